@@ -1,0 +1,269 @@
+package redoxauth
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"time"
+)
+
+// Body returns the body of r, for a Verifier that must read it before it can decide.
+// It is read once, within the limits of [Options], shared by all verifiers, and left
+// readable for the handler; the slice must not be modified.
+//
+// Outside of [Middleware] and [Check] the default limits hold, save that time is
+// bounded by the request's context alone. The errors are [ErrTooLarge],
+// [ErrMalformed] (the body broke off) and [ErrUnavailable] (too slow, the budget is
+// used up, the context ended). Like r.Body, it is for one goroutine at a time.
+func Body(r *http.Request) ([]byte, error) {
+	_, proven := FromContext(r.Context())
+	return buffer(r, proven)
+}
+
+// ProvenBody is [Body] for a Verifier that has already verified the signature over
+// the headers, and now only compares the body with the hash that was signed. The
+// whole of [Options].MaxInFlight is open to it, and the buffer takes Content-Length's
+// size at once.
+func ProvenBody(r *http.Request) ([]byte, error) { return buffer(r, true) }
+
+func buffer(r *http.Request, proven bool) ([]byte, error) {
+	b, outside := r.Body.(*body)
+	if !outside {
+		if r.Body == nil || r.Body == http.NoBody {
+			return nil, nil
+		}
+		if r.ContentLength > defaults.maxBodyBytes() {
+			return nil, &Error{Kind: ErrTooLarge, Reason: "body_size"}
+		}
+		b, _ = attach(r, &defaults)
+		b.timeout = 0
+		defer b.releaseAfter(r.Context())
+	}
+	return b.buffer(r.Context(), proven)
+}
+
+// A body replaces r.Body. Until a Verifier asks for it, it streams within the limit;
+// then it is buffered and read from the buffer. All copies of a request share it, so
+// a framework that keeps another *http.Request reads the verified bytes too.
+type body struct {
+	src     io.ReadCloser
+	max     int64
+	length  int64 // Content-Length, or -1
+	timeout time.Duration
+	charge  charge
+
+	streamed bool // the stream was read from: too late to buffer it
+	buffered bool
+	buf      []byte
+	err      error // of buffering
+	off      int   // how far buf was read
+}
+
+// attach puts a body into r, or finds the one that an outer wrapper put there. The
+// latter belongs to that wrapper: then the returned original is nil. A nil *body is
+// that of a request without one, and all its methods but Read and Close allow it.
+func attach(r *http.Request, o *Options) (b *body, original io.ReadCloser) {
+	if r.Body == nil || r.Body == http.NoBody {
+		return nil, nil
+	}
+	if b, ok := r.Body.(*body); ok {
+		b.narrow(o.maxBodyBytes())
+		return b, nil
+	}
+	limit := o.maxBodyBytes()
+	original = r.Body
+	b = &body{
+		src:     http.MaxBytesReader(nil, original, limit),
+		max:     limit,
+		length:  r.ContentLength,
+		timeout: o.bodyTimeout(),
+		charge:  charge{opts: o},
+	}
+	r.Body = b
+	return b, original
+}
+
+// narrow applies the smaller limit of an inner wrapper.
+func (b *body) narrow(limit int64) {
+	if limit >= b.max {
+		return
+	}
+	b.max = limit
+	if b.buffered && b.err == nil && int64(len(b.buf)) > limit {
+		b.err = &Error{Kind: ErrTooLarge, Reason: "body_size"}
+	} else if !b.buffered {
+		b.src = http.MaxBytesReader(nil, b.src, limit)
+	}
+}
+
+// prove says that the request is genuine.
+func (b *body) prove() {
+	if b != nil {
+		b.charge.prove()
+	}
+}
+
+// reject says that the request is refused. A body that nobody began to read is put
+// back, because net/http treats its own better: it does not ask for the body of a
+// request that waits for "100 Continue", and closes the connection on a large one.
+func (b *body) reject(r *http.Request, original io.ReadCloser) {
+	if b == nil || original == nil {
+		return
+	}
+	b.release()
+	if !b.buffered && !b.streamed {
+		r.Body = original
+	}
+}
+
+func (b *body) release() {
+	if b != nil {
+		b.charge.release()
+	}
+}
+
+// releaseAfter releases when the request has ended. Only the context of net/http's
+// server is known to end with its request; that of another framework may never end,
+// and waiting for it would leak.
+func (b *body) releaseAfter(ctx context.Context) {
+	if b == nil {
+		return
+	}
+	if b.buffered && ctx.Value(http.ServerContextKey) != nil {
+		context.AfterFunc(ctx, b.release)
+		return
+	}
+	b.release()
+}
+
+// Read streams, or reads the buffer once there is one.
+func (b *body) Read(p []byte) (int, error) {
+	if !b.buffered {
+		b.streamed = true
+		return b.src.Read(p)
+	}
+	if b.err != nil {
+		return 0, b.err
+	}
+	if b.off == len(b.buf) {
+		return 0, io.EOF
+	}
+	n := copy(p, b.buf[b.off:])
+	b.off += n
+	return n, nil
+}
+
+// Close closes the source, unless a goroutine may still be reading it: net/http's
+// Close would wait for that Read, and closes it by itself when the handler returns.
+func (b *body) Close() error {
+	if b.buffered {
+		return nil
+	}
+	return b.src.Close()
+}
+
+// buffer reads the whole body, once.
+func (b *body) buffer(ctx context.Context, proven bool) ([]byte, error) {
+	if b.buffered {
+		return b.buf, b.err
+	}
+	if b.streamed {
+		return nil, errors.New("redoxauth: the body was read before it could be verified")
+	}
+	b.buffered = true
+	if b.timeout == 0 && ctx.Done() == nil {
+		b.buf, b.err = b.fill(proven)
+	} else {
+		b.buf, b.err = b.fillWithin(ctx, proven)
+	}
+	return b.buf, b.err
+}
+
+// fillWithin is fill with an end. A Read of a request's body cannot be interrupted
+// without the ResponseWriter, so it runs in a goroutine of its own; one that stalls
+// ends when the server closes the connection, at the latest as the handler returns.
+func (b *body) fillWithin(ctx context.Context, proven bool) ([]byte, error) {
+	type result struct {
+		buf []byte
+		err error
+	}
+	done := make(chan result, 1)
+	b.charge.filling = true
+	go func() {
+		defer b.charge.filled()
+		buf, err := b.fill(proven)
+		done <- result{buf, err}
+	}()
+	var expired <-chan time.Time
+	if b.timeout > 0 {
+		t := time.NewTimer(b.timeout)
+		defer t.Stop()
+		expired = t.C
+	}
+	select {
+	case r := <-done:
+		return r.buf, r.err
+	case <-expired:
+		b.charge.release()
+		return nil, &Error{Kind: ErrUnavailable, Reason: "body_timeout"}
+	case <-ctx.Done():
+		b.charge.release()
+		return nil, &Error{Kind: ErrUnavailable, Reason: "canceled", Err: context.Cause(ctx)}
+	}
+}
+
+// firstRead is the buffer of a body that is not yet proven: a peer must send what it
+// makes us hold.
+const firstRead = 4 << 10
+
+func (b *body) fill(proven bool) ([]byte, error) {
+	size := int64(firstRead)
+	if b.length >= 0 && (proven || b.length < size) {
+		size = b.length
+	}
+	buf := make([]byte, 0, size+1) // one more, to see the end without growing
+	for empty := 0; empty < 100; {
+		if len(buf) == cap(buf) {
+			buf = b.grow(buf)
+		}
+		n, err := b.src.Read(buf[len(buf):cap(buf)])
+		buf = buf[:len(buf)+n]
+		if n > 0 && !b.charge.add(int64(n), proven) {
+			return nil, &Error{Kind: ErrUnavailable, Reason: "busy"}
+		}
+		switch {
+		case err == io.EOF:
+			return buf, nil
+		case err != nil:
+			return nil, readError(err)
+		case n == 0:
+			empty++
+		}
+	}
+	return nil, readError(io.ErrNoProgress)
+}
+
+// grow doubles the buffer, but not beyond what the body can still be.
+func (b *body) grow(buf []byte) []byte {
+	most := b.max
+	if b.length >= int64(len(buf)) {
+		most = b.length
+	}
+	size := min(2*int64(cap(buf)), most+1)
+	return append(make([]byte, 0, max(size, int64(len(buf))+1)), buf...)
+}
+
+func readError(err error) error {
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return &Error{Kind: ErrTooLarge, Reason: "body_size"}
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
+		return &Error{Kind: ErrUnavailable, Reason: "body_timeout", Err: err}
+	case errors.Is(err, context.Canceled):
+		return &Error{Kind: ErrUnavailable, Reason: "canceled", Err: err}
+	}
+	return &Error{Kind: ErrMalformed, Reason: "body_read", Err: err}
+}

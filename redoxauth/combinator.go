@@ -1,0 +1,93 @@
+package redoxauth
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// AnyOf returns a Verifier that accepts what one of its members accepts: the first
+// that recognises a credential, so does not answer [ErrNoCredentials], decides. When
+// none does, the error carries the challenges of all and the most telling reason.
+//
+// It is as strong as its weakest member. It cannot tell apart what looks alike: two
+// bearer verifiers of one issuer, two sigv4 regions, gcpjwt beside wif belong on two
+// paths. A verification token and a credential is [AllOf]. Introspection of opaque
+// tokens knows no shape of its own and comes last.
+func AnyOf(first Verifier, rest ...Verifier) Verifier {
+	return anyOf(members("AnyOf", first, rest))
+}
+
+// AllOf returns a Verifier that accepts what all its members accept, asked in order.
+// The Identity is the last one's, as with nested wrappers. When the first has
+// accepted, a later one's [ErrNoCredentials] becomes [ErrRejected].
+func AllOf(first Verifier, rest ...Verifier) Verifier {
+	return allOf(members("AllOf", first, rest))
+}
+
+func members(name string, first Verifier, rest []Verifier) []Verifier {
+	all := append([]Verifier{first}, rest...)
+	if slices.Contains(all, nil) {
+		panic("redoxauth: " + name + ": nil Verifier")
+	}
+	return all
+}
+
+type anyOf []Verifier
+
+func (vs anyOf) Verify(r *http.Request) (*Identity, error) {
+	var telling *Error
+	var challenges []string
+	for _, v := range vs {
+		id, err := verify(v, r)
+		if err == nil {
+			return id, nil
+		}
+		if !isNoCredentials(err) {
+			return nil, err
+		}
+		var found *Error
+		errors.As(classify(err, &defaults), &found)
+		if telling == nil || telling.Reason == "missing" {
+			telling = found
+		}
+		if found.Challenge != "" && !slices.Contains(challenges, found.Challenge) {
+			challenges = append(challenges, found.Challenge)
+		}
+	}
+	e := *telling
+	e.Challenge = strings.Join(challenges, ", ")
+	return nil, &e
+}
+
+type allOf []Verifier
+
+func (vs allOf) Verify(r *http.Request) (*Identity, error) {
+	var id *Identity
+	for i, v := range vs {
+		var err error
+		if id, err = verify(v, r); err != nil {
+			if i > 0 && isNoCredentials(err) {
+				return nil, reject(err)
+			}
+			return nil, err
+		}
+	}
+	return id, nil
+}
+
+func isNoCredentials(err error) bool {
+	k := kindOf(err)
+	return k >= 0 && kinds[k].err == ErrNoCredentials
+}
+
+// reject turns ErrNoCredentials into ErrRejected: a secret was compared already, so
+// what is missing is no longer "not mine" for an AnyOf around it.
+func reject(err error) error {
+	var e *Error
+	if !errors.As(err, &e) {
+		e = &Error{Reason: "missing"}
+	}
+	return &Error{Kind: ErrRejected, Strategy: e.Strategy, Reason: e.Reason, Challenge: e.Challenge, Err: e.Err}
+}

@@ -1,0 +1,226 @@
+package redoxauth
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The kinds of error. Every error of a [Verifier] wraps exactly one of them; match
+// with [errors.Is].
+var (
+	ErrNoCredentials = errors.New("redoxauth: no credentials")        // 401
+	ErrRejected      = errors.New("redoxauth: credentials rejected")  // 401
+	ErrForbidden     = errors.New("redoxauth: insufficient scope")    // 403
+	ErrMalformed     = errors.New("redoxauth: malformed request")     // 400
+	ErrTooLarge      = errors.New("redoxauth: body too large")        // 413
+	ErrUnavailable   = errors.New("redoxauth: cannot be decided now") // 503
+)
+
+// kinds in the order in which an error that wraps several of them is read: what
+// cannot be decided outweighs what was decided, and more knowledge outweighs less.
+var kinds = []struct {
+	err    error
+	status int
+	reason Reason // of an error that names none
+}{
+	{ErrUnavailable, http.StatusServiceUnavailable, "unavailable"},
+	{ErrTooLarge, http.StatusRequestEntityTooLarge, "body_size"},
+	{ErrForbidden, http.StatusForbidden, "scope"},
+	{ErrMalformed, http.StatusBadRequest, "malformed"},
+	{ErrRejected, http.StatusUnauthorized, "rejected"},
+	{ErrNoCredentials, http.StatusUnauthorized, "missing"},
+}
+
+// An Error is the error of a Verifier: for the peer a Kind and a Challenge, for the
+// operator a Reason and a cause. It never holds a token, a key, a signature or a
+// whole header.
+type Error struct {
+	Kind       error         // one of the kinds, as ErrRejected
+	Strategy   string        // the package that decided, as "sigv4"
+	Reason     Reason        // for metrics
+	Challenge  string        // the WWW-Authenticate value, if any
+	RetryAfter time.Duration // of ErrUnavailable; zero: Options.RetryAfter
+	Err        error         // the cause, if there is more to say
+}
+
+// A Reason is a short stable word that says why a request was refused, fit for a
+// metrics label. The list may grow.
+//
+//	missing         no credential of this kind
+//	malformed       a credential or carrier that cannot be read
+//	rejected        refused by a Verifier that names no reason
+//	internal        a fault of a Verifier: its error is of no kind, or it panicked
+//	unavailable     a dependency failed
+//	token           the verification token is not one of the configured
+//	challenge       the handshake's challenge is missing, too long or unprintable
+//	signature       the signature does not verify
+//	algorithm       an algorithm that is not accepted
+//	unknown_key     the key ID names no configured key, or more than one
+//	keys            the public keys cannot be fetched
+//	issuer          issued by somebody else
+//	subject         issued for somebody else
+//	client          the client is unknown, or its credentials are wrong
+//	audience        meant for another audience
+//	type            another kind of token
+//	expired         past its expiry
+//	not_yet_valid   before its start, or issued in the future
+//	lifetime        valid for longer than accepted
+//	clock_skew      the request's date is too far from the clock
+//	scope           a scope is missing
+//	inactive        the authorization server says that the token is not active
+//	binding         bound to a key or certificate that this server cannot check
+//	replayed        seen before
+//	replay_store    the store of what was seen before failed or is full
+//	region          the credential scope names another region
+//	service         the credential scope names another service
+//	unsigned_header a header that must be signed is not
+//	payload         the body does not match its declared hash
+//	host            signed for another host
+//	path            a path with no canonical form
+//	query           a query with no canonical form, or credentials in it
+//	session_token   the session token is missing, unexpected or wrong
+//	body_size       the body is larger than Options.MaxBodyBytes
+//	body_timeout    the body did not arrive within Options.BodyTimeout
+//	body_read       the body could not be read
+//	busy            the budget of Options.MaxInFlight or of outgoing calls is used up
+//	canceled        the request's context ended
+//	secrets         the function that supplies the secrets failed
+type Reason string
+
+// Error returns one line: strategy, kind, reason and cause.
+func (e *Error) Error() string {
+	var b strings.Builder
+	if e.Strategy != "" {
+		b.WriteString(e.Strategy)
+	} else {
+		b.WriteString("redoxauth")
+	}
+	if e.Kind != nil {
+		b.WriteString(": ")
+		b.WriteString(strings.TrimPrefix(e.Kind.Error(), "redoxauth: "))
+	}
+	if e.Reason != "" {
+		fmt.Fprintf(&b, " (%s)", e.Reason)
+	}
+	if e.Err != nil && e.Err != e.Kind {
+		b.WriteString(": ")
+		b.WriteString(e.Err.Error())
+	}
+	return b.String()
+}
+
+// Unwrap returns Kind and Err, so that errors.Is matches both.
+func (e *Error) Unwrap() []error {
+	errs := make([]error, 0, 2)
+	for _, err := range []error{e.Kind, e.Err} {
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errs
+}
+
+// kindOf returns the index into kinds of err, or -1. The Kind of an Error decides,
+// whatever kinds its cause wraps.
+func kindOf(err error) int {
+	var e *Error
+	if errors.As(err, &e) {
+		err = e.Kind
+	}
+	for i := range kinds {
+		if errors.Is(err, kinds[i].err) {
+			return i
+		}
+	}
+	return -1
+}
+
+// classify makes sure that err is an Error with a kind, a reason and, if it is
+// ErrUnavailable, a time to retry.
+func classify(err error, o *Options) error {
+	var e *Error
+	ok := errors.As(err, &e)
+	k := kindOf(err)
+	if !ok {
+		e = &Error{Err: err}
+		if k >= 0 {
+			e.Kind = kinds[k].err
+		}
+		err = e
+	}
+	reason, retryAfter := e.Reason, e.RetryAfter
+	switch {
+	case k < 0:
+		reason = "internal"
+	case reason == "":
+		reason = kinds[k].reason
+	}
+	if k >= 0 && kinds[k].err == ErrUnavailable && retryAfter <= 0 {
+		retryAfter = o.retryAfter()
+	}
+	if reason == e.Reason && retryAfter == e.RetryAfter {
+		return err
+	}
+	c := *e
+	c.Reason, c.RetryAfter = reason, retryAfter
+	if _, bare := err.(*Error); !bare { // keep what was wrapped around it
+		c.Err = err
+	}
+	return &c
+}
+
+// StatusCode returns the HTTP status for err: 200 for nil, 500 for an error of no
+// known kind.
+func StatusCode(err error) int {
+	if err == nil {
+		return http.StatusOK
+	}
+	if k := kindOf(err); k >= 0 {
+		return kinds[k].status
+	}
+	return http.StatusInternalServerError
+}
+
+// defaultChallenge is for verifiers that name none: a 401 must carry one.
+const defaultChallenge = `Redox realm="redox"`
+
+// WriteError answers a request that was refused with err: the status, the challenge,
+// Retry-After, and one fixed line that tells the peer nothing else.
+func WriteError(w http.ResponseWriter, err error) {
+	status := StatusCode(err)
+	var e *Error
+	if !errors.As(err, &e) {
+		e = &Error{}
+	}
+	h := w.Header()
+	challenge := e.Challenge
+	if challenge == "" && status == http.StatusUnauthorized {
+		challenge = defaultChallenge
+	}
+	if challenge != "" {
+		h.Set("WWW-Authenticate", challenge)
+	}
+	if status == http.StatusServiceUnavailable {
+		wait := e.RetryAfter
+		if wait <= 0 {
+			wait = defaultRetryAfter
+		}
+		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+	}
+	switch e.Reason {
+	case "body_size", "body_timeout", "busy", "canceled":
+		// Else net/http waits for the rest of the body before it sends the answer,
+		// and the peer may be one that stalls.
+		h.Set("Connection", "close")
+	}
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	fmt.Fprintln(w, http.StatusText(status))
+}

@@ -1,0 +1,57 @@
+package redoxauth
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+)
+
+// An Identity says who sent a request and how that was proven. Every request gets a
+// fresh one.
+type Identity struct {
+	// Strategy is the package that accepted the proof: "verifytoken", "sigv4", …
+	Strategy string
+
+	// Subject is the access key ID, client ID, service account or sub; empty if the
+	// proof names nobody, as a shared token does.
+	Subject string
+
+	// Issuer is who issued the proof, if anybody but the Subject did.
+	Issuer string
+
+	// KeyID tells which configured secret (its position, from "0") or key (its kid)
+	// matched. It shows that an old one is still in use.
+	KeyID string
+
+	// Scopes are the scopes of an access token.
+	Scopes []string
+
+	// Expiry is when the proof ends; zero if it does not.
+	Expiry time.Time
+
+	// RawClaims is what was verified, as a JSON object; nil if the proof has no claims.
+	RawClaims json.RawMessage
+}
+
+// Claims decodes RawClaims into v, as [json.Unmarshal] does.
+func (id *Identity) Claims(v any) error {
+	if id.RawClaims == nil {
+		return errors.New("redoxauth: the proof has no claims")
+	}
+	return json.Unmarshal(id.RawClaims, v)
+}
+
+type identityKey struct{}
+
+// NewContext returns a context that carries id.
+func NewContext(ctx context.Context, id *Identity) context.Context {
+	return context.WithValue(ctx, identityKey{}, id)
+}
+
+// FromContext returns the Identity that [Middleware] or [Check] put into the context:
+// with nested wrappers, that of the innermost.
+func FromContext(ctx context.Context) (*Identity, bool) {
+	id, ok := ctx.Value(identityKey{}).(*Identity)
+	return id, ok && id != nil
+}

@@ -1,0 +1,53 @@
+package redoxauth
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+)
+
+// LogDecisions returns a function for [Options].Observe that logs every decision: one
+// accepted at level Info, a refusal at Warn, and what is our own fault (503, 500) at
+// Error. It logs method, path, peer, strategy, reason, subject and key ID; never the
+// query, a header or a credential.
+func LogDecisions(l *slog.Logger) func(r *http.Request, d Decision) {
+	return func(r *http.Request, d Decision) {
+		attrs := []slog.Attr{
+			slog.Int("status", StatusCode(d.Err)),
+			slog.String("method", r.Method),
+			slog.String("path", shorten(r.URL.Path)),
+			slog.String("remote", r.RemoteAddr),
+			slog.Duration("duration", d.Duration),
+		}
+		level, message := slog.LevelInfo, "redox request accepted"
+		if id := d.Identity; id != nil {
+			attrs = append(attrs,
+				slog.String("strategy", id.Strategy),
+				slog.String("subject", shorten(id.Subject)),
+				slog.String("key_id", shorten(id.KeyID)))
+		}
+		if d.Err != nil {
+			level, message = slog.LevelWarn, "redox request refused"
+			if StatusCode(d.Err) >= http.StatusInternalServerError {
+				level = slog.LevelError
+			}
+			var e *Error
+			if errors.As(d.Err, &e) {
+				attrs = append(attrs,
+					slog.String("strategy", e.Strategy),
+					slog.String("reason", string(e.Reason)))
+			}
+			attrs = append(attrs, slog.String("error", d.Err.Error()))
+		}
+		l.LogAttrs(r.Context(), level, message, attrs...)
+	}
+}
+
+// shorten bounds what a peer can write into a log.
+func shorten(s string) string {
+	const most = 256
+	if len(s) > most {
+		return s[:most] + "…"
+	}
+	return s
+}
