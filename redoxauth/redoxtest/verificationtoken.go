@@ -1,0 +1,37 @@
+package redoxtest
+
+import (
+	"context"
+	"net/http"
+)
+
+// A VerificationToken sends the token in the header verification-token.
+type VerificationToken struct {
+	Token string // the dashboard's "verification token"
+
+	// Bearer sends the token in "Authorization: Bearer" too, as Redox's pages of 2024
+	// show. Whether Redox still does, above all beside a credential, is not documented.
+	Bearer bool
+
+	Client *http.Client // default http.DefaultClient
+}
+
+var _ interface {
+	Sender
+	Signer
+} = VerificationToken{}
+
+// Send implements [Sender].
+func (v VerificationToken) Send(ctx context.Context, url string, message []byte) (*http.Response, error) {
+	return send(ctx, v.Client, url, message, v)
+}
+
+// Sign implements [Signer]. It leaves an Authorization header alone that another
+// sender has set, so that a token and a credential can be sent together.
+func (v VerificationToken) Sign(r *http.Request) error {
+	r.Header.Set("Verification-Token", v.Token)
+	if v.Bearer && r.Header.Get("Authorization") == "" {
+		r.Header.Set("Authorization", "Bearer "+v.Token)
+	}
+	return nil
+}
