@@ -1,11 +1,66 @@
 package redoxtest
 
-import "bytes"
+import (
+	"bytes"
+	"strconv"
+	"strings"
+)
+
+// PatientAdmin returns a message of Redox's JSON data model PatientAdmin, event
+// NewPatient, about a person who does not exist. Every call gives a new one.
+func PatientAdmin() []byte {
+	return []byte(`{"Meta":{"DataModel":"PatientAdmin","EventType":"NewPatient","EventDateTime":"2026-11-24T05:31:00.000Z","Test":true,` +
+		`"Source":{"ID":"7ce6f387-c33c-417d-8682-81e83628cbd9","Name":"Redox Dev Tools"},` +
+		`"Destinations":[{"ID":"af394f14-b34a-464f-8d24-895f370af4c9","Name":"Redox EMR"}],` +
+		`"Logs":[{"ID":"` + newUUID() + `","AttemptID":"` + newUUID() + `"}],` +
+		`"Message":{"ID":5565},"Transmission":{"ID":12414},"FacilityCode":null},` +
+		`"Patient":{"Identifiers":[{"ID":"0000000001","IDType":"MR"}],` +
+		`"Demographics":{"FirstName":"Timothy","LastName":"Böxler","DOB":"2008-01-06","Sex":"Male",` +
+		`"Address":{"StreetAddress":"4762 Hickory Street","City":"Monroe","State":"WI","ZIP":"53566","Country":"US"}},` +
+		`"Notes":[]}}`)
+}
+
+// FHIRBundle returns a FHIR R4 Bundle of type message, about a person who does not
+// exist.
+func FHIRBundle() []byte {
+	return []byte(`{"resourceType":"Bundle","type":"message","timestamp":"2026-11-24T05:31:00Z","entry":[` +
+		`{"fullUrl":"urn:uuid:` + newUUID() + `","resource":{"resourceType":"MessageHeader",` +
+		`"eventUri":"https://fhir.redoxengine.com/EventDefinition/PatientCreate",` +
+		`"source":{"name":"Redox Dev Tools","endpoint":"urn:redox:source"},"destination":[{"name":"Redox EMR","endpoint":"urn:redox:destination"}]}},` +
+		`{"fullUrl":"urn:uuid:` + newUUID() + `","resource":{"resourceType":"Patient",` +
+		`"identifier":[{"system":"urn:redox:mr","value":"0000000001"}],"name":[{"family":"Böxler","given":["Timothy"]}],` +
+		`"gender":"male","birthDate":"2008-01-06"}}]}`)
+}
+
+// HL7v2 returns an HL7 version 2 message ADT^A28, segments ended by carriage returns,
+// about a person who does not exist.
+func HL7v2() []byte {
+	return []byte(strings.Join([]string{
+		`MSH|^~\&|REDOX|DEVTOOLS|EMR|REDOX|20261124053100||ADT^A28|` + newUUID() + `|T|2.5.1`,
+		`EVN|A28|20261124053100`,
+		`PID|1||0000000001^^^^MR||Boxler^Timothy||20080106|M|||4762 Hickory Street^^Monroe^WI^53566^US`,
+		``,
+	}, "\r"))
+}
+
+// Large returns a message of Redox's JSON data model Media of exactly size bytes, at
+// least 1 KiB. Redox's own limit is 40 MB: Large(40 << 20) is the largest message
+// that the limits of package redoxauth let through.
+func Large(size int) []byte {
+	const head, tail = `{"Meta":{"DataModel":"Media","EventType":"New","Test":true,"Message":{"ID":5566}},"Media":{"FileType":"PDF","FileContents":"`, `"}}`
+	if size < 1<<10 {
+		panic("redoxtest: Large: " + strconv.Itoa(size) + " bytes are less than 1 KiB")
+	}
+	message := bytes.Repeat([]byte("A"), size)
+	copy(message, head)
+	copy(message[size-len(tail):], tail)
+	return message
+}
 
 // contentType is application/json for JSON, which Redox documents for its data models.
 // What it sends with other formats is not documented.
 func contentType(message []byte) string {
-	if t := bytes.TrimSpace(message); len(t) > 0 && (t[0] == '{' || t[0] == '[') {
+	if len(message) > 0 && (message[0] == '{' || message[0] == '[') {
 		return "application/json"
 	}
 	return "text/plain"

@@ -1,0 +1,75 @@
+package redoxtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+)
+
+// backOff is how long Redox waits before each retry; the last repeats. Redox's pages
+// give these values, and say of today only that they grow from seconds to one or two
+// minutes.
+var backOff = []time.Duration{
+	10 * time.Second, 10 * time.Second, 20 * time.Second, 30 * time.Second,
+	50 * time.Second, 80 * time.Second, 120 * time.Second,
+}
+
+// An Attempt is one try of [Deliver] to deliver a message.
+type Attempt struct {
+	Message int           // its position in the feed, from 0
+	Try     int           // from 1
+	Status  int           // of the answer; 0 if there was none
+	Err     error         // why there was none
+	Pause   time.Duration // how long the whole feed now waits; 0 if the message was delivered
+}
+
+// Deliver sends a feed as Redox does: in order, each message at least once, the next
+// only after a 2xx. Any answer of 400 or more, or none, pauses the whole feed; the same
+// message is tried again after 10, 10, 20, 30, 50, 80 and then every 120 s, until it
+// succeeds or ctx is done. The function report, which may be nil, is called after every
+// attempt, in order.
+//
+// The error is nil when everything was delivered. What Redox does with a 3xx is not
+// documented; it ends Deliver with an error. Tests with [testing/synctest] need not
+// wait for the pauses.
+func Deliver(ctx context.Context, s Sender, url string, messages [][]byte, report func(Attempt)) error {
+	for i, message := range messages {
+		for try := 1; ; try++ {
+			a := Attempt{Message: i, Try: try}
+			a.Status, a.Err = deliverOnce(ctx, s, url, message)
+			delivered := a.Err == nil && a.Status < http.StatusMultipleChoices
+			redirected := a.Err == nil && !delivered && a.Status < http.StatusBadRequest
+			if !delivered && !redirected {
+				a.Pause = backOff[min(try, len(backOff))-1]
+			}
+			if report != nil {
+				report(a)
+			}
+			if redirected {
+				return fmt.Errorf("redoxtest: Deliver: message %d: answered %d, neither success nor failure", i, a.Status)
+			}
+			if delivered {
+				break
+			}
+			select {
+			case <-time.After(a.Pause):
+			case <-ctx.Done():
+				return fmt.Errorf("redoxtest: Deliver: message %d: %w", i, errors.Join(context.Cause(ctx), a.Err))
+			}
+		}
+	}
+	return nil
+}
+
+func deliverOnce(ctx context.Context, s Sender, url string, message []byte) (status int, err error) {
+	response, err := s.Send(ctx, url, message)
+	if err != nil {
+		return 0, err
+	}
+	defer response.Body.Close()
+	io.Copy(io.Discard, io.LimitReader(response.Body, 1<<20)) // so that the connection is used again
+	return response.StatusCode, nil
+}

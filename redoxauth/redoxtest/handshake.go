@@ -1,0 +1,89 @@
+package redoxtest
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	neturl "net/url"
+)
+
+// Handshake does what the dashboard's "Verify & Save" does: it sends the token and a
+// challenge to url, and returns an error unless the answer is 200 with the challenge
+// in its body. The method is [http.MethodPost], Redox's default, with both in a JSON
+// body; or [http.MethodGet], with both in the query.
+func Handshake(ctx context.Context, url, token, method string) error {
+	challenge := newUUID()
+	r, err := handshakeRequest(ctx, url, token, challenge, method)
+	if err != nil {
+		return fmt.Errorf("redoxtest: Handshake: %w", err)
+	}
+	r.Header.Set("Application-Name", "RedoxEngine")
+	r.Header.Set("Content-Type", "application/json")
+	r.Close = true // Redox sends "Connection: close"
+	response, err := do(nil, r)
+	if err != nil {
+		return fmt.Errorf("redoxtest: Handshake: %w", withoutURL(err))
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("redoxtest: Handshake: answered %s, want 200", response.Status)
+	}
+	body, err := io.ReadAll(io.LimitReader(response.Body, 64<<10))
+	if err != nil {
+		return fmt.Errorf("redoxtest: Handshake: %w", err)
+	}
+	if !bytes.Contains(body, []byte(challenge)) {
+		return fmt.Errorf("redoxtest: Handshake: the answer does not hold the challenge")
+	}
+	return nil
+}
+
+func handshakeRequest(ctx context.Context, url, token, challenge, method string) (*http.Request, error) {
+	switch method {
+	case http.MethodPost:
+		body, err := json.Marshal(struct {
+			Token     string `json:"verification-token"`
+			Challenge string `json:"challenge"`
+		}{token, challenge})
+		if err != nil {
+			return nil, err
+		}
+		return http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
+	case http.MethodGet:
+		r, err := http.NewRequestWithContext(ctx, method, url, nil)
+		if err != nil {
+			return nil, err
+		}
+		query := "challenge=" + challenge + "&verification-token=" + neturl.QueryEscape(token)
+		if r.URL.RawQuery != "" {
+			query = r.URL.RawQuery + "&" + query
+		}
+		r.URL.RawQuery = query
+		return r, nil
+	}
+	return nil, fmt.Errorf("method %q is neither GET nor POST", method)
+}
+
+// withoutURL keeps the token in the query out of the error.
+func withoutURL(err error) error {
+	if e, ok := err.(*neturl.Error); ok {
+		return e.Err
+	}
+	return err
+}
+
+// newUUID returns a random UUID ([RFC 9562, Section 5.4]), as Redox's challenges and
+// log IDs are.
+//
+// [RFC 9562, Section 5.4]: https://www.rfc-editor.org/rfc/rfc9562#section-5.4
+func newUUID() string {
+	var b [16]byte
+	rand.Read(b[:])
+	b[6] = b[6]&0x0f | 0x40
+	b[8] = b[8]&0x3f | 0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
