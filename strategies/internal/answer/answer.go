@@ -124,8 +124,12 @@ func (c *Cache[A]) lookup(k key, token string) (none A, f *flight[A], err error)
 	if len(c.flights) >= calls || !known && (c.unknown >= calls/2 || !c.allowed.take(now)) {
 		return none, nil, c.unavailable("busy", nil)
 	}
+	return none, c.launch(k, known, token), nil
+}
+
+func (c *Cache[A]) launch(k key, known bool, token string) *flight[A] {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
-	f = &flight[A]{ctx: ctx, done: make(chan struct{})}
+	f := &flight[A]{ctx: ctx, done: make(chan struct{})}
 	c.flights[k] = f
 	if !known {
 		c.unknown++
@@ -134,7 +138,7 @@ func (c *Cache[A]) lookup(k key, token string) (none A, f *flight[A], err error)
 		defer cancel()
 		c.call(k, f, known, token)
 	}()
-	return none, f, nil
+	return f
 }
 
 // call makes the call, and keeps a panic of fetch from ending the process.

@@ -1,0 +1,408 @@
+package answer_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/answer"
+)
+
+// A remote is the service that is asked. Tokens that begin with "good" are good.
+type remote struct {
+	calls  atomic.Int64
+	delay  time.Duration
+	expiry func() time.Time
+	err    error
+}
+
+func (r *remote) fetch(ctx context.Context, token string) (string, time.Time, error) {
+	r.calls.Add(1)
+	if r.delay > 0 {
+		select {
+		case <-time.After(r.delay):
+		case <-ctx.Done():
+			return "", time.Time{}, ctx.Err()
+		}
+	}
+	if r.err != nil {
+		return "", time.Time{}, r.err
+	}
+	if !strings.HasPrefix(token, "good") {
+		return "", time.Time{}, &redoxauth.Error{Kind: redoxauth.ErrRejected, Reason: "inactive"}
+	}
+	var expiry time.Time
+	if r.expiry != nil {
+		expiry = r.expiry()
+	}
+	return "about " + token, expiry, nil
+}
+
+func newCache(r *remote) *answer.Cache[string] { return limited(r, 0) }
+
+func limited(r *remote, perMinute int) *answer.Cache[string] {
+	return answer.New(answer.Config{
+		Strategy:  "example",
+		Positive:  5 * time.Minute,
+		Negative:  10 * time.Second,
+		PerMinute: perMinute,
+		Now:       time.Now,
+	}, r.fetch)
+}
+
+func wantReason(t *testing.T, err, kind error, reason redoxauth.Reason) {
+	t.Helper()
+	var e *redoxauth.Error
+	if !errors.Is(err, kind) || !errors.As(err, &e) || e.Reason != reason {
+		t.Fatalf("error = %v, want %v (%s)", err, kind, reason)
+	}
+}
+
+func wantCalls(t *testing.T, r *remote, want int64) {
+	t.Helper()
+	if got := r.calls.Load(); got != want {
+		t.Fatalf("%d calls, want %d", got, want)
+	}
+}
+
+// RFC 7662, Section 4: a cached response must not outlive the token's expiry.
+func TestAnswersAreKeptForTheirLife(t *testing.T) {
+	tests := []struct {
+		name   string
+		token  string
+		expiry time.Duration // zero: none
+		life   time.Duration
+	}{
+		{"positive", "good", 0, 5 * time.Minute},
+		{"positive, later expiry", "good", time.Hour, 5 * time.Minute},
+		{"positive, sooner expiry", "good", time.Minute, time.Minute},
+		{"negative", "bad", 0, 10 * time.Second},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := &remote{}
+				if test.expiry > 0 {
+					expiry := time.Now().Add(test.expiry)
+					r.expiry = func() time.Time { return expiry }
+				}
+				c := newCache(r)
+				ask := func() {
+					t.Helper()
+					a, err := c.Get(t.Context(), test.token)
+					if test.token == "bad" {
+						wantReason(t, err, redoxauth.ErrRejected, "inactive")
+					} else if err != nil || a != "about good" {
+						t.Fatalf("Get = %q, %v", a, err)
+					}
+				}
+				ask()
+				time.Sleep(test.life - time.Nanosecond)
+				ask()
+				wantCalls(t, r, 1)
+				time.Sleep(time.Nanosecond)
+				ask()
+				wantCalls(t, r, 2)
+			})
+		})
+	}
+}
+
+func TestAnAnswerPastItsExpiryIsNotKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &remote{expiry: func() time.Time { return time.Now().Add(-time.Second) }}
+		c := newCache(r)
+		for range 3 {
+			if a, err := c.Get(t.Context(), "good"); err != nil || a != "about good" {
+				t.Fatalf("Get = %q, %v", a, err)
+			}
+		}
+		wantCalls(t, r, 3)
+	})
+}
+
+func TestAFailureIsUnavailableAndNeverKept(t *testing.T) {
+	own := &redoxauth.Error{Kind: redoxauth.ErrUnavailable, Strategy: "own", Reason: "unavailable"}
+	for _, failure := range []error{errors.New("connection refused"), own} {
+		synctest.Test(t, func(t *testing.T) {
+			r := &remote{err: failure}
+			c := newCache(r)
+			for range 3 {
+				_, err := c.Get(t.Context(), "good")
+				wantReason(t, err, redoxauth.ErrUnavailable, "unavailable")
+				if !errors.Is(err, failure) {
+					t.Errorf("error %v does not wrap its cause", err)
+				}
+			}
+			wantCalls(t, r, 3)
+			r.err = nil
+			if _, err := c.Get(t.Context(), "good"); err != nil {
+				t.Fatalf("after the outage: %v", err)
+			}
+		})
+	}
+}
+
+func TestAGoodTokenThatIsNoLongerActiveIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &remote{}
+		c := newCache(r)
+		if _, err := c.Get(t.Context(), "good"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Minute)
+		r.err = &redoxauth.Error{Kind: redoxauth.ErrRejected, Reason: "inactive"}
+		for range 2 {
+			_, err := c.Get(t.Context(), "good")
+			wantReason(t, err, redoxauth.ErrRejected, "inactive")
+		}
+		wantCalls(t, r, 2)
+	})
+}
+
+func TestOneCallServesAllWhoAskMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &remote{delay: time.Second}
+		c := newCache(r)
+		var wg sync.WaitGroup
+		for range 100 {
+			wg.Go(func() {
+				if _, err := c.Get(t.Context(), "good"); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		wantCalls(t, r, 1)
+	})
+}
+
+// The request that caused the call may end first; the others must not pay for it.
+func TestTheEndOfOneRequestFailsNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &remote{delay: 2 * time.Second}
+		c := newCache(r)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		start := time.Now()
+		first := make(chan error, 1)
+		go func() {
+			_, err := c.Get(ctx, "good")
+			first <- err
+			if waited := time.Since(start); waited != time.Second {
+				t.Errorf("the first waited %v beyond its context", waited)
+			}
+		}()
+		synctest.Wait()
+		if _, err := c.Get(t.Context(), "good"); err != nil {
+			t.Fatalf("the second: %v", err)
+		}
+		err := <-first
+		wantReason(t, err, redoxauth.ErrUnavailable, "canceled")
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("error %v does not wrap the context's", err)
+		}
+		wantCalls(t, r, 1)
+	})
+}
+
+func TestACallEndsAfterTenSeconds(t *testing.T) {
+	for _, name := range []string{"one that honours its context", "one that does not"} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := answer.New(answer.Config{Strategy: "example", Positive: time.Minute, Negative: time.Second, Now: time.Now},
+					func(ctx context.Context, _ string) (string, time.Time, error) {
+						if name == "one that does not" {
+							time.Sleep(time.Minute)
+							return "late", time.Time{}, nil
+						}
+						<-ctx.Done()
+						return "", time.Time{}, ctx.Err()
+					})
+				start := time.Now()
+				_, err := c.Get(t.Context(), "good")
+				wantReason(t, err, redoxauth.ErrUnavailable, "unavailable")
+				if !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("error %v does not wrap the deadline", err)
+				}
+				if waited := time.Since(start); waited != 10*time.Second {
+					t.Errorf("waited %v", waited)
+				}
+				time.Sleep(time.Minute) // lets the call end
+			})
+		})
+	}
+}
+
+func TestACallThatPanicsOrExitsIsAFailure(t *testing.T) {
+	faults := map[string]func(token string){
+		"panic":      func(token string) { panic(token) },
+		"nil map":    func(string) { var m map[string]int; m["x"] = 1 },
+		"Goexit":     func(string) { runtime.Goexit() },
+		"nil dialer": func(string) { panic(nil) },
+	}
+	for name, fault := range faults {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := answer.New(answer.Config{Strategy: "example", Positive: time.Minute, Negative: time.Second, Now: time.Now},
+					func(_ context.Context, token string) (string, time.Time, error) {
+						fault(token)
+						return "", time.Time{}, nil
+					})
+				for range 100 { // more than calls at once: the place is given back
+					_, err := c.Get(t.Context(), "s3cret")
+					wantReason(t, err, redoxauth.ErrUnavailable, "unavailable")
+					if strings.Contains(err.Error(), "s3cret") {
+						t.Fatalf("the error shows the token: %v", err)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestInventedTokensCannotCallOutWithoutLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &remote{delay: time.Second}
+		c := newCache(r)
+		if _, err := c.Get(t.Context(), "good"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Minute) // the good one must be asked about again
+		r.calls.Store(0)
+
+		start := time.Now()
+		var wg sync.WaitGroup
+		var busy atomic.Int64
+		for i := range 1000 {
+			wg.Go(func() {
+				_, err := c.Get(t.Context(), fmt.Sprint("bad", i))
+				var e *redoxauth.Error
+				if errors.As(err, &e) && e.Reason == "busy" {
+					if busy.Add(1); !time.Now().Equal(start) {
+						t.Error("busy was not answered at once")
+					}
+				}
+			})
+		}
+		synctest.Wait()
+		wantCalls(t, r, 16)
+		if got := busy.Load(); got != 984 {
+			t.Errorf("%d were told that we are busy, want 984", got)
+		}
+		if a, err := c.Get(t.Context(), "good"); err != nil || a != "about good" {
+			t.Errorf("a token known to be good, amid the flood: %q, %v", a, err)
+		}
+		wg.Wait()
+	})
+}
+
+func TestInventedTokensOfAMinuteAreCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &remote{}
+		c := limited(r, 60)
+		if _, err := c.Get(t.Context(), "good"); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 1000 {
+			_, err := c.Get(t.Context(), fmt.Sprint("bad", i))
+			if i >= 59 {
+				wantReason(t, err, redoxauth.ErrUnavailable, "busy")
+			}
+		}
+		wantCalls(t, r, 60)
+		time.Sleep(time.Second)
+		for i := range 10 {
+			c.Get(t.Context(), fmt.Sprint("later", i))
+		}
+		wantCalls(t, r, 61)
+
+		time.Sleep(5*time.Minute - time.Second)
+		for i := range 100 {
+			c.Get(t.Context(), fmt.Sprint("flood", i))
+		}
+		wantCalls(t, r, 121)
+		if _, err := c.Get(t.Context(), "good"); err != nil {
+			t.Fatalf("a token known to be good, amid the flood: %v", err)
+		}
+	})
+}
+
+func TestAFloodOfBadTokensEvictsNoGoodOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &remote{}
+		c := newCache(r)
+		get := func(token string) { c.Get(t.Context(), token) }
+		get("good")
+		for i := range 5000 {
+			get(fmt.Sprint("bad", i))
+		}
+		wantCalls(t, r, 5001)
+		get("good")
+		wantCalls(t, r, 5001)
+		get("bad4999") // still kept
+		wantCalls(t, r, 5001)
+		get("bad0") // of so many, the first is not
+		wantCalls(t, r, 5002)
+	})
+}
+
+func TestTheAnswerUsedLongestAgoGoesFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &remote{}
+		c := newCache(r)
+		get := func(token string) { c.Get(t.Context(), token) }
+		get("good, and in use")
+		for i := range 5000 {
+			get(fmt.Sprint("good", i))
+			get("good, and in use")
+		}
+		wantCalls(t, r, 5001)
+		get("good0")
+		wantCalls(t, r, 5002)
+	})
+}
+
+// The copy is what it takes to hash a string.
+func TestAKeptAnswerCostsOneCopyOfTheToken(t *testing.T) {
+	c := newCache(&remote{})
+	token := "good" + strings.Repeat("x", 200)
+	ctx := t.Context()
+	if n := testing.AllocsPerRun(100, func() {
+		if _, err := c.Get(ctx, token); err != nil {
+			t.Fatal(err)
+		}
+	}); n > 1 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func TestManyAtOnce(t *testing.T) {
+	r := &remote{expiry: func() time.Time { return time.Now().Add(time.Millisecond) }}
+	c := limited(r, 1_000_000)
+	var wg sync.WaitGroup
+	for w := range 8 {
+		wg.Go(func() {
+			for i := range 500 {
+				token := fmt.Sprint([]string{"good", "bad"}[i%2], (i+w)%50)
+				a, err := c.Get(t.Context(), token)
+				var e *redoxauth.Error
+				switch {
+				case err == nil && a == "about "+token:
+				case errors.As(err, &e) && (e.Reason == "inactive" || e.Reason == "busy"):
+				default:
+					t.Errorf("Get(%s) = %q, %v", token, a, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
