@@ -1,0 +1,219 @@
+package replay
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"math"
+	"math/bits"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+)
+
+// Memory is a [Store] in the memory of the process. It is bounded by refusing: when it
+// holds its maximum, Add fails with [redoxauth.ErrUnavailable] until something
+// expires. It never forgets an entry that is still valid, for that would let in a
+// replay. An entry costs at most 40 bytes, whatever the length of scope and id.
+//
+// Time is the wall clock, as for the credentials' own expiry: when the clock is set
+// back, entries stay for longer; what it passed while it was wrongly ahead is
+// forgotten. Nothing runs in the background, and there is nothing to close.
+type Memory struct {
+	key    *[32]byte // behind a pointer, so that printing the Memory does not show it
+	max    int64
+	count  atomic.Int64 // entries of all shards, expired ones included
+	shards []shard
+	sweep  atomic.Uint64 // the shard to look at next when full
+}
+
+const (
+	minShards  = 1 << 6
+	maxShards  = 1 << 12
+	perShard   = 4096 // entries of a full shard, so that rebuilding one stalls nobody
+	expiredFor = time.Minute
+)
+
+// NewMemory returns a Memory for maxEntries entries. Size it for the credentials that
+// arrive while one is valid: one assertion a second that is remembered for 6 minutes
+// makes 360. Memory is taken as it fills. With maxEntries of 0 or less it is full from
+// the start.
+func NewMemory(maxEntries int) *Memory {
+	shards := 1 << bits.Len(uint(max(maxEntries, 0)/perShard))
+	m := &Memory{
+		key:    new([32]byte),
+		max:    int64(maxEntries),
+		shards: make([]shard, min(max(shards, minShards), maxShards)),
+	}
+	rand.Read(m.key[:])
+	return m
+}
+
+// Add implements [Store]. It does not wait.
+func (m *Memory) Add(ctx context.Context, scope, id string, until time.Time) (fresh bool, err error) {
+	if ctx.Err() != nil { // a request that is over must not use up its credential
+		return false, unavailable(context.Cause(ctx))
+	}
+	d := m.digest(scope, id)
+	s := &m.shards[d[0]&uint64(len(m.shards)-1)]
+	for {
+		now := time.Now()
+		fresh, ok := m.add(s, d, nanoseconds(now), nanoseconds(keepUntil(now, until)))
+		if ok {
+			return fresh, nil
+		}
+		if !m.reclaim(nanoseconds(now)) {
+			return false, unavailable(errors.New("replay: full"))
+		}
+	}
+}
+
+func keepUntil(now, until time.Time) time.Time {
+	if until.After(now) {
+		return until
+	}
+	return now.Add(expiredFor)
+}
+
+// nanoseconds is t.UnixNano, save that what is beyond it (the year 2262) is forever.
+func nanoseconds(t time.Time) int64 {
+	if t.Unix() > math.MaxInt64/int64(time.Second)-1 {
+		return math.MaxInt64
+	}
+	return t.UnixNano()
+}
+
+func unavailable(cause error) error {
+	return &redoxauth.Error{Kind: redoxauth.ErrUnavailable, Strategy: "replay", Reason: "replay_store", Err: cause}
+}
+
+// digest is a keyed hash: nobody who does not know the key can find two names for one
+// digest, which would make a genuine credential look replayed, or many for one shard.
+func (m *Memory) digest(scope, id string) digest {
+	var space [512]byte
+	b := append(space[:0], m.key[:]...)
+	b = binary.BigEndian.AppendUint64(b, uint64(len(scope)))
+	b = append(b, scope...)
+	b = append(b, id...)
+	sum := sha256.Sum256(b)
+	return digest{binary.LittleEndian.Uint64(sum[:8]), binary.LittleEndian.Uint64(sum[8:16])}
+}
+
+// add is Add within one shard; ok is false if there is no room for a new entry.
+func (m *Memory) add(s *shard, d digest, now, until int64) (fresh, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e := s.find(d); e != nil && e.until != 0 {
+		if e.until > now {
+			return false, true
+		}
+		e.until = until
+		s.next = min(s.next, until)
+		return true, true
+	}
+	if !m.reserve() {
+		return false, false
+	}
+	if s.used >= len(s.slots)/5*4 {
+		m.count.Add(-s.rebuild(now))
+	}
+	*s.find(d) = entry{d, until}
+	s.used++
+	s.next = min(s.next, until)
+	return true, true
+}
+
+// reserve counts one more entry, if there may be one.
+func (m *Memory) reserve() bool {
+	for {
+		n := m.count.Load()
+		if n >= m.max {
+			return false
+		}
+		if m.count.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+// reclaim removes the expired entries of one shard that has any, and reports whether
+// there was one. The shards take turns, so that none is looked at in vain for long.
+func (m *Memory) reclaim(now int64) bool {
+	for range m.shards {
+		s := &m.shards[m.sweep.Add(1)&uint64(len(m.shards)-1)]
+		s.mu.Lock()
+		var n int64
+		if s.used > 0 && s.next <= now {
+			n = s.rebuild(now)
+			m.count.Add(-n)
+		}
+		s.mu.Unlock()
+		if n > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+type digest [2]uint64
+
+// An entry is empty if until, in nanoseconds of Unix time, is 0.
+type entry struct {
+	digest
+	until int64
+}
+
+// A shard is a hash table with linear probing, of which nothing is removed but by
+// rebuilding it.
+type shard struct {
+	mu    sync.Mutex
+	slots []entry // at most four fifths in use
+	used  int     // expired ones included
+	next  int64   // no entry expires before
+}
+
+// find returns the slot of d or, if it has none, the one to put it in; nil if there
+// are no slots.
+func (s *shard) find(d digest) *entry {
+	if len(s.slots) == 0 {
+		return nil
+	}
+	// The shard is chosen by d[0], so d[1] alone is spread over the slots.
+	n := len(s.slots)
+	i, _ := bits.Mul64(d[1], uint64(n))
+	for {
+		if e := &s.slots[i]; e.until == 0 || e.digest == d {
+			return e
+		}
+		if i++; i == uint64(n) {
+			i = 0
+		}
+	}
+}
+
+// rebuild makes a table with an eighth more room than what is still valid needs, and returns
+// how many entries had expired.
+func (s *shard) rebuild(now int64) (expired int64) {
+	valid := 0
+	for i := range s.slots {
+		if s.slots[i].until > now {
+			valid++
+		}
+	}
+	old := s.slots
+	s.slots = make([]entry, (valid+valid/8+8)*5/4)
+	s.next = math.MaxInt64
+	for i := range old {
+		if e := &old[i]; e.until > now {
+			*s.find(e.digest) = *e
+			s.next = min(s.next, e.until)
+		}
+	}
+	expired = int64(s.used - valid)
+	s.used = valid
+	return expired
+}

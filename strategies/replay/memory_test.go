@@ -1,0 +1,279 @@
+package replay_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/strategies/replay"
+)
+
+func add(t testing.TB, s replay.Store, scope, id string, until time.Time) bool {
+	t.Helper()
+	fresh, err := s.Add(t.Context(), scope, id, until)
+	if err != nil {
+		t.Fatalf("Add(%q, %q): %v", scope, id, err)
+	}
+	return fresh
+}
+
+// SMART App Launch, Signature Verification: "check that the jti value has not been
+// previously encountered for the given iss within the maximum allowed authentication
+// JWT lifetime".
+func TestMemoryFresh(t *testing.T) {
+	type call struct {
+		scope, id string
+		want      bool
+	}
+	long := strings.Repeat("x", 1<<16)
+	for name, calls := range map[string][]call{
+		"the second use is not fresh":       {{"client", "jti", true}, {"client", "jti", false}, {"client", "jti", false}},
+		"another client may use the id":     {{"a", "jti", true}, {"b", "jti", true}, {"a", "jti", false}, {"b", "jti", false}},
+		"another id of the client":          {{"a", "1", true}, {"a", "2", true}},
+		"scope and id do not run together":  {{"ab", "c", true}, {"a", "bc", true}, {"", "abc", true}, {"abc", "", true}},
+		"a separator in them means nothing": {{"a\x00b", "c", true}, {"a", "b\x00c", true}, {"a:b", "c", true}, {"a", "b:c", true}},
+		"empty strings are names too":       {{"", "", true}, {"", "", false}},
+		"case counts":                       {{"a", "jti", true}, {"a", "JTI", true}},
+		"not UTF-8":                         {{"a", "\xff", true}, {"a", "\xfe", true}, {"a", "\xff", false}},
+		"long names":                        {{"a", long, true}, {"a", long + "y", true}, {long, "a", true}, {"a", long, false}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := replay.NewMemory(100)
+			until := time.Now().Add(time.Hour)
+			for i, c := range calls {
+				if got := add(t, m, c.scope, c.id, until); got != c.want {
+					t.Errorf("call %d: fresh = %v, want %v", i, got, c.want)
+				}
+			}
+		})
+	}
+}
+
+// CVE-2020-15222: a check and a set that are two steps let two requests in at once.
+func TestMemoryOneOfManyParallelCallsIsFresh(t *testing.T) {
+	m := replay.NewMemory(1000)
+	until := time.Now().Add(time.Hour)
+	for round := range 50 {
+		var fresh atomic.Int32
+		var wg sync.WaitGroup
+		start := make(chan struct{})
+		for range 100 {
+			wg.Go(func() {
+				<-start
+				ok, err := m.Add(t.Context(), "client", strconv.Itoa(round), until)
+				if err != nil {
+					t.Error(err)
+				}
+				if ok {
+					fresh.Add(1)
+				}
+			})
+		}
+		close(start)
+		wg.Wait()
+		if n := fresh.Load(); n != 1 {
+			t.Fatalf("round %d: %d calls were fresh, want 1", round, n)
+		}
+	}
+}
+
+func TestMemoryRemembersUntilTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := replay.NewMemory(10)
+		now := time.Now()
+		steps := []struct {
+			at    time.Duration
+			id    string
+			until time.Duration // from the start
+			want  bool
+		}{
+			{0, "minute", time.Minute, true},
+			{0, "hour", time.Hour, true},
+			{0, "past", -time.Hour, true},
+			{0, "past", -time.Hour, false},
+			{time.Minute - 1, "minute", time.Hour, false}, // does not prolong the first
+			{time.Minute - 1, "past", -time.Hour, false},
+			{time.Minute, "minute", 2 * time.Minute, true},
+			{time.Minute, "past", -time.Hour, true},
+			{2*time.Minute - 1, "minute", time.Hour, false},
+			{time.Hour - 1, "hour", 2 * time.Hour, false},
+			{time.Hour, "hour", 2 * time.Hour, true},
+		}
+		for _, s := range steps {
+			time.Sleep(s.at - time.Since(now))
+			if got := add(t, m, "scope", s.id, now.Add(s.until)); got != s.want {
+				t.Errorf("after %v, %s: fresh = %v, want %v", s.at, s.id, got, s.want)
+			}
+		}
+	})
+}
+
+func TestMemoryFarFuture(t *testing.T) {
+	m := replay.NewMemory(10)
+	for _, until := range []time.Time{
+		time.Now().AddDate(200, 0, 0),
+		time.Date(2262, 4, 11, 23, 47, 16, 854775807, time.UTC),
+		time.Date(2262, 4, 11, 23, 47, 16, 854775808, time.UTC), // does not fit 64 bits of nanoseconds
+		time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC),
+		time.Unix(math.MaxInt64, 0),
+		time.Unix(1<<60, 0),
+	} {
+		id := until.String()
+		if !add(t, m, "scope", id, until) || add(t, m, "scope", id, until) {
+			t.Errorf("until %v: not remembered", until)
+		}
+	}
+}
+
+func TestMemoryFullFailsClosedAndRecovers(t *testing.T) {
+	for _, size := range []int{0, 1, 3, 1000, 20_000} {
+		t.Run(strconv.Itoa(size), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := replay.NewMemory(size)
+				first, last := time.Now().Add(time.Minute), time.Now().Add(2*time.Minute)
+				for i := range size {
+					until := last
+					if i == 0 {
+						until = first
+					}
+					if !add(t, m, "scope", strconv.Itoa(i), until) {
+						t.Fatalf("entry %d is not fresh", i)
+					}
+				}
+				wantFull := func(id string) {
+					t.Helper()
+					fresh, err := m.Add(t.Context(), "scope", id, last)
+					var e *redoxauth.Error
+					if fresh || !errors.Is(err, redoxauth.ErrUnavailable) || !errors.As(err, &e) || e.Reason != "replay_store" {
+						t.Fatalf("full: fresh %v, error %v, want ErrUnavailable, reason replay_store", fresh, err)
+					}
+				}
+				wantFull("new")
+				for i := range size { // it still knows what it holds
+					if add(t, m, "scope", strconv.Itoa(i), last) {
+						t.Fatalf("entry %d was forgotten", i)
+					}
+				}
+				if size == 0 {
+					return
+				}
+				time.Sleep(time.Minute) // one entry expires, of one shard
+				if !add(t, m, "scope", "one more", last) {
+					t.Error("the room of the expired entry is not used")
+				}
+				wantFull("two more")
+				time.Sleep(time.Minute) // the rest
+				for i := range size {
+					if !add(t, m, "scope", strconv.Itoa(i), time.Now().Add(time.Minute)) {
+						t.Fatalf("entry %d is not fresh after all has expired", i)
+					}
+				}
+				wantFull("new")
+			})
+		})
+	}
+}
+
+func TestMemoryNegativeSizeIsFull(t *testing.T) {
+	if _, err := replay.NewMemory(-1).Add(t.Context(), "", "", time.Now().Add(time.Hour)); !errors.Is(err, redoxauth.ErrUnavailable) {
+		t.Errorf("error %v, want ErrUnavailable", err)
+	}
+}
+
+func TestMemoryRequestThatIsOverUsesUpNothing(t *testing.T) {
+	m := replay.NewMemory(10)
+	until := time.Now().Add(time.Hour)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if fresh, err := m.Add(ctx, "scope", "id", until); fresh || !errors.Is(err, redoxauth.ErrUnavailable) || !errors.Is(err, context.Canceled) {
+		t.Errorf("fresh %v, error %v, want ErrUnavailable and the cause", fresh, err)
+	}
+	if !add(t, m, "scope", "id", until) {
+		t.Error("the id was used up")
+	}
+}
+
+// Parallel calls around the limit: never more than the limit is held, and nothing is
+// accepted twice.
+func TestMemoryParallelWhileFullAndExpiring(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const size, workers, ids = 500, 8, 2000
+		m := replay.NewMemory(size)
+		for range 5 {
+			until := time.Now().Add(time.Minute)
+			var fresh atomic.Int32
+			seen := make([]atomic.Int32, ids)
+			var wg sync.WaitGroup
+			for w := range workers {
+				wg.Go(func() {
+					for i := range ids {
+						i = (i + w*ids/workers) % ids
+						ok, err := m.Add(t.Context(), "scope", strconv.Itoa(i), until)
+						if err == nil && ok {
+							fresh.Add(1)
+							seen[i].Add(1)
+						}
+					}
+				})
+			}
+			wg.Wait()
+			if n := fresh.Load(); n != size {
+				t.Errorf("%d ids were accepted, want %d", n, size)
+			}
+			for i := range seen {
+				if n := seen[i].Load(); n > 1 {
+					t.Errorf("id %d was accepted %d times", i, n)
+				}
+			}
+			time.Sleep(time.Minute)
+		}
+	})
+}
+
+// The bound is 40 bytes an entry at a million; it must hold wherever the tables happen
+// to be between two sizes, and after much has expired.
+func TestMemoryBytesAnEntry(t *testing.T) {
+	if testing.Short() {
+		t.Skip("fills a million entries")
+	}
+	before := heap()
+	m := replay.NewMemory(4_000_000)
+	until := time.Now().Add(time.Hour)
+	worst := 0.0
+	n := 0
+	for _, size := range []int{500_000, 600_000, 700_000, 800_000, 900_000, 1_000_000} {
+		for ; n < size; n++ {
+			add(t, m, "client", strconv.Itoa(n), until)
+		}
+		worst = max(worst, float64(heap()-before)/float64(n))
+	}
+	t.Logf("at most %.1f bytes an entry", worst)
+	if worst > 40 {
+		t.Errorf("%.1f bytes an entry, want at most 40", worst)
+	}
+	runtime.KeepAlive(m)
+}
+
+func heap() int64 {
+	runtime.GC()
+	var s runtime.MemStats
+	runtime.ReadMemStats(&s)
+	return int64(s.HeapAlloc)
+}
+
+func TestMemoryPrintsNoKey(t *testing.T) {
+	m := replay.NewMemory(1)
+	if s := fmt.Sprintf("%+v", m); !strings.Contains(s, "key:0x") {
+		t.Errorf("printed: %s", s)
+	}
+}
