@@ -13,8 +13,8 @@ import (
 // It is read once, within the limits of [Options], shared by all verifiers, and left
 // readable for the handler; the slice must not be modified.
 //
-// Outside of [Middleware] and [Check] the default limits hold, save that time is
-// bounded by the request's context alone. The errors are [ErrTooLarge],
+// Outside of [Middleware] and [Check] the default limits hold; a request whose context
+// cannot end is then read without a limit of time. The errors are [ErrTooLarge],
 // [ErrMalformed] (the body broke off) and [ErrUnavailable] (too slow, the budget is
 // used up, the context ended). Like r.Body, it is for one goroutine at a time.
 func Body(r *http.Request) ([]byte, error) {
@@ -29,8 +29,8 @@ func Body(r *http.Request) ([]byte, error) {
 func ProvenBody(r *http.Request) ([]byte, error) { return buffer(r, true) }
 
 func buffer(r *http.Request, proven bool) ([]byte, error) {
-	b, outside := r.Body.(*body)
-	if !outside {
+	b, attached := r.Body.(*body)
+	if !attached {
 		if r.Body == nil || r.Body == http.NoBody {
 			return nil, nil
 		}
@@ -38,7 +38,9 @@ func buffer(r *http.Request, proven bool) ([]byte, error) {
 			return nil, &Error{Kind: ErrTooLarge, Reason: "body_size"}
 		}
 		b, _ = attach(r, &defaults)
-		b.timeout = 0
+		if r.Context().Done() == nil {
+			b.timeout = 0
+		}
 		defer b.releaseAfter(r.Context())
 	}
 	return b.buffer(r.Context(), proven)

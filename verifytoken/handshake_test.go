@@ -1,0 +1,341 @@
+package verifytoken_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/verifytoken"
+)
+
+const uuid = "d9908e78-6a1c-4f4a-9c3e-0a4d5f4c8f0b"
+
+// document is the body that Redox documents: compact, in this order.
+func document(token, challenge string) string {
+	return `{"verification-token":"` + token + `","challenge":"` + challenge + `"}`
+}
+
+func post(body string) *http.Request {
+	r := httptest.NewRequest(http.MethodPost, "/redox", strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Application-Name", "RedoxEngine")
+	return r
+}
+
+func get(query string, tokens ...string) *http.Request {
+	r := httptest.NewRequest(http.MethodGet, "/redox?"+query, nil)
+	for _, token := range tokens {
+		r.Header.Add("verification-token", token)
+	}
+	return r
+}
+
+func withHeader(r *http.Request, token string) *http.Request {
+	r.Header.Set("verification-token", token)
+	return r
+}
+
+func chunked(r *http.Request) *http.Request {
+	r.ContentLength = -1
+	return r
+}
+
+// next fails the test if a handshake reaches it.
+func next(t *testing.T) http.Handler {
+	return http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a handshake reached the handler") })
+}
+
+func serve(h http.Handler, r *http.Request) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+func TestHandshakeAnswersEveryDocumentedForm(t *testing.T) {
+	both := url.Values{"challenge": {uuid}, "verification-token": {newToken}}.Encode()
+	tests := []struct {
+		name string
+		r    *http.Request
+	}{
+		{"POST", post(document(newToken, uuid))},
+		{"POST, the old token during a rotation", post(document(oldToken, uuid))},
+		{"POST, members in another order", post(`{ "challenge": "` + uuid + `", "verification-token": "` + newToken + `" }` + "\n")},
+		{"POST, another member", post(`{"x":[1,{}],"verification-token":"` + newToken + `","challenge":"` + uuid + `"}`)},
+		{"POST, token in the header as well", withHeader(post(document(newToken, uuid)), newToken)},
+		{"POST, chunked", chunked(post(document(newToken, uuid)))},
+		{"POST, byte by byte", func() *http.Request {
+			r := post(document(newToken, uuid))
+			r.Body = io.NopCloser(iotest.OneByteReader(r.Body))
+			return r
+		}()},
+		{"GET, both in the query", get(both)},
+		{"GET, token in the header", get("challenge="+uuid, newToken)},
+		{"GET, token in both", get(both, newToken)},
+	}
+	v := newVerifier(t, newToken, oldToken)
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := serve(v.Handshake(next(t)), tt.r)
+			if w.Code != http.StatusOK || w.Body.String() != uuid {
+				t.Errorf("got %d %q, want 200 and the challenge", w.Code, w.Body)
+			}
+			for name, want := range map[string]string{
+				"Content-Type":            "text/plain; charset=utf-8",
+				"X-Content-Type-Options":  "nosniff",
+				"Cache-Control":           "no-store",
+				"Content-Security-Policy": "default-src 'none'",
+			} {
+				if got := w.Header().Get(name); got != want {
+					t.Errorf("%s: got %q, want %q", name, got, want)
+				}
+			}
+		})
+	}
+}
+
+func TestHandshakeRefusesAndEchoesNothing(t *testing.T) {
+	tests := []struct {
+		name   string
+		r      *http.Request
+		want   error
+		reason redoxauth.Reason
+	}{
+		{"POST, wrong token", post(document("wrong", uuid)), redoxauth.ErrRejected, "token"},
+		{"POST, empty token", post(document("", uuid)), redoxauth.ErrRejected, "token"},
+		{"POST, header disagrees", withHeader(post(document(newToken, uuid)), "wrong"), redoxauth.ErrRejected, "token"},
+		{"POST, header holds the other configured token", withHeader(post(document(newToken, uuid)), oldToken), redoxauth.ErrRejected, "token"},
+		{"POST, right header, wrong body", withHeader(post(document("wrong", uuid)), newToken), redoxauth.ErrRejected, "token"},
+		{"POST, two headers", func() *http.Request {
+			r := post(document(newToken, uuid))
+			r.Header["Verification-Token"] = []string{newToken, newToken}
+			return r
+		}(), redoxauth.ErrMalformed, "malformed"},
+		{"POST, two tokens", post(`{"verification-token":"wrong","verification-token":"` + newToken + `","challenge":"` + uuid + `"}`), redoxauth.ErrMalformed, "malformed"},
+		{"POST, two challenges", post(`{"verification-token":"` + newToken + `","challenge":"a","challenge":"b"}`), redoxauth.ErrMalformed, "malformed"},
+		{"POST, token is a number", post(`{"verification-token":1,"challenge":"` + uuid + `"}`), redoxauth.ErrMalformed, "malformed"},
+		{"POST, token is null", post(`{"verification-token":null,"challenge":"` + uuid + `"}`), redoxauth.ErrMalformed, "malformed"},
+		{"POST, challenge is an object", post(`{"verification-token":"` + newToken + `","challenge":{}}`), redoxauth.ErrMalformed, "malformed"},
+		{"POST, empty challenge", post(document(newToken, "")), redoxauth.ErrMalformed, "challenge"},
+		{"POST, long challenge", post(document(newToken, strings.Repeat("x", 1025))), redoxauth.ErrMalformed, "challenge"},
+		// CRLF would split the answer of a careless receiver.
+		{"POST, line break in the challenge", post(document(newToken, `a\r\nSet-Cookie: b`)), redoxauth.ErrMalformed, "challenge"},
+		{"GET, wrong token in the query", get("challenge=" + uuid + "&verification-token=wrong"), redoxauth.ErrRejected, "token"},
+		{"GET, empty token in the query", get("challenge=" + uuid + "&verification-token="), redoxauth.ErrRejected, "token"},
+		{"GET, wrong token in the header", get("challenge="+uuid, "wrong"), redoxauth.ErrRejected, "token"},
+		{"GET, query and header disagree", get("challenge="+uuid+"&verification-token="+newToken, oldToken), redoxauth.ErrRejected, "token"},
+		{"GET, two challenges", get("challenge=a&challenge=b&verification-token=" + newToken), redoxauth.ErrMalformed, "query"},
+		{"GET, two tokens", get("challenge=a&verification-token=wrong&verification-token=" + newToken), redoxauth.ErrMalformed, "query"},
+		{"GET, bad escape", get("challenge=a&verification-token=" + newToken + "&x=%zz"), redoxauth.ErrMalformed, "query"},
+		{"GET, two headers", get("challenge=a", newToken, newToken), redoxauth.ErrMalformed, "malformed"},
+		{"GET, control character", get("challenge=%00&verification-token=" + newToken), redoxauth.ErrMalformed, "challenge"},
+		{"GET, not UTF-8", get("challenge=%ff&verification-token=" + newToken), redoxauth.ErrMalformed, "challenge"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var got redoxauth.Decision
+			v, err := verifytoken.New(verifytoken.Config{
+				Tokens:  []string{newToken, oldToken},
+				Observe: func(_ *http.Request, d redoxauth.Decision) { got = d },
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := serve(v.Handshake(next(t)), tt.r)
+			if w.Code != redoxauth.StatusCode(tt.want) {
+				t.Errorf("got %d, want %d", w.Code, redoxauth.StatusCode(tt.want))
+			}
+			if body := w.Body.String(); body != http.StatusText(w.Code)+"\n" {
+				t.Errorf("got body %q, want one fixed line", body)
+			}
+			wantError(t, got.Err, tt.want, tt.reason)
+			if strings.Contains(got.Err.Error(), newToken) {
+				t.Errorf("the error shows the token: %v", got.Err)
+			}
+		})
+	}
+}
+
+func TestHandshakePassesEverythingElseOnIntact(t *testing.T) {
+	large := document(newToken, strings.Repeat("x", 5000))
+	tests := []struct {
+		name string
+		r    *http.Request
+		body string
+	}{
+		{"a message", withHeader(post(`{"Meta":{"DataModel":"PatientAdmin"}}`), newToken), `{"Meta":{"DataModel":"PatientAdmin"}}`},
+		{"no JSON", post("MSH|^~\\&|"), "MSH|^~\\&|"},
+		{"no body", post(""), ""},
+		{"a nil body", func() *http.Request { r := post(""); r.Body = nil; return r }(), ""},
+		{"JSON with something after it", post(document(newToken, uuid) + "{}"), document(newToken, uuid) + "{}"},
+		{"JSON that breaks off", post(`{"verification-token":"x","challenge":"y"`), `{"verification-token":"x","challenge":"y"`},
+		{"a list", post(`["verification-token","challenge"]`), `["verification-token","challenge"]`},
+		{"other case", post(`{"Verification-Token":"x","Challenge":"y"}`), `{"Verification-Token":"x","Challenge":"y"}`},
+		{"nested", post(`{"a":` + document(newToken, uuid) + `}`), `{"a":` + document(newToken, uuid) + `}`},
+		{"larger than a handshake", post(large), large},
+		{"larger than a handshake, chunked", chunked(post(large)), large},
+		{"GET without challenge", get("verification-token=" + newToken), ""},
+		{"GET with a challenge and no token", get("challenge=" + uuid), ""},
+		{"PUT", func() *http.Request { r := post(document(newToken, uuid)); r.Method = "PUT"; return r }(), document(newToken, uuid)},
+	}
+	v := newVerifier(t, newToken)
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			called := false
+			h := v.Handshake(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				called = true
+				var body []byte
+				if r.Body != nil {
+					body, _ = io.ReadAll(r.Body)
+				}
+				if string(body) != tt.body {
+					t.Errorf("got body of %d bytes %.80q, want %d bytes", len(body), body, len(tt.body))
+				}
+				w.WriteHeader(http.StatusAccepted)
+			}))
+			if w := serve(h, tt.r); !called || w.Code != http.StatusAccepted {
+				t.Errorf("got %d, called %v, want it passed on", w.Code, called)
+			}
+		})
+	}
+}
+
+func TestHandshakeReadsAtMost4KiB(t *testing.T) {
+	var read int
+	r := chunked(post(""))
+	r.Body = io.NopCloser(readerFunc(func(p []byte) (int, error) {
+		read += len(p)
+		return len(p), nil // an endless body
+	}))
+	serve(newVerifier(t, newToken).Handshake(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})), r)
+	if read > 8<<10 {
+		t.Errorf("read %d bytes before passing on", read)
+	}
+	r = post("")
+	r.ContentLength = 4097
+	r.Body = io.NopCloser(readerFunc(func([]byte) (int, error) {
+		t.Error("read the body of a message that declares more than a handshake has")
+		return 0, io.EOF
+	}))
+	serve(newVerifier(t, newToken).Handshake(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})), r)
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// A peer that declares a small body and does not send it must not hold the handler
+// for longer than its context.
+func TestHandshakeOfAStallingPeerEnds(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	body, _ := io.Pipe()
+	r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/redox", body)
+	r.ContentLength = 93
+	cancel()
+	w := serve(newVerifier(t, newToken).Handshake(next(t)), r)
+	if w.Code != http.StatusServiceUnavailable {
+		t.Errorf("got %d, want 503", w.Code)
+	}
+}
+
+func TestHandshakeIsUnavailableWhileTokensAre(t *testing.T) {
+	v, err := verifytoken.New(verifytoken.Config{TokensFunc: func(context.Context) ([]string, error) {
+		return nil, errors.New("vault is sealed")
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := serve(v.Handshake(next(t)), post(document(newToken, uuid)))
+	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
+		t.Errorf("got %d, Retry-After %q, want 503 with one", w.Code, w.Header().Get("Retry-After"))
+	}
+}
+
+func TestHandshakeIsObserved(t *testing.T) {
+	var got redoxauth.Decision
+	v, err := verifytoken.New(verifytoken.Config{
+		Tokens:  []string{newToken, oldToken},
+		Observe: func(_ *http.Request, d redoxauth.Decision) { got = d },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	serve(v.Handshake(next(t)), post(document(oldToken, uuid)))
+	if got.Identity == nil || got.Identity.KeyID != "1" || got.Err != nil {
+		t.Errorf("got %+v, want the old token's position", got)
+	}
+}
+
+// Over real HTTP, in front of both kinds of wrapper.
+func TestHandshakeOverHTTP(t *testing.T) {
+	v := newVerifier(t, newToken)
+	received := ""
+	server := httptest.NewServer(v.Handshake(v.Wrap(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		received = string(body)
+	}))))
+	defer server.Close()
+	send := func(body string, token string) int {
+		r, _ := http.NewRequest(http.MethodPost, server.URL, strings.NewReader(body))
+		if token != "" {
+			r.Header.Set("verification-token", token)
+		}
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		return res.StatusCode
+	}
+	if got := send(document(newToken, uuid), ""); got != http.StatusOK || received != "" {
+		t.Errorf("handshake: got %d, handler received %q", got, received)
+	}
+	if got := send(`{"a":1}`, newToken); got != http.StatusOK || received != `{"a":1}` {
+		t.Errorf("message: got %d, handler received %q", got, received)
+	}
+	if got := send(`{"a":2}`, ""); got != http.StatusUnauthorized || received != `{"a":1}` {
+		t.Errorf("without token: got %d, handler received %q", got, received)
+	}
+}
+
+func FuzzHandshake(f *testing.F) {
+	for _, body := range []string{document(newToken, uuid), document("wrong", uuid), `{"verification-token":null}`, "[", `{"challenge":"a","challenge":"b"`} {
+		f.Add(body, "challenge=a&verification-token="+newToken, newToken)
+	}
+	v, err := verifytoken.New(verifytoken.Config{Tokens: []string{newToken}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, body, query, token string) {
+		for _, method := range []string{http.MethodGet, http.MethodPost} {
+			r := httptest.NewRequest(method, "/redox", strings.NewReader(body))
+			r.URL.RawQuery = query
+			r.Header.Set("verification-token", token)
+			passed := ""
+			w := serve(v.Handshake(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				b, _ := io.ReadAll(r.Body)
+				passed = string(b)
+				w.WriteHeader(http.StatusAccepted)
+			})), r)
+			switch w.Code {
+			case http.StatusAccepted:
+				if passed != body {
+					t.Errorf("passed on %q, want %q", passed, body)
+				}
+			case http.StatusOK:
+				if !strings.Contains(body+query+token, newToken) && !strings.Contains(body+query, `\u`) && !strings.Contains(query, "%") {
+					t.Errorf("%s %q %q %q: accepted without the token", method, query, token, body)
+				}
+			case http.StatusUnauthorized, http.StatusBadRequest:
+			default:
+				t.Errorf("got %d", w.Code)
+			}
+		}
+	})
+}
