@@ -1,0 +1,140 @@
+package jose
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/lestrrat-go/jwx/v2/jwa"
+	"github.com/lestrrat-go/jwx/v2/jws"
+)
+
+// An algorithm of RFC 7518, Section 3.1, or RFC 8037.
+type algorithm struct {
+	check  jws.Verifier
+	secret int            // HMAC: least bytes of the secret (RFC 7518, Section 3.2)
+	curve  elliptic.Curve // ECDSA: its only curve (Section 3.4)
+	rsa    bool
+}
+
+// algorithms never holds "none". EdDSA stands for its new name Ed25519 too (RFC 9864).
+var algorithms = map[string]algorithm{
+	"RS256": {check: check(jwa.RS256), rsa: true},
+	"RS384": {check: check(jwa.RS384), rsa: true},
+	"RS512": {check: check(jwa.RS512), rsa: true},
+	"PS256": {check: check(jwa.PS256), rsa: true},
+	"PS384": {check: check(jwa.PS384), rsa: true},
+	"PS512": {check: check(jwa.PS512), rsa: true},
+	"ES256": {check: check(jwa.ES256), curve: elliptic.P256()},
+	"ES384": {check: check(jwa.ES384), curve: elliptic.P384()},
+	"ES512": {check: check(jwa.ES512), curve: elliptic.P521()},
+	"HS256": {check: check(jwa.HS256), secret: 32},
+	"HS384": {check: check(jwa.HS384), secret: 48},
+	"HS512": {check: check(jwa.HS512), secret: 64},
+	"EdDSA": {check: check(jwa.EdDSA)},
+}
+
+func check(alg jwa.SignatureAlgorithm) jws.Verifier {
+	v, err := jws.NewVerifier(alg)
+	if err != nil {
+		panic("jose: " + err.Error())
+	}
+	return v
+}
+
+func canonical(name string) string {
+	if name == "Ed25519" {
+		return "EdDSA"
+	}
+	return name
+}
+
+// CheckAlgorithms reports what is wrong with a configured list: it must name known
+// algorithms, all symmetric (HS256, HS384, HS512) or none. One list never holds both,
+// or a public key could be taken for a secret (RFC 8725, Section 2.1).
+func CheckAlgorithms(names []string, symmetric bool) error {
+	if len(names) == 0 {
+		return errors.New("must name an algorithm")
+	}
+	var errs []error
+	for _, name := range names {
+		a, ok := algorithms[canonical(name)]
+		switch {
+		case !ok:
+			errs = append(errs, fmt.Errorf("unknown algorithm %q", name))
+		case symmetric && a.secret == 0:
+			errs = append(errs, fmt.Errorf("%s is not for secrets", name))
+		case !symmetric && a.secret > 0:
+			errs = append(errs, fmt.Errorf("%s is not for public keys", name))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// HMACKeys returns the keys of secrets, whose IDs are their positions from "0". Each
+// must be as long as the longest hash of the algorithms named (RFC 7518, Section 3.2),
+// and must not be a public key, which is no secret.
+func HMACKeys(secrets [][]byte, names []string) ([]*Key, error) {
+	least := 0
+	for _, name := range names {
+		least = max(least, algorithms[name].secret)
+	}
+	var errs []error
+	keys := make([]*Key, len(secrets))
+	for i, secret := range secrets {
+		switch text := string(secret); {
+		case len(secret) < least:
+			errs = append(errs, fmt.Errorf("secret %d: shorter than %d bytes", i, least))
+		case strings.Contains(text, "-----BEGIN "), strings.Contains(text, `"kty"`):
+			errs = append(errs, fmt.Errorf("secret %d: is a key file, not a secret", i))
+		}
+		keys[i] = &Key{id: fmt.Sprint(i), material: slices.Clone(secret)}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return keys, nil
+}
+
+// fits reports whether k can verify under the algorithm.
+func (k *Key) fits(name string) bool {
+	a, ok := algorithms[name]
+	if !ok {
+		return false
+	}
+	switch m := k.material.(type) {
+	case []byte:
+		return a.secret > 0 && len(m) >= a.secret
+	case *rsa.PublicKey:
+		return a.rsa
+	case *ecdsa.PublicKey:
+		return a.curve == m.Curve
+	case ed25519.PublicKey:
+		return name == "EdDSA"
+	}
+	return false
+}
+
+// algorithm returns the one algorithm that k is used with (RFC 8725bis, Section 3.1):
+// its own, or the first of names that fits.
+func (k *Key) algorithm(names []string) string {
+	if k.alg != "" {
+		return k.alg
+	}
+	for _, name := range names {
+		if k.fits(name) {
+			return name
+		}
+	}
+	return ""
+}
+
+// verify reports whether signature is k's over input.
+func (k *Key) verify(name string, input, signature []byte) bool {
+	return k.fits(name) && algorithms[name].check.Verify(input, signature, k.material) == nil
+}

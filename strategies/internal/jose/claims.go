@@ -1,0 +1,109 @@
+package jose
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// claims are the registered ones of RFC 7519, Section 4.1.
+type claims struct {
+	iss, sub, jti string
+	aud           []string
+	exp, nbf, iat time.Time // zero: absent
+}
+
+// readClaims reads the claims of a token whose signature verified.
+func (c *content) readClaims() error {
+	r := &c.claims
+	r.iss = c.iss
+	for _, m := range c.body {
+		ok := true
+		switch m.name {
+		case "sub":
+			r.sub, ok = m.raw.text()
+		case "jti":
+			r.jti, ok = m.raw.text()
+		case "aud":
+			r.aud, ok = m.raw.texts()
+			if ok && len(r.aud) == 0 {
+				return refuse("audience", "aud is empty")
+			}
+		case "exp":
+			r.exp, ok = m.raw.date()
+		case "nbf":
+			r.nbf, ok = m.raw.date()
+		case "iat":
+			r.iat, ok = m.raw.date()
+		}
+		if !ok {
+			return refuse("malformed", "the claim "+m.name+" is of another type")
+		}
+	}
+	return nil
+}
+
+func (v *Verifier) checkClaims(c *content, now time.Time) error {
+	if c.body.has("cnf") {
+		// RFC 7800. To take such a token as a mere bearer would drop its binding.
+		return refuse("binding", "the token is bound to a key: cnf")
+	}
+	if err := v.checkTime(&c.claims, now); err != nil {
+		return err
+	}
+	if err := v.checkAudience(c.claims.aud); err != nil {
+		return err
+	}
+	if s := v.trust.Subject; s != "" && c.claims.sub != s {
+		return refuse("subject", "sub is "+quote(c.claims.sub))
+	}
+	for _, name := range v.trust.Required {
+		if raw, ok := c.body.get(name); !ok || raw == "null" || raw == `""` {
+			return refuse("malformed", "the claim "+name+" is missing")
+		}
+	}
+	return nil
+}
+
+func (v *Verifier) checkTime(c *claims, now time.Time) error {
+	leeway := v.trust.Leeway
+	if c.exp.IsZero() {
+		return refuse("lifetime", "the claim exp is missing")
+	}
+	if !now.Before(c.exp.Add(leeway)) {
+		return refuse("expired", fmt.Sprintf("expired %v ago", now.Sub(c.exp).Round(time.Second)))
+	}
+	if now.Before(c.nbf.Add(-leeway)) {
+		return refuse("not_yet_valid", fmt.Sprintf("valid in %v", c.nbf.Sub(now).Round(time.Second)))
+	}
+	if now.Before(c.iat.Add(-leeway)) {
+		return refuse("not_yet_valid", fmt.Sprintf("issued in %v", c.iat.Sub(now).Round(time.Second)))
+	}
+	start, most := c.iat, v.trust.MaxLifetime
+	if start.IsZero() {
+		start, most = now, most+leeway
+	}
+	if life := c.exp.Sub(start); v.trust.MaxLifetime > 0 && life > most {
+		return refuse("lifetime", fmt.Sprintf("valid for %v, more than %v", life.Round(time.Second), v.trust.MaxLifetime))
+	}
+	return nil
+}
+
+func (v *Verifier) checkAudience(aud []string) error {
+	if len(v.trust.Audience) == 0 {
+		if len(aud) > 0 {
+			return refuse("audience", "aud is "+quote(strings.Join(aud, " "))+", but none is configured")
+		}
+		return nil
+	}
+	if v.trust.OneAudience && len(aud) > 1 {
+		return refuse("audience", "aud has more than one value")
+	}
+	for _, name := range aud {
+		if slices.Contains(v.trust.Audience, name) {
+			return nil
+		}
+	}
+	return refuse("audience", "aud is "+quote(strings.Join(aud, " ")))
+}

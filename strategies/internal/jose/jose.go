@@ -1,0 +1,236 @@
+// Package jose verifies JSON Web Tokens ([RFC 7519]) in the compact form of JWS
+// ([RFC 7515]). It is the only JWT code of this module, and the only package beside
+// redoxtest that knows the library that parses keys and checks signatures.
+//
+// A [Trust] says whose tokens are accepted and for what, a [Verifier] holds tokens to
+// it. What a peer sends is parsed here, strictly ([RFC 8725], RFC 8725bis): one form,
+// one spelling, no duplicate names, no header parameter that names a key.
+//
+// [RFC 7515]: https://www.rfc-editor.org/rfc/rfc7515
+// [RFC 7519]: https://www.rfc-editor.org/rfc/rfc7519
+// [RFC 8725]: https://www.rfc-editor.org/rfc/rfc8725
+package jose
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+)
+
+// Leeway for clocks that disagree, and its bound ("no more than a few minutes",
+// RFC 7519, Section 4.1.4). Configurations of strategies use both.
+const (
+	DefaultLeeway = 60 * time.Second
+	MaxLeeway     = 5 * time.Minute
+)
+
+// A Trust is whose tokens are accepted, and what for. Its zero fields are strict: no
+// issuer, no algorithm, no type is accepted unless it is listed.
+type Trust struct {
+	Strategy string // the package that errors name
+
+	// Keys verify the tokens, under Algorithms alone: all of them symmetric (HS256) or
+	// none. A key that names no algorithm takes the first of them that fits it, so
+	// that a token never chooses.
+	Keys       Source
+	Algorithms []string
+
+	// Issuers are the accepted values of iss. A token of another issuer, or without
+	// one, is redoxauth.ErrNoCredentials.
+	Issuers []string
+
+	// Subject, if not empty, is the only accepted sub.
+	Subject string
+
+	// Audience are our names: the token must name one of them, and with OneAudience
+	// nobody else. Without any, the token must have no aud at all: one that is
+	// addressed to somebody is not for us (RFC 7519, Section 4.1.3).
+	Audience    []string
+	OneAudience bool
+
+	// Types are the accepted values of typ, without "application/", compared without
+	// case; "" stands for a token that has none.
+	Types []string
+
+	// Required are claims that must be present beside iss, exp and what else the
+	// Trust compares.
+	Required []string
+
+	// MaxLifetime bounds exp − iat; without iat, exp − now, with Leeway. Zero: no bound.
+	MaxLifetime time.Duration
+
+	// Leeway widens every comparison with the clock.
+	Leeway time.Duration
+
+	// MatchJKU refuses a token whose header jku is not the URL of Keys. It is never
+	// followed, with or without.
+	MatchJKU bool
+
+	// Remember keeps verified signatures, for tokens that are sent with many requests:
+	// the second use of a token skips the signature check and nothing else.
+	Remember bool
+
+	Now func() time.Time // default time.Now
+}
+
+// A Verifier holds tokens to a Trust. It is safe for concurrent use.
+type Verifier struct {
+	trust Trust
+	cache *cache // nil unless Trust.Remember
+}
+
+// NewVerifier returns the Verifier of t. Algorithms and Keys must be what
+// [CheckAlgorithms] accepts; it panics on a Trust without Keys.
+func NewVerifier(t Trust) *Verifier {
+	if t.Keys == nil {
+		panic("jose: Trust without Keys")
+	}
+	t.Algorithms = slices.Clone(t.Algorithms)
+	for i, name := range t.Algorithms {
+		t.Algorithms[i] = canonical(name)
+	}
+	t.Issuers, t.Audience = slices.Clone(t.Issuers), slices.Clone(t.Audience)
+	t.Types, t.Required = slices.Clone(t.Types), slices.Clone(t.Required)
+	if t.Now == nil {
+		t.Now = time.Now
+	}
+	v := &Verifier{trust: t}
+	if t.Remember {
+		v.cache = newCache()
+	}
+	return v
+}
+
+// Verify returns the verified token, or an [*redoxauth.Error]:
+//
+//   - ErrNoCredentials: not three segments ("missing"), or another issuer ("issuer")
+//   - ErrRejected: everything else that is wrong with the token
+//   - ErrUnavailable: the keys cannot be had now
+//
+// The error's cause shows what the token said, shortened and quoted; never the token,
+// its signature or a key.
+func (v *Verifier) Verify(ctx context.Context, token string) (*Token, error) {
+	t, err := v.verify(ctx, token)
+	if err != nil {
+		return nil, v.name(err)
+	}
+	return t, nil
+}
+
+// verify follows one order: form, issuer, header, key, signature, claims. The issuer
+// precedes the rest of the header, which differs between issuers: else the token of
+// another verifier's issuer would be refused here instead of passed on.
+func (v *Verifier) verify(ctx context.Context, token string) (*Token, error) {
+	now := v.trust.Now()
+	c, known, err := v.parse(token, now)
+	if err != nil {
+		return nil, err
+	}
+	if err := v.checkHeader(c); err != nil {
+		return nil, err
+	}
+	keys, err := v.trust.Keys.Keys(ctx, Wanted{
+		KeyID: c.kid, HasKeyID: c.hasKid, Algorithm: c.alg, Algorithms: v.trust.Algorithms,
+	})
+	if err != nil {
+		return nil, err
+	}
+	key := known.among(keys)
+	first := key == nil
+	if first {
+		if key = c.verifySignature(token, keys); key == nil {
+			return nil, refuse("signature", "the signature does not verify")
+		}
+	}
+	if known == nil { // a remembered content is read already, and shared
+		if err := c.readClaims(); err != nil {
+			return nil, err
+		}
+	}
+	if err := v.checkClaims(c, now); err != nil {
+		return nil, err
+	}
+	if first && v.cache != nil {
+		v.cache.add(token, c, key, now)
+	}
+	return &Token{KeyID: key.id, Subject: c.claims.sub, Issuer: c.claims.iss, JTI: c.claims.jti, Expiry: c.claims.exp, content: c}, nil
+}
+
+// parse reads the token, or remembers what it read.
+func (v *Verifier) parse(token string, now time.Time) (*content, *Key, error) {
+	if v.cache != nil {
+		if c, key := v.cache.get(token, now); c != nil {
+			return c, key, nil
+		}
+	}
+	c, err := parse(token)
+	if err != nil {
+		return nil, nil, err
+	}
+	if c.iss == "" || !slices.Contains(v.trust.Issuers, c.iss) {
+		return nil, nil, &redoxauth.Error{Kind: redoxauth.ErrNoCredentials, Reason: "issuer", Err: errors.New("iss is " + quote(c.iss))}
+	}
+	return c, nil, nil
+}
+
+// checkHeader accepts no extension (RFC 7515, Section 4.1.11; RFC 7797, Section 7), no
+// foreign type (RFC 8725, Section 3.11) and no algorithm that is not listed
+// (Section 3.1). Keys in the header (jwk, x5c, x5u) are not even read (Section 3.10).
+func (v *Verifier) checkHeader(c *content) error {
+	if c.header.has("crit") || c.header.has("b64") {
+		return refuse("malformed", "the header has an extension: crit or b64")
+	}
+	if !v.acceptsType(c) {
+		return refuse("type", "typ is "+quote(c.typ))
+	}
+	if !slices.Contains(v.trust.Algorithms, c.alg) {
+		return refuse("algorithm", "alg is "+quote(c.alg))
+	}
+	if jku, ok := c.header.get("jku"); ok && v.trust.MatchJKU {
+		if s, ok := jku.text(); !ok || s == "" || s != v.trust.Keys.URL() {
+			return refuse("unknown_key", "jku is not the URL of the configured keys")
+		}
+	}
+	return nil
+}
+
+func (v *Verifier) acceptsType(c *content) bool {
+	if !c.hasTyp {
+		return slices.Contains(v.trust.Types, "")
+	}
+	typ := c.typ
+	const prefix = "application/"
+	if len(typ) > len(prefix) && strings.EqualFold(typ[:len(prefix)], prefix) && !strings.Contains(typ[len(prefix):], "/") {
+		typ = typ[len(prefix):] // RFC 7515, Section 4.1.9
+	}
+	return typ != "" && slices.ContainsFunc(v.trust.Types, func(t string) bool { return strings.EqualFold(t, typ) })
+}
+
+// name puts the strategy into a copy of err: a Source may share its errors.
+func (v *Verifier) name(err error) error {
+	var e *redoxauth.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	named := *e
+	named.Strategy = v.trust.Strategy
+	return &named
+}
+
+func refuse(reason redoxauth.Reason, why string) error {
+	return &redoxauth.Error{Kind: redoxauth.ErrRejected, Reason: reason, Err: errors.New(why)}
+}
+
+// quote makes what a peer wrote fit for a log: bounded, printable ASCII.
+func quote(s string) string {
+	const most = 128
+	if len(s) > most {
+		s = s[:most] + "..."
+	}
+	return fmt.Sprintf("%+q", s)
+}

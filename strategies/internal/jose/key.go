@@ -1,0 +1,81 @@
+package jose
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"crypto/subtle"
+	"errors"
+)
+
+// A Key is a public key or an HMAC secret.
+type Key struct {
+	id       string
+	hasID    bool
+	alg      string // its only algorithm; "" if it names none
+	material any    // *rsa.PublicKey, *ecdsa.PublicKey, ed25519.PublicKey, or []byte: an HMAC secret
+}
+
+// ID returns the kid of a public key, the position of a secret, or "".
+func (k *Key) ID() string { return k.id }
+
+// String keeps a secret out of logs.
+func (k *Key) String() string { return "key " + quote(k.id) }
+
+// NewKey returns the Key of a public key, without ID. Accepted are RSA of 2048 to 8192
+// bits, P-256, P-384, P-521 and Ed25519.
+func NewKey(public crypto.PublicKey) (*Key, error) {
+	switch p := public.(type) {
+	case *rsa.PublicKey:
+		// The bounds keep weak keys out (RFC 7518, Section 3.3), and ones so large that
+		// verifying is an attack.
+		if n := p.N.BitLen(); n < 2048 || n > 8192 {
+			return nil, errors.New("an RSA key must have 2048 to 8192 bits")
+		}
+		if p.E < 3 || p.E > 1<<31-1 || p.E%2 == 0 {
+			return nil, errors.New("the exponent of an RSA key must be odd, and from 3 to 2^31-1")
+		}
+	case *ecdsa.PublicKey:
+		if p.Curve != elliptic.P256() && p.Curve != elliptic.P384() && p.Curve != elliptic.P521() {
+			return nil, errors.New("unknown curve")
+		}
+		if _, err := p.Bytes(); err != nil {
+			return nil, errors.New("the point is not on the curve")
+		}
+	case ed25519.PublicKey:
+		if len(p) != ed25519.PublicKeySize {
+			return nil, errors.New("an Ed25519 key must have 32 bytes")
+		}
+	default:
+		return nil, errors.New("unknown type of key")
+	}
+	return &Key{material: public}, nil
+}
+
+// same reports whether k and o are the same key, whatever they are called.
+func (k *Key) same(o *Key) bool {
+	if k == o {
+		return true
+	}
+	if secret, ok := k.material.([]byte); ok {
+		other, ok := o.material.([]byte)
+		return ok && subtle.ConstantTimeCompare(secret, other) == 1
+	}
+	p, ok := k.material.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && p.Equal(o.material)
+}
+
+// among returns k's equal among keys: a refresh makes new Keys of the same material.
+func (k *Key) among(keys []*Key) *Key {
+	if k == nil {
+		return nil
+	}
+	for _, o := range keys {
+		if k.same(o) {
+			return o
+		}
+	}
+	return nil
+}
