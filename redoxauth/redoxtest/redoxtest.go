@@ -83,13 +83,19 @@ func send(ctx context.Context, client *http.Client, url string, message []byte, 
 	return do(client, r)
 }
 
-// do sends r and does not follow redirects: what Redox does with one is not
-// documented, and net/http would turn a POST into a GET without body.
+// do sends r.
 func do(client *http.Client, r *http.Request) (*http.Response, error) {
+	return noRedirects(client).Do(r)
+}
+
+// noRedirects returns a copy of client, or of the default, that does not follow
+// redirects: what Redox does with one is not documented, and net/http would turn a
+// POST into a GET without body.
+func noRedirects(client *http.Client) *http.Client {
 	if client == nil {
 		client = http.DefaultClient
 	}
 	c := *client
 	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return c.Do(r)
+	return &c
 }

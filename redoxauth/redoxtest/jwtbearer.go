@@ -1,0 +1,132 @@
+package redoxtest
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
+)
+
+// A JWTBearer proves itself with a JWT ([RFC 7519]) that it signs. Redox does not
+// document which of two forms its strategy is, nor the fields, claims, algorithm and
+// life; so everything is a field.
+//
+// Without a TokenURL the JWT is sent as "Authorization: Bearer". With one it is the
+// assertion of the grant of [RFC 7523, Section 2.1], and the messages carry the access
+// token that the token endpoint answers with, until it expires.
+//
+// [RFC 7519]: https://www.rfc-editor.org/rfc/rfc7519
+// [RFC 7523, Section 2.1]: https://www.rfc-editor.org/rfc/rfc7523#section-2.1
+type JWTBearer struct {
+	Key Key // required
+
+	Issuer   string        // iss
+	Subject  string        // sub
+	Audience []string      // aud, a string if it is one; default TokenURL
+	Scopes   []string      // claim scope, or the grant's parameter scope
+	Lifetime time.Duration // from iat to exp; default 5 min
+
+	Header map[string]any // added to alg, kid and typ "JWT", or instead; nil takes one out
+	Claims map[string]any // the same for the claims: those above, iat and a random jti
+
+	TokenURL string // the grant's token endpoint
+
+	// Reuse sends one JWT with many messages until it expires. Whether Redox does is
+	// not documented; it is of no effect with a TokenURL.
+	Reuse bool
+
+	Client *http.Client     // default http.DefaultClient
+	Now    func() time.Time // default time.Now
+
+	token accessToken
+}
+
+var _ interface {
+	Sender
+	Signer
+} = (*JWTBearer)(nil)
+
+// Send implements [Sender]. The error is a [TokenError] when the token endpoint
+// refuses.
+func (j *JWTBearer) Send(ctx context.Context, url string, message []byte) (*http.Response, error) {
+	return send(ctx, j.Client, url, message, j)
+}
+
+// Sign implements [Signer].
+func (j *JWTBearer) Sign(r *http.Request) error {
+	if j.TokenURL != "" {
+		return j.token.sign(r, j.Now, j.grant)
+	}
+	if j.Reuse {
+		return j.token.sign(r, j.Now, func(context.Context) (string, time.Duration, error) {
+			token, err := j.Token()
+			return token, j.lifetime(), err
+		})
+	}
+	token, err := j.Token()
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Authorization", "Bearer "+token)
+	return nil
+}
+
+// Token returns a new JWT: what is sent, or the grant's assertion.
+func (j *JWTBearer) Token() (string, error) {
+	now := clock(j.Now)()
+	claims := map[string]any{
+		"iat": now.Unix(),
+		"exp": now.Add(j.lifetime()).Unix(),
+		"jti": newUUID(),
+	}
+	set := func(name, value string) {
+		if value != "" {
+			claims[name] = value
+		}
+	}
+	set("iss", j.Issuer)
+	set("sub", j.Subject)
+	switch {
+	case len(j.Audience) == 1:
+		claims["aud"] = j.Audience[0]
+	case len(j.Audience) > 1:
+		claims["aud"] = j.Audience
+	default:
+		set("aud", j.TokenURL)
+	}
+	if j.TokenURL == "" {
+		set("scope", strings.Join(j.Scopes, " "))
+	}
+	if j.Key.Algorithm == "" {
+		return "", errors.New("redoxtest: JWTBearer: Key: required")
+	}
+	return j.Key.Token(j.Header, change(claims, j.Claims))
+}
+
+func (j *JWTBearer) lifetime() time.Duration {
+	if j.Lifetime == 0 {
+		return 5 * time.Minute
+	}
+	return j.Lifetime
+}
+
+func (j *JWTBearer) grant(ctx context.Context) (string, time.Duration, error) {
+	assertion, err := j.Token()
+	if err != nil {
+		return "", 0, err
+	}
+	return retrieve(ctx, j.Client, &clientcredentials.Config{
+		TokenURL:  j.TokenURL,
+		AuthStyle: oauth2.AuthStyleInParams, // nothing, without a client ID
+		Scopes:    j.Scopes,
+		EndpointParams: url.Values{
+			"grant_type": {"urn:ietf:params:oauth:grant-type:jwt-bearer"},
+			"assertion":  {assertion},
+		},
+	})
+}

@@ -1,0 +1,207 @@
+package redoxtest
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"maps"
+	"strings"
+	"sync"
+
+	"github.com/lestrrat-go/jwx/v2/jwa"
+	"github.com/lestrrat-go/jwx/v2/jwk"
+	"github.com/lestrrat-go/jwx/v2/jws"
+)
+
+// A Key signs tokens. [NewKey] makes one, or fill in a Signer or a Secret of your own.
+type Key struct {
+	ID        string        // kid; empty: neither tokens nor key sets have one
+	Algorithm string        // RS256, PS256, ES256, ES384, ES512, EdDSA, Ed25519, HS256 and their longer hashes
+	Signer    crypto.Signer // for all but HS256, HS384, HS512
+	Secret    []byte        // for these
+
+	// OmitAlgorithm publishes the key without alg, as some authorization servers do.
+	OmitAlgorithm bool
+}
+
+// NewKey returns a key with the ID id, generated once per process for the ID and the
+// type that algorithm needs: RSA with 2048 bits, the algorithm's curve, or 64 random
+// bytes. For an algorithm that it does not know the key is empty and signs nothing.
+func NewKey(id, algorithm string) Key {
+	k := Key{ID: id, Algorithm: algorithm}
+	switch made := generate(id, algorithm).(type) {
+	case crypto.Signer:
+		k.Signer = made
+	case []byte:
+		k.Secret = made
+	}
+	return k
+}
+
+var generated struct {
+	sync.Mutex
+	keys map[[2]string]any // by ID and type
+}
+
+// generate keeps its keys, since RSA keys take long to find.
+func generate(id, algorithm string) any {
+	kind := algorithm
+	if strings.HasPrefix(kind, "RS") || strings.HasPrefix(kind, "PS") {
+		kind = "RSA"
+	}
+	generated.Lock()
+	defer generated.Unlock()
+	if key, ok := generated.keys[[2]string{id, kind}]; ok {
+		return key
+	}
+	var key any
+	var err error
+	switch kind {
+	case "RSA":
+		key, err = rsa.GenerateKey(rand.Reader, 2048)
+	case "ES256":
+		key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	case "ES384":
+		key, err = ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	case "ES512":
+		key, err = ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
+	case "EdDSA", "Ed25519":
+		_, key, err = ed25519.GenerateKey(rand.Reader)
+	case "HS256", "HS384", "HS512":
+		secret := make([]byte, 64)
+		rand.Read(secret)
+		key = secret
+	}
+	if err != nil || key == nil {
+		return nil
+	}
+	if generated.keys == nil {
+		generated.keys = make(map[[2]string]any)
+	}
+	generated.keys[[2]string{id, kind}] = key
+	return key
+}
+
+// Token returns a signed JWT in compact form ([RFC 7515, Section 7.1]). The header is
+// alg, kid and typ "JWT", changed by header, which may be nil: its entries are added
+// or replace others, and a nil value takes one out. Nothing is added to claims.
+//
+// [RFC 7515, Section 7.1]: https://www.rfc-editor.org/rfc/rfc7515#section-7.1
+func (k Key) Token(header, claims map[string]any) (string, error) {
+	all := map[string]any{"alg": k.Algorithm, "typ": "JWT"}
+	if k.ID != "" {
+		all["kid"] = k.ID
+	}
+	head, err := json.Marshal(change(all, header))
+	if err != nil {
+		return "", fmt.Errorf("redoxtest: Key: header: %w", err)
+	}
+	payload, err := json.Marshal(claims)
+	if err != nil {
+		return "", fmt.Errorf("redoxtest: Key: claims: %w", err)
+	}
+	input := encode(head) + "." + encode(payload)
+	signature, err := k.sign([]byte(input))
+	if err != nil {
+		return "", fmt.Errorf("redoxtest: Key: %w", err)
+	}
+	return input + "." + encode(signature), nil
+}
+
+func (k Key) sign(input []byte) ([]byte, error) {
+	algorithm := jwa.SignatureAlgorithm(k.Algorithm)
+	if k.Algorithm == "Ed25519" { // RFC 9864's name, which jwx does not know
+		algorithm = jwa.EdDSA
+	}
+	signer, err := jws.NewSigner(algorithm)
+	if err != nil {
+		return nil, err
+	}
+	if strings.HasPrefix(k.Algorithm, "HS") {
+		return signer.Sign(input, k.Secret)
+	}
+	if k.Signer == nil {
+		return nil, fmt.Errorf("no signer for algorithm %q", k.Algorithm)
+	}
+	return signer.Sign(input, k.Signer)
+}
+
+// PEM returns the public key as a PEM block "PUBLIC KEY" ([RFC 7468, Section 13]), or
+// nil for an HMAC key.
+//
+// [RFC 7468, Section 13]: https://www.rfc-editor.org/rfc/rfc7468#section-13
+func (k Key) PEM() []byte {
+	if k.Signer == nil {
+		return nil
+	}
+	der, err := x509.MarshalPKIXPublicKey(k.Signer.Public())
+	if err != nil {
+		return nil
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
+}
+
+// JWKS returns the public keys as a JWK Set ([RFC 7517, Section 5]), HMAC keys left
+// out.
+//
+// [RFC 7517, Section 5]: https://www.rfc-editor.org/rfc/rfc7517#section-5
+func JWKS(keys ...Key) []byte {
+	set := []json.RawMessage{}
+	for _, k := range keys {
+		if public, err := k.jwk(); err == nil {
+			set = append(set, public)
+		}
+	}
+	var b bytes.Buffer
+	json.NewEncoder(&b).Encode(map[string]any{"keys": set})
+	return b.Bytes()
+}
+
+func (k Key) jwk() ([]byte, error) {
+	if k.Signer == nil {
+		return nil, fmt.Errorf("no public key")
+	}
+	public, err := jwk.FromRaw(k.Signer.Public())
+	if err != nil {
+		return nil, err
+	}
+	members := map[string]any{jwk.KeyUsageKey: "sig"}
+	if k.ID != "" {
+		members[jwk.KeyIDKey] = k.ID
+	}
+	b, err := json.Marshal(public)
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(b, &members); err != nil {
+		return nil, err
+	}
+	if !k.OmitAlgorithm {
+		members[jwk.AlgorithmKey] = k.Algorithm
+	}
+	return json.Marshal(members)
+}
+
+// change returns members changed by changes: added, replaced, or, where nil, taken out.
+func change(members, changes map[string]any) map[string]any {
+	changed := maps.Clone(members)
+	for name, value := range changes {
+		if value == nil {
+			delete(changed, name)
+		} else {
+			changed[name] = value
+		}
+	}
+	return changed
+}
+
+func encode(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }

@@ -1,0 +1,88 @@
+package redoxtest
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"time"
+)
+
+// An Outage is a way for a server to fail: it answers instead of next, the server's
+// own handler, or delays it. [KeyServer], [AuthorizationServer] and [Google] have a
+// method Fail that takes one, of these or of your own.
+type Outage func(next http.Handler) http.Handler
+
+// Slow answers right, but only after d, or never if the client gives up first.
+func Slow(d time.Duration) Outage {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			select {
+			case <-time.After(d):
+				next.ServeHTTP(w, r)
+			case <-r.Context().Done():
+			}
+		})
+	}
+}
+
+// Hang never answers, until the client gives up or the server is closed.
+func Hang() Outage {
+	return instead(func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body) // net/http notices a client that goes only after it
+		<-r.Context().Done()
+	})
+}
+
+// Status answers with the status code and no more.
+func Status(code int) Outage {
+	return instead(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(code) })
+}
+
+// HTML answers 200 with a page instead of JSON, as captive portals and maintenance
+// pages do.
+func HTML() Outage {
+	return instead(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		io.WriteString(w, "<!DOCTYPE html><title>Maintenance</title><p>Back soon.</p>\n")
+	})
+}
+
+// Redirect answers 307 with Location url.
+func Redirect(url string) Outage {
+	return instead(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, url, http.StatusTemporaryRedirect)
+	})
+}
+
+// Reset closes the connection without an answer, with a TCP reset.
+func Reset() Outage {
+	return instead(func(w http.ResponseWriter, r *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		if tcp, ok := conn.(*net.TCPConn); ok {
+			tcp.SetLinger(0)
+		}
+		conn.Close()
+	})
+}
+
+// Huge answers 200 with JSON that does not end, until the client has enough.
+func Huge() Outage {
+	return instead(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		b := bufio.NewWriterSize(w, 64<<10)
+		b.WriteString(`{"keys":[`)
+		for {
+			if _, err := b.WriteString(`{"kty":"oct"},`); err != nil {
+				return
+			}
+		}
+	})
+}
+
+func instead(f http.HandlerFunc) Outage {
+	return func(http.Handler) http.Handler { return f }
+}
