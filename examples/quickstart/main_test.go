@@ -1,0 +1,86 @@
+package main_test
+
+import (
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestQuickstart runs the program of the README as a user would.
+func TestQuickstart(t *testing.T) {
+	url := start(t, "REDOX_TOKEN=theToken")
+	for _, tt := range []struct {
+		name, body, token string
+		want              int
+	}{
+		{"handshake", `{"verification-token":"theToken","challenge":"d9908e78"}`, "", http.StatusOK},
+		{"message", `{"Meta":{}}`, "theToken", http.StatusOK},
+		{"message with a wrong token", `{"Meta":{}}`, "another", http.StatusUnauthorized},
+		{"message without a token", `{"Meta":{}}`, "", http.StatusUnauthorized},
+	} {
+		r, err := http.NewRequest(http.MethodPost, url, strings.NewReader(tt.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tt.token != "" {
+			r.Header.Set("verification-token", tt.token)
+		}
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != tt.want {
+			t.Errorf("%s: got %d, want %d", tt.name, res.StatusCode, tt.want)
+		}
+	}
+}
+
+// Without a token in the environment the program must not start: an empty token would
+// accept whoever sends none.
+func TestQuickstartNeedsAToken(t *testing.T) {
+	cmd := exec.Command(build(t))
+	cmd.Env = append(os.Environ(), "REDOX_TOKEN=", "ADDR=127.0.0.1:0")
+	out, err := cmd.CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "verifytoken: Tokens[0]: is empty") {
+		t.Errorf("got %v, output %q, want it to name the field", err, out)
+	}
+}
+
+func build(t *testing.T) string {
+	bin := filepath.Join(t.TempDir(), "quickstart.exe")
+	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return bin
+}
+
+// start runs the program on a free port and returns its URL when it listens.
+func start(t *testing.T, env ...string) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
+	l.Close()
+	cmd := exec.Command(build(t))
+	cmd.Env = append(os.Environ(), append(env, "ADDR="+addr)...)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		if c, err := net.Dial("tcp", addr); err == nil {
+			c.Close()
+			return "http://" + addr + "/redox"
+		} else if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
