@@ -105,7 +105,7 @@ func (j *JWTBearer) Token() (string, error) {
 	if j.Key.Algorithm == "" {
 		return "", errors.New("redoxtest: JWTBearer: Key: required")
 	}
-	return j.Key.Token(j.Header, change(claims, j.Claims))
+	return j.Key.Token(j.Header, altered(claims, j.Claims))
 }
 
 func (j *JWTBearer) lifetime() time.Duration {

@@ -101,7 +101,7 @@ func (k Key) Token(header, claims map[string]any) (string, error) {
 	if k.ID != "" {
 		all["kid"] = k.ID
 	}
-	head, err := json.Marshal(change(all, header))
+	head, err := json.Marshal(altered(all, header))
 	if err != nil {
 		return "", fmt.Errorf("redoxtest: Key: header: %w", err)
 	}
@@ -191,8 +191,8 @@ func (k Key) jwk() ([]byte, error) {
 	return json.Marshal(members)
 }
 
-// change returns members changed by changes: added, replaced, or, where nil, taken out.
-func change(members, changes map[string]any) map[string]any {
+// altered returns members changed by changes: added, replaced, or, where nil, taken out.
+func altered(members, changes map[string]any) map[string]any {
 	changed := maps.Clone(members)
 	for name, value := range changes {
 		if value == nil {

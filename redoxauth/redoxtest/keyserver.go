@@ -58,7 +58,7 @@ func serveMetadata(w http.ResponseWriter, r *http.Request, issuer string, metada
 	base := strings.TrimSuffix(u.Path, "/")
 	switch r.URL.Path {
 	case base + "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server" + base:
-		writeJSON(w, http.StatusOK, change(metadata, map[string]any{"issuer": issuer}))
+		writeJSON(w, http.StatusOK, altered(metadata, map[string]any{"issuer": issuer}))
 	default:
 		http.NotFound(w, r)
 	}

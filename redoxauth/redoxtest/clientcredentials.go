@@ -1,0 +1,152 @@
+package redoxtest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"time"
+
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
+)
+
+// A ClientCredentials gets an access token by the client credentials grant ([RFC 6749,
+// Section 4.4]) and sends it with many messages, until it expires. Redox documents the
+// fields of its dashboard, but not their defaults.
+//
+// [RFC 6749, Section 4.4]: https://www.rfc-editor.org/rfc/rfc6749#section-4.4
+type ClientCredentials struct {
+	URL          string   // the dashboard's url: the token endpoint
+	ClientID     string   // clientId
+	ClientSecret string   // clientSecret
+	Scopes       []string // scopes
+	Audience     string   // audience
+	Resource     string   // resource
+
+	// ContentType is the dashboard's contentType: "application/x-www-form-urlencoded",
+	// which is the default here, or "application/json".
+	ContentType string
+
+	CustomFieldName, CustomFieldValue string // one more parameter
+
+	// NoBasic is the dashboard's noBasic: the credentials are sent in the body, and not
+	// as HTTP Basic.
+	NoBasic bool
+
+	// BasicAndBody sends the credentials as HTTP Basic and in the body. Whether Redox
+	// does is not documented.
+	BasicAndBody bool
+
+	// RawBasic puts ID and secret into HTTP Basic as they are, like curl and many
+	// others, and not form-encoded, as RFC 6749, Section 2.3.1, demands. Which one Redox
+	// does is not documented.
+	RawBasic bool
+
+	Client *http.Client     // default http.DefaultClient
+	Now    func() time.Time // for the life of tokens; default time.Now
+
+	token accessToken
+}
+
+var _ interface {
+	Sender
+	Signer
+} = (*ClientCredentials)(nil)
+
+// Send implements [Sender]. The error is a [TokenError] when the token endpoint
+// refuses.
+func (c *ClientCredentials) Send(ctx context.Context, url string, message []byte) (*http.Response, error) {
+	return send(ctx, c.Client, url, message, c)
+}
+
+// Sign implements [Signer].
+func (c *ClientCredentials) Sign(r *http.Request) error {
+	return c.token.sign(r, c.Now, c.fetch)
+}
+
+func (c *ClientCredentials) fetch(ctx context.Context) (string, time.Duration, error) {
+	style, more := oauth2.AuthStyleInHeader, url.Values{}
+	set := func(name, value string) {
+		if value != "" {
+			more.Set(name, value)
+		}
+	}
+	set("audience", c.Audience)
+	set("resource", c.Resource)
+	if c.CustomFieldName != "" {
+		more.Set(c.CustomFieldName, c.CustomFieldValue)
+	}
+	if c.NoBasic {
+		style = oauth2.AuthStyleInParams
+	} else if c.BasicAndBody {
+		set("client_id", c.ClientID)
+		set("client_secret", c.ClientSecret)
+	}
+	client := *noRedirects(c.Client)
+	client.Transport = tokenTransport{c, client.Transport}
+	return retrieve(ctx, &client, &clientcredentials.Config{
+		ClientID:       c.ClientID,
+		ClientSecret:   c.ClientSecret,
+		TokenURL:       c.URL,
+		Scopes:         c.Scopes,
+		EndpointParams: more,
+		AuthStyle:      style,
+	})
+}
+
+// A tokenTransport rewrites a token request of x/oauth2 where that has no setting.
+type tokenTransport struct {
+	sender *ClientCredentials
+	next   http.RoundTripper
+}
+
+func (t tokenTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	next := t.next
+	if next == nil {
+		next = http.DefaultTransport
+	}
+	r = r.Clone(r.Context())
+	if t.sender.RawBasic && r.Header.Get("Authorization") != "" {
+		r.SetBasicAuth(t.sender.ClientID, t.sender.ClientSecret)
+	}
+	switch t.sender.ContentType {
+	case "", "application/x-www-form-urlencoded":
+	case "application/json":
+		if err := formToJSON(r); err != nil {
+			return nil, err
+		}
+	default:
+		return nil, fmt.Errorf("ContentType %q is neither form nor JSON", t.sender.ContentType)
+	}
+	return next.RoundTrip(r)
+}
+
+func formToJSON(r *http.Request) error {
+	defer r.Body.Close()
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return err
+	}
+	form, err := url.ParseQuery(string(body))
+	if err != nil {
+		return err
+	}
+	members := make(map[string]string, len(form))
+	for name := range maps.Keys(form) {
+		members[name] = form.Get(name)
+	}
+	body, err = json.Marshal(members)
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Content-Type", "application/json")
+	r.ContentLength = int64(len(body))
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	r.GetBody = nil
+	return nil
+}

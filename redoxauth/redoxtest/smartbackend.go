@@ -1,0 +1,102 @@
+package redoxtest
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"time"
+
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
+)
+
+// A SMARTBackend gets an access token as [SMART Backend Services] say, and sends it
+// with many messages, until it expires: it authenticates with a signed assertion at the
+// token endpoint. Which fields Redox's dashboard has for the key is not documented.
+//
+// [SMART Backend Services]: https://hl7.org/fhir/smart-app-launch/backend-services.html
+type SMARTBackend struct {
+	URL      string   // the dashboard's url: the token endpoint
+	ClientID string   // the dashboard's clientId
+	Key      Key      // required; RS384 or ES384
+	Scopes   []string // default system/*.rs
+
+	Audience string        // of the assertion; default URL
+	JKU      string        // header jku: where the key is published; optional
+	Lifetime time.Duration // of the assertion; default 5 min, the longest allowed
+
+	Header map[string]any // added to alg, kid, jku and typ "JWT", or instead; nil takes one out
+	Claims map[string]any // the same for iss, sub, aud, iat, exp and a random jti
+
+	Client *http.Client     // default http.DefaultClient
+	Now    func() time.Time // default time.Now
+
+	token accessToken
+}
+
+var _ interface {
+	Sender
+	Signer
+} = (*SMARTBackend)(nil)
+
+// Send implements [Sender]. The error is a [TokenError] when the token endpoint
+// refuses.
+func (s *SMARTBackend) Send(ctx context.Context, url string, message []byte) (*http.Response, error) {
+	return send(ctx, s.Client, url, message, s)
+}
+
+// Sign implements [Signer].
+func (s *SMARTBackend) Sign(r *http.Request) error {
+	return s.token.sign(r, s.Now, s.fetch)
+}
+
+// Assertion returns a new client assertion.
+func (s *SMARTBackend) Assertion() (string, error) {
+	if s.Key.Algorithm == "" {
+		return "", errors.New("redoxtest: SMARTBackend: Key: required")
+	}
+	audience, lifetime := s.Audience, s.Lifetime
+	if audience == "" {
+		audience = s.URL
+	}
+	if lifetime == 0 {
+		lifetime = 5 * time.Minute
+	}
+	now := clock(s.Now)()
+	header := map[string]any{}
+	if s.JKU != "" {
+		header["jku"] = s.JKU
+	}
+	for name, value := range s.Header {
+		header[name] = value
+	}
+	return s.Key.Token(header, altered(map[string]any{
+		"iss": s.ClientID,
+		"sub": s.ClientID,
+		"aud": audience,
+		"iat": now.Unix(),
+		"exp": now.Add(lifetime).Unix(),
+		"jti": newUUID(),
+	}, s.Claims))
+}
+
+func (s *SMARTBackend) fetch(ctx context.Context) (string, time.Duration, error) {
+	assertion, err := s.Assertion()
+	if err != nil {
+		return "", 0, err
+	}
+	scopes := s.Scopes
+	if len(scopes) == 0 {
+		scopes = []string{"system/*.rs"}
+	}
+	return retrieve(ctx, s.Client, &clientcredentials.Config{
+		TokenURL:  s.URL,
+		AuthStyle: oauth2.AuthStyleInParams, // nothing, without a client ID
+		Scopes:    scopes,
+		EndpointParams: url.Values{
+			"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
+			"client_assertion":      {assertion},
+		},
+	})
+}
