@@ -26,7 +26,6 @@ const (
 
 // Config configures a Cache. All fields but PerMinute are required.
 type Config struct {
-	Strategy  string        // of errors
 	Positive  time.Duration // how long an answer is kept, though never past its expiry
 	Negative  time.Duration // how long a negative answer is kept
 	PerMinute int           // calls about unknown tokens; zero: only bounded at once
@@ -94,13 +93,13 @@ func (c *Cache[A]) Get(ctx context.Context, token string) (A, error) {
 	case <-f.done:
 	case <-f.ctx.Done(): // also when the call ignores that its time is over
 	case <-ctx.Done():
-		return a, c.unavailable("canceled", context.Cause(ctx))
+		return a, unavailable("canceled", context.Cause(ctx))
 	}
 	select {
 	case <-f.done:
 		return f.a, f.err
 	default:
-		return a, c.unavailable("unavailable", context.Cause(f.ctx))
+		return a, unavailable("unavailable", context.Cause(f.ctx))
 	}
 }
 
@@ -122,7 +121,7 @@ func (c *Cache[A]) lookup(k key, token string) (none A, f *flight[A], err error)
 	// A token that was good is asked about again even amid a flood of invented ones.
 	known = known && (p.expiry.IsZero() || now.Before(p.expiry))
 	if len(c.flights) >= calls || !known && (c.unknown >= calls/2 || !c.allowed.take(now)) {
-		return none, nil, c.unavailable("busy", nil)
+		return none, nil, unavailable("busy", nil)
 	}
 	return none, c.launch(k, known, token), nil
 }
@@ -176,7 +175,7 @@ func (c *Cache[A]) land(k key, f *flight[A], known bool, a kept[A], err error) {
 	case errors.Is(err, redoxauth.ErrUnavailable):
 		f.err = err
 	default:
-		f.err = c.unavailable("unavailable", err)
+		f.err = unavailable("unavailable", err)
 	}
 	delete(c.flights, k)
 	if !known {
@@ -185,6 +184,6 @@ func (c *Cache[A]) land(k key, f *flight[A], known bool, a kept[A], err error) {
 	close(f.done)
 }
 
-func (c *Cache[A]) unavailable(reason redoxauth.Reason, cause error) error {
-	return &redoxauth.Error{Kind: redoxauth.ErrUnavailable, Strategy: c.cfg.Strategy, Reason: reason, Err: cause}
+func unavailable(reason redoxauth.Reason, cause error) error {
+	return &redoxauth.Error{Kind: redoxauth.ErrUnavailable, Reason: reason, Err: cause}
 }

@@ -50,7 +50,6 @@ func newCache(r *remote) *answer.Cache[string] { return limited(r, 0) }
 
 func limited(r *remote, perMinute int) *answer.Cache[string] {
 	return answer.New(answer.Config{
-		Strategy:  "example",
 		Positive:  5 * time.Minute,
 		Negative:  10 * time.Second,
 		PerMinute: perMinute,
@@ -218,7 +217,7 @@ func TestACallEndsAfterTenSeconds(t *testing.T) {
 	for _, name := range []string{"one that honours its context", "one that does not"} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				c := answer.New(answer.Config{Strategy: "example", Positive: time.Minute, Negative: time.Second, Now: time.Now},
+				c := answer.New(answer.Config{Positive: time.Minute, Negative: time.Second, Now: time.Now},
 					func(ctx context.Context, _ string) (string, time.Time, error) {
 						if name == "one that does not" {
 							time.Sleep(time.Minute)
@@ -252,7 +251,7 @@ func TestACallThatPanicsOrExitsIsAFailure(t *testing.T) {
 	for name, fault := range faults {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				c := answer.New(answer.Config{Strategy: "example", Positive: time.Minute, Negative: time.Second, Now: time.Now},
+				c := answer.New(answer.Config{Positive: time.Minute, Negative: time.Second, Now: time.Now},
 					func(_ context.Context, token string) (string, time.Time, error) {
 						fault(token)
 						return "", time.Time{}, nil
