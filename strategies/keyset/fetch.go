@@ -1,0 +1,164 @@
+package keyset
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
+)
+
+// maxResponse bounds a key set and metadata, after decompression.
+const maxResponse = 1 << 20
+
+// fetched is what one fetch brought.
+type fetched struct {
+	keys    []*jose.Key
+	dropped []string
+	url     string        // of the JWK Set
+	life    time.Duration // as Cache-Control tells, without bounds
+}
+
+// newClient returns a copy of c that follows no redirect: whoever answers one would
+// choose another server for our keys.
+func newClient(c *http.Client) *http.Client {
+	client := http.Client{}
+	if c != nil {
+		client = *c
+	}
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &client
+}
+
+func (s *RemoteSet) fetch(ctx context.Context) (fetched, error) {
+	got := fetched{url: s.cfg.URL}
+	if s.cfg.Issuer != "" {
+		var err error
+		if got.url, err = s.discover(ctx); err != nil {
+			return fetched{}, err
+		}
+	}
+	body, header, err := s.get(ctx, got.url)
+	if err != nil {
+		return fetched{}, err
+	}
+	if got.keys, got.dropped, err = jose.ParseJWKS(body); err != nil {
+		return fetched{}, fmt.Errorf("%s: %w", got.url, err)
+	}
+	got.life = life(header)
+	return got, nil
+}
+
+// discover returns the URL of the issuer's JWK Set.
+func (s *RemoteSet) discover(ctx context.Context) (string, error) {
+	var errs []error
+	for _, u := range metadataURLs(s.cfg.Issuer) {
+		body, _, err := s.get(ctx, u)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		keys, err := s.jwksURI(body)
+		if err == nil {
+			return keys, nil
+		}
+		errs = append(errs, fmt.Errorf("%s: %w", u, err))
+	}
+	return "", errors.Join(errs...)
+}
+
+// metadataURLs appends the path of OpenID Connect Discovery 1.0, Section 4.1, and
+// inserts that of RFC 8414, Section 3.1.
+func metadataURLs(issuer string) []string {
+	bare := strings.TrimSuffix(issuer, "/")
+	u, err := url.Parse(bare)
+	if err != nil { // Remote has parsed it
+		return nil
+	}
+	origin := u.Scheme + "://" + u.Host
+	return []string{
+		bare + "/.well-known/openid-configuration",
+		origin + "/.well-known/oauth-authorization-server" + u.EscapedPath(),
+	}
+}
+
+// jwksURI uses metadata only if they are about the configured issuer, to the letter (RFC
+// 8414, Section 3.3): else whoever hosts one issuer could speak for another.
+func (s *RemoteSet) jwksURI(metadata []byte) (string, error) {
+	var m map[string]json.RawMessage
+	var issuer, keys string
+	if json.Unmarshal(metadata, &m) != nil || json.Unmarshal(m["issuer"], &issuer) != nil || json.Unmarshal(m["jwks_uri"], &keys) != nil {
+		return "", errors.New("not the metadata of an issuer")
+	}
+	if issuer != s.cfg.Issuer {
+		return "", errors.New("the metadata of another issuer")
+	}
+	if checkURL("jwks_uri", keys, s.cfg.InsecureAllowHTTP) != nil {
+		return "", errors.New("jwks_uri is not an https URL")
+	}
+	return keys, nil
+}
+
+func (s *RemoteSet) get(ctx context.Context, target string) ([]byte, http.Header, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	r.Header.Set("Accept", "application/json, application/jwk-set+json")
+	r.Header.Set("Cache-Control", "no-cache") // a cache on the way would hide new keys
+	r.Close = true                            // the next fetch is far away
+	resp, err := s.client.Do(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, nil, fmt.Errorf("%s: status %d", target, resp.StatusCode)
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxResponse+1))
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", target, err)
+	}
+	if len(body) > maxResponse {
+		return nil, nil, fmt.Errorf("%s: more than 1 MiB", target)
+	}
+	return body, resp.Header, nil
+}
+
+// life returns how long a response may be used (RFC 9111, Section 4.2).
+func life(h http.Header) time.Duration {
+	directives := strings.Split(strings.Join(h.Values("Cache-Control"), ","), ",")
+	found := defaultLife
+	for _, d := range directives {
+		name, arg, _ := strings.Cut(strings.ToLower(strings.TrimSpace(d)), "=")
+		switch name {
+		case "no-store", "no-cache":
+			return 0
+		case "max-age":
+			if found = seconds(strings.Trim(arg, `"`)); found == 0 {
+				return 0
+			}
+		}
+	}
+	return max(found-seconds(h.Get("Age")), 0)
+}
+
+// seconds reads delta-seconds (RFC 9111, Section 1.2.2); what is none counts as 0.
+func seconds(s string) time.Duration {
+	const most = 1 << 31
+	n, err := strconv.ParseUint(strings.TrimSpace(s), 10, 64)
+	switch {
+	case errors.Is(err, strconv.ErrRange), n > most:
+		n = most
+	case err != nil:
+		n = 0
+	}
+	return time.Duration(n) * time.Second
+}
