@@ -1,0 +1,219 @@
+package token
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
+)
+
+const (
+	maxBody       = 64 << 10
+	maxParameters = 100
+	bodyTimeout   = 10 * time.Second
+)
+
+// A Request is a token request whose carriers are well formed: posted, one body of
+// parameters, none twice, no credential in the URL.
+type Request struct {
+	Context  context.Context
+	HasBasic bool
+	Basic    string // what follows the scheme in "Authorization: Basic"
+
+	parameters map[string]string
+}
+
+// Get returns the value of a parameter, or "". A parameter without a value counts as
+// omitted ([RFC 6749, Section 3.2]).
+//
+// [RFC 6749, Section 3.2]: https://www.rfc-editor.org/rfc/rfc6749#section-3.2
+func (q *Request) Get(name string) string { return q.parameters[name] }
+
+// HasAny reports whether one of the parameters has a value.
+func (q *Request) HasAny(names ...string) bool {
+	for _, name := range names {
+		if q.parameters[name] != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// read reads the request r. An Authorization header of another scheme than Basic is
+// no client authentication and is left alone: a sender may put its verification token
+// there on every request.
+func read(r *http.Request, acceptJSON bool) (*Request, error) {
+	if r.Method != http.MethodPost {
+		return nil, carrier(http.StatusMethodNotAllowed, redoxauth.ErrMalformed, "malformed", "token requests are posted")
+	}
+	if err := checkQuery(r.URL.RawQuery); err != nil {
+		return nil, err
+	}
+	q := &Request{Context: r.Context()}
+	switch values := r.Header["Authorization"]; len(values) {
+	case 0:
+	case 1:
+		scheme, rest, _ := strings.Cut(values[0], " ")
+		if strings.EqualFold(scheme, "Basic") {
+			q.HasBasic, q.Basic = true, strings.TrimLeft(rest, " ")
+		}
+	default:
+		return nil, Malformed("more than one Authorization header")
+	}
+	parse, err := parserFor(r.Header, acceptJSON)
+	if err != nil {
+		return nil, err
+	}
+	body, err := readBody(r)
+	if err != nil {
+		return nil, err
+	}
+	q.parameters, err = parse(body)
+	if err != nil {
+		return nil, err
+	}
+	return q, nil
+}
+
+// Fit reports whether a configured ID or secret can be sent: some UTF-8, without
+// control characters, and without the white space around it that is pasted by mistake.
+func Fit(s string) bool {
+	return s != "" && utf8.ValidString(s) && strings.TrimSpace(s) == s && !strings.ContainsFunc(s, unicode.IsControl)
+}
+
+// checkQuery refuses credentials in the URL, where every proxy logs them
+// ([RFC 6749, Section 2.3.1]). Any other query is the operator's.
+//
+// [RFC 6749, Section 2.3.1]: https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1
+func checkQuery(query string) error {
+	if strings.Contains(query, ";") {
+		return Malformed("the query of the URL is malformed")
+	}
+	for query != "" {
+		var pair string
+		pair, query, _ = strings.Cut(query, "&")
+		name, _, _ := strings.Cut(pair, "=")
+		name, err := url.QueryUnescape(name)
+		if err != nil {
+			return Malformed("the query of the URL is malformed")
+		}
+		switch strings.ToLower(name) {
+		case "client_id", "client_secret", "client_assertion", "client_assertion_type", "assertion",
+			"username", "password", "code", "token", "access_token", "refresh_token":
+			return Malformed("credentials in the query of the URL")
+		}
+	}
+	return nil
+}
+
+// parserFor chooses the parser by the media type. Its parameters, as charset, do not
+// matter: both forms are UTF-8.
+func parserFor(h http.Header, acceptJSON bool) (func([]byte) (map[string]string, error), error) {
+	unsupported := carrier(http.StatusUnsupportedMediaType, redoxauth.ErrMalformed, "malformed", "unsupported media type")
+	if len(h["Content-Type"]) != 1 {
+		return nil, unsupported
+	}
+	if encoding := h.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
+		return nil, unsupported
+	}
+	mediaType, _, _ := strings.Cut(h["Content-Type"][0], ";")
+	switch strings.ToLower(strings.TrimSpace(mediaType)) {
+	case "application/x-www-form-urlencoded":
+		return parseForm, nil
+	case "application/json":
+		if acceptJSON {
+			return parseJSON, nil
+		}
+	}
+	return nil, unsupported
+}
+
+// readBody reads a body of at most 64 KiB within 10 s.
+func readBody(r *http.Request) ([]byte, error) {
+	if r.ContentLength > maxBody {
+		return nil, &redoxauth.Error{Kind: redoxauth.ErrTooLarge, Reason: "body_size"}
+	}
+	if r.Body == nil {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), bodyTimeout)
+	defer cancel()
+	limited := r.WithContext(ctx)
+	// Without the ResponseWriter, which a read that outlives the request must not touch.
+	limited.Body = http.MaxBytesReader(nil, r.Body, maxBody)
+	return redoxauth.Body(limited)
+}
+
+// parseForm is stricter than url.ParseQuery: no name twice, and few of them.
+func parseForm(body []byte) (map[string]string, error) {
+	parameters := make(map[string]string)
+	for rest := string(body); rest != ""; {
+		var pair string
+		pair, rest, _ = strings.Cut(rest, "&")
+		if pair == "" {
+			continue
+		}
+		name, value, _ := strings.Cut(pair, "=")
+		name, err := url.QueryUnescape(name)
+		if err != nil || strings.Contains(pair, ";") {
+			return nil, Malformed("the form is malformed")
+		}
+		if value, err = url.QueryUnescape(value); err != nil {
+			return nil, Malformed("the form is malformed")
+		}
+		if err := add(parameters, name, value); err != nil {
+			return nil, err
+		}
+	}
+	return parameters, nil
+}
+
+// parseJSON reads an object of strings. What is none of the parameters may be anything.
+func parseJSON(body []byte) (map[string]string, error) {
+	object, err := jose.ParseObject(body)
+	if err != nil {
+		return nil, Malformed("the JSON is malformed")
+	}
+	parameters := make(map[string]string)
+	for name, raw := range object {
+		var value string
+		if err := json.Unmarshal(raw, &value); err != nil {
+			if isParameter[name] {
+				return nil, Malformed("a parameter is not a string")
+			}
+			continue
+		}
+		if err := add(parameters, name, value); err != nil {
+			return nil, err
+		}
+	}
+	return parameters, nil
+}
+
+// isParameter are the parameters that an endpoint here reads.
+var isParameter = map[string]bool{
+	"grant_type": true, "scope": true, "audience": true, "resource": true,
+	"client_id": true, "client_secret": true,
+	"client_assertion": true, "client_assertion_type": true, "assertion": true,
+}
+
+func add(parameters map[string]string, name, value string) error {
+	if _, twice := parameters[name]; twice {
+		return Malformed("a parameter is repeated")
+	}
+	if len(parameters) == maxParameters {
+		return Malformed("too many parameters")
+	}
+	if !utf8.ValidString(name) || !utf8.ValidString(value) {
+		return Malformed("a parameter is not UTF-8")
+	}
+	parameters[name] = value
+	return nil
+}

@@ -1,0 +1,196 @@
+// Package token is what the three token endpoints share: reading a token request,
+// refusing it as [RFC 6749, Section 5.2] says, and issuing access tokens that the same
+// package verifies later.
+//
+// An access token is a JWT of [RFC 9068] under HS256, so that any replica with the same
+// secrets verifies it and nothing is stored. The HMAC key is derived from the secret
+// for one strategy, issuer and audience: with the same secrets everywhere, the token of
+// one endpoint is nothing at another ([RFC 9700, Section 2.3]).
+//
+// [RFC 6749, Section 5.2]: https://www.rfc-editor.org/rfc/rfc6749#section-5.2
+// [RFC 9068]: https://www.rfc-editor.org/rfc/rfc9068
+// [RFC 9700, Section 2.3]: https://www.rfc-editor.org/rfc/rfc9700#section-2.3
+package token
+
+import (
+	"context"
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/bearer"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
+)
+
+const (
+	// DefaultLifetime is what SMART asks for, and short enough to need no revocation.
+	DefaultLifetime = 5 * time.Minute
+
+	leeway = 60 * time.Second
+)
+
+// Config configures an [Endpoint]. The exported Config of a strategy has fields of the
+// same names, so errors fit both.
+type Config struct {
+	Strategy         string // the package
+	Issuer, Audience string
+	TokenSecrets     [][]byte
+	Lifetime         time.Duration
+	MaxLifetime      time.Duration // of the strategy
+	GrantType        string
+	JSON             bool // a JSON body is accepted too
+	Grant            Grant
+	Observe          func(*http.Request, redoxauth.Decision)
+	Now              func() time.Time
+}
+
+// An Endpoint issues access tokens and verifies them. It is safe for concurrent use.
+type Endpoint struct {
+	cfg      Config
+	signing  []byte // the first key
+	tokens   *jose.Verifier
+	failures *failures
+}
+
+// New returns the Endpoint of cfg, or all that is wrong with cfg, joined.
+func New(cfg Config) (*Endpoint, error) {
+	var errs []error
+	fault := func(field, what string) {
+		errs = append(errs, fmt.Errorf("%s: %s: %s", cfg.Strategy, field, what))
+	}
+	if cfg.Issuer == "" {
+		fault("Issuer", "required")
+	}
+	if cfg.Audience == "" {
+		fault("Audience", "required")
+	}
+	if cfg.Lifetime == 0 {
+		cfg.Lifetime = DefaultLifetime
+	}
+	if cfg.Lifetime < time.Second || cfg.Lifetime > cfg.MaxLifetime {
+		fault("Lifetime", fmt.Sprintf("must be from 1s to %v", cfg.MaxLifetime))
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if len(cfg.TokenSecrets) == 0 {
+		fault("TokenSecrets", "required")
+	}
+	for i, secret := range cfg.TokenSecrets {
+		if len(secret) < sha256.Size {
+			fault(fmt.Sprintf("TokenSecrets[%d]", i), "shorter than 32 bytes")
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	keys, err := derive(&cfg)
+	if err != nil {
+		return nil, err
+	}
+	joseKeys, err := jose.HMACKeys(keys, []string{"HS256"})
+	if err != nil {
+		return nil, err
+	}
+	cfg.TokenSecrets = nil // what is kept is the keys alone
+	return &Endpoint{
+		cfg:      cfg,
+		signing:  keys[0],
+		failures: newFailures(),
+		tokens: jose.NewVerifier(jose.Trust{
+			Strategy:   cfg.Strategy,
+			Keys:       jose.Secrets(func(context.Context) ([]*jose.Key, error) { return joseKeys, nil }),
+			Algorithms: []string{"HS256"},
+			Issuers:    []string{cfg.Issuer},
+			Audience:   []string{cfg.Audience},
+			Types:      []string{"at+jwt"},
+			Leeway:     leeway,
+			Remember:   true,
+			Now:        cfg.Now,
+		}),
+	}, nil
+}
+
+// derive makes an HMAC key of each secret ([RFC 5869]), bound to where its tokens count.
+//
+// [RFC 5869]: https://www.rfc-editor.org/rfc/rfc5869
+func derive(cfg *Config) ([][]byte, error) {
+	info := fmt.Sprintf("redoxauth access token %q %q %q", cfg.Strategy, cfg.Issuer, cfg.Audience)
+	keys := make([][]byte, len(cfg.TokenSecrets))
+	for i, secret := range cfg.TokenSecrets {
+		key, err := hkdf.Key(sha256.New, secret, nil, info, sha256.Size)
+		if err != nil {
+			return nil, err
+		}
+		keys[i] = key
+	}
+	return keys, nil
+}
+
+// header of the tokens (RFC 9068, Section 2.1).
+var header = base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"HS256","typ":"at+jwt"}`))
+
+// sign issues the token, and says for the operator to whom.
+func (e *Endpoint) sign(p *Proof, scopes []string) (string, *redoxauth.Identity, error) {
+	now := e.cfg.Now().Truncate(time.Second)
+	expiry := now.Add(e.cfg.Lifetime)
+	claims, err := encode(struct {
+		Issuer   string `json:"iss"`
+		Subject  string `json:"sub"`
+		Client   string `json:"client_id"`
+		Audience string `json:"aud"`
+		Expiry   int64  `json:"exp"`
+		IssuedAt int64  `json:"iat"`
+		ID       string `json:"jti"`
+		Scope    string `json:"scope,omitempty"`
+	}{e.cfg.Issuer, p.Subject, p.Client, e.cfg.Audience, expiry.Unix(), now.Unix(), rand.Text(), joinScopes(scopes)})
+	if err != nil {
+		return "", nil, err
+	}
+	input := header + "." + base64.RawURLEncoding.EncodeToString(claims)
+	mac := hmac.New(sha256.New, e.signing)
+	mac.Write([]byte(input))
+	id := &redoxauth.Identity{
+		Strategy: e.cfg.Strategy, Subject: p.Subject, Issuer: e.cfg.Issuer, KeyID: p.KeyID,
+		Scopes: slices.Clone(scopes), Expiry: expiry,
+	}
+	return input + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil)), id, nil
+}
+
+// Verify verifies the access token of r, and that it has the required scopes.
+func (e *Endpoint) Verify(r *http.Request, required []string) (*redoxauth.Identity, error) {
+	raw, err := bearer.Token(e.cfg.Strategy, r)
+	if err != nil {
+		return nil, err
+	}
+	t, err := e.tokens.Verify(r.Context(), raw)
+	if err != nil {
+		return nil, bearer.Challenge(e.cfg.Strategy, err)
+	}
+	client, _ := t.Text("client_id")
+	if !e.cfg.Grant.Known(client, t.Subject) {
+		return nil, bearer.Challenge(e.cfg.Strategy, &redoxauth.Error{
+			Kind: redoxauth.ErrRejected, Reason: "client",
+			Err: errors.New("the client " + strconv.Quote(client) + " is no longer configured"),
+		})
+	}
+	scopes := t.Scopes("scope")
+	for _, scope := range required {
+		if !e.cfg.Grant.Covers(scopes, scope) {
+			return nil, bearer.Insufficient(e.cfg.Strategy, required)
+		}
+	}
+	return &redoxauth.Identity{
+		Strategy: e.cfg.Strategy, Subject: t.Subject, Issuer: t.Issuer, KeyID: t.KeyID,
+		Scopes: scopes, Expiry: t.Expiry, RawClaims: t.Claims(),
+	}, nil
+}
