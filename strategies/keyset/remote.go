@@ -277,7 +277,7 @@ func (s *RemoteSet) fly(f *flight, cancel context.CancelFunc, delay time.Duratio
 	now := s.cfg.Now()
 	life := min(max(got.life, s.cfg.MinRefresh), s.cfg.MaxRefresh)
 	s.good, s.at = got, now
-	s.expires, s.refresh = now.Add(life), now.Add(life*4/5)
+	s.expires, s.refresh = now.Add(life), now.Add(life / 5 * 4)
 	if len(got.keys) == 0 {
 		s.err = errors.New("the set has no usable key")
 	}

@@ -61,19 +61,19 @@ func CheckAlgorithms(names []string, symmetric bool) error {
 	if len(names) == 0 {
 		return errors.New("must name an algorithm")
 	}
-	var errs []error
+	var wrong []string
 	for _, name := range names {
 		a, ok := algorithms[canonical(name)]
 		switch {
 		case !ok:
-			errs = append(errs, fmt.Errorf("unknown algorithm %q", name))
+			wrong = append(wrong, fmt.Sprintf("unknown algorithm %q", name))
 		case symmetric && a.secret == 0:
-			errs = append(errs, fmt.Errorf("%s is not for secrets", name))
+			wrong = append(wrong, name+" is not for secrets")
 		case !symmetric && a.secret > 0:
-			errs = append(errs, fmt.Errorf("%s is not for public keys", name))
+			wrong = append(wrong, name+" is not for public keys")
 		}
 	}
-	return errors.Join(errs...)
+	return join(wrong)
 }
 
 // HMACKeys returns the keys of secrets, whose IDs are their positions from "0". Each
@@ -84,21 +84,29 @@ func HMACKeys(secrets [][]byte, names []string) ([]*Key, error) {
 	for _, name := range names {
 		least = max(least, algorithms[name].secret)
 	}
-	var errs []error
+	var wrong []string
 	keys := make([]*Key, len(secrets))
 	for i, secret := range secrets {
 		switch text := string(secret); {
 		case len(secret) < least:
-			errs = append(errs, fmt.Errorf("secret %d: shorter than %d bytes", i, least))
+			wrong = append(wrong, fmt.Sprintf("secret %d: shorter than %d bytes", i, least))
 		case strings.Contains(text, "-----BEGIN "), strings.Contains(text, `"kty"`):
-			errs = append(errs, fmt.Errorf("secret %d: is a key file, not a secret", i))
+			wrong = append(wrong, fmt.Sprintf("secret %d: is a key file, not a secret", i))
 		}
 		keys[i] = &Key{id: fmt.Sprint(i), material: slices.Clone(secret)}
 	}
-	if err := errors.Join(errs...); err != nil {
+	if err := join(wrong); err != nil {
 		return nil, err
 	}
 	return keys, nil
+}
+
+// join makes one line of what is wrong with one field.
+func join(wrong []string) error {
+	if len(wrong) == 0 {
+		return nil
+	}
+	return errors.New(strings.Join(wrong, "; "))
 }
 
 // fits reports whether k can verify under the algorithm.

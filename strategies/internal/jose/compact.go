@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 )
@@ -130,16 +129,3 @@ var base64url = func() (table [256]bool) {
 	}
 	return table
 }()
-
-// parseObject reads s as one JSON object in UTF-8 (RFC 8259; RFC 7515, Section 4).
-func parseObject(s string) (object, error) {
-	if !utf8.ValidString(s) {
-		return nil, errors.New("not UTF-8")
-	}
-	p := scanner{s: s}
-	o, err := p.document()
-	if err != nil {
-		return nil, err
-	}
-	return o, nil
-}

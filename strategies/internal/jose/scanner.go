@@ -1,12 +1,9 @@
 package jose
 
 import (
-	"encoding/json"
 	"errors"
-	"math"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // maxDepth bounds the nesting of arrays and objects.
@@ -25,31 +22,6 @@ type scanner struct {
 	s     string
 	i     int
 	depth int
-}
-
-// An object is the members of a JSON object, in order.
-type object []member
-
-type member struct {
-	name string
-	raw  value
-}
-
-// A value is the text of a JSON value whose syntax was checked.
-type value string
-
-func (o object) get(name string) (value, bool) {
-	for i := range o {
-		if o[i].name == name {
-			return o[i].raw, true
-		}
-	}
-	return "", false
-}
-
-func (o object) has(name string) bool {
-	_, ok := o.get(name)
-	return ok
 }
 
 // document reads one object and nothing after it.
@@ -269,51 +241,4 @@ func (p *scanner) take(c byte) bool {
 		return true
 	}
 	return false
-}
-
-// text returns a string.
-func (v value) text() (string, bool) {
-	if len(v) < 2 || v[0] != '"' {
-		return "", false
-	}
-	if strings.IndexByte(string(v), '\\') < 0 {
-		return string(v[1 : len(v)-1]), true
-	}
-	var s string
-	err := json.Unmarshal([]byte(v), &s)
-	return s, err == nil
-}
-
-// texts returns a string as the only element, or an array of strings.
-func (v value) texts() ([]string, bool) {
-	if s, ok := v.text(); ok {
-		return []string{s}, true
-	}
-	if len(v) == 0 || v[0] != '[' {
-		return nil, false
-	}
-	p := scanner{s: string(v), i: 1}
-	values, err := p.array()
-	if err != nil {
-		return nil, false
-	}
-	texts := make([]string, len(values))
-	for i, e := range values {
-		var ok bool
-		if texts[i], ok = e.text(); !ok {
-			return nil, false
-		}
-	}
-	return texts, true
-}
-
-// date returns a NumericDate (RFC 7519, Section 2), which may have a fraction. Beyond
-// 2^53 seconds a number is no longer exact.
-func (v value) date() (time.Time, bool) {
-	f, err := strconv.ParseFloat(string(v), 64)
-	if err != nil || math.IsNaN(f) || math.Abs(f) > 1<<53 {
-		return time.Time{}, false
-	}
-	seconds, fraction := math.Modf(f)
-	return time.Unix(int64(seconds), int64(fraction*1e9)), true
 }
