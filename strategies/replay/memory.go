@@ -118,7 +118,7 @@ func (m *Memory) add(s *shard, d digest, now, until int64) (fresh, ok bool) {
 	if !m.reserve() {
 		return false, false
 	}
-	if s.used >= len(s.slots)/5*4 {
+	if s.used >= len(s.slots)-len(s.slots)/8 {
 		m.count.Add(-s.rebuild(now))
 	}
 	*s.find(d) = entry{d, until}
@@ -171,7 +171,7 @@ type entry struct {
 // rebuilding it.
 type shard struct {
 	mu    sync.Mutex
-	slots []entry // at most four fifths in use
+	slots []entry // at most seven eighths in use
 	used  int     // expired ones included
 	next  int64   // no entry expires before
 }
@@ -195,8 +195,8 @@ func (s *shard) find(d digest) *entry {
 	}
 }
 
-// rebuild makes a table with an eighth more room than what is still valid needs, and returns
-// how many entries had expired.
+// rebuild makes a table with a fifth more room than what is still valid needs, and returns how
+// many entries had expired.
 func (s *shard) rebuild(now int64) (expired int64) {
 	valid := 0
 	for i := range s.slots {
@@ -205,7 +205,8 @@ func (s *shard) rebuild(now int64) (expired int64) {
 		}
 	}
 	old := s.slots
-	s.slots = make([]entry, (valid+valid/8+8)*5/4)
+	room := valid + valid/5 + 8
+	s.slots = make([]entry, room+room/7+1)
 	s.next = math.MaxInt64
 	for i := range old {
 		if e := &old[i]; e.until > now {
