@@ -1,0 +1,122 @@
+package sigv4
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"strings"
+)
+
+const (
+	algorithm  = "AWS4-HMAC-SHA256"
+	terminator = "aws4_request"
+	dayLength  = len("20060102")
+
+	// maxAuthorization bounds the work on a header that nobody has vouched for. A
+	// key ID, a scope and a hundred header names fit.
+	maxAuthorization = 4 << 10
+)
+
+// An authorization is the content of an Authorization header.
+type authorization struct {
+	keyID                string
+	scope                string // "20060102/us-east-1/execute-api/aws4_request", of which
+	day, region, service string // these are the parts
+	signedHeaders        string // "host;x-amz-date"
+	signature            [sha256.Size]byte
+}
+
+// parseAuthorization parses what follows the scheme: three fields, each exactly once
+// and in any order. Where AWS lets the last of two win, this refuses.
+func parseAuthorization(parameters string) (a authorization, err error) {
+	if len(parameters) > maxAuthorization {
+		return a, errors.New("the Authorization header is too long")
+	}
+	var credential, signature string
+	for rest, more := parameters, true; more; {
+		var field string
+		field, rest, more = strings.Cut(rest, ",")
+		name, value, _ := strings.Cut(strings.Trim(field, " \t"), "=")
+		var to *string
+		switch name {
+		case "Credential":
+			to = &credential
+		case "SignedHeaders":
+			to = &a.signedHeaders
+		case "Signature":
+			to = &signature
+		default:
+			return a, errors.New("the Authorization header has an unknown field")
+		}
+		if *to != "" || value == "" {
+			return a, errors.New("a field of the Authorization header is repeated or empty")
+		}
+		*to = value
+	}
+	if credential == "" || a.signedHeaders == "" || signature == "" {
+		return a, errors.New("the Authorization header lacks Credential, SignedHeaders or Signature")
+	}
+	if err := a.setCredential(credential); err != nil {
+		return a, err
+	}
+	if err := checkNames(a.signedHeaders); err != nil {
+		return a, err
+	}
+	if len(signature) != hex.EncodedLen(len(a.signature)) || !isLowerHex(signature) {
+		return a, errors.New("Signature is not 64 lower-case hexadecimal digits")
+	}
+	hex.Decode(a.signature[:], []byte(signature))
+	return a, nil
+}
+
+// setCredential splits "key/day/region/service/aws4_request".
+func (a *authorization) setCredential(credential string) error {
+	var end string
+	a.keyID, a.scope, _ = strings.Cut(credential, "/")
+	a.day, end, _ = strings.Cut(a.scope, "/")
+	a.region, end, _ = strings.Cut(end, "/")
+	a.service, end, _ = strings.Cut(end, "/")
+	if end != terminator || a.keyID == "" || len(a.day) != dayLength || a.region == "" || a.service == "" {
+		return errors.New("Credential is not of the form key/yyyymmdd/region/service/" + terminator)
+	}
+	return nil
+}
+
+// checkNames wants the names of SignedHeaders in lower case, sorted and unique, so
+// that one signature has one list. An unsorted list or one with repeated or absent
+// names let attackers of Vault choose what was covered (CVE-2020-16250).
+func checkNames(signedHeaders string) error {
+	last := ""
+	for name := range strings.SplitSeq(signedHeaders, ";") {
+		if !isLowerToken(name) || name <= last {
+			return errors.New("SignedHeaders are not lower-case, sorted and unique")
+		}
+		if name == "authorization" {
+			return errors.New("SignedHeaders name authorization, which holds the signature")
+		}
+		last = name
+	}
+	return nil
+}
+
+func isLowerHex(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+// isLowerToken reports whether s is a token of RFC 9110 without upper-case letters.
+func isLowerToken(s string) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case 'a' <= c && c <= 'z', '0' <= c && c <= '9':
+		case strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0:
+		default:
+			return false
+		}
+	}
+	return s != ""
+}
