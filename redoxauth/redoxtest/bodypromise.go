@@ -1,0 +1,233 @@
+package redoxtest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"sync/atomic"
+	"testing/iotest"
+	"time"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+)
+
+// bodyReader is a Verifier that reads the body and accepts.
+var bodyReader = redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
+	if _, err := redoxauth.Body(r); err != nil {
+		return nil, err
+	}
+	return &redoxauth.Identity{Strategy: "bodyreader"}, nil
+})
+
+func testBody(c *check) {
+	v := c.suite.New()
+	for name, v := range map[string]redoxauth.Verifier{
+		"alone": v, "in AnyOf": redoxauth.AnyOf(other, v),
+		"in AllOf before another": redoxauth.AllOf(v, bodyReader), "in AllOf after another": redoxauth.AllOf(bodyReader, v),
+	} {
+		for source, wrap := range map[string]func(*http.Request){
+			"at once":           func(*http.Request) {},
+			"byte by byte":      func(r *http.Request) { r.Body = io.NopCloser(iotest.OneByteReader(r.Body)) },
+			"of unknown length": func(r *http.Request) { r.ContentLength = -1 },
+		} {
+			what := name + ", body " + source
+			// What a handler reads, and what is read through the request that was
+			// handed in: frameworks keep it.
+			for _, kept := range []bool{false, true} {
+				r := c.suite.Genuine()
+				want, _ := readBody(r)
+				wrap(r)
+				var checked *http.Request
+				var err error
+				c.within(what, func() { checked, err = redoxauth.Check(v, r, nil) })
+				if err != nil {
+					c.fail("%s: refused: %v", what, err)
+					continue
+				}
+				if kept {
+					checked = r
+				}
+				if got, err := io.ReadAll(checked.Body); err != nil || !bytes.Equal(got, want) {
+					c.fail("%s: %d bytes were sent, the handler reads %d (error: %v; through the request handed in: %t)", what, len(want), len(got), err, kept)
+				}
+			}
+		}
+	}
+	r := c.suite.absent()
+	r.Body, r.ContentLength = nil, 0
+	c.refuses("absent, with nil Body", v, r)
+	r = c.suite.Genuine()
+	r.Body, r.ContentLength = nil, 0
+	if _, err := c.verify("nil Body", v, r); (err == nil) == c.suite.covers("body") {
+		c.fail("genuine headers with nil Body: got %v", err)
+	}
+}
+
+// A countedBody counts what is read.
+type countedBody struct {
+	io.Reader
+	n atomic.Int64
+}
+
+func (b *countedBody) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	b.n.Add(int64(n))
+	return n, err
+}
+
+func (b *countedBody) Close() error { return nil }
+
+// counted puts a countedBody into r.
+func counted(r *http.Request) *countedBody {
+	body, _ := readBody(r)
+	b := &countedBody{Reader: bytes.NewReader(body)}
+	r.Body = b
+	return b
+}
+
+func testBodyLimit(c *check) {
+	v := c.suite.New()
+	for length, declared := range map[string]bool{"declared": true, "unknown": false} {
+		r := c.suite.Genuine()
+		body, _ := readBody(r)
+		const limit = 1
+		large := &countedBody{Reader: io.MultiReader(bytes.NewReader(body), io.LimitReader(zeros{}, 1<<20))}
+		r.Body, r.ContentLength = large, -1
+		if declared {
+			r.ContentLength = int64(len(body)) + 1<<20
+		}
+		_, err := c.check("body too large, length "+length, v, r, &redoxauth.Options{MaxBodyBytes: limit})
+		reads := declared || c.suite.covers("body")
+		if reads && !errors.Is(err, redoxauth.ErrTooLarge) {
+			c.fail("body too large, length %s: got %v, want the error of Body, ErrTooLarge", length, err)
+		}
+		if !reads && err != nil {
+			c.fail("body too large, length %s, not read by the Verifier: got %v", length, err)
+		}
+		if n := large.n.Load(); n > 64<<10 {
+			c.fail("body too large, length %s: %d bytes were read", length, n)
+		}
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+func (c *check) check(what string, v redoxauth.Verifier, r *http.Request, o *redoxauth.Options) (checked *http.Request, err error) {
+	c.Helper()
+	c.within(what, func() { checked, err = redoxauth.Check(v, r, o) })
+	return checked, err
+}
+
+func testBodyUnread(c *check) {
+	v := c.suite.New()
+	unread := func(what string, r *http.Request) {
+		c.Helper()
+		body := counted(r)
+		c.verify(what, v, r)
+		if n := body.n.Load(); n > 0 {
+			c.fail("%s: %d bytes of the body were read", what, n)
+		}
+	}
+	unread("absent", c.suite.absent())
+	for _, f := range foreign {
+		unread("foreign "+f.name, f.add(c.suite.absent()))
+	}
+	for _, carrier := range c.carriers() {
+		for what, value := range malformed {
+			r := c.suite.Genuine()
+			r.Header.Set(carrier, value)
+			unread(carrier+" "+what, r)
+		}
+		r := c.suite.Genuine()
+		r.Header.Add(carrier, r.Header.Get(carrier))
+		unread(carrier+" twice", r)
+	}
+	if c.suite.UnknownKey != nil {
+		c.refuses("unknown key", v, c.suite.UnknownKey())
+		unread("unknown key", c.suite.UnknownKey())
+	}
+	if !c.suite.covers("body") {
+		unread("genuine", c.suite.Genuine())
+		for _, name := range c.suite.forged() {
+			// A forgery of another kind may cover the body, in AnyOf.
+			if forged := c.suite.Forged[name](); slices.Equal(kinds(forged), kinds(c.suite.Genuine())) {
+				unread("forged "+name, forged)
+			}
+		}
+	}
+}
+
+// malformed are values that no credential has.
+var malformed = map[string]string{"empty": "", "not ASCII": "\xff\xfeé", "with control characters": "a\x00b\x7fc"}
+
+// A stalledBody sends its first bytes, and no more until it is ended.
+type stalledBody struct {
+	first io.Reader
+	end   chan struct{}
+}
+
+func (b *stalledBody) Read(p []byte) (int, error) {
+	if n, err := b.first.Read(p); err == nil {
+		return n, nil
+	}
+	<-b.end
+	return 0, io.ErrUnexpectedEOF
+}
+
+func (b *stalledBody) Close() error { return nil }
+
+// stalled makes the body of r stall at its last byte, until the test ends.
+func (c *check) stalled(r *http.Request) *http.Request {
+	body, _ := readBody(r)
+	end := make(chan struct{})
+	c.Cleanup(func() { close(end) })
+	r.Body = &stalledBody{first: bytes.NewReader(body[:len(body)-1]), end: end}
+	return r
+}
+
+func testSlowBody(c *check) {
+	v := c.suite.New()
+	h := redoxauth.Middleware(v, &redoxauth.Options{BodyTimeout: 20 * time.Millisecond})(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	want := http.StatusOK // the body is the handler's to read
+	if c.suite.covers("body") {
+		want = http.StatusServiceUnavailable
+	}
+	if w := c.serve("a body that stalls", h, c.stalled(c.suite.Genuine())); w.Code != want {
+		c.fail("a body that stalls: status %d, want %d", w.Code, want)
+	}
+	r := c.stalled(c.suite.Genuine())
+	ctx, cancel := context.WithCancel(r.Context())
+	time.AfterFunc(20*time.Millisecond, cancel)
+	_, err := c.verify("a body that stalls until the peer goes away", v, r.WithContext(ctx))
+	c.undecided("a body that stalls until the peer goes away", err)
+}
+
+func testContext(c *check) {
+	v := c.suite.New()
+	_, err := c.verify("context done", v, ended(c.suite.Genuine()))
+	if err != nil && !errors.Is(err, redoxauth.ErrUnavailable) {
+		c.fail("genuine, context done: got %v, want ErrUnavailable or an Identity", err)
+	}
+	_, err = c.verify("context done, body stalls", v, ended(c.stalled(c.suite.Genuine())))
+	c.undecided("context done, body stalls", err)
+	for name, r := range c.suite.refused() {
+		c.refuses(name+", context done", v, ended(r))
+	}
+	c.accepts("genuine, after requests whose context was done", v, c.suite.Genuine())
+}
+
+// undecided fails unless err is what a genuine request may get whose body never came.
+func (c *check) undecided(what string, err error) {
+	c.Helper()
+	if c.suite.covers("body") && err == nil {
+		c.fail("%s: accepted", what)
+	}
+	if err != nil && !errors.Is(err, redoxauth.ErrUnavailable) {
+		c.fail("%s: got %v, want ErrUnavailable", what, err)
+	}
+}

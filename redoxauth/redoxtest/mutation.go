@@ -1,0 +1,192 @@
+package redoxtest
+
+import (
+	"bytes"
+	"encoding/base64"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+)
+
+func newMessage() *http.Request {
+	message := PatientAdmin()
+	r := httptest.NewRequest(http.MethodPost, "https://destination.example/redox?feed=1", bytes.NewReader(message))
+	r.Header.Set("Content-Type", contentType(message))
+	r.Header.Set("Application-Name", "RedoxEngine")
+	return r
+}
+
+// setTarget changes what the request line says.
+func setTarget(r *http.Request, escapedPath, query string) {
+	u := *r.URL
+	u.Path, u.RawPath = escapedPath, ""
+	if p, err := u.Parse(escapedPath); err == nil {
+		u.Path, u.RawPath = p.Path, p.RawPath
+	}
+	u.RawQuery = query
+	r.URL = &u
+	r.RequestURI = u.RequestURI()
+}
+
+func setBody(r *http.Request, body []byte) {
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	r.ContentLength = int64(len(body))
+}
+
+// change returns r with one part changed: the changes that a proof which covers the
+// part must notice.
+func change(r *http.Request, part string) *http.Request {
+	switch part {
+	case "method":
+		if r.Method == http.MethodPost {
+			r.Method = http.MethodPut
+		} else {
+			r.Method = http.MethodPost
+		}
+	case "host":
+		r.Host = "other." + r.Host
+	case "path":
+		setTarget(r, r.URL.EscapedPath()+"x", r.URL.RawQuery)
+	case "query":
+		query := "redoxtest=1"
+		if r.URL.RawQuery != "" {
+			query = r.URL.RawQuery + "&" + query
+		}
+		setTarget(r, r.URL.EscapedPath(), query)
+	case "body":
+		body, _ := readBody(r)
+		body = bytes.Clone(body)
+		body[len(body)-1] ^= 1
+		setBody(r, body)
+	default:
+		name, _ := headerName(part)
+		r.Header.Set(name, r.Header.Get(name)+"x")
+	}
+	return r
+}
+
+func headerName(part string) (string, bool) {
+	name, ok := strings.CutPrefix(part, "header:")
+	return http.CanonicalHeaderKey(name), ok
+}
+
+// foreign are credentials of every kind that Redox can send, none of which any
+// Verifier knows.
+var foreign = []foreignCredential{
+	{"verification token", "Verification-Token", "f0e1d2c3b4a5968778695a4b3c2d1e0f"},
+	{"AWS signature", "Authorization", "AWS4-HMAC-SHA256 Credential=AKIDOFSOMEBODYELSE/20261124/eu-north-1/somebody/aws4_request, " +
+		"SignedHeaders=host;x-amz-date, Signature=" + strings.Repeat("0f", 32)},
+	{"JWT of another issuer", "Authorization", "Bearer " + foreignJWT()},
+	{"opaque bearer token", "Authorization", "Bearer f0e1d2c3b4a5968778695a4b3c2d1e0f"},
+	{"Google access token", "Authorization", "Bearer ya29.f0e1d2c3b4a5968778695a4b3c2d1e0f"},
+	{"Basic credentials", "Authorization", "Basic " + base64.StdEncoding.EncodeToString([]byte("somebody:f0e1d2c3b4a5968778695a4b"))},
+}
+
+type foreignCredential struct{ name, header, value string }
+
+func (f foreignCredential) add(r *http.Request) *http.Request {
+	r.Header.Set(f.header, f.value)
+	if strings.HasPrefix(f.value, "AWS4-") {
+		r.Header.Set("X-Amz-Date", "20261124T053100Z")
+	}
+	return r
+}
+
+func foreignJWT() string {
+	e := base64.RawURLEncoding.EncodeToString
+	return e([]byte(`{"alg":"RS256","kid":"somebody","typ":"JWT"}`)) + "." +
+		e([]byte(`{"iss":"https://somebody.example","sub":"somebody","aud":"https://elsewhere.example","exp":4102444800}`)) + "." +
+		e(bytes.Repeat([]byte{0x5a}, 256))
+}
+
+// kind tells what sort of credential a header value is: for Authorization, the scheme
+// decides, which is case-insensitive (RFC 9110, Section 11.1).
+func kind(header, value string) string {
+	if header != "Authorization" {
+		return header
+	}
+	scheme, _, _ := strings.Cut(value, " ")
+	return header + " " + strings.ToLower(scheme)
+}
+
+// claimed are the kinds of credential that Genuine and Forged show to be the
+// Verifier's own.
+func (s Suite) claimed() []string {
+	requests := []*http.Request{s.Genuine()}
+	for _, forged := range s.Forged {
+		requests = append(requests, forged())
+	}
+	var all []string
+	for _, r := range requests {
+		all = append(all, kinds(r)...)
+	}
+	return all
+}
+
+func kinds(r *http.Request) []string {
+	var all []string
+	for name, values := range r.Header {
+		for _, value := range values {
+			all = append(all, kind(name, value))
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// carriers are the headers of Genuine that hold the credential: those without which
+// it is refused as absent, and those that hold one by name.
+func (c *check) carriers() []string {
+	v := c.suite.New()
+	var names []string
+	for name := range c.suite.Genuine().Header {
+		r := c.suite.Genuine()
+		r.Header.Del(name)
+		_, err := c.verify("without the header "+name, v, r)
+		if slices.Contains(secretHeaders, name) || isNoCredentials(err) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// secretHeaders hold credentials whatever the Verifier.
+var secretHeaders = []string{"Authorization", "Verification-Token", "X-Amz-Security-Token"}
+
+// wireSecrets are what of r must never show up: each header value that is, or holds,
+// 16 characters or more of a credential.
+func wireSecrets(r *http.Request) []string {
+	var secrets []string
+	for name, values := range r.Header {
+		if slices.Contains(publicHeaders, name) {
+			continue
+		}
+		for _, value := range values {
+			secrets = append(secrets, secretsIn(value, r.Header)...)
+		}
+	}
+	return secrets
+}
+
+// publicHeaders may be quoted in errors.
+var publicHeaders = []string{"Accept", "Accept-Encoding", "Application-Name", "Content-Type", "Content-Length", "User-Agent", "X-Amz-Date", "X-Amz-Content-Sha256"}
+
+func secretsIn(value string, header http.Header) []string {
+	if _, credentials, ok := strings.Cut(value, " "); ok { // after the scheme
+		value = credentials
+	}
+	var secrets []string
+	for _, field := range strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(` ,;="`, r) }) {
+		if strings.HasSuffix(field, "/aws4_request") || header.Get(field) != "" || len(field) < 16 {
+			continue // a credential scope and a header's name are no secrets
+		}
+		secrets = append(secrets, field)
+		if i := strings.LastIndexByte(field, '.'); i >= 0 && len(field)-i > 16 {
+			secrets = append(secrets, field[i+1:]) // a JWT's signature
+		}
+	}
+	return secrets
+}

@@ -1,0 +1,245 @@
+package redoxtest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"runtime"
+	"strings"
+	"sync"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+)
+
+func testSecrets(c *check) {
+	v := c.suite.New()
+	var log bytes.Buffer
+	h := redoxauth.Middleware(v, &redoxauth.Options{Observe: redoxauth.LogDecisions(slog.New(slog.NewJSONHandler(&log, nil)))})(
+		http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	requests := c.suite.refused()
+	requests["genuine"] = c.suite.Genuine()
+	for _, part := range c.suite.Covers {
+		requests[part+" changed"] = change(c.suite.Genuine(), part)
+	}
+	for _, carrier := range c.carriers() {
+		r := c.suite.Genuine()
+		r.Header.Add(carrier, r.Header.Get(carrier))
+		requests[carrier+" twice"] = r
+		for what, tail := range map[string]string{"lengthened": "x", "not ASCII": "é", "with a NUL": "\x00"} {
+			r := c.suite.Genuine()
+			r.Header.Set(carrier, r.Header.Get(carrier)+tail)
+			requests[carrier+" "+what] = r
+		}
+	}
+	for name, r := range requests {
+		secrets := append(wireSecrets(r), c.suite.Secrets...)
+		secrets = append(secrets, wireSecrets(c.suite.Genuine())...)
+		r, again := twice(r)
+		if _, err := c.verify(name, v, r); err != nil {
+			c.conceals("the error of "+name, fmt.Sprintf("%v %+v", err, err), secrets)
+			for e := errors.Unwrap(err); e != nil; e = errors.Unwrap(e) {
+				c.conceals("a wrapped error of "+name, fmt.Sprintf("%+v", e), secrets)
+			}
+		}
+		log.Reset()
+		w := c.serve(name, h, again)
+		c.conceals("the log line of "+name, log.String(), secrets)
+		c.conceals("the answer to "+name, fmt.Sprint(w.Result().Header, w.Body), secrets)
+		c.conceals("%+v of the Verifier after "+name, fmt.Sprintf("%v %+v", v, v), secrets)
+	}
+}
+
+// conceals fails if text holds a secret, as it is, quoted, or as a list of bytes.
+func (c *check) conceals(what, text string, secrets []string) {
+	c.Helper()
+	for _, secret := range secrets {
+		quoted := fmt.Sprintf("%q", secret)
+		listed := strings.Trim(fmt.Sprint([]byte(secret)), "[]")
+		for _, form := range []string{secret, quoted[1 : len(quoted)-1], listed} {
+			if strings.Contains(text, form) {
+				c.fail("%s holds a secret", what)
+				return
+			}
+		}
+	}
+}
+
+func testHostile(c *check) {
+	v := c.suite.New()
+	random := rand.New(rand.NewPCG(1, 2)) // the same in every run
+	for _, carrier := range c.carriers() {
+		genuine := c.suite.Genuine().Header.Get(carrier)
+		for what, value := range hostile(genuine, random) {
+			r := c.suite.Genuine()
+			r.Header.Set(carrier, value)
+			c.refuses(carrier+" "+what, v, r)
+		}
+		for what, values := range map[string][2]string{
+			"twice": {genuine, genuine}, "genuine and wrong": {genuine, "wrong"}, "wrong and genuine": {"wrong", genuine}, "genuine and empty": {genuine, ""},
+		} {
+			r := c.suite.Genuine()
+			r.Header[carrier] = values[:]
+			c.refuses(carrier+" "+what, v, r)
+		}
+		for range 64 {
+			r := c.suite.Genuine()
+			fresh := r.Header.Get(carrier)
+			if mutated, ok := mutate(fresh, r.Header, random); ok {
+				r.Header.Set(carrier, mutated)
+				c.refuses(carrier+" with one character changed", v, r)
+			}
+		}
+	}
+	for what, target := range map[string]string{"no RequestURI": "", "an odd RequestURI": "*", "a broken query": "/?%zz&=;&&a=%"} {
+		r := c.suite.absent()
+		r.RequestURI = target
+		if _, query, ok := strings.Cut(target, "?"); ok {
+			r.URL.RawQuery = query
+		}
+		c.refuses(what, v, r)
+	}
+}
+
+// hostile are values of a carrier, by what is wrong with them.
+func hostile(genuine string, random *rand.Rand) map[string]string {
+	scheme, _, spaced := strings.Cut(genuine, " ")
+	if !spaced {
+		scheme = ""
+	}
+	values := map[string]string{
+		"empty": "", "a space": " ", "the scheme alone": scheme, "the scheme and a space": scheme + " ",
+		"lengthened": genuine + "x", "repeated": genuine + ", " + genuine, "not ASCII": genuine + "é", "not UTF-8": genuine + "\xff\xfe",
+		"with a NUL": genuine + "\x00", "a megabyte longer": genuine + strings.Repeat("a", 1<<20),
+		"a megabyte of dots": scheme + " " + strings.Repeat(".", 1<<20), "a megabyte of commas": scheme + " " + strings.Repeat(",", 1<<20),
+		"a megabyte of equal signs": scheme + " " + strings.Repeat("=", 1<<20),
+	}
+	for i := range 32 { // cut anywhere
+		cut := i * len(genuine) / 32
+		values[fmt.Sprintf("cut to %d characters", cut)] = genuine[:cut]
+	}
+	values["cut by one character"] = genuine[:len(genuine)-1]
+	for i := range 32 {
+		b := make([]byte, random.IntN(200))
+		for j := range b {
+			b[j] = byte(random.Uint32())
+		}
+		values[fmt.Sprintf("random bytes %d", i)] = string(b)
+		values[fmt.Sprintf("the scheme and random bytes %d", i)] = scheme + " " + string(b)
+	}
+	return values
+}
+
+// mutate changes one character of what is secret in value to one that means
+// something else in every encoding: not to the other case, and not at the end, where
+// base64 may have bits without meaning.
+func mutate(value string, header http.Header, random *rand.Rand) (string, bool) {
+	secrets := secretsIn(value, header)
+	if len(secrets) == 0 {
+		return "", false
+	}
+	secret := secrets[random.IntN(len(secrets))]
+	at := strings.Index(value, secret) + random.IntN(len(secret)-1)
+	b := []byte(value)
+	if b[at] == 'z' || b[at] == 'Z' {
+		b[at] = 'q'
+	} else {
+		b[at] = 'z'
+	}
+	return string(b), true
+}
+
+func testConcurrent(c *check) {
+	v := c.suite.New()
+	const workers, each = 16, 4
+	type result struct {
+		id  *redoxauth.Identity
+		err error
+	}
+	var genuine, forged []*http.Request
+	names := c.suite.forged()
+	for i := range workers * each {
+		genuine = append(genuine, c.suite.Genuine())
+		forged = append(forged, c.suite.Forged[names[i%len(names)]]())
+	}
+	accepted, refused := make([]result, len(genuine)), make([]result, len(forged))
+	c.within("concurrent requests", func() {
+		var wg sync.WaitGroup
+		for w := range workers {
+			wg.Go(func() {
+				for i := w * each; i < (w+1)*each; i++ {
+					accepted[i].id, accepted[i].err = try(v, genuine[i])
+					refused[i].id, refused[i].err = try(v, forged[i])
+					if accepted[i].id != nil {
+						spoil(accepted[i].id) // the race detector sees what is shared
+					}
+				}
+			})
+		}
+		wg.Wait()
+	})
+	seen := map[*redoxauth.Identity]bool{}
+	for i := range accepted {
+		if id := accepted[i].id; id == nil || seen[id] {
+			c.fail("genuine: refused, or its Identity is that of another request: %v", accepted[i].err)
+			return
+		}
+		seen[accepted[i].id] = true
+		if refused[i].err == nil {
+			c.fail("forged %s: accepted", names[i%len(names)])
+			return
+		}
+	}
+}
+
+// try keeps a panic in a goroutine from ending the whole test.
+func try(v redoxauth.Verifier, r *http.Request) (id *redoxauth.Identity, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			id, err = nil, fmt.Errorf("panicked: %v", p)
+		}
+	}()
+	return v.Verify(r)
+}
+
+func testMemory(c *check) {
+	const requests, size, most = 2048, 8 << 10, 8 << 20
+	v := c.suite.New()
+	for _, carrier := range c.carriers() {
+		before := heap()
+		r, next := twice(c.suite.Genuine())
+		genuine := r.Header.Get(carrier)
+		for i := range requests {
+			r.Header.Set(carrier, fmt.Sprintf("%s%d%s", genuine, i, strings.Repeat("a", size)))
+			c.refuses(carrier+" 8 KiB longer", v, r)
+			r, next = twice(next)
+		}
+		if after := heap(); after > before+most {
+			c.fail("%s: %d refused requests of %d KiB left %d KiB behind", carrier, requests, size>>10, (after-before)>>10)
+		}
+		huge := c.suite.Genuine()
+		huge.Header.Set(carrier, huge.Header.Get(carrier)+strings.Repeat(".", 1<<20))
+		allocated := allocations()
+		c.refuses(carrier+" a megabyte longer", v, huge)
+		if n := allocations() - allocated; n > most {
+			c.fail("%s: one header of a megabyte made the Verifier allocate %d KiB", carrier, n>>10)
+		}
+	}
+	runtime.KeepAlive(v)
+}
+
+func heap() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+func allocations() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.TotalAlloc
+}
