@@ -1,0 +1,155 @@
+package redoxtest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"golang.org/x/oauth2/google/externalaccount"
+)
+
+// A WIF gets a token of a Google service account by [Workload Identity Federation] and
+// sends it with many messages, until it expires: it exchanges a token of its own
+// identity for a federated one, and impersonates the account with that.
+//
+// The dashboard's field options has no counterpart: it is for workforce pools.
+//
+// [Workload Identity Federation]: https://cloud.google.com/iam/docs/workload-identity-federation
+type WIF struct {
+	Audience string   // the dashboard's audience: //iam.googleapis.com/projects/…/providers/…
+	TokenURL string   // token_url; default https://sts.googleapis.com/v1/token
+	STSScope []string // sts_scope, of the federated token; default https://www.googleapis.com/auth/cloud-platform
+
+	// ServiceAccountImpersonationURL is the dashboard's
+	// service_account_impersonation_url. Without one the federated token is sent.
+	ServiceAccountImpersonationURL string
+
+	Scope     []string      // scope, of the account's access token; default as STSScope
+	Delegates []string      // delegates: service accounts between the identity and the account
+	Lifetime  time.Duration // lifetime, of the account's access token; default 1 h
+
+	// TargetAudience asks for an ID token for this audience instead of an access
+	// token. The dashboard has no such field.
+	TargetAudience string
+
+	// SubjectToken supplies the token of the sender's own identity, of the type
+	// SubjectTokenType; default urn:ietf:params:oauth:token-type:jwt. Required; what
+	// Redox's identity is, is not documented.
+	SubjectToken     func(context.Context) (string, error)
+	SubjectTokenType string
+
+	Client *http.Client     // default http.DefaultClient
+	Now    func() time.Time // for the life of tokens; default time.Now
+
+	token accessToken
+}
+
+var _ interface {
+	Sender
+	Signer
+} = (*WIF)(nil)
+
+// Send implements [Sender]. The error is a [TokenError] when the account may not be
+// impersonated.
+func (f *WIF) Send(ctx context.Context, url string, message []byte) (*http.Response, error) {
+	return send(ctx, f.Client, url, message, f)
+}
+
+// Sign implements [Signer].
+func (f *WIF) Sign(r *http.Request) error {
+	return f.token.sign(r, f.Now, f.fetch)
+}
+
+func (f *WIF) fetch(ctx context.Context) (string, time.Duration, error) {
+	if f.SubjectToken == nil {
+		return "", 0, errors.New("redoxtest: WIF: SubjectToken: required")
+	}
+	cfg := externalaccount.Config{
+		Audience:             f.Audience,
+		TokenURL:             f.TokenURL,
+		Scopes:               f.STSScope,
+		SubjectTokenType:     f.SubjectTokenType,
+		SubjectTokenSupplier: supplier(f.SubjectToken),
+	}
+	if len(cfg.Scopes) == 0 {
+		cfg.Scopes = []string{cloudScope}
+	}
+	if cfg.SubjectTokenType == "" {
+		cfg.SubjectTokenType = "urn:ietf:params:oauth:token-type:jwt"
+	}
+	source, err := externalaccount.NewTokenSource(withClient(ctx, f.Client), cfg)
+	if err != nil {
+		return "", 0, fmt.Errorf("redoxtest: WIF: %w", err)
+	}
+	federated, err := source.Token()
+	if err != nil {
+		return "", 0, tokenError(err)
+	}
+	if f.ServiceAccountImpersonationURL == "" {
+		return bearer(federated)
+	}
+	return f.impersonate(ctx, federated.AccessToken)
+}
+
+type supplier func(context.Context) (string, error)
+
+func (s supplier) SubjectToken(ctx context.Context, _ externalaccount.SupplierOptions) (string, error) {
+	return s(ctx)
+}
+
+// impersonate asks the IAM Credentials API itself: x/oauth2 passes on no delegates and
+// asks for no ID tokens.
+func (f *WIF) impersonate(ctx context.Context, federated string) (string, time.Duration, error) {
+	life := f.Lifetime
+	if life == 0 {
+		life = time.Hour
+	}
+	url := f.ServiceAccountImpersonationURL
+	request := map[string]any{"delegates": append([]string{}, f.Delegates...)}
+	if f.TargetAudience != "" {
+		life = time.Hour // Google's, for ID tokens
+		url = strings.TrimSuffix(url, ":generateAccessToken") + ":generateIdToken"
+		request["audience"], request["includeEmail"] = f.TargetAudience, true
+	} else {
+		request["scope"], request["lifetime"] = f.Scope, fmt.Sprintf("%ds", int(life.Seconds()))
+		if len(f.Scope) == 0 {
+			request["scope"] = []string{cloudScope}
+		}
+	}
+	body, err := json.Marshal(request)
+	if err != nil {
+		return "", 0, fmt.Errorf("redoxtest: WIF: %w", err)
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return "", 0, fmt.Errorf("redoxtest: WIF: %w", err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Authorization", "Bearer "+federated)
+	response, err := do(f.Client, r)
+	if err != nil {
+		return "", 0, fmt.Errorf("redoxtest: WIF: %w", err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return "", 0, &TokenError{StatusCode: response.StatusCode}
+	}
+	var answer struct{ AccessToken, Token string }
+	if err := json.NewDecoder(io.LimitReader(response.Body, 1<<20)).Decode(&answer); err != nil {
+		return "", 0, fmt.Errorf("redoxtest: WIF: impersonation: %w", err)
+	}
+	token := answer.AccessToken
+	if f.TargetAudience != "" {
+		token = answer.Token
+	}
+	if token == "" {
+		return "", 0, errors.New("redoxtest: WIF: impersonation: no token in the answer")
+	}
+	return token, life, nil
+}
