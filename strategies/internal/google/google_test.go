@@ -1,0 +1,365 @@
+package google_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/google"
+)
+
+const (
+	accountID = "112233445566778899001"
+	account   = "redox@example-project.iam.gserviceaccount.com"
+	audience  = "https://customer.example/redox"
+	scope     = "https://www.googleapis.com/auth/cloud-platform"
+)
+
+var (
+	googleKey = redoxtest.NewKey("google-1", "RS256")
+	start     = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+)
+
+// A fake is Google as an http.RoundTripper: it has no address but Google's own, so a
+// request that goes anywhere else fails.
+type fake struct {
+	t *testing.T
+
+	mu       sync.Mutex
+	keys     []redoxtest.Key
+	answers  map[string]reply // by access token; all others are invalid
+	outage   func(*http.Request) (*http.Response, error)
+	sent     []string // access tokens
+	fetches  int      // of keys
+	inFlight int
+	most     int
+	time     time.Time
+}
+
+type reply struct {
+	status int
+	body   string
+}
+
+func newFake(t *testing.T) *fake {
+	return &fake{t: t, keys: []redoxtest.Key{googleKey}, answers: map[string]reply{}, time: start}
+}
+
+func (f *fake) now() time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.time
+}
+
+func (f *fake) pass(d time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.time = f.time.Add(d)
+}
+
+func (f *fake) fail(outage func(*http.Request) (*http.Response, error)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.outage = outage
+}
+
+func (f *fake) calls() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.sent)
+}
+
+func (f *fake) RoundTrip(r *http.Request) (*http.Response, error) {
+	f.mu.Lock()
+	outage := f.outage
+	f.inFlight++
+	f.most = max(f.most, f.inFlight)
+	f.mu.Unlock()
+	defer func() {
+		f.mu.Lock()
+		f.inFlight--
+		f.mu.Unlock()
+	}()
+	switch r.URL.String() {
+	case "https://www.googleapis.com/oauth2/v3/certs":
+		f.mu.Lock()
+		f.fetches++
+		f.mu.Unlock()
+		if outage != nil {
+			return outage(r)
+		}
+		return respond(r, http.StatusOK, string(redoxtest.JWKS(f.keys...))), nil
+	case "https://oauth2.googleapis.com/tokeninfo":
+		answer := f.tokenInfo(r)
+		if outage != nil {
+			return outage(r)
+		}
+		return respond(r, answer.status, answer.body), nil
+	}
+	f.t.Errorf("a request to %s", r.URL)
+	return nil, errors.New("no such host")
+}
+
+// tokenInfo holds the request to https://developers.google.com/identity/protocols/oauth2,
+// and to one carrier that no access log shows: RFC 9700, Section 4.3.2.
+func (f *fake) tokenInfo(r *http.Request) reply {
+	body, _ := io.ReadAll(r.Body)
+	form, err := url.ParseQuery(string(body))
+	if err != nil || len(form) != 1 || len(form["access_token"]) != 1 {
+		f.t.Errorf("the form is %q", body)
+	}
+	if r.Method != http.MethodPost || r.Header.Get("Content-Type") != "application/x-www-form-urlencoded" {
+		f.t.Errorf("%s of %q", r.Method, r.Header.Get("Content-Type"))
+	}
+	if r.Header.Get("Authorization") != "" || r.Header.Get("Cookie") != "" {
+		f.t.Error("the request has other credentials")
+	}
+	token := form.Get("access_token")
+	if !strings.HasPrefix(token, "ya29.") {
+		f.t.Errorf("sent to Google, but no token of Google: %q", token)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.sent = append(f.sent, token)
+	if answer, ok := f.answers[token]; ok {
+		return answer
+	}
+	return reply{http.StatusBadRequest, `{"error":"invalid_token","error_description":"Invalid Value"}`}
+}
+
+func respond(r *http.Request, status int, body string) *http.Response {
+	return &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body)), Request: r}
+}
+
+// verifier accepts everything that can be accepted, unless change says otherwise.
+func (f *fake) verifier(change func(*google.Config)) *google.Verifier {
+	f.t.Helper()
+	cfg := google.Config{
+		Strategy:        "example",
+		ServiceAccounts: []string{accountID, account},
+		Audience:        []string{audience},
+		AccessTokens:    true,
+		Client:          &http.Client{Transport: f},
+		Now:             f.now,
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	v, err := google.New(cfg)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return v
+}
+
+func request(token string) *http.Request {
+	r := httptest.NewRequest(http.MethodPost, "https://customer.example/redox", bytes.NewReader(redoxtest.PatientAdmin()))
+	r.Header.Set("Authorization", "Bearer "+token)
+	return r
+}
+
+// decide calls Verify and holds every error to what all errors promise.
+func decide(t *testing.T, v redoxauth.Verifier, token string) (*redoxauth.Identity, error) {
+	t.Helper()
+	id, err := v.Verify(request(token))
+	if (id == nil) == (err == nil) {
+		t.Fatalf("Verify = %v, %v", id, err)
+	}
+	if err == nil {
+		return id, nil
+	}
+	var e *redoxauth.Error
+	if !errors.As(err, &e) || e.Strategy != "example" || e.Reason == "" {
+		t.Fatalf("error %#v lacks strategy or reason", err)
+	}
+	if len(token) > 8 && (strings.Contains(err.Error(), token) || strings.Contains(fmt.Sprintf("%+v", v), token)) {
+		t.Errorf("the token shows in %v", err)
+	}
+	want := map[error]string{
+		redoxauth.ErrNoCredentials: `Bearer realm="redox"`,
+		redoxauth.ErrRejected:      `Bearer realm="redox", error="invalid_token"`,
+		redoxauth.ErrForbidden:     `Bearer realm="redox", error="insufficient_scope", scope="` + scope + `"`,
+		redoxauth.ErrMalformed:     `Bearer realm="redox", error="invalid_request"`,
+		redoxauth.ErrUnavailable:   "",
+	}[e.Kind]
+	if e.Challenge != want {
+		t.Errorf("challenge %q, want %q (RFC 6750, Section 3)", e.Challenge, want)
+	}
+	return nil, err
+}
+
+func wantError(t *testing.T, err, kind error, reason redoxauth.Reason) {
+	t.Helper()
+	var e *redoxauth.Error
+	if !errors.Is(err, kind) || !errors.As(err, &e) || e.Reason != reason {
+		t.Errorf("error = %v, want %v (%s)", err, kind, reason)
+	}
+}
+
+func TestNewReportsEverythingThatIsWrong(t *testing.T) {
+	_, err := google.New(google.Config{
+		Strategy:        "example",
+		ServiceAccounts: []string{"redox", "1122 3344", "two@at@signs", " redox@example.com", ""},
+		Audience:        []string{""},
+		Scopes:          []string{"", "two scopes"},
+		CertsURL:        "http://keys.example/certs",
+		TokenInfoURL:    "ftp://user:s3cret@tokens.example",
+	})
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, want := range []string{
+		`example: ServiceAccounts: "redox" is neither`, `"1122 3344" is neither`, `"two@at@signs" is neither`, `" redox@example.com" is neither`, `"" is neither`,
+		"example: Audience: an empty value",
+		"example: Scopes: only access tokens have scopes", `"" is not one scope`, `"two scopes" is not one scope`,
+		"example: Endpoints.CertsURL: plain http needs InsecureAllowHTTP",
+		"example: Endpoints.TokenInfoURL: not an https URL",
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("error lacks %q:\n%v", want, err)
+		}
+	}
+	if strings.Contains(err.Error(), "s3cret") {
+		t.Error("the error shows a password")
+	}
+
+	_, err = google.New(google.Config{Strategy: "example"})
+	for _, want := range []string{"example: ServiceAccounts: required", "example: Audience: required, unless AccessTokens is set"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error lacks %q:\n%v", want, err)
+		}
+	}
+}
+
+func TestNewAcceptsEndpoints(t *testing.T) {
+	tests := []struct {
+		url   string
+		plain bool
+		want  bool
+	}{
+		{"https://proxy.example/tokeninfo", false, true},
+		{"http://127.0.0.1:8080/tokeninfo", true, true},
+		{"http://127.0.0.1:8080/tokeninfo", false, false},
+		{"https://user@proxy.example/", true, false},
+		{"https://proxy.example/#fragment", true, false},
+		{"https:///tokeninfo", true, false},
+		{"/tokeninfo", true, false},
+		{"://", true, false},
+	}
+	for _, test := range tests {
+		for _, certs := range []bool{false, true} {
+			cfg := google.Config{Strategy: "example", ServiceAccounts: []string{accountID}, Audience: []string{audience}, AccessTokens: true, InsecureAllowHTTP: test.plain}
+			if certs {
+				cfg.CertsURL = test.url
+			} else {
+				cfg.TokenInfoURL = test.url
+			}
+			if _, err := google.New(cfg); (err == nil) != test.want {
+				t.Errorf("%s, InsecureAllowHTTP %v: %v", test.url, test.plain, err)
+			}
+		}
+	}
+}
+
+func TestNewCopiesWhatItKeeps(t *testing.T) {
+	f := newFake(t)
+	var lists [][]string
+	v := f.verifier(func(c *google.Config) {
+		c.ServiceAccounts, c.Scopes = []string{accountID}, []string{scope}
+		lists = [][]string{c.ServiceAccounts, c.Audience, c.Scopes}
+	})
+	for _, list := range lists {
+		list[0] = "changed"
+	}
+	f.answers["ya29.good"] = info(nil)
+	if _, err := v.Verify(request("ya29.good")); err != nil {
+		t.Error(err)
+	}
+	if _, err := v.Verify(request(idToken(t, nil, nil))); err != nil {
+		t.Error(err)
+	}
+}
+
+// What is no token of Google may be anybody's secret: it is not claimed, and never
+// sent to Google.
+func TestOnlyTokensOfGoogleAreClaimedAndSent(t *testing.T) {
+	f := newFake(t)
+	v := f.verifier(nil)
+	foreign := redoxtest.NewKey("foreign", "RS256")
+	jwt, err := foreign.Token(nil, map[string]any{"iss": "https://issuer.example", "aud": audience, "exp": start.Add(time.Hour).Unix()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, token := range map[string]string{
+		"verification token": "a-verification-token-0123456789",
+		"opaque":             "2YotnFZFEjr1zCsicMWpAA",
+		"JWT":                jwt,
+		"JWE":                "eyJhbGciOiJkaXIifQ..a.b.c",
+		"no dot":             "ya29",
+		"other case":         "YA29.a0AfH6SMB",
+		"inside":             "x-ya29.a0AfH6SMB",
+		"federated":          "sts-federated-token",
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := decide(t, v, token)
+			if !errors.Is(err, redoxauth.ErrNoCredentials) {
+				t.Errorf("error = %v, want ErrNoCredentials", err)
+			}
+		})
+	}
+	for name, r := range map[string]*http.Request{
+		"none":     httptest.NewRequest(http.MethodPost, "/", nil),
+		"Basic":    withAuthorization("Basic eWEyOS5hOnlhMjkuYg=="),
+		"in query": httptest.NewRequest(http.MethodPost, "/?access_token=ya29.a0AfH6SMB", nil),
+	} {
+		if _, err := v.Verify(r); !errors.Is(err, redoxauth.ErrNoCredentials) {
+			t.Errorf("%s: error = %v, want ErrNoCredentials", name, err)
+		}
+	}
+	for name, r := range map[string]*http.Request{
+		"two headers":     withAuthorization("Bearer ya29.one", "Bearer ya29.two"),
+		"line break":      withAuthorization("Bearer ya29.one\r\nya29.two"),
+		"not ASCII":       withAuthorization("Bearer ya29.\u00e9"),
+		"form characters": withAuthorization("Bearer ya29.a&access_token=b"),
+	} {
+		if _, err := v.Verify(r); !errors.Is(err, redoxauth.ErrMalformed) {
+			t.Errorf("%s: error = %v, want ErrMalformed", name, err)
+		}
+	}
+	if f.calls() != 0 || f.fetches != 0 {
+		t.Errorf("%d calls and %d key fetches, want none", f.calls(), f.fetches)
+	}
+}
+
+func withAuthorization(values ...string) *http.Request {
+	r := request("")
+	r.Header["Authorization"] = values
+	return r
+}
+
+func TestTheKindOfTokenThatIsNotConfiguredIsNotMine(t *testing.T) {
+	f := newFake(t)
+	f.answers["ya29.c.good"] = info(nil)
+
+	v := f.verifier(func(c *google.Config) { c.AccessTokens = false })
+	_, err := decide(t, v, "ya29.c.good") // three segments, as those of service accounts have
+	wantError(t, err, redoxauth.ErrNoCredentials, "type")
+
+	v = f.verifier(func(c *google.Config) { c.Audience = nil })
+	_, err = decide(t, v, idToken(t, nil, nil))
+	wantError(t, err, redoxauth.ErrNoCredentials, "type")
+
+	if f.calls() != 0 || f.fetches != 0 {
+		t.Errorf("%d calls and %d key fetches, want none", f.calls(), f.fetches)
+	}
+}
