@@ -1,0 +1,104 @@
+// Command destination is a Redox destination: a server that takes messages by all
+// seven proofs, each on a path of its own, and answers Redox's handshake on all.
+//
+// Without arguments it starts on loopback, and the test kit plays Redox against it:
+// genuine, forged, tampered, stale and replayed messages over real HTTP. It prints what
+// was answered, and exits with an error if one answer is not as expected.
+//
+//	go run ./examples/destination
+//
+// With -listen it serves real traffic until it is interrupted, and logs every
+// decision. A proof is served when its variables are set; environment.go names them
+// all. It speaks TLS if TLS_CERT and TLS_KEY name files; else let a proxy do TLS.
+//
+//	REDOX_TOKENS=theToken go run ./examples/destination -listen localhost:8080
+//
+//	/redox/verifytoken          messages, by the proof of that name
+//	/redox/sigv4
+//	/redox/jwtbearer
+//	/redox/clientcredentials
+//	/redox/smartbackend
+//	/redox/gcpjwt
+//	/redox/wif
+//	/token/jwtbearer            token endpoints: the dashboard's url
+//	/token/clientcredentials
+//	/token/smartbackend
+//	/.well-known/smart-configuration
+//	/healthz                    503 while a key server is down
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+)
+
+func main() {
+	listen := flag.String("listen", "", "serve real traffic on this `address` instead of rehearsing")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	run := func() error { return rehearse(ctx, os.Stdout) }
+	if *listen != "" {
+		run = func() error { return serve(ctx, *listen, os.Getenv) }
+	}
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "destination:", err)
+		os.Exit(1)
+	}
+}
+
+// serve serves until ctx is done, and then lets messages in progress finish.
+func serve(ctx context.Context, address string, getenv func(string) string) error {
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	cfg, err := fromEnvironment(getenv)
+	if err != nil {
+		return err
+	}
+	cfg.options.Observe = redoxauth.LogDecisions(log)
+	handler, err := newDestination(cfg, log)
+	if err != nil {
+		return err
+	}
+	server := &http.Server{
+		Handler: handler,
+		// Header and idle time-outs only: a body of 40 MB may take its time, and the
+		// library bounds the ones that it reads.
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return err
+	}
+	ended := make(chan error, 1)
+	go func() {
+		if cert, key := getenv("TLS_CERT"), getenv("TLS_KEY"); cert != "" || key != "" {
+			ended <- server.ServeTLS(l, cert, key)
+		} else {
+			ended <- server.Serve(l)
+		}
+	}()
+	log.Info("listening", "address", l.Addr().String())
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	grace, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	if err := server.Shutdown(grace); err != nil && !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}

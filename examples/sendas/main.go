@@ -1,0 +1,82 @@
+// Command sendas sends a message to any URL as Redox would, to try a deployed
+// destination. It prints the status and the body of the answer, and exits with an
+// error unless the status is 2xx.
+//
+//	sendas -strategy verifytoken -secret theToken -url https://…
+//	sendas -strategy handshake   -secret theToken -url https://… [-method GET]
+//	sendas -strategy sigv4 -access-key … -secret … -region … -service … -url https://…
+//	sendas -strategy jwtbearer -key private.pem -kid … -algorithm RS256 -issuer … -audience … -url https://…
+//	sendas -strategy jwtbearer -token-url https://… (the same: the RFC 7523 grant)
+//	sendas -strategy clientcredentials -token-url https://… -client-id … -secret … -url https://…
+//	sendas -strategy smartbackend -token-url https://… -client-id … -key private.pem -kid … -algorithm RS384 -url https://…
+//	sendas -strategy gcpjwt -account …@….iam.gserviceaccount.com -key private.pem -kid … [-audience …] -url https://…
+//	sendas -strategy wif -token-url https://sts… -impersonation-url https://… -audience //iam… -subject-token file -url https://…
+//
+// A secret on the command line is visible to other users of the machine: leave out
+// -secret and set SENDAS_SECRET instead. The message is -message, a file, or else a
+// sample.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+)
+
+func main() {
+	if err := run(os.Args[1:], os.Stdout); err != nil {
+		if !errors.Is(err, flag.ErrHelp) {
+			fmt.Fprintln(os.Stderr, "sendas:", err)
+		}
+		os.Exit(1)
+	}
+}
+
+func run(args []string, out io.Writer) error {
+	s, err := parse(args)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), s.timeout)
+	defer cancel()
+	if s.strategy == "handshake" {
+		if err := redoxtest.Handshake(ctx, s.url, s.secret, s.method); err != nil {
+			return err
+		}
+		fmt.Fprintln(out, "the destination answered the challenge")
+		return nil
+	}
+	sender, err := s.sender()
+	if err != nil {
+		return err
+	}
+	message := redoxtest.PatientAdmin()
+	if s.message != "" {
+		if message, err = os.ReadFile(s.message); err != nil {
+			return err
+		}
+	}
+	start := time.Now()
+	response, err := sender.Send(ctx, s.url, message)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	fmt.Fprintf(out, "%s after %d ms\n", response.Status, time.Since(start).Milliseconds())
+	if challenge := response.Header.Get("WWW-Authenticate"); challenge != "" {
+		fmt.Fprintln(out, "WWW-Authenticate:", challenge)
+	}
+	if _, err := io.Copy(out, io.LimitReader(response.Body, 64<<10)); err != nil {
+		return err
+	}
+	if response.StatusCode >= 300 {
+		return fmt.Errorf("Redox would pause the feed and retry on %s", response.Status)
+	}
+	return nil
+}
