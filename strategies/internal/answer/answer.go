@@ -20,7 +20,7 @@ import (
 
 const (
 	entries = 1024             // of either kind
-	calls   = 32               // at once; about unknown tokens half as many
+	calls   = 64               // at once; about unknown tokens half as many
 	timeout = 10 * time.Second // of one call
 )
 

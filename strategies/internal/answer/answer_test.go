@@ -293,9 +293,9 @@ func TestInventedTokensCannotCallOutWithoutLimit(t *testing.T) {
 			})
 		}
 		synctest.Wait()
-		wantCalls(t, r, 16)
-		if got := busy.Load(); got != 984 {
-			t.Errorf("%d were told that we are busy, want 984", got)
+		wantCalls(t, r, 32)
+		if got := busy.Load(); got != 968 {
+			t.Errorf("%d were told that we are busy, want 968", got)
 		}
 		if a, err := c.Get(t.Context(), "good"); err != nil || a != "about good" {
 			t.Errorf("a token known to be good, amid the flood: %q, %v", a, err)
