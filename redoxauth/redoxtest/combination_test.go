@@ -1,0 +1,58 @@
+package redoxtest_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/strategies/sigv4"
+	"github.com/redoxauth/redoxauth-go/verifytoken"
+)
+
+// The module's own verifiers, combined as its documentation advises.
+func TestCombinationsKeepThePromises(t *testing.T) {
+	const accessKey, secretKey = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
+	byToken, err := verifytoken.New(verifytoken.Config{Tokens: []string{token}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bySignature, err := sigv4.New(sigv4.Config{
+		Credentials: []sigv4.Credential{{AccessKeyID: accessKey, SecretAccessKey: secretKey}},
+		Region:      "us-east-1", Service: "redox",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer := func(accessKey, secretKey string) redoxtest.SigV4 {
+		return redoxtest.SigV4{AccessKey: accessKey, SecretKey: secretKey, ServiceName: "redox", AWSRegion: "us-east-1"}
+	}
+	rightToken, wrongToken := redoxtest.VerificationToken{Token: token}, redoxtest.VerificationToken{Token: "f" + token[1:]}
+	right, wrong, unknown := signer(accessKey, secretKey), signer(accessKey, "wrong"), signer("AKIDOFNOBODY", "wrong")
+	covers := []string{"method", "host", "path", "query", "body", "header:X-Amz-Date", "header:Content-Type"}
+	secrets := []string{secretKey, token}
+
+	any := redoxauth.AnyOf(byToken, bySignature)
+	all := redoxauth.AllOf(byToken, bySignature)
+	forgedEither := map[string]func() *http.Request{"wrong token": request(wrongToken), "wrong secret": request(wrong)}
+	for name, s := range map[string]redoxtest.Suite{
+		"AnyOf, token sent": {
+			New: func() redoxauth.Verifier { return any }, Genuine: request(rightToken), Forged: forgedEither, Secrets: secrets,
+		},
+		"AnyOf, signature sent": {
+			New: func() redoxauth.Verifier { return any }, Genuine: request(right), Forged: forgedEither,
+			UnknownKey: request(unknown), Covers: covers, Secrets: secrets,
+		},
+		"AllOf": {
+			New: func() redoxauth.Verifier { return all }, Genuine: request(both{rightToken, right}),
+			Forged: map[string]func() *http.Request{
+				"wrong token":  request(both{wrongToken, right}),
+				"wrong secret": request(both{rightToken, wrong}),
+				"no signature": request(rightToken),
+			},
+			UnknownKey: request(both{rightToken, unknown}), Covers: covers, Secrets: secrets,
+		},
+	} {
+		t.Run(name, func(t *testing.T) { redoxtest.TestVerifier(t, s) })
+	}
+}
