@@ -64,30 +64,30 @@ type Endpoint struct {
 // New returns the Endpoint of cfg, or all that is wrong with cfg, joined.
 func New(cfg Config) (*Endpoint, error) {
 	var errs []error
-	fault := func(field, what string) {
+	wrong := func(field, what string) {
 		errs = append(errs, fmt.Errorf("%s: %s: %s", cfg.Strategy, field, what))
 	}
 	if cfg.Issuer == "" {
-		fault("Issuer", "required")
+		wrong("Issuer", "required")
 	}
 	if cfg.Audience == "" {
-		fault("Audience", "required")
+		wrong("Audience", "required")
 	}
 	if cfg.Lifetime == 0 {
 		cfg.Lifetime = DefaultLifetime
 	}
 	if cfg.Lifetime < time.Second || cfg.Lifetime > cfg.MaxLifetime {
-		fault("Lifetime", fmt.Sprintf("must be from 1s to %v", cfg.MaxLifetime))
+		wrong("Lifetime", fmt.Sprintf("must be from 1s to %v", cfg.MaxLifetime))
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
 	if len(cfg.TokenSecrets) == 0 {
-		fault("TokenSecrets", "required")
+		wrong("TokenSecrets", "required")
 	}
 	for i, secret := range cfg.TokenSecrets {
 		if len(secret) < sha256.Size {
-			fault(fmt.Sprintf("TokenSecrets[%d]", i), "shorter than 32 bytes")
+			wrong(fmt.Sprintf("TokenSecrets[%d]", i), "shorter than 32 bytes")
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
