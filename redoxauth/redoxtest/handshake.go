@@ -45,14 +45,16 @@ func Handshake(ctx context.Context, url, token, method string) error {
 func handshakeRequest(ctx context.Context, url, token, challenge, method string) (*http.Request, error) {
 	switch method {
 	case http.MethodPost:
-		body, err := json.Marshal(struct {
+		var body bytes.Buffer
+		e := json.NewEncoder(&body)
+		e.SetEscapeHTML(false) // JavaScript's JSON does not
+		if err := e.Encode(struct {
 			Token     string `json:"verification-token"`
 			Challenge string `json:"challenge"`
-		}{token, challenge})
-		if err != nil {
+		}{token, challenge}); err != nil {
 			return nil, err
 		}
-		return http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
+		return http.NewRequestWithContext(ctx, method, url, bytes.NewReader(bytes.TrimSpace(body.Bytes())))
 	case http.MethodGet:
 		r, err := http.NewRequestWithContext(ctx, method, url, nil)
 		if err != nil {
