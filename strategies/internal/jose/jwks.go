@@ -110,8 +110,11 @@ func rawKey(o object) (crypto.PublicKey, error) {
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", name, err)
 			}
-			if (name == "x" || name == "y") && len(raw) != size[crv] { // RFC 7518, Section 6.2.1.2
+			switch {
+			case (name == "x" || name == "y") && len(raw) != size[crv]: // RFC 7518, Section 6.2.1.2
 				return nil, errors.New(name + " is not of the curve's length")
+			case name == "e" && len(raw) > 4: // jwx would cut it off
+				return nil, errors.New("e is too large")
 			}
 		}
 		fmt.Fprintf(&b, `,%q:%s`, name, string(v))

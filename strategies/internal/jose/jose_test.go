@@ -1,0 +1,365 @@
+package jose_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
+)
+
+var now = time.Unix(1_700_000_000, 0)
+
+// The header and the claims that the tests change.
+var (
+	goodHeader = map[string]any{"alg": "RS256", "typ": "JWT", "kid": "1"}
+	goodClaims = map[string]any{
+		"iss": "redox", "sub": "feed", "aud": "https://customer.example/redox", "jti": "j1",
+		"iat": now.Unix(), "nbf": now.Unix(), "exp": now.Unix() + 300, "scope": "read write",
+	}
+)
+
+// trust accepts goodHeader and goodClaims signed with the RSA key.
+func trust() jose.Trust {
+	return jose.Trust{
+		Strategy:    "test",
+		Keys:        jwks(jwk(keys().rsa, map[string]any{"kid": "1"})),
+		Algorithms:  []string{"RS256", "ES256"},
+		Issuers:     []string{"redox"},
+		Audience:    []string{"https://customer.example/redox"},
+		Types:       []string{"", "JWT"},
+		MaxLifetime: time.Hour,
+		Leeway:      time.Minute,
+		Now:         func() time.Time { return now },
+	}
+}
+
+func signed(header, claims map[string]any) string {
+	return sign("RS256", keys().rsa, object(with(goodHeader, header)), object(with(goodClaims, claims)))
+}
+
+// check compares the error's kind and reason with those wanted; nil and "" is success.
+func check(t *testing.T, err error, kind error, reason redoxauth.Reason) {
+	t.Helper()
+	var e *redoxauth.Error
+	if err != nil && !errors.As(err, &e) {
+		t.Fatalf("error %v (%T), want an *redoxauth.Error", err, err)
+	}
+	switch {
+	case kind == nil && err != nil:
+		t.Errorf("error %v, want none", err)
+	case kind != nil && err == nil:
+		t.Errorf("accepted, want %v (%s)", kind, reason)
+	case err != nil && (!errors.Is(err, kind) || e.Reason != reason):
+		t.Errorf("error %v, want %v (%s)", err, kind, reason)
+	case err != nil && e.Strategy != "test":
+		t.Errorf("strategy %q, want %q", e.Strategy, "test")
+	}
+}
+
+func TestVerifyReturnsWhatTheTokenSays(t *testing.T) {
+	got, err := jose.NewVerifier(trust()).Verify(t.Context(), signed(nil, map[string]any{"email_verified": true, "scp": []string{"a", "b"}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	type token struct {
+		Issuer, Subject, JTI, KeyID string
+		Expiry, IssuedAt            time.Time
+		Audience, Scopes, Scp       []string
+	}
+	want := token{"redox", "feed", "j1", "1", now.Add(300 * time.Second), now, []string{"https://customer.example/redox"}, []string{"read", "write"}, []string{"a", "b"}}
+	if diff := cmp.Diff(want, token{got.Issuer, got.Subject, got.JTI, got.KeyID, got.Expiry, got.IssuedAt(), got.Audience(), got.Scopes("scope"), got.Scopes("scp")}); diff != "" {
+		t.Errorf("token (-want +got):\n%s", diff)
+	}
+	if !got.True("email_verified") || got.True("iss") || !got.Has("jti") || got.Has("JTI") {
+		t.Error("True or Has misread a claim")
+	}
+	if sub, ok := got.Text("sub"); sub != "feed" || !ok {
+		t.Errorf("Text(sub) = %q, %v", sub, ok)
+	}
+	var claims map[string]any
+	if err := json.Unmarshal(got.Claims(), &claims); err != nil || claims["jti"] != "j1" {
+		t.Errorf("Claims() = %s", got.Claims())
+	}
+}
+
+func TestHeader(t *testing.T) {
+	rejected := redoxauth.ErrRejected
+	for _, test := range []struct {
+		name   string
+		header map[string]any
+		want   error
+		reason redoxauth.Reason
+	}{
+		{"as configured", nil, nil, ""},
+		// RFC 8725, Section 3.11, and RFC 7515, Section 4.1.9.
+		{"typ absent", map[string]any{"typ": nil}, nil, ""},
+		{"typ in another case", map[string]any{"typ": "jwt"}, nil, ""},
+		{"typ with its optional prefix", map[string]any{"typ": "application/jwt"}, nil, ""},
+		{"typ with a prefix that is not optional", map[string]any{"typ": "application/x/jwt"}, rejected, "type"},
+		{"typ of an access token", map[string]any{"typ": "at+jwt"}, rejected, "type"},
+		{"typ of a logout token", map[string]any{"typ": "logout+jwt"}, rejected, "type"},
+		{"typ of a security event", map[string]any{"typ": "secevent+jwt"}, rejected, "type"},
+		{"typ empty", map[string]any{"typ": ""}, rejected, "type"},
+		{"typ is the prefix alone", map[string]any{"typ": "application/"}, rejected, "type"},
+		{"typ not a string", map[string]any{"typ": 1}, rejected, "malformed"},
+		{"typ null", map[string]any{"typ": json.RawMessage("null")}, rejected, "malformed"},
+		// RFC 8725, Section 3.1.
+		{"alg none", map[string]any{"alg": "none"}, rejected, "algorithm"},
+		{"alg None", map[string]any{"alg": "None"}, rejected, "algorithm"},
+		{"alg noNE", map[string]any{"alg": "noNE"}, rejected, "algorithm"},
+		{"alg empty", map[string]any{"alg": ""}, rejected, "algorithm"},
+		{"alg absent", map[string]any{"alg": nil}, rejected, "algorithm"},
+		{"alg not a string", map[string]any{"alg": []string{"RS256"}}, rejected, "malformed"},
+		{"alg in another case", map[string]any{"alg": "rs256"}, rejected, "algorithm"},
+		{"alg that is not listed", map[string]any{"alg": "RS384"}, rejected, "algorithm"},
+		{"alg of another type of key", map[string]any{"alg": "ES256"}, rejected, "algorithm"},
+		{"alg for secrets", map[string]any{"alg": "HS256"}, rejected, "algorithm"},
+		// RFC 7515, Section 4.1.11; CVE-2025-59420 (Authlib), CVE-2026-32597 (PyJWT),
+		// CVE-2026-35042 (fast-jwt).
+		{"crit with an unknown name", map[string]any{"crit": []string{"x"}, "x": 1}, rejected, "malformed"},
+		{"crit empty", map[string]any{"crit": []string{}}, rejected, "malformed"},
+		{"crit with a registered name", map[string]any{"crit": []string{"alg"}}, rejected, "malformed"},
+		{"crit not an array", map[string]any{"crit": "exp"}, rejected, "malformed"},
+		{"crit null", map[string]any{"crit": json.RawMessage("null")}, rejected, "malformed"},
+		// RFC 7797, Section 7: JWTs do not use it.
+		{"b64 false", map[string]any{"b64": false}, rejected, "malformed"},
+		{"b64 false and critical", map[string]any{"b64": false, "crit": []string{"b64"}}, rejected, "malformed"},
+		{"b64 true", map[string]any{"b64": true}, rejected, "malformed"},
+		// RFC 8725, Section 3.10: never a source of keys, and no reason to refuse.
+		{"jku, never followed", map[string]any{"jku": "https://attacker.example/keys"}, nil, ""},
+		{"x5u, never followed", map[string]any{"x5u": "file:///etc/passwd"}, nil, ""},
+		{"x5c of another key", map[string]any{"x5c": []string{"MII="}}, nil, ""},
+		{"an unknown parameter", map[string]any{"x": map[string]any{"y": 1}}, nil, ""},
+		// kid only looks up a key that is in memory.
+		{"kid absent, and one key", map[string]any{"kid": nil}, nil, ""},
+		{"kid empty is a kid", map[string]any{"kid": ""}, rejected, "unknown_key"},
+		{"kid of a path", map[string]any{"kid": "../../../../dev/null"}, rejected, "unknown_key"},
+		{"kid of SQL", map[string]any{"kid": "1' OR '1'='1"}, rejected, "unknown_key"},
+		{"kid with NUL", map[string]any{"kid": "1\x00"}, rejected, "unknown_key"},
+		{"kid a number", map[string]any{"kid": 1}, rejected, "malformed"},
+		{"kid an array", map[string]any{"kid": []string{"1"}}, rejected, "malformed"},
+		{"kid null", map[string]any{"kid": json.RawMessage("null")}, rejected, "malformed"},
+		{"kid of 10 KiB", map[string]any{"kid": strings.Repeat("k", 10<<10)}, rejected, "unknown_key"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := jose.NewVerifier(trust()).Verify(t.Context(), signed(test.header, nil))
+			check(t, err, test.want, test.reason)
+		})
+	}
+}
+
+func TestClaims(t *testing.T) {
+	rejected := redoxauth.ErrRejected
+	raw := func(s string) json.RawMessage { return json.RawMessage(s) }
+	at := func(d time.Duration) int64 { return now.Add(d).Unix() }
+	for _, test := range []struct {
+		name   string
+		claims map[string]any
+		want   error
+		reason redoxauth.Reason
+	}{
+		{"as configured", nil, nil, ""},
+		// RFC 8725, Section 3.8. A foreign token is left to another Verifier.
+		{"iss foreign", map[string]any{"iss": "other"}, redoxauth.ErrNoCredentials, "issuer"},
+		{"iss with a slash more", map[string]any{"iss": "redox/"}, redoxauth.ErrNoCredentials, "issuer"},
+		{"iss in another case", map[string]any{"iss": "Redox"}, redoxauth.ErrNoCredentials, "issuer"},
+		{"iss absent", map[string]any{"iss": nil}, redoxauth.ErrNoCredentials, "issuer"},
+		{"iss in an array", map[string]any{"iss": []string{"redox"}}, redoxauth.ErrNoCredentials, "issuer"},
+		{"iss null", map[string]any{"iss": raw("null")}, redoxauth.ErrNoCredentials, "issuer"},
+		// RFC 7519, Section 4.1.3; CVE-2020-26160 (dgrijalva/jwt-go).
+		{"aud in an array", map[string]any{"aud": []string{"other", "https://customer.example/redox"}}, nil, ""},
+		{"aud foreign", map[string]any{"aud": "https://other.example"}, rejected, "audience"},
+		{"aud with a slash more", map[string]any{"aud": "https://customer.example/redox/"}, rejected, "audience"},
+		{"aud a prefix", map[string]any{"aud": "https://customer.example"}, rejected, "audience"},
+		{"aud absent", map[string]any{"aud": nil}, rejected, "audience"},
+		{"aud empty", map[string]any{"aud": ""}, rejected, "audience"},
+		{"aud an empty array", map[string]any{"aud": []string{}}, rejected, "audience"},
+		{"aud null", map[string]any{"aud": raw("null")}, rejected, "malformed"},
+		{"aud a number", map[string]any{"aud": 1}, rejected, "malformed"},
+		{"aud an object", map[string]any{"aud": map[string]any{"https://customer.example/redox": 1}}, rejected, "malformed"},
+		{"aud with a number", map[string]any{"aud": []any{"https://customer.example/redox", 1}}, rejected, "malformed"},
+		{"aud in an array in an array", map[string]any{"aud": raw(`[["https://customer.example/redox"]]`)}, rejected, "malformed"},
+		// RFC 7519, Sections 2 and 4.1.4 to 4.1.6, at the edges of the leeway.
+		{"exp absent", map[string]any{"exp": nil}, rejected, "lifetime"},
+		{"exp null", map[string]any{"exp": raw("null")}, rejected, "malformed"},
+		{"exp a string", map[string]any{"exp": "1700000300"}, rejected, "malformed"},
+		{"exp with a fraction", map[string]any{"exp": raw("1700000300.5")}, nil, ""},
+		{"exp with an exponent", map[string]any{"exp": raw("1.7000003e9")}, nil, ""},
+		{"exp beyond float64", map[string]any{"exp": raw("1e400")}, rejected, "malformed"},
+		{"exp 2^63", map[string]any{"exp": raw("9223372036854775808")}, rejected, "malformed"},
+		{"exp beyond 2^53", map[string]any{"exp": raw("9007199254740994")}, rejected, "malformed"},
+		{"exp 2^53", map[string]any{"exp": raw("9007199254740992")}, rejected, "lifetime"},
+		{"exp negative", map[string]any{"exp": -1}, rejected, "expired"},
+		{"exp zero", map[string]any{"exp": 0}, rejected, "expired"},
+		{"exp a leeway ago", map[string]any{"exp": at(-60 * time.Second)}, rejected, "expired"},
+		{"exp less than a leeway ago", map[string]any{"exp": at(-59 * time.Second), "iat": at(-10 * time.Minute), "nbf": nil}, nil, ""},
+		{"exp half a second less than a leeway ago", map[string]any{"exp": raw("1699999940.5"), "iat": at(-10 * time.Minute), "nbf": nil}, nil, ""},
+		{"nbf in a leeway", map[string]any{"nbf": at(60 * time.Second)}, nil, ""},
+		{"nbf in more than a leeway", map[string]any{"nbf": at(61 * time.Second)}, rejected, "not_yet_valid"},
+		{"nbf half a second beyond the leeway", map[string]any{"nbf": raw("1700000060.5")}, rejected, "not_yet_valid"},
+		{"nbf a string", map[string]any{"nbf": "1700000000"}, rejected, "malformed"},
+		{"nbf absent", map[string]any{"nbf": nil}, nil, ""},
+		{"iat in a leeway", map[string]any{"iat": at(60 * time.Second)}, nil, ""},
+		{"iat in more than a leeway", map[string]any{"iat": at(61 * time.Second)}, rejected, "not_yet_valid"},
+		{"iat true", map[string]any{"iat": true}, rejected, "malformed"},
+		{"iat absent", map[string]any{"iat": nil}, nil, ""},
+		{"lifetime at its bound", map[string]any{"exp": at(time.Hour)}, nil, ""},
+		{"lifetime beyond its bound", map[string]any{"exp": at(time.Hour + time.Second)}, rejected, "lifetime"},
+		{"lifetime since long ago", map[string]any{"iat": at(-time.Hour)}, rejected, "lifetime"},
+		{"lifetime without iat, with leeway", map[string]any{"iat": nil, "exp": at(time.Hour + time.Minute)}, nil, ""},
+		{"lifetime without iat, beyond leeway", map[string]any{"iat": nil, "exp": at(time.Hour + time.Minute + time.Second)}, rejected, "lifetime"},
+		// RFC 7800, RFC 8705, RFC 9449: a bound token is no bearer token.
+		{"bound to a certificate", map[string]any{"cnf": map[string]any{"x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"}}, rejected, "binding"},
+		{"bound to a DPoP key", map[string]any{"cnf": map[string]any{"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}}, rejected, "binding"},
+		{"bound to nothing", map[string]any{"cnf": raw("null")}, rejected, "binding"},
+		{"sub a number", map[string]any{"sub": 1}, rejected, "malformed"},
+		{"jti a number", map[string]any{"jti": 1}, rejected, "malformed"},
+		{"sub absent", map[string]any{"sub": nil}, nil, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := jose.NewVerifier(trust()).Verify(t.Context(), signed(nil, test.claims))
+			check(t, err, test.want, test.reason)
+		})
+	}
+}
+
+func TestTrustNarrows(t *testing.T) {
+	rejected := redoxauth.ErrRejected
+	for _, test := range []struct {
+		name           string
+		narrow         func(*jose.Trust)
+		header, claims map[string]any
+		want           error
+		reason         redoxauth.Reason
+	}{
+		// RFC 8725, Section 3.12: kinds of JWT are told apart.
+		{"at+jwt wanted, at+jwt", func(t *jose.Trust) { t.Types = []string{"at+jwt"} }, map[string]any{"typ": "at+JWT"}, nil, nil, ""}, // as in RFC 9068's own figure
+		{"at+jwt wanted, JWT", func(t *jose.Trust) { t.Types = []string{"at+jwt"} }, nil, nil, rejected, "type"},
+		{"at+jwt wanted, none", func(t *jose.Trust) { t.Types = []string{"at+jwt"} }, map[string]any{"typ": nil}, nil, rejected, "type"},
+		{"no type accepted", func(t *jose.Trust) { t.Types = nil }, map[string]any{"typ": nil}, nil, rejected, "type"},
+		{"subject, the same", func(t *jose.Trust) { t.Subject = "feed" }, nil, nil, nil, ""},
+		{"subject, another", func(t *jose.Trust) { t.Subject = "feed" }, nil, map[string]any{"sub": "Feed"}, rejected, "subject"},
+		{"subject, none", func(t *jose.Trust) { t.Subject = "feed" }, nil, map[string]any{"sub": nil}, rejected, "subject"},
+		// RFC 10070; CVE-2025-27370, CVE-2025-27371: an assertion names one server.
+		{"one audience, a string", func(t *jose.Trust) { t.OneAudience = true }, nil, nil, nil, ""},
+		{"one audience, an array of one", func(t *jose.Trust) { t.OneAudience = true }, nil, map[string]any{"aud": []string{"https://customer.example/redox"}}, nil, ""},
+		{"one audience, two", func(t *jose.Trust) { t.OneAudience = true }, nil, map[string]any{"aud": []string{"https://customer.example/redox", "https://other.example"}}, rejected, "audience"},
+		{"one audience, twice", func(t *jose.Trust) { t.OneAudience = true }, nil, map[string]any{"aud": []string{"https://customer.example/redox", "https://customer.example/redox"}}, rejected, "audience"},
+		// RFC 7519, Section 4.1.3: a token for somebody is not for everybody.
+		{"no audience, none", func(t *jose.Trust) { t.Audience = nil }, nil, map[string]any{"aud": nil}, nil, ""},
+		{"no audience, one", func(t *jose.Trust) { t.Audience = nil }, nil, nil, rejected, "audience"},
+		{"required claim", func(t *jose.Trust) { t.Required = []string{"jti"} }, nil, nil, nil, ""},
+		{"required claim absent", func(t *jose.Trust) { t.Required = []string{"jti"} }, nil, map[string]any{"jti": nil}, rejected, "malformed"},
+		{"required claim null", func(t *jose.Trust) { t.Required = []string{"x"} }, nil, map[string]any{"x": json.RawMessage("null")}, rejected, "malformed"},
+		{"required claim empty", func(t *jose.Trust) { t.Required = []string{"jti"} }, nil, map[string]any{"jti": ""}, rejected, "malformed"},
+		{"several issuers", func(t *jose.Trust) { t.Issuers = []string{"a", "redox"} }, nil, nil, nil, ""},
+		{"no issuer", func(t *jose.Trust) { t.Issuers = nil }, nil, nil, redoxauth.ErrNoCredentials, "issuer"},
+		{"an empty issuer is none", func(t *jose.Trust) { t.Issuers = []string{""} }, nil, map[string]any{"iss": ""}, redoxauth.ErrNoCredentials, "issuer"},
+		{"no bound on the lifetime", func(t *jose.Trust) { t.MaxLifetime = 0 }, nil, map[string]any{"exp": now.AddDate(9, 0, 0).Unix()}, nil, ""},
+		{"no leeway", func(t *jose.Trust) { t.Leeway = 0 }, nil, map[string]any{"exp": now.Unix()}, rejected, "expired"},
+		// SMART App Launch 2.2, client-confidential-asymmetric, signature verification.
+		{"jku, the same", matchJKU, map[string]any{"jku": "https://good.example/keys"}, nil, nil, ""},
+		{"jku absent", matchJKU, nil, nil, nil, ""},
+		{"jku, another", matchJKU, map[string]any{"jku": "https://evil.example/keys"}, nil, rejected, "unknown_key"},
+		{"jku, ours as the user of another", matchJKU, map[string]any{"jku": "https://good.example@evil.example/keys"}, nil, rejected, "unknown_key"},
+		{"jku, ours as a part of another", matchJKU, map[string]any{"jku": "https://good.example.evil.example/keys"}, nil, rejected, "unknown_key"},
+		{"jku, ours and up", matchJKU, map[string]any{"jku": "https://good.example/keys/../evil"}, nil, rejected, "unknown_key"},
+		{"jku, plain http", matchJKU, map[string]any{"jku": "http://good.example/keys"}, nil, rejected, "unknown_key"},
+		{"jku, a file", matchJKU, map[string]any{"jku": "file:///etc/passwd"}, nil, rejected, "unknown_key"},
+		{"jku, empty", matchJKU, map[string]any{"jku": ""}, nil, rejected, "unknown_key"},
+		{"jku, no string", matchJKU, map[string]any{"jku": []string{"https://good.example/keys"}}, nil, rejected, "unknown_key"},
+		{"jku, but the keys have no URL", func(t *jose.Trust) { t.MatchJKU = true }, map[string]any{"jku": ""}, nil, rejected, "unknown_key"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			trust := trust()
+			test.narrow(&trust)
+			_, err := jose.NewVerifier(trust).Verify(t.Context(), signed(test.header, test.claims))
+			check(t, err, test.want, test.reason)
+		})
+	}
+}
+
+func matchJKU(t *jose.Trust) {
+	t.MatchJKU = true
+	t.Keys.(*set).url = "https://good.example/keys"
+}
+
+// A token of a foreign issuer is passed on whatever else it is: else the token of one
+// Verifier of an AnyOf would be refused by another.
+func TestForeignIssuerComesBeforeEverythingElse(t *testing.T) {
+	for name, header := range map[string]map[string]any{
+		"type": {"typ": "at+jwt"}, "algorithm": {"alg": "HS256"}, "extension": {"crit": []string{"x"}}, "key": {"kid": "2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := jose.NewVerifier(trust()).Verify(t.Context(), signed(header, map[string]any{"iss": "other", "exp": 0, "aud": 1}))
+			check(t, err, redoxauth.ErrNoCredentials, "issuer")
+		})
+	}
+}
+
+// CVE-2024-51744 (golang-jwt): with several faults, the signature is told, never a claim
+// that nobody vouches for.
+func TestSignatureComesBeforeClaims(t *testing.T) {
+	for name, claims := range map[string]map[string]any{
+		"expired": {"exp": 0}, "not yet valid": {"nbf": now.Unix() + 900}, "audience": {"aud": "x"}, "malformed": {"exp": "x"}, "bound": {"cnf": 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			token := sign("RS256", keys().rsa2, object(goodHeader), object(with(goodClaims, claims)))
+			_, err := jose.NewVerifier(trust()).Verify(t.Context(), token)
+			check(t, err, redoxauth.ErrRejected, "signature")
+		})
+	}
+}
+
+func TestErrorsOfTheSource(t *testing.T) {
+	down := &redoxauth.Error{Kind: redoxauth.ErrUnavailable, Reason: "keys"}
+	trust := trust()
+	trust.Keys = &set{err: down}
+	_, err := jose.NewVerifier(trust).Verify(t.Context(), signed(nil, nil))
+	check(t, err, redoxauth.ErrUnavailable, "keys")
+	if down.Strategy != "" {
+		t.Error("the Source's own error was changed")
+	}
+	trust.Keys = &set{err: context.Canceled}
+	if _, err = jose.NewVerifier(trust).Verify(t.Context(), signed(nil, nil)); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want the Source's", err)
+	}
+}
+
+// What a peer wrote is bounded and quoted, and no token, signature or key is in it.
+func TestErrorsAreFitForLogs(t *testing.T) {
+	long := strings.Repeat("x\n\x1b[31m", 1000)
+	for name, token := range map[string]string{
+		"iss": signed(nil, map[string]any{"iss": long}),
+		"typ": signed(map[string]any{"typ": long}, nil),
+		"alg": signed(map[string]any{"alg": long}, nil),
+		"kid": signed(map[string]any{"kid": long}, nil),
+		"aud": signed(nil, map[string]any{"aud": long}),
+		"sub": signed(nil, map[string]any{"sub": long}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			trust := trust()
+			trust.Subject = "feed"
+			_, err := jose.NewVerifier(trust).Verify(t.Context(), token)
+			if err == nil {
+				t.Fatal("accepted")
+			}
+			text := err.Error()
+			if len(text) > 1024 || strings.ContainsAny(text, "\n\x1b") {
+				t.Errorf("error of %d bytes: %.200q", len(text), text)
+			}
+			for _, segment := range strings.Split(token, ".") {
+				if strings.Contains(text, segment) {
+					t.Error("the error shows a segment of the token")
+				}
+			}
+		})
+	}
+}
