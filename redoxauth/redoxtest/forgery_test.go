@@ -1,0 +1,124 @@
+package redoxtest_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+)
+
+func ExampleForgeries() {
+	key := redoxtest.NewKey("1", "ES256")
+	genuine, err := (&redoxtest.JWTBearer{Key: key, Issuer: "redox", Audience: []string{"https://customer.example"}}).Token()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	forgeries, err := redoxtest.Forgeries(genuine, key, time.Now())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for name, token := range forgeries {
+		// Verify must refuse every one of them: a Suite takes them as Forged.
+		_, _ = name, token
+	}
+	fmt.Println(len(forgeries) > 20)
+	// Output: true
+}
+
+func TestForgeriesAreWhatTheyAreCalled(t *testing.T) {
+	key := redoxtest.NewKey("1", "RS256")
+	genuine, err := (&redoxtest.JWTBearer{Key: key, Issuer: "i", Audience: []string{"a"}, Now: at(instant)}).Token()
+	if err != nil {
+		t.Fatal(err)
+	}
+	forgeries, err := redoxtest.Forgeries(genuine, key, instant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed := map[string]func(o opened) bool{ // under the genuine key, what is wrong
+		"expired":               func(o opened) bool { return o.claims["exp"].(float64) < float64(instant.Unix()) },
+		"exp missing":           func(o opened) bool { return o.claims["exp"] == nil },
+		"exp a string":          func(o opened) bool { _, ok := o.claims["exp"].(string); return ok },
+		"not yet valid":         func(o opened) bool { return o.claims["nbf"].(float64) > float64(instant.Unix()) },
+		"issued in the future":  func(o opened) bool { return o.claims["iat"].(float64) > float64(instant.Unix()) },
+		"audience other":        func(o opened) bool { return o.claims["aud"] != "a" },
+		"audience missing":      func(o opened) bool { return o.claims["aud"] == nil },
+		"audience a list of no": func(o opened) bool { return cmp.Equal(o.claims["aud"], []any{}) },
+		"crit unknown":          func(o opened) bool { return o.header["crit"] != nil },
+		"b64 false":             func(o opened) bool { return o.header["b64"] == false },
+	}
+	seen := map[string]bool{genuine: true}
+	for name, token := range forgeries {
+		if seen[token] {
+			t.Errorf("%s: the genuine token, or another forgery", name)
+		}
+		seen[token] = true
+		wrong, ok := signed[name]
+		delete(signed, name)
+		if ok {
+			if o := open(t, token, key); !wrong(o) {
+				t.Errorf("%s: nothing is wrong", name)
+			}
+			continue
+		}
+		parts := strings.Split(token, ".")
+		if check(key, []byte(parts[0]+"."+parts[1]), decode(t, parts[2])) == nil {
+			t.Errorf("%s: the signature is genuine", name)
+		}
+	}
+	if len(signed) != 0 {
+		t.Errorf("not forged: %v", slices.Sorted(maps.Keys(signed)))
+	}
+
+	header := func(name string) (h map[string]any) {
+		if err := json.Unmarshal(decode(t, strings.Split(forgeries[name], ".")[0]), &h); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		return h
+	}
+	for name, want := range map[string]map[string]any{
+		"alg none":            {"alg": "none", "kid": "1", "typ": "JWT"},
+		"key other":           {"alg": "RS256", "kid": "1", "typ": "JWT"},
+		"jku of the attacker": {"alg": "RS256", "kid": "1", "typ": "JWT", "jku": "https://attacker.invalid/jwks.json"},
+		"kid a path":          {"alg": "RS256", "kid": "../../../../dev/null", "typ": "JWT"},
+	} {
+		if diff := cmp.Diff(want, header(name)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+	// The confusion of CVE-2015-9235: a verifier that takes the public key as an HMAC
+	// secret would accept it.
+	open(t, forgeries["HS256 under the public key as PEM"], redoxtest.Key{Algorithm: "HS256", Secret: key.PEM()})
+}
+
+func TestForgeriesWithoutTheKey(t *testing.T) {
+	key := redoxtest.NewKey("1", "HS256")
+	genuine, err := key.Token(nil, map[string]any{"iss": "i"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	with, err := redoxtest.Forgeries(genuine, key, instant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	without, err := redoxtest.Forgeries(genuine, redoxtest.Key{}, instant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(without) == 0 || len(without) >= len(with) {
+		t.Errorf("%d forgeries without the key, %d with it", len(without), len(with))
+	}
+	for _, token := range []string{"", "a.b.c", "ya29.x", genuine[:strings.LastIndex(genuine, ".")+1]} {
+		if got, err := redoxtest.Forgeries(token, key, instant); err == nil {
+			t.Errorf("%q: %d forgeries, want an error", token, len(got))
+		}
+	}
+}
