@@ -1,6 +1,7 @@
 package jose
 
 import (
+	"bytes"
 	"encoding/base64"
 	"errors"
 	"strings"
@@ -25,26 +26,34 @@ type content struct {
 	claims  claims // of a token whose signature verified
 }
 
-// parse reads the compact form alone: three segments (RFC 7515, Section 7.1). Other
-// forms of JWS, and JWE, are not ours.
+// parse reads the compact form alone: three segments (RFC 7515, Section 7.1), the first
+// of them JSON. Other forms of JWS, and JWE, are not ours, nor is an opaque token with
+// two dots in it, as Google's are.
 func parse(token string) (*content, error) {
 	if strings.Count(token, ".") != 2 {
-		return nil, &redoxauth.Error{Kind: redoxauth.ErrNoCredentials, Reason: "missing", Err: errors.New("not a JWT")}
+		return nil, notJWT()
 	}
 	if len(token) > maxToken {
 		return nil, refuse("malformed", "the token is larger than 16 KiB")
 	}
 	head, rest, _ := strings.Cut(token, ".")
 	body, signature, _ := strings.Cut(rest, ".")
+	header, err := decode(head)
+	if err != nil || !bytes.HasPrefix(bytes.TrimLeft(header, " \t\r\n"), []byte("{")) {
+		return nil, notJWT()
+	}
 	if _, err := decode(signature); err != nil {
 		return nil, refuse("malformed", "signature: "+err.Error())
 	}
-	c := &content{}
-	var err error
-	if _, c.header, err = decodeObject(head); err != nil {
+	payload, err := decode(body)
+	if err != nil {
+		return nil, refuse("malformed", "claims: "+err.Error())
+	}
+	c := &content{payload: string(payload)}
+	if c.header, err = parseObject(string(header)); err != nil {
 		return nil, refuse("malformed", "header: "+err.Error())
 	}
-	if c.payload, c.body, err = decodeObject(body); err != nil {
+	if c.body, err = parseObject(c.payload); err != nil {
 		return nil, refuse("malformed", "claims: "+err.Error())
 	}
 	if err := c.readHeader(); err != nil {
@@ -95,14 +104,8 @@ func (c *content) verifySignature(token string, keys []*Key) *Key {
 	return found
 }
 
-func decodeObject(segment string) (string, object, error) {
-	b, err := decode(segment)
-	if err != nil {
-		return "", nil, err
-	}
-	s := string(b)
-	o, err := parseObject(s)
-	return s, o, err
+func notJWT() error {
+	return &redoxauth.Error{Kind: redoxauth.ErrNoCredentials, Reason: "missing", Err: errors.New("not a JWT")}
 }
 
 // decode reads base64url without padding, in its only spelling: Go's decoder skips line

@@ -108,7 +108,7 @@ func NewVerifier(t Trust) *Verifier {
 
 // Verify returns the verified token, or an [*redoxauth.Error]:
 //
-//   - ErrNoCredentials: not three segments ("missing"), or another issuer ("issuer")
+//   - ErrNoCredentials: not the form of a JWT ("missing"), or another issuer ("issuer")
 //   - ErrRejected: everything else that is wrong with the token
 //   - ErrUnavailable: the keys cannot be had now
 //

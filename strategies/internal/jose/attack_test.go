@@ -1,0 +1,201 @@
+package jose_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/x509"
+	"encoding/asn1"
+	"encoding/pem"
+	"math/big"
+	"strings"
+	"testing"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
+)
+
+func TestUnsignedTokens(t *testing.T) {
+	for _, alg := range []string{"none", "None", "NONE", "noNE", ""} {
+		for name, sig := range map[string]string{"no signature": "", "any signature": ".AAAA"} {
+			t.Run(alg+" "+name, func(t *testing.T) {
+				token := strings.TrimSuffix(sign("HS256", keys().secret, object(with(goodHeader, map[string]any{"alg": alg})), object(goodClaims)), "")
+				token = token[:strings.LastIndexByte(token, '.')] + "." + strings.TrimPrefix(sig, ".")
+				want := redoxauth.Reason("algorithm")
+				if sig == "" {
+					want = "malformed"
+				}
+				_, err := jose.NewVerifier(trust()).Verify(t.Context(), token)
+				check(t, err, redoxauth.ErrRejected, want)
+			})
+		}
+	}
+}
+
+// The public key is no secret, in whatever form it is taken for one: CVE-2015-9235,
+// CVE-2024-33663 (python-jose), CVE-2026-48526 (PyJWT), CVE-2026-44699 (LibJWT: an
+// empty one), CVE-2026-22817 and CVE-2026-22818 (Hono: a JWK without alg).
+func TestPublicKeyIsNoSecret(t *testing.T) {
+	k := keys()
+	der, err := x509.MarshalPKIXPublicKey(&k.rsa.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pemText := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
+	for name, secret := range map[string][]byte{
+		"PEM": pemText, "PEM without its last line break": pemText[:len(pemText)-1], "DER": der,
+		"PKCS 1": x509.MarshalPKCS1PublicKey(&k.rsa.PublicKey), "modulus": k.rsa.N.Bytes(),
+		"JWK": []byte(object(jwk(k.rsa, map[string]any{"kid": "1"}))), "nothing": {},
+	} {
+		for _, alg := range []string{"HS256", "HS384", "HS512"} {
+			t.Run(name+" "+alg, func(t *testing.T) {
+				token := sign(alg, secret, object(with(goodHeader, map[string]any{"alg": alg})), object(goodClaims))
+				_, err := jose.NewVerifier(trust()).Verify(t.Context(), token)
+				check(t, err, redoxauth.ErrRejected, "algorithm")
+
+				// Nor would a Trust help that lists the algorithm, which CheckAlgorithms refuses.
+				mixed := trust()
+				mixed.Algorithms = []string{alg, "RS256"}
+				_, err = jose.NewVerifier(mixed).Verify(t.Context(), token)
+				check(t, err, redoxauth.ErrRejected, "algorithm")
+			})
+		}
+	}
+}
+
+// One key, one algorithm (RFC 8725bis, Section 3.1): a key without alg has the first
+// that fits it, and the token does not choose another.
+func TestTokenDoesNotChooseTheAlgorithm(t *testing.T) {
+	trust := trust()
+	trust.Algorithms = []string{"RS256", "RS384", "PS256"}
+	for alg, want := range map[string]error{"RS256": nil, "RS384": redoxauth.ErrRejected, "PS256": redoxauth.ErrRejected} {
+		_, err := jose.NewVerifier(trust).Verify(t.Context(), sign(alg, keys().rsa, object(with(goodHeader, map[string]any{"alg": alg})), object(goodClaims)))
+		if want == nil {
+			check(t, err, nil, "")
+		} else {
+			check(t, err, want, "algorithm")
+		}
+	}
+	trust.Keys = jwks(jwk(keys().rsa, map[string]any{"kid": "1", "alg": "PS256"}))
+	_, err := jose.NewVerifier(trust).Verify(t.Context(), signed(nil, nil))
+	check(t, err, redoxauth.ErrRejected, "algorithm")
+}
+
+// CVE-2018-0114 (node-jose), CVE-2026-27962 (Authlib): a key that the token brings along.
+func TestKeyInTheHeaderIsNotUsed(t *testing.T) {
+	attacker := jwk(keys().rsa2, map[string]any{"kid": "1"})
+	for name, extra := range map[string]map[string]any{
+		"jwk":              {"jwk": attacker},
+		"jwk, another kid": {"jwk": with(attacker, map[string]any{"kid": "2"}), "kid": "2"},
+		"jku":              {"jku": "https://attacker.example/keys.json"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := jose.NewVerifier(trust()).Verify(t.Context(), sign("RS256", keys().rsa2, object(with(goodHeader, extra)), object(goodClaims)))
+			want := redoxauth.Reason("signature")
+			if extra["kid"] != nil {
+				want = "unknown_key"
+			}
+			check(t, err, redoxauth.ErrRejected, want)
+		})
+	}
+}
+
+// CVE-2022-21449, and the SpecialCaseEs256 and p1363 tests of Wycheproof: RFC 7518,
+// Section 3.4, wants r and s of full length, and ECDSA wants them from 1 to n-1.
+func TestSignaturesOfECDSA(t *testing.T) {
+	k := keys().p256
+	trust := trust()
+	trust.Keys = jwks(jwk(k, map[string]any{"kid": "1"}))
+	header := object(with(goodHeader, map[string]any{"alg": "ES256"}))
+	good := sign("ES256", k, header, object(goodClaims))
+	dot := strings.LastIndexByte(good, '.')
+	raw := signature("ES256", k, good[:dot])
+	n := k.Params().N
+	r, s := new(big.Int).SetBytes(raw[:32]), new(big.Int).SetBytes(raw[32:])
+	der, err := asn1.Marshal(struct{ R, S *big.Int }{r, s})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fill := func(r, s *big.Int, size int) []byte {
+		return append(r.FillBytes(make([]byte, size)), s.FillBytes(make([]byte, size))...)
+	}
+	zero := new(big.Int)
+	_, err = jose.NewVerifier(trust).Verify(t.Context(), good[:dot]+"."+b64(raw))
+	check(t, err, nil, "")
+	for name, sig := range map[string][]byte{
+		"zeros": make([]byte, 64), "r zero": fill(zero, s, 32), "s zero": fill(r, zero, 32),
+		"r is n": fill(n, s, 32), "s is n": fill(r, n, 32), "both n": fill(n, n, 32),
+		"one": fill(big.NewInt(1), big.NewInt(1), 32), "r plus n": fill(new(big.Int).Add(r, n), s, 33),
+		"DER": der, "short": raw[:63], "long": append(raw[:64:64], 0), "longer halves": fill(r, s, 48),
+		"swapped": fill(s, r, 32), "one byte": {1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := jose.NewVerifier(trust).Verify(t.Context(), good[:dot]+"."+b64(sig))
+			check(t, err, redoxauth.ErrRejected, "signature")
+		})
+	}
+}
+
+// Each algorithm has its curve (RFC 7518, Section 3.4).
+func TestWrongCurve(t *testing.T) {
+	k := keys()
+	for name, private := range map[string]*ecdsa.PrivateKey{"ES256": k.p384, "ES384": k.p256, "ES512": k.p256} {
+		trust := trust()
+		trust.Keys, trust.Algorithms = jwks(jwk(private, map[string]any{"kid": "1"})), []string{name}
+		token := sign("ES256", private, object(with(goodHeader, map[string]any{"alg": name})), object(goodClaims))
+		_, err := jose.NewVerifier(trust).Verify(t.Context(), token)
+		check(t, err, redoxauth.ErrRejected, "algorithm")
+	}
+}
+
+func TestAlgorithms(t *testing.T) {
+	k := keys()
+	for alg, key := range map[string]any{
+		"RS256": k.rsa, "RS384": k.rsa, "RS512": k.rsa, "PS256": k.rsa, "PS384": k.rsa, "PS512": k.rsa,
+		"ES256": k.p256, "ES384": k.p384, "ES512": k.p521, "EdDSA": k.ed, "Ed25519": k.ed, // RFC 9864 renames EdDSA
+	} {
+		t.Run(alg, func(t *testing.T) {
+			trust := trust()
+			trust.Algorithms = []string{alg}
+			trust.Keys = jwks(jwk(key, map[string]any{"kid": "1", "alg": alg, "use": "sig", "key_ops": []string{"verify"}}))
+			token := sign(alg, key, object(with(goodHeader, map[string]any{"alg": alg})), object(goodClaims))
+			_, err := jose.NewVerifier(trust).Verify(t.Context(), token)
+			check(t, err, nil, "")
+
+			dot := strings.LastIndexByte(token, '.')
+			forged := []byte(token)
+			forged[dot+5] ^= 'A' ^ 'B' // of the signature
+			if base := strings.IndexByte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", forged[dot+5]); base < 0 {
+				forged[dot+5] = 'A'
+			}
+			if string(forged) == token {
+				forged[dot+5] = 'B'
+			}
+			_, err = jose.NewVerifier(trust).Verify(t.Context(), string(forged))
+			check(t, err, redoxauth.ErrRejected, "signature")
+
+			other := sign(alg, key, object(with(goodHeader, map[string]any{"alg": alg})), object(with(goodClaims, map[string]any{"sub": "admin"})))
+			mixed := other[:strings.LastIndexByte(other, '.')] + token[dot:]
+			_, err = jose.NewVerifier(trust).Verify(t.Context(), mixed)
+			check(t, err, redoxauth.ErrRejected, "signature")
+		})
+	}
+	// EdDSA under its two names is one algorithm.
+	trust := trust()
+	trust.Algorithms, trust.Keys = []string{"EdDSA"}, jwks(jwk(k.ed, map[string]any{"kid": "1", "alg": "EdDSA"}))
+	_, err := jose.NewVerifier(trust).Verify(t.Context(), sign("Ed25519", k.ed, object(with(goodHeader, map[string]any{"alg": "Ed25519"})), object(goodClaims)))
+	check(t, err, nil, "")
+}
+
+// Keys belong to a Trust: the same kid elsewhere is another key (CVE-2025-59936,
+// get-jwks), and another issuer under the same keys is another issuer.
+func TestKeysOfOneIssuerDoNotServeAnother(t *testing.T) {
+	a, b := trust(), trust()
+	b.Issuers, b.Keys = []string{"b"}, jwks(jwk(keys().rsa2, map[string]any{"kid": "1"}))
+	va, vb := jose.NewVerifier(a), jose.NewVerifier(b)
+	claimsB := object(with(goodClaims, map[string]any{"iss": "b"}))
+	_, err := vb.Verify(t.Context(), sign("RS256", keys().rsa2, object(goodHeader), claimsB))
+	check(t, err, nil, "")
+	_, err = vb.Verify(t.Context(), sign("RS256", keys().rsa, object(goodHeader), claimsB)) // A speaks for B
+	check(t, err, redoxauth.ErrRejected, "signature")
+	_, err = va.Verify(t.Context(), sign("RS256", keys().rsa2, object(goodHeader), object(goodClaims)))
+	check(t, err, redoxauth.ErrRejected, "signature")
+}

@@ -1,0 +1,155 @@
+package jose_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
+)
+
+// forms are changes to the form of a token that leave its content readable to lenient
+// decoders (RFC 7515, Sections 2 and 7; RFC 8725bis, Section 3.14; Wycheproof,
+// json_web_signature 357 to 377).
+func forms() map[string]string {
+	good := signed(nil, nil)
+	segment := strings.Split(good, ".")
+	join := func(s ...string) string { return strings.Join(s, ".") }
+	ed := sign("EdDSA", keys().ed, object(with(goodHeader, map[string]any{"alg": "EdDSA"})), object(goodClaims))
+	return map[string]string{
+		"empty claims":           join(segment[0], "", segment[2]),
+		"empty signature":        join(segment[0], segment[1], ""),
+		"padding":                good + "=",
+		"line break":             good + "\n",
+		"carriage return":        join(segment[0], segment[1]+"\r", segment[2]),
+		"tab":                    join(segment[0], segment[1], "\t"+segment[2]),
+		"NUL":                    good + "\x00",
+		"no ASCII":               join(segment[0], segment[1], "é"+segment[2]),
+		"standard alphabet":      join(segment[0], segment[1], segment[2][:10]+"+/"+segment[2][12:]),
+		"illegal character":      join(segment[0], segment[1], segment[2][:10]+"!"+segment[2][10:]),
+		"one character too many": join(segment[0], segment[1], segment[2]+"AAA"),
+		// 64 bytes in 86 characters: the last one has four bits to spare.
+		"another spelling":   ed[:len(ed)-1] + string(nextSpelling(ed[len(ed)-1])),
+		"header no JSON":     join(b64([]byte(`{"alg"`)), segment[1], segment[2]),
+		"claims null":        join(segment[0], b64([]byte("null")), segment[2]),
+		"claims no object":   join(segment[0], b64([]byte(`"iss"`)), segment[2]),
+		"claims a token":     join(segment[0], b64([]byte(good)), segment[2]),
+		"larger than 16 KiB": join(segment[0], segment[1], segment[2]+strings.Repeat("A", 16<<10)),
+	}
+}
+
+// nextSpelling sets a bit of the last character that decodes to nothing.
+func nextSpelling(c byte) byte {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	return alphabet[strings.IndexByte(alphabet, c)|1]
+}
+
+func TestFormHasOneSpelling(t *testing.T) {
+	trust := trust()
+	trust.Algorithms = []string{"RS256", "EdDSA"}
+	trust.Keys.(*set).keys = append(trust.Keys.(*set).keys, jwks(jwk(keys().ed, nil)).keys...)
+	for name, token := range forms() {
+		t.Run(name, func(t *testing.T) {
+			_, err := jose.NewVerifier(trust).Verify(t.Context(), token)
+			check(t, err, redoxauth.ErrRejected, "malformed")
+		})
+	}
+}
+
+// What has not the form of a JWT is somebody else's: an opaque token, or JWE (five
+// segments), which is refused everywhere (RFC 8725bis, Section 3.13; CVE-2024-28122 and
+// CVE-2024-28180 are faults of its decryption). The JSON forms of JWS are none either
+// (RFC 8725bis, Section 3.14; CVE-2024-21664 is a fault of their parsing).
+func TestOtherFormsAreNotMine(t *testing.T) {
+	good := signed(nil, nil)
+	segment := strings.Split(good, ".")
+	for name, token := range map[string]string{
+		"nothing":                  "",
+		"opaque":                   "ya29.a0AS3H6NxF2k",
+		"opaque, with two dots":    "ya29.c.b0AXv0zTPIXDh-F2",
+		"empty header":             "." + segment[1] + "." + segment[2],
+		"all empty":                "..",
+		"header with padding":      segment[0] + "=." + segment[1] + "." + segment[2],
+		"header with a line break": segment[0][:4] + "\n" + segment[0][4:] + "." + segment[1] + "." + segment[2],
+		"header after a space":     " " + good,
+		"header an array":          b64([]byte(`["RS256"]`)) + "." + segment[1] + "." + segment[2],
+		"header null":              b64([]byte("null")) + "." + segment[1] + "." + segment[2],
+		"a secret":                 "4f1c8f8d-0d64-4a2f-9f39-6f1f2a5a3b11",
+		"two segments":             segment[0] + "." + segment[1],
+		"four segments":            good + ".AA",
+		"JWE":                      good + ".AA.AA",
+		"six segments":             good + ".AA.AA.AA",
+		"general JSON":             `{"payload":"` + segment[1] + `","signatures":[{"protected":"` + segment[0] + `","signature":"` + segment[2] + `"}]}`,
+		"flattened JSON with the algorithm unprotected": `{"payload":"` + segment[1] + `","header":{"alg":"RS256"},"signature":"` + segment[2] + `"}`, // GHSA-5739-39v2-5754
+		"many dots": strings.Repeat(".", 1<<20), // CVE-2025-30204 (golang-jwt), CVE-2025-27144 (go-jose)
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := jose.NewVerifier(trust()).Verify(t.Context(), token)
+			check(t, err, redoxauth.ErrNoCredentials, "missing")
+		})
+	}
+}
+
+// A token of dots or of 1 MB costs no more than a look at it.
+func TestHostileTokensAllocateLittle(t *testing.T) {
+	v := jose.NewVerifier(trust())
+	for name, token := range map[string]string{
+		"dots":  strings.Repeat(".", 1<<20),
+		"large": strings.Repeat("A", 1<<19) + "." + strings.Repeat("A", 1<<19) + ".AA",
+	} {
+		bytes := testing.Benchmark(func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				v.Verify(b.Context(), token)
+			}
+		}).AllocedBytesPerOp()
+		if bytes > 4096 {
+			t.Errorf("%s: %d bytes allocated, want at most 4096", name, bytes)
+		}
+	}
+}
+
+func TestUnverifiedIssuer(t *testing.T) {
+	for _, test := range []struct{ name, token, want string }{
+		{"genuine", signed(nil, nil), "redox"},
+		{"forged", sign("RS256", keys().rsa2, object(goodHeader), object(goodClaims)), "redox"},
+		{"without", signed(nil, map[string]any{"iss": nil}), ""},
+		{"opaque", "opaque", ""},
+		{"malformed", "a.b.c", ""},
+	} {
+		if got := jose.UnverifiedIssuer(test.token); got != test.want {
+			t.Errorf("%s: issuer %q, want %q", test.name, got, test.want)
+		}
+	}
+}
+
+func TestReplayIDNamesWhatWasSigned(t *testing.T) {
+	trust := trust()
+	trust.Keys, trust.Algorithms = jwks(jwk(keys().p256, map[string]any{"kid": "1"})), []string{"ES256"}
+	v := jose.NewVerifier(trust)
+	id := func(token string) string {
+		got, err := v.Verify(t.Context(), token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got.ReplayID(token)
+	}
+	ecdsa := func(claims map[string]any) string {
+		return sign("ES256", keys().p256, object(with(goodHeader, map[string]any{"alg": "ES256"})), object(with(goodClaims, claims)))
+	}
+	if a, b := id(ecdsa(nil)), id(ecdsa(map[string]any{"sub": "x"})); a != b {
+		t.Errorf("one jti has two names: %s, %s", a, b)
+	}
+	// Two ECDSA signatures over the same: to hash them would let a replay through.
+	without := map[string]any{"jti": nil}
+	a, b := ecdsa(without), ecdsa(without)
+	if a == b {
+		t.Fatal("ECDSA is expected to be randomised")
+	}
+	if id(a) != id(b) {
+		t.Error("one signing input has two names")
+	}
+	if id(a) == id(ecdsa(map[string]any{"jti": nil, "sub": "x"})) {
+		t.Error("two signing inputs have one name")
+	}
+}
