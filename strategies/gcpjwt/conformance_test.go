@@ -1,0 +1,100 @@
+package gcpjwt_test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/strategies/gcpjwt"
+)
+
+const (
+	email    = "redox@example-project.iam.gserviceaccount.com"
+	audience = "https://customer.example/redox"
+	scope    = "https://www.googleapis.com/auth/cloud-platform"
+)
+
+// newGoogle returns a fake Google, an account of it, and what accepts that account.
+func newGoogle(t testing.TB) (*redoxtest.Google, redoxtest.ServiceAccount, gcpjwt.Config) {
+	g := redoxtest.NewGoogle()
+	t.Cleanup(g.Close)
+	account := g.AddServiceAccount(email)
+	return g, account, configFor(g, account)
+}
+
+func configFor(g *redoxtest.Google, account redoxtest.ServiceAccount) gcpjwt.Config {
+	return gcpjwt.Config{
+		ServiceAccounts:   []string{account.ID},
+		Audience:          []string{audience},
+		AccessTokens:      true,
+		Scopes:            []string{scope},
+		Endpoints:         gcpjwt.Endpoints{CertsURL: g.CertsURL, TokenInfoURL: g.TokenInfoURL},
+		InsecureAllowHTTP: true,
+	}
+}
+
+func newVerifier(t testing.TB, cfg gcpjwt.Config) *gcpjwt.Verifier {
+	t.Helper()
+	v, err := gcpjwt.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func withToken(token string) func() *http.Request {
+	return func() *http.Request { return redoxtest.NewRequest(bearer(token)) }
+}
+
+type bearer string
+
+func (b bearer) Sign(r *http.Request) error {
+	r.Header.Set("Authorization", "Bearer "+string(b))
+	return nil
+}
+
+func TestAccessTokensKeepThePromises(t *testing.T) {
+	g, account, cfg := newGoogle(t)
+	stranger := g.AddServiceAccount("stranger@elsewhere.iam.gserviceaccount.com")
+	sender := &redoxtest.GCPJWT{Email: account.Email, Key: account.Key, TokenURL: g.TokenURL, Scopes: []string{scope}}
+	revoked := g.AccessToken(account, scope)
+	g.Revoke(revoked)
+	redoxtest.TestVerifier(t, redoxtest.Suite{
+		New:     func() redoxauth.Verifier { return newVerifier(t, cfg) },
+		Genuine: func() *http.Request { return redoxtest.NewRequest(sender) },
+		Forged: map[string]func() *http.Request{
+			"invented":        withToken("ya29.c.invented-0123456789abcdef"),
+			"revoked":         withToken(revoked),
+			"another account": withToken(g.AccessToken(stranger, scope, "email")),
+			"scope missing":   withToken(g.AccessToken(account, "email")),
+		},
+	})
+}
+
+func TestIDTokensKeepThePromises(t *testing.T) {
+	g, account, cfg := newGoogle(t)
+	stranger := g.AddServiceAccount("stranger@elsewhere.iam.gserviceaccount.com")
+	sender := &redoxtest.GCPJWT{Email: account.Email, Key: account.Key, TokenURL: g.TokenURL, TargetAudience: audience}
+	genuine, err := g.IDToken(account, audience, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tokens, err := redoxtest.Forgeries(genuine, g.Key(), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tokens["another account"], err = g.IDToken(stranger, audience, nil); err != nil {
+		t.Fatal(err)
+	}
+	forged := map[string]func() *http.Request{}
+	for name, token := range tokens {
+		forged[name] = withToken(token)
+	}
+	redoxtest.TestVerifier(t, redoxtest.Suite{
+		New:     func() redoxauth.Verifier { return newVerifier(t, cfg) },
+		Genuine: func() *http.Request { return redoxtest.NewRequest(sender) },
+		Forged:  forged,
+	})
+}
