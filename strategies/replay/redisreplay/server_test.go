@@ -1,0 +1,82 @@
+package redisreplay_test
+
+import (
+	"bufio"
+	"context"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// A server is a redis-server of the test's own on a free loopback port.
+type server struct {
+	addr string
+	stop func()
+}
+
+// start starts a redis-server, or skips the test where there is none.
+func start(t testing.TB) *server {
+	t.Helper()
+	binary, err := exec.LookPath("redis-server")
+	if err != nil {
+		if os.Getenv("REDOXAUTH_REQUIRE_TOOLS") != "" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	for range 5 { // the port may be taken between choosing and using it
+		if s := run(t, binary); s != nil {
+			return s
+		}
+	}
+	t.Fatal("redis-server does not start")
+	return nil
+}
+
+func run(t testing.TB, binary string) *server {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
+	l.Close()
+	_, port, _ := net.SplitHostPort(addr)
+	ctx, cancel := context.WithCancel(context.Background())
+	cmd := exec.CommandContext(ctx, binary, "--bind", "127.0.0.1", "--port", port, "--dir", t.TempDir(), "--save", "", "--appendonly", "no")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	s := &server{addr: addr, stop: func() {
+		cancel()
+		cmd.Wait()
+	}}
+	t.Cleanup(s.stop)
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		if strings.Contains(lines.Text(), "Ready to accept connections") {
+			go func() { // lest a full pipe stops it
+				for lines.Scan() {
+				}
+			}()
+			return s
+		}
+	}
+	s.stop()
+	return nil
+}
+
+// client returns a client of its own pool.
+func (s *server) client(t testing.TB) *redis.Client {
+	c := redis.NewClient(&redis.Options{Addr: s.addr})
+	t.Cleanup(func() { c.Close() })
+	return c
+}
