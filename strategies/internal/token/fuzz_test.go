@@ -1,0 +1,70 @@
+package token_test
+
+import (
+	"encoding/json"
+	"net/url"
+	"testing"
+	"unicode/utf8"
+)
+
+var parameters = []string{"grant_type", "scope", "audience", "resource", "client_id", "client_secret", "client_assertion", "client_assertion_type", "assertion"}
+
+// What gets through reads the same in net/url, with every parameter once.
+func FuzzForm(f *testing.F) {
+	for _, seed := range []string{
+		"grant_type=client_credentials", "grant_type=client_credentials&scope=a+b%20c", "grant_type=x&grant_type=x",
+		"gr%61nt_type=client_credentials&;", "grant_type=client_credentials&a=%zz", "&=&&grant_type=client_credentials&=", "grant_type=client_credentials&x=%ff",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		g := &grant{}
+		cfg := config()
+		cfg.Grant = g
+		w := serve(endpoint(t, cfg), form(body))
+		answer(t, w)
+		if g.seen == nil {
+			return
+		}
+		want, err := url.ParseQuery(body)
+		if err != nil {
+			t.Fatalf("net/url refuses it: %v", err)
+		}
+		for _, name := range parameters {
+			if len(want[name]) > 1 || g.seen.Get(name) != want.Get(name) {
+				t.Errorf("%s: got %q, net/url reads %q", name, g.seen.Get(name), want[name])
+			}
+		}
+	})
+}
+
+// What gets through reads the same in encoding/json.
+func FuzzJSON(f *testing.F) {
+	for _, seed := range []string{
+		`{"grant_type":"client_credentials"}`, `{"grant_type":"client_credentials","scope":"a b","x":[1,{"y":null}]}`,
+		`{"grant_type":"client_credentials","grant_type":"x"}`, `{"Grant_Type":"client_credentials"}`, `{"grant_type":null}`,
+		`{"grant_type":"client_credentials","scope":"\ud83d\ude00"}`, `{"grant_type":"client_credentials","\u0073cope":"\ud800"}`, `[]`, `{`, "\xef\xbb\xbf{}",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		g := &grant{}
+		cfg := config()
+		cfg.Grant = g
+		w := serve(endpoint(t, cfg), post("application/json", body))
+		answer(t, w)
+		if g.seen == nil {
+			return
+		}
+		var want map[string]any
+		if err := json.Unmarshal([]byte(body), &want); err != nil {
+			t.Fatalf("encoding/json refuses it: %v", err)
+		}
+		for _, name := range parameters {
+			text, _ := want[name].(string)
+			if g.seen.Get(name) != text || !utf8.ValidString(text) {
+				t.Errorf("%s: got %q, encoding/json reads %q", name, g.seen.Get(name), want[name])
+			}
+		}
+	})
+}
