@@ -1,0 +1,95 @@
+package wif_test
+
+import (
+	"context"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/strategies/wif"
+)
+
+const (
+	email    = "redox@example-project.iam.gserviceaccount.com"
+	audience = "https://customer.example/redox"
+	scope    = "https://www.googleapis.com/auth/cloud-platform"
+)
+
+// newGoogle returns a fake Google, an account of it, and what accepts that account.
+func newGoogle(t testing.TB) (*redoxtest.Google, redoxtest.ServiceAccount, wif.Config) {
+	g := redoxtest.NewGoogle()
+	t.Cleanup(g.Close)
+	account := g.AddServiceAccount(email)
+	return g, account, configFor(g, account)
+}
+
+func configFor(g *redoxtest.Google, account redoxtest.ServiceAccount) wif.Config {
+	return wif.Config{
+		ServiceAccounts:   []string{account.ID},
+		Audience:          []string{audience},
+		AccessTokens:      true,
+		Scopes:            []string{scope},
+		Endpoints:         wif.Endpoints{CertsURL: g.CertsURL, TokenInfoURL: g.TokenInfoURL},
+		InsecureAllowHTTP: true,
+	}
+}
+
+func newVerifier(t testing.TB, cfg wif.Config) *wif.Verifier {
+	t.Helper()
+	v, err := wif.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// newSender is Redox with the fields of its dashboard.
+func newSender(g *redoxtest.Google) *redoxtest.WIF {
+	return &redoxtest.WIF{
+		Audience:                       "//iam.googleapis.com/projects/123456/locations/global/workloadIdentityPools/redox/providers/redox",
+		TokenURL:                       g.STSURL,
+		ServiceAccountImpersonationURL: g.ImpersonationURL(email),
+		Scope:                          []string{scope},
+		Lifetime:                       time.Hour,
+		SubjectToken:                   func(context.Context) (string, error) { return "a token of Redox's own identity", nil },
+	}
+}
+
+func withToken(token string) func() *http.Request {
+	return func() *http.Request { return redoxtest.NewRequest(bearer(token)) }
+}
+
+type bearer string
+
+func (b bearer) Sign(r *http.Request) error {
+	r.Header.Set("Authorization", "Bearer "+string(b))
+	return nil
+}
+
+func TestAccessTokensKeepThePromises(t *testing.T) {
+	g, account, cfg := newGoogle(t)
+	stranger := g.AddServiceAccount("stranger@elsewhere.iam.gserviceaccount.com")
+	federated := newSender(g)
+	federated.ServiceAccountImpersonationURL = ""
+	sender := newSender(g)
+	idToken, err := g.IDToken(stranger, audience, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	revoked := g.AccessToken(account, scope)
+	g.Revoke(revoked)
+	redoxtest.TestVerifier(t, redoxtest.Suite{
+		New:     func() redoxauth.Verifier { return newVerifier(t, cfg) },
+		Genuine: func() *http.Request { return redoxtest.NewRequest(sender) },
+		Forged: map[string]func() *http.Request{
+			"federated":                   func() *http.Request { return redoxtest.NewRequest(federated) },
+			"invented":                    withToken("ya29.c.invented-0123456789abcdef"),
+			"revoked":                     withToken(revoked),
+			"ID token of another account": withToken(idToken),
+			"another account":             withToken(g.AccessToken(stranger, scope, "email")),
+			"scope missing":               withToken(g.AccessToken(account, "email")),
+		},
+	})
+}
