@@ -123,33 +123,33 @@ type grant struct {
 func newGrant(clients []Client) (*grant, error) {
 	g := &grant{scopes: make(map[string][]string)}
 	var errs []error
-	fault := func(field, what string) {
+	wrong := func(field, what string) {
 		errs = append(errs, fmt.Errorf("%s: %s: %s", strategy, field, what))
 	}
 	if len(clients) == 0 {
-		fault("Clients", "required")
+		wrong("Clients", "required")
 	}
 	for i, c := range clients {
 		field := fmt.Sprintf("Clients[%d]", i)
 		if !token.Fit(c.ID) {
-			fault(field+".ID", "empty, or with white space around it or control characters in it")
+			wrong(field+".ID", "empty, or with white space around it or control characters in it")
 		}
 		if _, twice := g.scopes[c.ID]; twice {
-			fault(field+".ID", "the ID of an earlier client")
+			wrong(field+".ID", "the ID of an earlier client")
 		}
 		if len(c.Secrets) == 0 {
-			fault(field+".Secrets", "required")
+			wrong(field+".Secrets", "required")
 		}
 		for j, s := range c.Secrets {
 			if !token.Fit(s) {
-				fault(fmt.Sprintf("%s.Secrets[%d]", field, j), "empty, or with white space around it or control characters in it")
+				wrong(fmt.Sprintf("%s.Secrets[%d]", field, j), "empty, or with white space around it or control characters in it")
 			}
 			if !g.secrets.add(c.ID, s, j) {
-				fault(fmt.Sprintf("%s.Secrets[%d]", field, j), "with the ID and a colon before it, reads as an earlier client's")
+				wrong(fmt.Sprintf("%s.Secrets[%d]", field, j), "with the ID and a colon before it, reads as an earlier client's")
 			}
 		}
 		if !token.CheckScopes(c.Scopes) {
-			fault(field+".Scopes", "not scope tokens, or more than 4 KiB of them")
+			wrong(field+".Scopes", "not scope tokens, or more than 4 KiB of them")
 		}
 		g.scopes[c.ID] = slices.Clone(c.Scopes)
 	}
