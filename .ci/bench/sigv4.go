@@ -1,0 +1,109 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/strategies/sigv4"
+	"github.com/redoxauth/redoxauth-go/verifytoken"
+)
+
+func tokenContest() []contest {
+	const token = "chosenByTheCustomer4Benchmarks"
+	v := must(verifytoken.New(verifytoken.Config{Tokens: []string{token}}))
+	r := httptest.NewRequest(http.MethodPost, "/redox", nil)
+	check(redoxtest.VerificationToken{Token: token}.Sign(r))
+	stored, presented := sha256.Sum256([]byte(token)), []byte(token)
+	return []contest{{"verification token", []contender{
+		{"SHA-256 and compare", func() {
+			sum := sha256.Sum256(presented)
+			if subtle.ConstantTimeCompare(sum[:], stored[:]) != 1 {
+				panic("differ")
+			}
+		}},
+		{"redoxauth verifytoken", func() { must(v.Verify(r)) }},
+	}}}
+}
+
+const signedDate = 1767323045 // a clock that stands still
+
+func now() time.Time { return time.Unix(signedDate, 0).UTC() }
+
+// sigv4Contests read and hash the body and verify the signature. The limit is reading
+// the body into a buffer of its size and its SHA-256. Every contender gets a fresh
+// body, as a server would.
+func sigv4Contests() []contest {
+	var contests []contest
+	for _, size := range []int{1 << 10, 100 << 10, 10 << 20} {
+		for _, declared := range []bool{false, true} {
+			contests = append(contests, sigv4Contest(size, declared))
+		}
+	}
+	return contests
+}
+
+func sigv4Contest(size int, declared bool) contest {
+	body := bytes.Repeat([]byte("x"), size)
+	sender := redoxtest.SigV4{AccessKey: "AKIDEXAMPLE", SecretKey: "secret", AWSRegion: "us-east-1", ServiceName: "execute-api", DeclarePayloadHash: declared, Now: now}
+	r := httptest.NewRequest(http.MethodPost, "/redox/events?source=redox", bytes.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	check(sender.Sign(r))
+	fresh := func() *http.Request {
+		c := *r
+		c.Body = io.NopCloser(bytes.NewReader(body))
+		return &c
+	}
+	ours := must(sigv4.New(sigv4.Config{
+		Credentials: []sigv4.Credential{{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "secret"}},
+		Region:      "us-east-1", Service: "execute-api", Now: now,
+	}))
+	name := fmt.Sprintf("sigv4, %d KB body", size>>10)
+	if declared {
+		name += ", payload hash declared"
+	}
+	return contest{name, []contender{
+		{"read and SHA-256", func() {
+			buf := make([]byte, size)
+			must(io.ReadFull(fresh().Body, buf))
+			sum = sha256.Sum256(buf)
+		}},
+		{"redoxauth sigv4", func() { must(ours.Verify(fresh())) }},
+		{"re-sign with the AWS SDK", resign(fresh)},
+	}}
+}
+
+var sum [sha256.Size]byte
+
+// resign verifies as one would with AWS's signer alone: read the body, sign a shadow
+// of the request again, compare.
+func resign(fresh func() *http.Request) func() {
+	signer := v4.NewSigner()
+	credentials := aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "secret"}
+	return func() {
+		r := fresh()
+		body := must(io.ReadAll(r.Body))
+		hash := sha256.Sum256(body)
+		shadow := &http.Request{Method: r.Method, URL: r.URL, Host: r.Host, ContentLength: r.ContentLength, Header: http.Header{}}
+		for _, name := range []string{"Content-Type", "X-Amz-Content-Sha256"} {
+			if v, ok := r.Header[name]; ok {
+				shadow.Header[name] = v
+			}
+		}
+		check(signer.SignHTTP(context.Background(), credentials, shadow, hex.EncodeToString(hash[:]), "execute-api", "us-east-1", now()))
+		if subtle.ConstantTimeCompare([]byte(shadow.Header.Get("Authorization")), []byte(r.Header.Get("Authorization"))) != 1 {
+			panic("the signature differs")
+		}
+	}
+}
