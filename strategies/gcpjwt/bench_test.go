@@ -1,6 +1,10 @@
 package gcpjwt_test
 
 import (
+	"crypto"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
 	"net/http"
 	"strings"
 	"testing"
@@ -51,5 +55,28 @@ func BenchmarkVerify(b *testing.B) {
 				b.Fatal(err)
 			}
 		})
+	}
+}
+
+// BenchmarkLimit is what the first use of an ID token cannot go below.
+func BenchmarkLimit(b *testing.B) {
+	g, account, _ := newGoogle(b)
+	token, err := g.IDToken(account, audience, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	dot := strings.LastIndexByte(token, '.')
+	signature, err := base64.RawURLEncoding.DecodeString(token[dot+1:])
+	if err != nil {
+		b.Fatal(err)
+	}
+	key := g.Key().Signer.Public().(*rsa.PublicKey)
+	input := []byte(token[:dot])
+	b.ReportAllocs()
+	for b.Loop() {
+		sum := sha256.Sum256(input)
+		if err := rsa.VerifyPKCS1v15(key, crypto.SHA256, sum[:], signature); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
