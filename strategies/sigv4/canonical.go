@@ -91,7 +91,7 @@ func target(r *http.Request) (path, query string, ok bool) {
 	switch {
 	case r.RequestURI != "":
 		path, query, _ = strings.Cut(r.RequestURI, "?")
-		if _, rest, absolute := strings.Cut(path, "://"); absolute && path[0] != '/' {
+		if scheme, rest, absolute := strings.Cut(path, "://"); absolute && !strings.Contains(scheme, "/") {
 			_, path, _ = strings.Cut(rest, "/") // net/http took the Host from it
 			path = "/" + path
 		}

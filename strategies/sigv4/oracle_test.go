@@ -73,14 +73,14 @@ func (f form) canonical(r *http.Request, body []byte, host string, signedHeaders
 	return strings.Join(lines, "\n"), true
 }
 
-var authority = regexp.MustCompile(`^[a-z]+://[^/?]*`)
+var authority = regexp.MustCompile(`^[^/?]*://[^/?]*`)
 
 func (f form) path(r *http.Request) (string, bool) {
 	path, _, _ := strings.Cut(r.RequestURI, "?")
-	path = f.prefix + authority.ReplaceAllString(path, "")
-	if path == "" {
+	if path = authority.ReplaceAllString(path, ""); path == "" {
 		path = "/"
 	}
+	path = f.prefix + path
 	if _, err := url.PathUnescape(path); err != nil || path[0] != '/' {
 		return "", false
 	}
