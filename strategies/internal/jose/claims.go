@@ -7,17 +7,41 @@ import (
 	"time"
 )
 
+// content is what a token says. It is shared by all requests that send the token, so it
+// is not modified once its claims are read.
+type content struct {
+	*JWS
+	body   object
+	iss    string // "" if there is none, or if it is no string
+	claims claims // of a token whose signature verified
+}
+
 // claims are the registered ones of RFC 7519, Section 4.1.
 type claims struct {
-	iss, sub, jti string
+	sub, jti      string
 	aud           []string
 	exp, nbf, iat time.Time // zero: absent
+}
+
+// read reads a JWT, of whose claims nobody has vouched for any.
+func read(token string) (*content, error) {
+	j, err := ParseJWS(token)
+	if err != nil {
+		return nil, err
+	}
+	c := &content{JWS: j}
+	if c.body, err = parseObject(j.Payload); err != nil {
+		return nil, refuse("malformed", "claims: "+err.Error())
+	}
+	if v, ok := c.body.get("iss"); ok {
+		c.iss, _ = v.text()
+	}
+	return c, nil
 }
 
 // readClaims reads the claims of a token whose signature verified.
 func (c *content) readClaims() error {
 	r := &c.claims
-	r.iss = c.iss
 	for _, m := range c.body {
 		ok := true
 		switch m.name {

@@ -137,7 +137,7 @@ func (s *set) URL() string { return s.url }
 
 // jwks returns the Source of a JWK Set of public keys, as their JWKs are given.
 func jwks(members ...map[string]any) *set {
-	keys, dropped, err := jose.ParseJWKS([]byte(object(map[string]any{"keys": members})))
+	keys, dropped, err := jose.ParseJWKS([]byte(object(map[string]any{"keys": append([]map[string]any{}, members...)})))
 	if err != nil || len(dropped) > 0 {
 		panic(fmt.Sprint(err, dropped))
 	}

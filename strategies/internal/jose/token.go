@@ -20,7 +20,7 @@ type Token struct {
 }
 
 // Claims returns all claims, as a fresh copy of the JSON object that was signed.
-func (t *Token) Claims() json.RawMessage { return json.RawMessage(t.content.payload) }
+func (t *Token) Claims() json.RawMessage { return json.RawMessage(t.content.Payload) }
 
 // Audience returns aud as a fresh slice; nil if there is none.
 func (t *Token) Audience() []string { return append([]string(nil), t.content.claims.aud...) }
@@ -57,7 +57,7 @@ func (t *Token) Scopes(claim string) []string {
 // UnverifiedIssuer returns the iss that token claims to have, to choose the Verifier
 // that decides; "" if it is no JWT or has none.
 func UnverifiedIssuer(token string) string {
-	c, err := parse(token)
+	c, err := read(token)
 	if err != nil {
 		return ""
 	}

@@ -1,0 +1,177 @@
+package jose_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
+)
+
+// remembering returns a Verifier that has accepted token, and its clock and keys.
+func remembering(t *testing.T, token string) (v *jose.Verifier, clock *time.Time, source *set) {
+	t.Helper()
+	trust := trust()
+	trust.Remember = true
+	at := now
+	trust.Now = func() time.Time { return at }
+	v = jose.NewVerifier(trust)
+	if _, err := v.Verify(t.Context(), token); err != nil {
+		t.Fatal(err)
+	}
+	if n := v.Remembered(); n != 1 {
+		t.Fatalf("%d tokens remembered, want 1", n)
+	}
+	return v, &at, trust.Keys.(*set)
+}
+
+// A hit saves the signature check. All else is decided anew.
+func TestRememberedTokenIsDecidedAnew(t *testing.T) {
+	token := signed(nil, nil)
+	for _, test := range []struct {
+		name   string
+		change func(clock *time.Time, source *set)
+		want   error
+		reason redoxauth.Reason
+	}{
+		{"nothing changed", func(*time.Time, *set) {}, nil, ""},
+		{"expired, within the leeway", func(c *time.Time, _ *set) { *c = now.Add(301 * time.Second) }, nil, ""},
+		{"expired", func(c *time.Time, _ *set) { *c = now.Add(360 * time.Second) }, redoxauth.ErrRejected, "expired"},
+		{"the clock went back", func(c *time.Time, _ *set) { *c = now.Add(-61 * time.Second) }, redoxauth.ErrRejected, "not_yet_valid"},
+		{"the key was withdrawn", func(_ *time.Time, s *set) { s.keys = nil }, redoxauth.ErrRejected, "unknown_key"},
+		{"the key was replaced under its kid", func(_ *time.Time, s *set) { s.keys = jwks(jwk(keys().rsa2, map[string]any{"kid": "1"})).keys }, redoxauth.ErrRejected, "signature"},
+		{"the key was renamed", func(_ *time.Time, s *set) { s.keys = jwks(jwk(keys().rsa, map[string]any{"kid": "2"})).keys }, redoxauth.ErrRejected, "unknown_key"},
+		{"the key is for another algorithm now", func(_ *time.Time, s *set) {
+			s.keys = jwks(jwk(keys().rsa, map[string]any{"kid": "1", "alg": "PS256"})).keys
+		}, redoxauth.ErrRejected, "algorithm"},
+		{"the key was fetched again", func(_ *time.Time, s *set) { s.keys = jwks(jwk(keys().rsa, map[string]any{"kid": "1"})).keys }, nil, ""},
+		{"the keys cannot be had", func(_ *time.Time, s *set) {
+			s.err = &redoxauth.Error{Kind: redoxauth.ErrUnavailable, Reason: "keys"}
+		}, redoxauth.ErrUnavailable, "keys"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			v, clock, source := remembering(t, token)
+			test.change(clock, source)
+			_, err := v.Verify(t.Context(), token)
+			check(t, err, test.want, test.reason)
+		})
+	}
+}
+
+func TestRepeatedUseCostsNoParsing(t *testing.T) {
+	token := signed(nil, nil)
+	v, _, _ := remembering(t, token)
+	allocations := testing.AllocsPerRun(100, func() {
+		if _, err := v.Verify(t.Context(), token); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if allocations > 4 {
+		t.Errorf("%v allocations, want at most 4: the token was parsed again", allocations)
+	}
+}
+
+func TestRememberedTokenIsFreshEachTime(t *testing.T) {
+	token := signed(nil, nil)
+	v, _, _ := remembering(t, token)
+	first, err := v.Verify(t.Context(), token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	claims := first.Claims()
+	for i := range claims {
+		claims[i] = ' '
+	}
+	first.Audience()[0] = "evil"
+	second, err := v.Verify(t.Context(), token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(second.Claims()) != object(goodClaims) || second.Audience()[0] != "https://customer.example/redox" {
+		t.Error("what one request changed, another reads")
+	}
+}
+
+// A secret that moves keeps its token, under its new position.
+func TestRememberedTokenAfterRotation(t *testing.T) {
+	trust := trust()
+	trust.Algorithms, trust.Remember = []string{"HS256"}, true
+	list := secrets(t, keys().secret)
+	trust.Keys = jose.Secrets(func(ctx context.Context) ([]*jose.Key, error) { return list(ctx) })
+	v := jose.NewVerifier(trust)
+	token := sign("HS256", keys().secret, object(with(goodHeader, map[string]any{"alg": "HS256"})), object(goodClaims))
+	for i, list_ := range []jose.Secrets{list, secrets(t, keys().other, keys().secret)} {
+		list = list_
+		got, err := v.Verify(t.Context(), token)
+		if err != nil || got.KeyID != fmt.Sprint(i) {
+			t.Fatalf("token %+v, error %v; want the secret %d", got, err, i)
+		}
+	}
+	list = secrets(t, keys().other)
+	_, err := v.Verify(t.Context(), token)
+	check(t, err, redoxauth.ErrRejected, "signature")
+}
+
+// Only what was accepted is remembered, and only until it expires.
+func TestWhatIsRemembered(t *testing.T) {
+	token := signed(nil, nil)
+	v, clock, _ := remembering(t, token)
+	for _, bad := range []string{
+		signed(nil, map[string]any{"aud": "other"}), signed(nil, map[string]any{"exp": now.Unix() - 100}),
+		sign("RS256", keys().rsa2, object(goodHeader), object(goodClaims)), token[:len(token)-4] + "AAAA",
+	} {
+		if _, err := v.Verify(t.Context(), bad); err == nil {
+			t.Error("accepted a bad token")
+		}
+	}
+	if n := v.Remembered(); n != 1 {
+		t.Errorf("%d tokens remembered, want 1", n)
+	}
+	*clock = now.Add(300 * time.Second) // exp, but within the leeway
+	if _, err := v.Verify(t.Context(), token); err != nil {
+		t.Error(err)
+	}
+	if n := v.Remembered(); n != 0 {
+		t.Errorf("%d tokens remembered past exp, want none", n)
+	}
+}
+
+// GHSA-rp9m-7r4c-75qg (fast-jwt): a cache must not take one token for another.
+func TestRememberedTokenIsThatToken(t *testing.T) {
+	token := signed(nil, nil)
+	v, _, _ := remembering(t, token)
+	for i := range token {
+		changed := []byte(token)
+		changed[i] ^= 1
+		if _, err := v.Verify(t.Context(), string(changed)); err == nil {
+			t.Fatalf("accepted with byte %d changed", i)
+		}
+	}
+}
+
+func TestMemoryOfTokensIsBounded(t *testing.T) {
+	trust := trust()
+	trust.Algorithms, trust.Keys, trust.Remember = []string{"HS256"}, secrets(t, keys().secret), true
+	v := jose.NewVerifier(trust)
+	header := object(with(goodHeader, map[string]any{"alg": "HS256"}))
+	var wg sync.WaitGroup
+	for worker := range 4 {
+		wg.Go(func() {
+			for i := range 600 {
+				token := sign("HS256", keys().secret, header, object(with(goodClaims, map[string]any{"jti": fmt.Sprint(worker, i)})))
+				for range 2 {
+					if _, err := v.Verify(t.Context(), token); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if n := v.Remembered(); n != 1024 {
+		t.Errorf("%d tokens remembered, want 1024", n)
+	}
+}

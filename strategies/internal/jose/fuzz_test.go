@@ -1,0 +1,121 @@
+package jose_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/lestrrat-go/jwx/v2/jwa"
+	"github.com/lestrrat-go/jwx/v2/jws"
+	"github.com/lestrrat-go/jwx/v2/jwt"
+
+	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
+)
+
+// FuzzParseObject holds the scanner to encoding/json: what is accepted here is accepted
+// there, with the same members, and means the same when it is written again.
+func FuzzParseObject(f *testing.F) {
+	for _, o := range objects {
+		f.Add([]byte(o.json))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		got, err := jose.ParseObject(data)
+		if err != nil {
+			return
+		}
+		var want map[string]json.RawMessage
+		if err := json.Unmarshal(data, &want); err != nil {
+			t.Fatalf("accepted %q, which encoding/json refuses: %v", data, err)
+		}
+		if len(got) != len(want) {
+			t.Fatalf("%d members of %q, want %d", len(got), data, len(want))
+		}
+		for name, raw := range want {
+			if !bytes.Equal(got[name], bytes.TrimSpace(raw)) {
+				t.Fatalf("member %q of %q is %q, want %q", name, data, got[name], raw)
+			}
+		}
+		again, err := json.Marshal(got)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := jose.ParseObject(again); err != nil {
+			t.Fatalf("refused %q, which is %q written again: %v", again, data, err)
+		}
+	})
+}
+
+// FuzzToken holds the compact parser to jwx: a token with an issuer here is a JWS there,
+// whose claims name the same issuer.
+func FuzzToken(f *testing.F) {
+	f.Add(signed(nil, nil))
+	for _, token := range forms() {
+		f.Add(token)
+	}
+	v := jose.NewVerifier(trust())
+	f.Fuzz(func(t *testing.T, token string) {
+		if _, err := v.Verify(t.Context(), token); err == nil && token != signed(nil, nil) {
+			t.Fatalf("accepted %q", token)
+		}
+		issuer := jose.UnverifiedIssuer(token)
+		if issuer == "" {
+			return
+		}
+		m, err := jws.Parse([]byte(token), jws.WithCompact())
+		if err != nil {
+			t.Fatalf("parsed %q, which jwx refuses: %v", token, err)
+		}
+		var claims map[string]any
+		if err := json.Unmarshal(m.Payload(), &claims); err != nil || claims["iss"] != issuer {
+			t.Fatalf("issuer %q, jwx: %v (%v)", issuer, claims["iss"], err)
+		}
+	})
+}
+
+// FuzzSigned lets anything be signed: what is accepted here is accepted by jwx under the
+// same key, with the same claims.
+func FuzzSigned(f *testing.F) {
+	f.Add(`{"alg":"HS256"}`, object(goodClaims))
+	f.Add(`{"alg":"HS256","typ":"application/jwt","kid":""}`, `{"iss":"redox","aud":["https://customer.example/redox"],"exp":1700000000.5,"x":[{"y":null}]}`)
+	for _, o := range objects {
+		f.Add(`{"alg":"HS256"}`, o.json)
+		f.Add(o.json, object(goodClaims))
+	}
+	trust := trust()
+	trust.Algorithms = []string{"HS256"}
+	trust.Keys = secrets(f, keys().secret)
+	v := jose.NewVerifier(trust)
+	clock := jwt.WithClock(jwt.ClockFunc(func() time.Time { return now }))
+	f.Fuzz(func(t *testing.T, header, claims string) {
+		token := sign("HS256", keys().secret, header, claims)
+		got, err := v.Verify(t.Context(), token)
+		if err != nil {
+			return
+		}
+		parameters, err := jose.ParseObject([]byte(header))
+		if err != nil {
+			t.Fatalf("accepted the header %q: %v", header, err)
+		}
+		for name := range parameters {
+			if name != "alg" && name != "typ" && name != "kid" {
+				return // jwx reads what is ignored here, and may refuse it
+			}
+		}
+		want, err := jwt.Parse([]byte(token), jwt.WithKey(jwa.HS256, keys().secret), clock, jwt.WithAcceptableSkew(time.Minute+time.Second))
+		if err != nil {
+			t.Fatalf("accepted %q %q, which jwx refuses: %v", header, claims, err)
+		}
+		// jwx cuts fractions off.
+		if got.Issuer != want.Issuer() || got.Subject != want.Subject() || got.JTI != want.JwtID() || got.Expiry.Unix() != want.Expiration().Unix() {
+			t.Fatalf("claims of %q differ: %+v, jwx: %+v", claims, got, want)
+		}
+		if len(got.Audience())+len(want.Audience()) > 0 && !reflect.DeepEqual(got.Audience(), want.Audience()) {
+			t.Fatalf("aud of %q is %q, jwx: %q", claims, got.Audience(), want.Audience())
+		}
+		if string(got.Claims()) != claims {
+			t.Fatalf("claims %q, want %q", got.Claims(), claims)
+		}
+	})
+}

@@ -1,0 +1,280 @@
+package jose_test
+
+import (
+	"crypto"
+	"crypto/dsa"
+	"crypto/ecdh"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"strings"
+	"testing"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
+)
+
+func TestParseJWKSDropsKeysOneByOne(t *testing.T) {
+	k := keys()
+	good := jwk(k.rsa, map[string]any{"kid": "1"})
+	ec := jwk(k.p256, nil)
+	short := func(bits int) map[string]any {
+		n := new(big.Int).Lsh(big.NewInt(1), uint(bits-1))
+		return map[string]any{"kty": "RSA", "n": b64(n.Bytes()), "e": "AQAB"}
+	}
+	exponent := func(e string) map[string]any { return with(jwk(k.rsa, nil), map[string]any{"e": e}) }
+	notOnCurve := new(big.Int).SetBytes([]byte(strings.Repeat("\x01", 32)))
+	for _, test := range []struct {
+		name string
+		key  any
+		kept bool
+	}{
+		{"RSA", jwk(k.rsa, nil), true},
+		{"P-256", ec, true},
+		{"P-384", jwk(k.p384, nil), true},
+		{"P-521", jwk(k.p521, nil), true},
+		{"Ed25519", jwk(k.ed, nil), true},
+		{"with unknown members", jwk(k.rsa, map[string]any{"x5c": []string{"!"}, "x5t": 1, "ext": true, "issuer": "https://login.example"}), true},
+		{"with an empty kid", jwk(k.rsa, map[string]any{"kid": ""}), true},
+		{"use sig", jwk(k.rsa, map[string]any{"use": "sig"}), true},
+		{"key_ops verify", jwk(k.rsa, map[string]any{"key_ops": []string{"sign", "verify"}}), true},
+		// RFC 7517, Sections 4.2 and 4.3.
+		{"use enc", jwk(k.rsa, map[string]any{"use": "enc"}), false},
+		{"use unknown", jwk(k.rsa, map[string]any{"use": "tls"}), false},
+		{"use no string", jwk(k.rsa, map[string]any{"use": 1}), false},
+		{"key_ops without verify", jwk(k.rsa, map[string]any{"key_ops": []string{"encrypt"}}), false},
+		{"key_ops empty", jwk(k.rsa, map[string]any{"key_ops": []string{}}), false},
+		{"key_ops a string", jwk(k.rsa, map[string]any{"key_ops": "verify"}), false},
+		{"key_ops null", jwk(k.rsa, map[string]any{"key_ops": json.RawMessage("null")}), false},
+		// A set that holds secrets is not one to trust with them: Wycheproof, json_web_key.
+		{"private RSA", jwk(k.rsa, map[string]any{"d": b64(k.rsa.D.Bytes())}), false},
+		{"private EC", jwk(k.p256, map[string]any{"d": "AA"}), false},
+		{"private Ed25519", jwk(k.ed, map[string]any{"d": b64(k.ed.Seed())}), false},
+		{"d null", jwk(k.rsa, map[string]any{"d": json.RawMessage("null")}), false},
+		{"symmetric", map[string]any{"kty": "oct", "k": b64(k.secret)}, false},
+		{"symmetric without a key", map[string]any{"kty": "oct"}, false},
+		{"RSA with a k", jwk(k.rsa, map[string]any{"k": b64(k.secret)}), false},
+		// RFC 7518, Section 3.3; RFC 8725, Section 2.
+		{"RSA of 1024 bits", short(1024), false},
+		{"RSA of 2047 bits", short(2047), false},
+		{"RSA of 8193 bits", short(8193), false},
+		{"RSA of 65536 bits", short(65536), false},
+		{"RSA exponent 3", exponent("Aw"), true},
+		{"RSA exponent 1", exponent("AQ"), false},
+		{"RSA exponent 0", exponent("AA"), false},
+		{"RSA exponent even", exponent("AQAA"), false},
+		{"RSA exponent 2^31-1", exponent("f____w"), true},
+		{"RSA exponent 2^32-1", exponent("_____w"), false},
+		{"RSA exponent 2^64+3", exponent("AQAAAAAAAAAD"), false},
+		{"RSA without e", exponent(""), false},
+		{"RSA without n", map[string]any{"kty": "RSA", "e": "AQAB"}, false},
+		{"n with padding", with(jwk(k.rsa, nil), map[string]any{"n": b64(k.rsa.N.Bytes()) + "=="}), false},
+		{"n with a line break", with(jwk(k.rsa, nil), map[string]any{"n": b64(k.rsa.N.Bytes()) + "\n"}), false},
+		{"n a number", with(jwk(k.rsa, nil), map[string]any{"n": 3}), false},
+		// RFC 7518, Section 6.2.1.2.
+		{"short x", with(ec, map[string]any{"x": b64(make([]byte, 31))}), false},
+		{"long x", with(ec, map[string]any{"x": b64(append([]byte{0}, k.p256.X.FillBytes(make([]byte, 32))...))}), false},
+		{"without y", with(ec, map[string]any{"y": nil}), false},
+		{"not on the curve", with(ec, map[string]any{"x": b64(notOnCurve.FillBytes(make([]byte, 32)))}), false},
+		{"the point at infinity", with(ec, map[string]any{"x": b64(make([]byte, 32)), "y": b64(make([]byte, 32))}), false},
+		{"of another curve", with(ec, map[string]any{"crv": "P-384"}), false},
+		{"secp256k1", with(ec, map[string]any{"crv": "secp256k1"}), false},
+		{"curve missing", with(ec, map[string]any{"crv": nil}), false},
+		{"X25519", map[string]any{"kty": "OKP", "crv": "X25519", "x": b64(make([]byte, 32))}, false},
+		{"Ed448", map[string]any{"kty": "OKP", "crv": "Ed448", "x": b64(make([]byte, 57))}, false},
+		{"short Ed25519", map[string]any{"kty": "OKP", "crv": "Ed25519", "x": b64(make([]byte, 31))}, false},
+		{"RSA members on EC", with(jwk(k.rsa, nil), map[string]any{"kty": "EC"}), false},
+		{"kty missing", with(jwk(k.rsa, nil), map[string]any{"kty": nil}), false},
+		{"kty unknown", with(jwk(k.rsa, nil), map[string]any{"kty": "AKP"}), false},
+		{"kty in another case", with(jwk(k.rsa, nil), map[string]any{"kty": "rsa"}), false},
+		{"kid a number", jwk(k.rsa, map[string]any{"kid": 7}), false},
+		{"alg of another type", jwk(k.rsa, map[string]any{"alg": "ES256"}), false},
+		{"alg of another curve", jwk(k.p384, map[string]any{"alg": "ES256"}), false},
+		{"alg HS256", jwk(k.rsa, map[string]any{"alg": "HS256"}), false},
+		{"alg none", jwk(k.rsa, map[string]any{"alg": "none"}), false},
+		{"alg empty", jwk(k.rsa, map[string]any{"alg": ""}), false},
+		{"alg for encryption", jwk(k.rsa, map[string]any{"alg": "RSA-OAEP"}), false},
+		{"a member twice", json.RawMessage(strings.Replace(object(jwk(k.rsa, nil)), "{", `{"kty":"RSA",`, 1)), false},
+		{"no object", 7, false},
+		{"null", nil, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			doc, err := json.Marshal(map[string]any{"keys": []any{test.key, good}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, dropped, err := jose.ParseJWKS(doc)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := 1
+			if test.kept {
+				want = 2
+			}
+			if len(got) != want || len(dropped) != 2-want {
+				t.Errorf("%d keys, %q dropped; want %d keys", len(got), dropped, want)
+			}
+			for _, line := range dropped {
+				if !strings.HasPrefix(line, "key 0: ") || len(line) > 200 {
+					t.Errorf("dropped %q", line)
+				}
+			}
+		})
+	}
+}
+
+func TestParseJWKSRefusesWhatIsNone(t *testing.T) {
+	var many []any
+	for range 65 {
+		many = append(many, jwk(keys().ed, nil))
+	}
+	for _, test := range []struct {
+		name, json string
+		ok         bool
+	}{
+		{"no keys", `{"keys":[]}`, true},
+		{"64 keys", object(map[string]any{"keys": many[:64]}), true},
+		{"65 keys", object(map[string]any{"keys": many}), false},
+		{"nothing", ``, false},
+		{"HTML", `<html>`, false},
+		{"an array", `[]`, false},
+		{"null", `null`, false},
+		{"no member keys", `{"KEYS":[]}`, false},
+		{"keys null", `{"keys":null}`, false},
+		{"keys an object", `{"keys":{}}`, false},
+		{"a single key", object(jwk(keys().ed, nil)), false},
+		{"10^5 keys", `{"keys":[` + strings.Repeat("0,", 99_999) + `0]}`, false},
+		{"deep", `{"keys":` + strings.Repeat("[", 1<<20), false},
+	} {
+		if _, _, err := jose.ParseJWKS([]byte(test.json)); (err == nil) != test.ok {
+			t.Errorf("%s: error %v, want success: %v", test.name, err, test.ok)
+		}
+	}
+}
+
+// Exactly one key may fit (SMART App Launch 2.2, client-confidential-asymmetric;
+// Wycheproof, DuplicateKid).
+func TestWanted(t *testing.T) {
+	k := keys()
+	rsa1, rsa2 := jwk(k.rsa, map[string]any{"kid": "1"}), jwk(k.rsa2, map[string]any{"kid": "2"})
+	for _, test := range []struct {
+		name   string
+		keys   []map[string]any
+		header map[string]any
+		want   error
+		reason redoxauth.Reason
+	}{
+		{"one of two, by kid", []map[string]any{rsa2, rsa1}, nil, nil, ""},
+		{"two of one kid", []map[string]any{rsa1, rsa1}, nil, redoxauth.ErrRejected, "unknown_key"},
+		{"two of one kid, and only one of the type", []map[string]any{rsa1, jwk(k.p256, map[string]any{"kid": "1"})}, nil, nil, ""},
+		{"two of one kid, and only one of the algorithm", []map[string]any{rsa1, jwk(k.rsa2, map[string]any{"kid": "1", "alg": "PS256"})}, nil, nil, ""},
+		{"the kid of another type", []map[string]any{jwk(k.p256, map[string]any{"kid": "1"}), rsa2}, nil, redoxauth.ErrRejected, "algorithm"},
+		{"no kid, two that fit", []map[string]any{rsa1, rsa2}, map[string]any{"kid": nil}, redoxauth.ErrRejected, "unknown_key"},
+		{"no kid, one that fits", []map[string]any{rsa1, jwk(k.p256, map[string]any{"kid": "2"})}, map[string]any{"kid": nil}, nil, ""},
+		{"no kid, none that fits", []map[string]any{jwk(k.p256, nil)}, map[string]any{"kid": nil}, redoxauth.ErrRejected, "algorithm"},
+		{"no keys", nil, nil, redoxauth.ErrRejected, "unknown_key"},
+		{"no keys and no kid", nil, map[string]any{"kid": nil}, redoxauth.ErrRejected, "unknown_key"},
+		{"a key without kid serves any", []map[string]any{jwk(k.rsa, nil)}, nil, nil, ""},
+		{"a key without kid gives way to the named one", []map[string]any{jwk(k.rsa2, nil), rsa1}, nil, nil, ""},
+		{"a key without kid beside others", []map[string]any{jwk(k.rsa, nil), rsa2}, nil, nil, ""},
+		{"two keys without kid", []map[string]any{jwk(k.rsa, nil), jwk(k.rsa2, nil)}, nil, redoxauth.ErrRejected, "unknown_key"},
+		{"an empty kid names the key with the empty kid", []map[string]any{jwk(k.rsa2, nil), jwk(k.rsa, map[string]any{"kid": ""})}, map[string]any{"kid": ""}, nil, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			trust := trust()
+			trust.Keys = jwks(test.keys...)
+			_, err := jose.NewVerifier(trust).Verify(t.Context(), signed(test.header, nil))
+			check(t, err, test.want, test.reason)
+		})
+	}
+}
+
+func TestParsePEM(t *testing.T) {
+	k := keys()
+	block := func(kind string, der []byte, err error) string {
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
+	}
+	pkix_ := func(public any) string {
+		der, err := x509.MarshalPKIXPublicKey(public)
+		return block("PUBLIC KEY", der, err)
+	}
+	rsaPEM := pkix_(&k.rsa.PublicKey)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "redox"}}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, &k.rsa.PublicKey, k.rsa)
+	certPEM := block("CERTIFICATE", cert, err)
+	private := block("PRIVATE KEY", func() []byte { der, _ := x509.MarshalPKCS8PrivateKey(k.rsa); return der }(), nil)
+	x25519, err := ecdh.X25519().GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p224, err := ecdsa.GenerateKey(elliptic.P224(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name, pem string
+		want      int // keys; 0: an error
+	}{
+		{"a public key", rsaPEM, 1},
+		{"PKCS 1", block("RSA PUBLIC KEY", x509.MarshalPKCS1PublicKey(&k.rsa.PublicKey), nil), 1},
+		{"a certificate, expired long ago", certPEM, 1},
+		{"several", rsaPEM + pkix_(&k.p256.PublicKey) + "\n" + pkix_(k.ed.Public()) + " \n", 3},
+		{"text before it", "Subject: CN=redox\n" + rsaPEM, 1},
+		{"65 keys", strings.Repeat(rsaPEM, 65), 0},
+		{"nothing", "", 0},
+		{"no PEM", "ssh-rsa AAAA", 0},
+		{"text after it", rsaPEM + "ssh-rsa AAAA", 0},
+		{"a key cut off", rsaPEM[:len(rsaPEM)-40], 0},
+		{"a private key", private, 0},
+		{"a public and a private key", rsaPEM + private, 0},
+		{"an encrypted key", block("ENCRYPTED PRIVATE KEY", []byte{1}, nil), 0},
+		{"garbage as a public key", block("PUBLIC KEY", []byte{1}, nil), 0},
+		{"garbage as PKCS 1", block("RSA PUBLIC KEY", []byte{1}, nil), 0},
+		{"garbage as a certificate", block("CERTIFICATE", []byte{1}, nil), 0},
+		{"X25519", pkix_(x25519.PublicKey()), 0},
+		{"P-224", pkix_(&p224.PublicKey), 0},
+		{"weak RSA", pkix_(&rsa.PublicKey{N: new(big.Int).Rsh(k.rsa.N, 1024), E: 65537}), 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := jose.ParsePEM([]byte(test.pem))
+			if len(got) != test.want || (err == nil) != (test.want > 0) {
+				t.Errorf("%d keys, error %v; want %d", len(got), err, test.want)
+			}
+		})
+	}
+}
+
+func TestNewKeyRefuses(t *testing.T) {
+	for _, public := range []crypto.PublicKey{
+		nil, "secret", []byte("secret"), &dsa.PublicKey{}, keys().rsa, keys().rsa.PublicKey,
+		&rsa.PublicKey{N: keys().rsa.N, E: 1}, &rsa.PublicKey{N: keys().rsa.N, E: 4},
+	} {
+		if _, err := jose.NewKey(public); err == nil {
+			t.Errorf("accepted a %T", public)
+		}
+	}
+}
+
+func TestKeysShowNoSecret(t *testing.T) {
+	k, err := jose.HMACKeys([][]byte{keys().secret}, []string{"HS256"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	trust := trust()
+	trust.Algorithms, trust.Keys = []string{"HS256"}, secrets(t, keys().secret)
+	for _, text := range []string{fmt.Sprintf("%+v %v %s", k, k[0], k[0]), fmt.Sprintf("%+v", jose.NewVerifier(trust))} {
+		if strings.Contains(text, string(keys().secret)) || strings.Contains(text, fmt.Sprint(keys().secret[:8])) {
+			t.Errorf("%s shows a secret", text)
+		}
+	}
+}

@@ -1,0 +1,115 @@
+package jose_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
+)
+
+func secrets(tb testing.TB, list ...[]byte) jose.Secrets {
+	tb.Helper()
+	k, err := jose.HMACKeys(list, []string{"HS256"})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return func(context.Context) ([]*jose.Key, error) { return k, nil }
+}
+
+func TestSecretsAreAllCompared(t *testing.T) {
+	trust := trust()
+	trust.Algorithms = []string{"HS256"}
+	trust.Keys = secrets(t, keys().other, keys().secret)
+	v := jose.NewVerifier(trust)
+	for name, header := range map[string]map[string]any{
+		"no kid": {"kid": nil}, "any kid": nil, "a position as kid": {"kid": "0"},
+	} {
+		token := sign("HS256", keys().secret, object(with(with(goodHeader, map[string]any{"alg": "HS256"}), header)), object(goodClaims))
+		got, err := v.Verify(t.Context(), token)
+		if err != nil || got.KeyID != "1" {
+			t.Errorf("%s: token %+v, error %v; want the secret 1", name, got, err)
+		}
+	}
+	forged := sign("HS256", []byte(strings.Repeat("x", 32)), object(with(goodHeader, map[string]any{"alg": "HS256"})), object(goodClaims))
+	_, err := v.Verify(t.Context(), forged)
+	check(t, err, redoxauth.ErrRejected, "signature")
+	// A Trust for secrets takes no other algorithm.
+	_, err = v.Verify(t.Context(), signed(nil, nil))
+	check(t, err, redoxauth.ErrRejected, "algorithm")
+	// Nor another hash than is listed.
+	_, err = v.Verify(t.Context(), sign("HS512", keys().secret, object(with(goodHeader, map[string]any{"alg": "HS512"})), object(goodClaims)))
+	check(t, err, redoxauth.ErrRejected, "algorithm")
+}
+
+func TestSecretsThatCannotBeHad(t *testing.T) {
+	trust := trust()
+	trust.Algorithms = []string{"HS256"}
+	token := sign("HS256", keys().secret, object(with(goodHeader, map[string]any{"alg": "HS256"})), object(goodClaims))
+	trust.Keys = jose.Secrets(func(context.Context) ([]*jose.Key, error) { return nil, nil })
+	_, err := jose.NewVerifier(trust).Verify(t.Context(), token)
+	check(t, err, redoxauth.ErrUnavailable, "secrets")
+	trust.Keys = jose.Secrets(func(context.Context) ([]*jose.Key, error) {
+		return nil, &redoxauth.Error{Kind: redoxauth.ErrUnavailable, Reason: "secrets"}
+	})
+	_, err = jose.NewVerifier(trust).Verify(t.Context(), token)
+	check(t, err, redoxauth.ErrUnavailable, "secrets")
+}
+
+// RFC 7518, Section 3.2: the key is as long as the hash.
+func TestHMACKeys(t *testing.T) {
+	for _, test := range []struct {
+		name       string
+		secret     string
+		algorithms []string
+		ok         bool
+	}{
+		{"32 bytes for HS256", strings.Repeat("x", 32), []string{"HS256"}, true},
+		{"31 bytes for HS256", strings.Repeat("x", 31), []string{"HS256"}, false},
+		{"none", "", []string{"HS256"}, false},
+		{"32 bytes for HS256 and HS512", strings.Repeat("x", 32), []string{"HS256", "HS512"}, false},
+		{"64 bytes for HS256 and HS512", strings.Repeat("x", 64), []string{"HS256", "HS512"}, true},
+		{"48 bytes for HS384", strings.Repeat("x", 48), []string{"HS384"}, true},
+		{"a public key in PEM", "-----BEGIN PUBLIC KEY-----\nMIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8A", []string{"HS256"}, false},
+		{"a JWK", `{"kty":"RSA","n":"pJFqhfT_xITMHJK_Pyssc7utkmJAi6tq3tiU8SiYMMdZHVMg","e":"AQAB"}`, []string{"HS256"}, false},
+	} {
+		keys, err := jose.HMACKeys([][]byte{[]byte(strings.Repeat("y", 64)), []byte(test.secret)}, test.algorithms)
+		if (err == nil) != test.ok {
+			t.Errorf("%s: error %v, want success: %v", test.name, err, test.ok)
+		}
+		if err != nil && !strings.HasPrefix(err.Error(), "secret 1: ") {
+			t.Errorf("%s: error %q, want the position", test.name, err)
+		}
+		if err == nil && keys[1].ID() != "1" {
+			t.Errorf("%s: ID %q, want the position", test.name, keys[1].ID())
+		}
+	}
+}
+
+// RFC 8725, Section 2.1: one list never holds both kinds.
+func TestCheckAlgorithms(t *testing.T) {
+	for _, test := range []struct {
+		names     []string
+		symmetric bool
+		ok        bool
+	}{
+		{[]string{"RS256", "ES384", "PS512", "EdDSA", "Ed25519"}, false, true},
+		{[]string{"HS256", "HS384", "HS512"}, true, true},
+		{[]string{"RS256", "HS256"}, false, false},
+		{[]string{"RS256", "HS256"}, true, false},
+		{[]string{"HS256"}, false, false},
+		{[]string{"RS256"}, true, false},
+		{[]string{"none"}, false, false},
+		{[]string{"none"}, true, false},
+		{[]string{"rs256"}, false, false},
+		{[]string{"ES256K"}, false, false},
+		{[]string{"RSA-OAEP"}, false, false},
+		{[]string{""}, false, false},
+		{nil, false, false},
+	} {
+		if err := jose.CheckAlgorithms(test.names, test.symmetric); (err == nil) != test.ok {
+			t.Errorf("CheckAlgorithms(%q, %v) = %v, want success: %v", test.names, test.symmetric, err, test.ok)
+		}
+	}
+}
