@@ -1,17 +1,14 @@
 package google_test
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -148,18 +145,6 @@ func TestAccessTokenIsRefused(t *testing.T) {
 	}
 }
 
-func TestAccessTokenThatGoogleDoesNotKnowIsRefused(t *testing.T) {
-	for _, body := range []string{
-		`{"error":"invalid_token","error_description":"Invalid Value"}`,
-		"{\n  \"error_description\": \"Invalid Value\"\n}\n", // googleapis/google-api-go-client#403
-	} {
-		f := newFake(t)
-		f.answers["ya29.bad"] = reply{http.StatusBadRequest, body}
-		_, err := decide(t, f.verifier(nil), "ya29.bad")
-		wantError(t, err, redoxauth.ErrRejected, "inactive")
-	}
-}
-
 func TestAccessTokenThatIsTooLongIsNotSent(t *testing.T) {
 	f := newFake(t)
 	v := f.verifier(nil)
@@ -170,89 +155,6 @@ func TestAccessTokenThatIsTooLongIsNotSent(t *testing.T) {
 	if f.calls() != 1 {
 		t.Errorf("%d calls, want 1", f.calls())
 	}
-}
-
-// What is not a verdict on the token is no reason to refuse it, and is not remembered.
-func TestTokenInfoThatDoesNotAnswerIsAnOutage(t *testing.T) {
-	outages := map[string]func(*http.Request) (*http.Response, error){
-		"connection refused": func(*http.Request) (*http.Response, error) { return nil, errors.New("connection refused") },
-		"broken off": func(r *http.Request) (*http.Response, error) {
-			resp := respond(r, http.StatusOK, "")
-			resp.Body = io.NopCloser(io.MultiReader(strings.NewReader(`{"aud":`), failing{}))
-			return resp, nil
-		},
-		"panic": func(*http.Request) (*http.Response, error) { panic("in a transport") },
-		"redirect": func(r *http.Request) (*http.Response, error) {
-			resp := respond(r, http.StatusTemporaryRedirect, "")
-			resp.Header.Set("Location", "https://evil.example/tokeninfo")
-			return resp, nil
-		},
-	}
-	for name, answer := range map[string]reply{
-		"throttled":            {http.StatusTooManyRequests, `{"error":"invalid_token"}`},
-		"server error":         {http.StatusInternalServerError, `{"error":"invalid_token"}`},
-		"unavailable":          {http.StatusServiceUnavailable, ""},
-		"forbidden":            {http.StatusForbidden, `{"error":"invalid_token"}`},
-		"unauthorized":         {http.StatusUnauthorized, `{"error":"invalid_token"}`},
-		"our request is wrong": {http.StatusBadRequest, `{"error":"invalid_request","error_description":"Invalid Value"}`},
-		"400 with HTML":        {http.StatusBadRequest, "<html>invalid_token</html>"},
-		"400 without a word":   {http.StatusBadRequest, "{}"},
-		"400 with another":     {http.StatusBadRequest, `{"error":["invalid_token"]}`},
-		"HTML":                 {http.StatusOK, "<!DOCTYPE html><title>Sign in</title>"},
-		"empty":                {http.StatusOK, ""},
-		"null":                 {http.StatusOK, "null"},
-		"array":                {http.StatusOK, "[]"},
-		"cut off":              {http.StatusOK, info(nil).body[:40]},
-		"more after it":        {http.StatusOK, info(nil).body + "{}"},
-		"no content":           {http.StatusNoContent, ""},
-		"created":              {http.StatusCreated, info(nil).body},
-		"huge":                 {http.StatusOK, `{"x":"` + strings.Repeat("x", 16<<10) + `"}`},
-		"huge white space":     {http.StatusOK, info(nil).body + strings.Repeat(" ", 16<<10)},
-	} {
-		outages[name] = func(r *http.Request) (*http.Response, error) { return respond(r, answer.status, answer.body), nil }
-	}
-	for name, outage := range outages {
-		t.Run(name, func(t *testing.T) {
-			f := newFake(t)
-			f.answers["ya29.good"] = info(nil)
-			v := f.verifier(nil)
-			f.fail(outage)
-			_, err := decide(t, v, "ya29.good")
-			wantError(t, err, redoxauth.ErrUnavailable, "unavailable")
-			f.fail(nil)
-			if _, err := decide(t, v, "ya29.good"); err != nil {
-				t.Errorf("after the outage: %v", err)
-			}
-		})
-	}
-}
-
-type failing struct{}
-
-func (failing) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
-
-func TestTokenInfoThatHangsIsAnOutage(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newFake(t)
-		f.fail(func(r *http.Request) (*http.Response, error) {
-			<-r.Context().Done()
-			return nil, r.Context().Err()
-		})
-		v := f.verifier(func(c *google.Config) { c.Now = time.Now })
-		begin := time.Now()
-		_, err := decide(t, v, "ya29.good")
-		wantError(t, err, redoxauth.ErrUnavailable, "unavailable")
-		if waited := time.Since(begin); waited != 10*time.Second {
-			t.Errorf("waited %v, want 10s", waited)
-		}
-		synctest.Wait()
-
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		_, err = v.Verify(request("ya29.good").WithContext(ctx))
-		wantError(t, err, redoxauth.ErrUnavailable, "canceled")
-		time.Sleep(10 * time.Second) // lets the call end
-	})
 }
 
 // Answers are remembered, decisions are not.

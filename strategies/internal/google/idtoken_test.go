@@ -124,7 +124,6 @@ func TestIDTokenIsRefused(t *testing.T) {
 		{"address in an array", nil, nil, map[string]any{"sub": "99", email: []string{account}}, redoxauth.ErrRejected, "subject"},
 		{"numeric ID, not listed", []string{account}, nil, map[string]any{verified: false}, redoxauth.ErrRejected, "subject"},
 		{"no subject", nil, nil, map[string]any{"sub": nil}, redoxauth.ErrRejected, "malformed"},
-
 		{"issuer over http", nil, nil, map[string]any{"iss": "http://accounts.google.com"}, redoxauth.ErrNoCredentials, "issuer"},
 		{"issuer with a slash", nil, nil, map[string]any{"iss": "https://accounts.google.com/"}, redoxauth.ErrNoCredentials, "issuer"},
 		{"issuer in another case", nil, nil, map[string]any{"iss": "https://Accounts.google.com"}, redoxauth.ErrNoCredentials, "issuer"},
@@ -133,7 +132,6 @@ func TestIDTokenIsRefused(t *testing.T) {
 		{"no issuer", nil, nil, map[string]any{"iss": nil}, redoxauth.ErrNoCredentials, "issuer"},
 		// https://google.aip.dev/auth/4111: signed by the account itself, not by Google.
 		{"self-signed by the account", nil, nil, map[string]any{"iss": account, "sub": account}, redoxauth.ErrNoCredentials, "issuer"},
-
 		{"another audience", nil, nil, map[string]any{"aud": "https://other.example"}, redoxauth.ErrRejected, "audience"},
 		{"longer audience", nil, nil, map[string]any{"aud": audience + "/"}, redoxauth.ErrRejected, "audience"},
 		{"no audience", nil, nil, map[string]any{"aud": nil}, redoxauth.ErrRejected, "audience"},

@@ -1,0 +1,195 @@
+package google_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/google"
+)
+
+// A fake is Google as an http.RoundTripper: it has no address but Google's own, so a
+// request that goes anywhere else fails.
+type fake struct {
+	t *testing.T
+
+	mu       sync.Mutex
+	keys     []redoxtest.Key
+	answers  map[string]reply // by access token; all others are invalid
+	outage   func(*http.Request) (*http.Response, error)
+	sent     []string // access tokens
+	fetches  int      // of keys
+	inFlight int
+	most     int
+	time     time.Time
+}
+
+type reply struct {
+	status int
+	body   string
+}
+
+func newFake(t *testing.T) *fake {
+	return &fake{t: t, keys: []redoxtest.Key{googleKey}, answers: map[string]reply{}, time: start}
+}
+
+func (f *fake) now() time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.time
+}
+
+func (f *fake) pass(d time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.time = f.time.Add(d)
+}
+
+func (f *fake) fail(outage func(*http.Request) (*http.Response, error)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.outage = outage
+}
+
+func (f *fake) calls() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.sent)
+}
+
+func (f *fake) RoundTrip(r *http.Request) (*http.Response, error) {
+	f.mu.Lock()
+	outage := f.outage
+	f.inFlight++
+	f.most = max(f.most, f.inFlight)
+	f.mu.Unlock()
+	defer func() {
+		f.mu.Lock()
+		f.inFlight--
+		f.mu.Unlock()
+	}()
+	switch r.URL.String() {
+	case "https://www.googleapis.com/oauth2/v3/certs":
+		f.mu.Lock()
+		f.fetches++
+		f.mu.Unlock()
+		if outage != nil {
+			return outage(r)
+		}
+		return respond(r, http.StatusOK, string(redoxtest.JWKS(f.keys...))), nil
+	case "https://oauth2.googleapis.com/tokeninfo":
+		answer := f.tokenInfo(r)
+		if outage != nil {
+			return outage(r)
+		}
+		return respond(r, answer.status, answer.body), nil
+	}
+	f.t.Errorf("a request to %s", r.URL)
+	return nil, errors.New("no such host")
+}
+
+// tokenInfo holds the request to https://developers.google.com/identity/protocols/oauth2,
+// and to one carrier that no access log shows: RFC 9700, Section 4.3.2.
+func (f *fake) tokenInfo(r *http.Request) reply {
+	body, _ := io.ReadAll(r.Body)
+	form, err := url.ParseQuery(string(body))
+	if err != nil || len(form) != 1 || len(form["access_token"]) != 1 {
+		f.t.Errorf("the form is %q", body)
+	}
+	if r.Method != http.MethodPost || r.Header.Get("Content-Type") != "application/x-www-form-urlencoded" {
+		f.t.Errorf("%s of %q", r.Method, r.Header.Get("Content-Type"))
+	}
+	if r.Header.Get("Authorization") != "" || r.Header.Get("Cookie") != "" {
+		f.t.Error("the request has other credentials")
+	}
+	token := form.Get("access_token")
+	if !strings.HasPrefix(token, "ya29.") {
+		f.t.Errorf("sent to Google, but no token of Google: %q", token)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.sent = append(f.sent, token)
+	if answer, ok := f.answers[token]; ok {
+		return answer
+	}
+	return reply{http.StatusBadRequest, `{"error":"invalid_token","error_description":"Invalid Value"}`}
+}
+
+func respond(r *http.Request, status int, body string) *http.Response {
+	return &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body)), Request: r}
+}
+
+// verifier accepts everything that can be accepted, unless change says otherwise.
+func (f *fake) verifier(change func(*google.Config)) *google.Verifier {
+	f.t.Helper()
+	cfg := google.Config{
+		Strategy:        "example",
+		ServiceAccounts: []string{accountID, account},
+		Audience:        []string{audience},
+		AccessTokens:    true,
+		Client:          &http.Client{Transport: f},
+		Now:             f.now,
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	v, err := google.New(cfg)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return v
+}
+
+func request(token string) *http.Request {
+	r := httptest.NewRequest(http.MethodPost, "https://customer.example/redox", bytes.NewReader(redoxtest.PatientAdmin()))
+	r.Header.Set("Authorization", "Bearer "+token)
+	return r
+}
+
+// decide calls Verify and holds every error to what all errors promise.
+func decide(t *testing.T, v redoxauth.Verifier, token string) (*redoxauth.Identity, error) {
+	t.Helper()
+	id, err := v.Verify(request(token))
+	if (id == nil) == (err == nil) {
+		t.Fatalf("Verify = %v, %v", id, err)
+	}
+	if err == nil {
+		return id, nil
+	}
+	var e *redoxauth.Error
+	if !errors.As(err, &e) || e.Strategy != "example" || e.Reason == "" {
+		t.Fatalf("error %#v lacks strategy or reason", err)
+	}
+	if len(token) > 8 && (strings.Contains(err.Error(), token) || strings.Contains(fmt.Sprintf("%+v", v), token)) {
+		t.Errorf("the token shows in %v", err)
+	}
+	want := map[error]string{
+		redoxauth.ErrNoCredentials: `Bearer realm="redox"`,
+		redoxauth.ErrRejected:      `Bearer realm="redox", error="invalid_token"`,
+		redoxauth.ErrForbidden:     `Bearer realm="redox", error="insufficient_scope", scope="` + scope + `"`,
+		redoxauth.ErrMalformed:     `Bearer realm="redox", error="invalid_request"`,
+		redoxauth.ErrUnavailable:   "",
+	}[e.Kind]
+	if e.Challenge != want {
+		t.Errorf("challenge %q, want %q (RFC 6750, Section 3)", e.Challenge, want)
+	}
+	return nil, err
+}
+
+func wantError(t *testing.T, err, kind error, reason redoxauth.Reason) {
+	t.Helper()
+	var e *redoxauth.Error
+	if !errors.Is(err, kind) || !errors.As(err, &e) || e.Reason != reason {
+		t.Errorf("error = %v, want %v (%s)", err, kind, reason)
+	}
+}
