@@ -87,6 +87,7 @@ func (c *canonical) stringToSign(p *proof, request []byte) []byte {
 // target returns path and query as they were on the wire. That is r.RequestURI:
 // routers and http.StripPrefix change r.URL, and r.URL.Path has lost the difference
 // between "%2F" and "/". Adapters that set none, as those of AWS Lambda, leave r.URL.
+// It returns nothing of a target that is not a path, or too long.
 func target(r *http.Request) (path, query string, ok bool) {
 	switch {
 	case r.RequestURI != "":
@@ -98,5 +99,8 @@ func target(r *http.Request) (path, query string, ok bool) {
 	case r.URL != nil && r.URL.Opaque == "":
 		path, query = cmp.Or(r.URL.EscapedPath(), "/"), r.URL.RawQuery
 	}
-	return path, query, strings.HasPrefix(path, "/") && len(path)+len(query) <= maxTarget
+	if !strings.HasPrefix(path, "/") || len(path)+len(query) > maxTarget {
+		return "", "", false
+	}
+	return path, query, true
 }

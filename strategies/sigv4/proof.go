@@ -147,6 +147,9 @@ func hasCredentials(query string) bool {
 		var pair string
 		pair, query, _ = strings.Cut(query, "&")
 		name, _, _ := strings.Cut(pair, "=")
+		if len(name) < len("X-Amz-Signature") {
+			continue
+		}
 		if strings.IndexByte(name, '%') >= 0 {
 			name, _ = url.QueryUnescape(name)
 		}

@@ -1,0 +1,134 @@
+package sigv4_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"time"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/strategies/sigv4"
+)
+
+func ExampleNew() {
+	verifier, err := sigv4.New(sigv4.Config{
+		Credentials: []sigv4.Credential{{AccessKeyID: "REDOX1", SecretAccessKey: "a-long-random-secret-of-your-own"}},
+		Region:      "us-east-1",
+		Service:     "redox",
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	server := httptest.NewServer(verifier.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id, _ := redoxauth.FromContext(r.Context())
+		fmt.Println("received from", id.Subject)
+	})))
+	defer server.Close()
+
+	redox := redoxtest.SigV4{AccessKey: "REDOX1", SecretKey: "a-long-random-secret-of-your-own", AWSRegion: "us-east-1", ServiceName: "redox"}
+	for _, secret := range []string{redox.SecretKey, "a guess"} {
+		redox.SecretKey = secret
+		response, err := redox.Send(context.Background(), server.URL+"/redox/events", []byte(`{"Meta":{}}`))
+		if err != nil {
+			log.Fatal(err)
+		}
+		response.Body.Close()
+		fmt.Println(response.Status)
+	}
+	// Output:
+	// received from REDOX1
+	// 200 OK
+	// 401 Unauthorized
+}
+
+// A rotation: the dashboard may use either secret until the first is removed, and the
+// KeyID tells which it used.
+func ExampleConfig_rotation() {
+	date := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	now := func() time.Time { return date }
+	verifier, err := sigv4.New(sigv4.Config{
+		Credentials: []sigv4.Credential{
+			{AccessKeyID: "REDOX1", SecretAccessKey: "the-old-random-secret"},
+			{AccessKeyID: "REDOX1", SecretAccessKey: "the-new-random-secret"},
+		},
+		Region:  "us-east-1",
+		Service: "redox",
+		Now:     now,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, secret := range []string{"the-old-random-secret", "the-new-random-secret"} {
+		r := httptest.NewRequest(http.MethodPost, "/redox/events", strings.NewReader("{}"))
+		redox := redoxtest.SigV4{AccessKey: "REDOX1", SecretKey: secret, AWSRegion: "us-east-1", ServiceName: "redox", Now: now}
+		if err := redox.Sign(r); err != nil {
+			log.Fatal(err)
+		}
+		id, err := verifier.Verify(r)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(id.Subject, id.KeyID)
+	}
+	// Output:
+	// REDOX1 0
+	// REDOX1 1
+}
+
+// Refusals are explained in the log while an endpoint is set up.
+func ExampleVerifier_Explain() {
+	date := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	verifier, err := sigv4.New(sigv4.Config{
+		Credentials: []sigv4.Credential{{AccessKeyID: "REDOX1", SecretAccessKey: "a-long-random-secret-of-your-own"}},
+		Region:      "us-east-1",
+		Service:     "redox",
+		Now:         func() time.Time { return date },
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	observe := func(r *http.Request, d redoxauth.Decision) {
+		if d.Err != nil {
+			fmt.Println(verifier.Explain(r))
+		}
+	}
+	protect := redoxauth.Middleware(verifier, &redoxauth.Options{Observe: observe})
+	handler := protect(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+
+	r := httptest.NewRequest(http.MethodPost, "https://api.example.test/redox/events", strings.NewReader("{}"))
+	redox := redoxtest.SigV4{AccessKey: "REDOX1", SecretKey: "a-long-random-secret-of-your-own", AWSRegion: "us-east-1", ServiceName: "redox", Now: func() time.Time { return date }}
+	if err := redox.Sign(r); err != nil {
+		log.Fatal(err)
+	}
+	r.Host = "upstream:8080" // what a proxy made of it
+	r.Header.Set("X-Forwarded-Host", "api.example.test")
+	handler.ServeHTTP(httptest.NewRecorder(), r)
+	// Output:
+	// sigv4: credentials rejected (signature): the signature does not match
+	// received: method "POST", Host "upstream:8080"
+	//
+	// canonical request:
+	// POST
+	// /redox/events
+	//
+	// content-length:2
+	// host:upstream:8080
+	// x-amz-date:20260102T030405Z
+	//
+	// content-length;host;x-amz-date
+	// 44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a
+	//
+	// string to sign:
+	// AWS4-HMAC-SHA256
+	// 20260102T030405Z
+	// 20260102/us-east-1/redox/aws4_request
+	// 62b623298209b88847d8a8553007d7aed012f96e977fc844ae62262905998436
+	//
+	// hints:
+	// - it verifies with Host "api.example.test", DisablePathNormalization false, DisableDoubleEncoding false
+	// - Host looks internal: a proxy seems to have replaced it; preserve it there, or set Config.Hosts
+}
