@@ -135,10 +135,11 @@ func (c Config) check() error {
 			wrong("Scopes", fmt.Sprintf("%q is not one scope", s))
 		}
 	}
-	for field, address := range map[string]string{"Endpoints.CertsURL": c.CertsURL, "Endpoints.TokenInfoURL": c.TokenInfoURL} {
-		if why := wrongURL(address, c.InsecureAllowHTTP); why != "" {
-			wrong(field, why)
-		}
+	if why := wrongURL(c.CertsURL, c.InsecureAllowHTTP); why != "" {
+		wrong("Endpoints.CertsURL", why)
+	}
+	if why := wrongURL(c.TokenInfoURL, c.InsecureAllowHTTP); why != "" {
+		wrong("Endpoints.TokenInfoURL", why)
 	}
 	return errors.Join(errs...)
 }
