@@ -3,6 +3,7 @@ package redoxtest
 import (
 	"crypto/rand"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -107,8 +108,10 @@ func (s *AuthorizationServer) Token(clientID, audience string, scopes ...string)
 	claims = altered(claims, s.Claims)
 	token := rand.Text() + rand.Text()
 	if !s.Opaque {
+		header := map[string]any{"typ": "at+jwt"}
+		maps.Copy(header, s.Header) // what is nil in it, the Key takes out
 		var err error
-		if token, err = s.Key().Token(altered(map[string]any{"typ": "at+jwt"}, s.Header), claims); err != nil {
+		if token, err = s.Key().Token(header, claims); err != nil {
 			return "", err
 		}
 	}
