@@ -47,11 +47,11 @@ func (t *Terms) Complete() error {
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || strings.Contains(t.TokenURL, "#") {
 		wrong("TokenURL", "not an absolute http or https URL without fragment")
 	}
-	if len(t.Audiences) == 0 {
-		t.Audiences = []string{t.TokenURL}
-	}
 	if slices.Contains(t.Audiences, "") {
 		wrong("Audiences", "an empty name")
+	}
+	if len(t.Audiences) == 0 {
+		t.Audiences = []string{t.TokenURL}
 	}
 	if t.Leeway == 0 {
 		t.Leeway = jose.DefaultLeeway

@@ -1,0 +1,249 @@
+package smartbackend_test
+
+import (
+	"encoding/base64"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+)
+
+// What is wrong with an assertion, after the lists of smart-on-fhir/smart-launcher-v2,
+// smart-on-fhir/bulk-data-server and the OpenID conformance suite, with the code that
+// SMART Backend Services (invalid_client) and RFC 6749, Section 5.2, ask for.
+func TestRefusedAssertions(t *testing.T) {
+	header := func(name string, value any) func(*redoxtest.SMARTBackend) {
+		return func(s *redoxtest.SMARTBackend) { s.Header = map[string]any{name: value} }
+	}
+	claims := func(pairs ...any) func(*redoxtest.SMARTBackend) {
+		return func(s *redoxtest.SMARTBackend) {
+			s.Claims = map[string]any{}
+			for i := 0; i < len(pairs); i += 2 {
+				s.Claims[pairs[i].(string)] = pairs[i+1]
+			}
+		}
+	}
+	signed := func(id, algorithm string) func(*redoxtest.SMARTBackend) {
+		return func(s *redoxtest.SMARTBackend) { s.Key = redoxtest.NewKey(id, algorithm) }
+	}
+	at := func(d time.Duration) int64 { return now.Add(d).Unix() }
+	for _, c := range []struct {
+		name   string
+		sender func(*redoxtest.SMARTBackend)
+		reason redoxauth.Reason
+	}{
+		{"RS256, not listed", signed("rs", "RS256"), "algorithm"},
+		{"PS384, not listed", signed("rs", "PS384"), "algorithm"},
+		{"ES256, not listed", signed("es", "ES256"), "algorithm"},
+		{"EdDSA, not listed", signed("es", "EdDSA"), "algorithm"},
+		{"HS384 with a secret", signed("es", "HS384"), "algorithm"},
+		{"HS384 with the public key", func(s *redoxtest.SMARTBackend) {
+			s.Key = redoxtest.Key{ID: "es", Algorithm: "HS384", Secret: es384.PEM()}
+		}, "algorithm"},
+		{"alg RS384 for the EC key", func(s *redoxtest.SMARTBackend) { s.Key = rs384; s.Header = map[string]any{"kid": "es"} }, "algorithm"},
+		{"another key under the kid", func(s *redoxtest.SMARTBackend) { s.Key = other384; s.Header = map[string]any{"kid": "es"} }, "signature"},
+		{"another client's key", func(s *redoxtest.SMARTBackend) { s.Key = other384 }, "unknown_key"},
+		{"kid unknown", header("kid", "unknown"), "unknown_key"},
+		{"kid empty", header("kid", ""), "unknown_key"},
+		{"kid a path", header("kid", "../../dev/null"), "unknown_key"},
+		{"kid a number", header("kid", 1), "client"},
+		{"typ of an access token", header("typ", "at+jwt"), "type"},
+		{"typ of a logout token", header("typ", "logout+jwt"), "type"},
+		{"typ of a security event", header("typ", "secevent+jwt"), "type"},
+		{"typ empty", header("typ", ""), "type"},
+		{"crit", func(s *redoxtest.SMARTBackend) { s.Header = map[string]any{"crit": []string{"x"}, "x": 1} }, "malformed"},
+		{"crit empty", header("crit", []string{}), "malformed"},
+		{"b64", header("b64", false), "malformed"},
+		{"iss unknown", claims("iss", "nobody"), "client"},
+		{"iss missing", claims("iss", nil), "client"},
+		{"iss an array", claims("iss", []string{"redox"}), "client"},
+		{"iss another client", claims("iss", "other"), "unknown_key"},
+		{"sub another client", claims("sub", "other"), "subject"},
+		{"sub missing", claims("sub", nil), "subject"},
+		{"aud missing", claims("aud", nil), "audience"},
+		{"aud another server's", claims("aud", "https://elsewhere.example/token"), "audience"},
+		{"aud the issuer", claims("aud", "https://api.example.com"), "audience"},
+		{"aud with a slash more", claims("aud", tokenURL+"/"), "audience"},
+		{"aud over http", claims("aud", strings.Replace(tokenURL, "https", "http", 1)), "audience"},
+		{"aud ours and another", claims("aud", []string{tokenURL, "https://elsewhere.example/token"}), "audience"}, // CVE-2025-27370
+		{"aud ours twice", claims("aud", []string{tokenURL, tokenURL}), "audience"},
+		{"aud an empty array", claims("aud", []string{}), "audience"},
+		{"aud an empty string", claims("aud", ""), "audience"},
+		{"aud a number", claims("aud", 1), "malformed"},
+		{"aud an object", claims("aud", map[string]any{tokenURL: true}), "malformed"},
+		{"exp missing", claims("exp", nil), "lifetime"},
+		{"exp past", claims("exp", at(-time.Hour), "iat", at(-time.Hour-time.Minute)), "expired"},
+		{"exp past by the leeway", claims("exp", at(-time.Minute), "iat", at(-2*time.Minute)), "expired"},
+		{"exp in 10 minutes", claims("exp", at(10*time.Minute)), "lifetime"},
+		{"exp in 10 minutes, without iat", claims("exp", at(10*time.Minute), "iat", nil), "lifetime"},
+		{"exp beyond the leeway", claims("exp", at(6*time.Minute+time.Second), "iat", nil), "lifetime"},
+		{"an hour from iat to exp, nearly over", claims("exp", at(4*time.Minute), "iat", at(-56*time.Minute)), "lifetime"},
+		{"exp a string", claims("exp", "4102444800"), "malformed"},
+		{"exp in milliseconds", claims("exp", now.Add(5*time.Minute).UnixMilli()), "lifetime"},
+		{"nbf in the future", claims("nbf", at(2*time.Minute)), "not_yet_valid"},
+		{"iat in the future", claims("iat", at(2*time.Minute)), "not_yet_valid"},
+		{"jti missing", claims("jti", nil), "malformed"},
+		{"jti empty", claims("jti", ""), "malformed"},
+		{"jti a number", claims("jti", 1), "malformed"},
+		{"jti of 257 bytes", claims("jti", strings.Repeat("x", 257)), "malformed"},
+		{"bound to a key", claims("cnf", map[string]any{"jkt": "x"}), "binding"},
+		{"17 KiB", claims("x", strings.Repeat("x", 17<<10)), "client"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := sender()
+			c.sender(s)
+			checkRefused(t, tokenRequest(parameters(assertion(t, s))), "401 invalid_client", c.reason)
+		})
+	}
+}
+
+// Other ways to write an assertion.
+func TestRefusedForms(t *testing.T) {
+	genuine := assertion(t, sender())
+	parts := strings.Split(genuine, ".")
+	head, claims, signature := parts[0], parts[1], parts[2]
+	encode := base64.RawURLEncoding.EncodeToString
+	decode := func(s string) string {
+		b, err := base64.RawURLEncoding.DecodeString(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	for name, form := range map[string]string{
+		"no JWT":                    "x",
+		"two segments":              head + "." + claims,
+		"four segments":             genuine + ".x",
+		"five segments, as JWE":     genuine + ".x.x",
+		"two JWTs":                  genuine + genuine,
+		"JSON serialisation":        `{"payload":"` + claims + `","protected":"` + head + `","signature":"` + signature + `"}`,
+		"no signature":              head + "." + claims + ".",
+		"signature of zeros":        head + "." + claims + "." + encode(make([]byte, 96)),
+		"signature cut":             genuine[:len(genuine)-4],
+		"signature longer":          genuine + "AAAA",
+		"padding":                   genuine + "=",
+		"space before":              " " + genuine,
+		"newline after":             genuine + "\n",
+		"newline within":            head + "\n." + claims + "." + signature,
+		"standard base64":           head + "." + claims + "." + base64.StdEncoding.EncodeToString([]byte(decode(signature))) + "+/",
+		"claims changed":            head + "." + encode([]byte(strings.Replace(decode(claims), `"redox"`, `"redox" `, 1))) + "." + signature,
+		"alg none":                  encode([]byte(`{"alg":"none","typ":"JWT"}`)) + "." + claims + ".",
+		"alg noNE, signed":          encode([]byte(`{"alg":"noNE","typ":"JWT"}`)) + "." + claims + "." + signature,
+		"a claim twice":             head + "." + encode([]byte(strings.TrimSuffix(decode(claims), "}")+`,"iss":"redox"}`)) + "." + signature,
+		"a header parameter twice":  encode([]byte(strings.TrimSuffix(decode(head), "}")+`,"alg":"ES384"}`)) + "." + claims + "." + signature,
+		"claims in another case":    head + "." + encode([]byte(strings.Replace(decode(claims), `"iss"`, `"ISS"`, 1))) + "." + signature,
+		"65 KiB of dots and no JWT": strings.Repeat(".", 60<<10),
+	} {
+		t.Run(name, func(t *testing.T) {
+			checkRefused(t, tokenRequest(parameters(form)), "401 invalid_client", "")
+		})
+	}
+	forgeries, err := redoxtest.Forgeries(genuine, es384, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, forgery := range forgeries {
+		t.Run("forgery: "+name, func(t *testing.T) {
+			checkRefused(t, tokenRequest(parameters(forgery)), "401 invalid_client", "")
+		})
+	}
+}
+
+func TestRefusedRequests(t *testing.T) {
+	const unauthorized, malformed = "401 invalid_client", "400 invalid_request"
+	without := func(name string) func(url.Values) { return func(p url.Values) { p.Del(name) } }
+	with := func(name, value string) func(url.Values) { return func(p url.Values) { p.Set(name, value) } }
+	for _, c := range []struct {
+		name    string
+		change  func(url.Values)
+		request func(*http.Request)
+		want    string
+	}{
+		{name: "no assertion", change: func(p url.Values) { p.Del("client_assertion"); p.Del("client_assertion_type") }, want: unauthorized},
+		{name: "client_id alone", change: func(p url.Values) {
+			p.Del("client_assertion")
+			p.Del("client_assertion_type")
+			p.Set("client_id", "redox")
+		}, want: unauthorized},
+		{name: "client_assertion missing", change: without("client_assertion"), want: malformed},
+		{name: "client_assertion_type missing", change: without("client_assertion_type"), want: malformed},
+		{name: "client_assertion_type unknown", change: with("client_assertion_type", "not_an_assertion_type"), want: unauthorized},
+		{name: "client_assertion_type of SAML", change: with("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:saml2-bearer"), want: unauthorized},
+		{name: "client_assertion twice", change: func(p url.Values) { p.Add("client_assertion", p.Get("client_assertion")) }, want: malformed},
+		{name: "client_assertion_type twice", change: func(p url.Values) { p.Add("client_assertion_type", assertionType) }, want: malformed},
+		{name: "client_id of another client", change: with("client_id", "other"), want: unauthorized},
+		{name: "client_secret beside", change: with("client_secret", "s"), want: malformed},
+		{name: "Basic beside", change: func(url.Values) {}, request: func(r *http.Request) { r.SetBasicAuth("redox", "s") }, want: malformed},
+		{name: "client_secret alone", change: func(p url.Values) {
+			p.Del("client_assertion")
+			p.Del("client_assertion_type")
+			p.Set("client_secret", "s")
+		}, want: unauthorized},
+		{name: "Basic alone", change: func(p url.Values) { p.Del("client_assertion"); p.Del("client_assertion_type") },
+			request: func(r *http.Request) { r.SetBasicAuth("redox", "s") }, want: unauthorized},
+		{name: "scope missing", change: without("scope"), want: "400 invalid_scope"},
+		{name: "scope not allowed", change: with("scope", "system/Patient.d"), want: "400 invalid_scope"},
+		{name: "scope of a user", change: with("scope", "user/Patient.rs"), want: "400 invalid_scope"},
+		{name: "scope misspelt", change: with("scope", "system/Patient.sr"), want: "400 invalid_scope"},
+		{name: "grant_type missing", change: without("grant_type"), want: malformed},
+		{name: "grant_type unknown", change: with("grant_type", "not_a_grant_type"), want: "400 unsupported_grant_type"},
+		{name: "grant_type of RFC 7523", change: with("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"), want: "400 unsupported_grant_type"},
+		{name: "another resource", change: with("resource", "https://elsewhere.example"), want: "400 invalid_target"},
+		{name: "another audience", change: with("audience", "https://elsewhere.example"), want: "400 invalid_target"},
+		{name: "assertion in the query", change: func(url.Values) {}, request: func(r *http.Request) { r.URL.RawQuery = "client_assertion=x" }, want: malformed},
+		{name: "GET", change: func(url.Values) {}, request: func(r *http.Request) { r.Method = "GET" }, want: "405 invalid_request"},
+		{name: "JSON", change: func(url.Values) {}, request: func(r *http.Request) { r.Header.Set("Content-Type", "application/json") }, want: "415 invalid_request"},
+		{name: "too large", change: with("x", strings.Repeat("x", 64<<10)), want: "413 invalid_request"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := parameters(assertion(t, sender()))
+			c.change(p)
+			r := tokenRequest(p)
+			if c.request != nil {
+				c.request(r)
+			}
+			w := checkRefused(t, r, c.want, "")
+			if w.Code == 401 {
+				want := `Redox realm="redox"`
+				if c.name == "Basic alone" {
+					want = `Basic realm="redox"` // RFC 6749, Section 5.2: the scheme that was tried
+				}
+				if got := w.Header().Get("WWW-Authenticate"); got != want {
+					t.Errorf("WWW-Authenticate %q, want %q", got, want)
+				}
+			}
+		})
+	}
+}
+
+// checkRefused also checks that nothing of the request comes back, and that the
+// operator is told once, without the assertion.
+func checkRefused(t *testing.T, r *http.Request, want string, reason redoxauth.Reason) *httptest.ResponseRecorder {
+	t.Helper()
+	cfg := config(t)
+	var decisions []redoxauth.Decision
+	cfg.Observe = func(_ *http.Request, d redoxauth.Decision) { decisions = append(decisions, d) }
+	w := serve(newEndpoint(t, cfg), r)
+	if got := outcome(t, w); got != want {
+		t.Fatalf("got %s (%s), want %s", got, w.Body, want)
+	}
+	if w.Header().Get("Cache-Control") != "no-store" || w.Header().Get("Pragma") != "no-cache" {
+		t.Errorf("headers %v", w.Header())
+	}
+	if len(decisions) != 1 || decisions[0].Err == nil || decisions[0].Identity != nil {
+		t.Fatalf("decisions %+v", decisions)
+	}
+	e, ok := decisions[0].Err.(*redoxauth.Error)
+	if !ok || e.Strategy != "smartbackend" || e.Kind == nil || reason != "" && e.Reason != reason {
+		t.Errorf("observed %+v, want reason %q", decisions[0].Err, reason)
+	}
+	if strings.Contains(e.Error(), "eyJ") {
+		t.Errorf("the assertion is in the error %q", e)
+	}
+	return w
+}

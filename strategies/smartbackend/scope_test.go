@@ -1,0 +1,119 @@
+package smartbackend_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/redoxauth/redoxauth-go/strategies/smartbackend"
+)
+
+// https://hl7.org/fhir/smart-app-launch/STU2.2/scopes-and-launch-context.html
+func TestScopesNarrow(t *testing.T) {
+	for _, c := range []struct{ allowed, requested, want string }{
+		{"system/*.rs", "system/*.rs", "system/*.rs"},
+		{"system/*.cruds", "system/Patient.rs", "system/Patient.rs"},
+		{"system/Patient.rs", "system/*.rs", "system/Patient.rs"},
+		{"system/Patient.rs system/Observation.r", "system/*.r", "system/Patient.r system/Observation.r"},
+		{"system/Patient.rs", "system/Patient.cruds", "system/Patient.rs"},
+		{"system/Patient.r system/Patient.s", "system/Patient.rs", "system/Patient.rs"},
+		{"system/Patient.rs", "system/Patient.cud", ""},
+		{"system/Patient.rs", "system/Observation.rs", ""},
+		// Version 1 means: read is rs, write is cud, * is cruds.
+		{"system/*.read", "system/Patient.rs", "system/Patient.rs"},
+		{"system/*.rs", "system/Patient.read", "system/Patient.read"},
+		{"system/*.cruds", "system/*.*", "system/*.*"},
+		{"system/*.*", "system/*.write", "system/*.write"},
+		{"system/*.rs", "system/*.*", "system/*.read"},
+		{"system/*.r", "system/*.read", "system/*.r"},
+		{"system/Patient.write", "system/*.*", "system/Patient.write"},
+		{"system/*.r", "system/*.write", ""},
+		// A query makes a scope smaller.
+		{"system/Observation.rs", "system/Observation.rs?category=laboratory", "system/Observation.rs?category=laboratory"},
+		{"system/Observation.rs?category=laboratory", "system/Observation.rs", "system/Observation.rs?category=laboratory"},
+		{"system/Observation.rs?category=laboratory", "system/Observation.r?category=laboratory", "system/Observation.r?category=laboratory"},
+		{"system/Observation.rs?category=laboratory", "system/Observation.rs?category=vital-signs", ""},
+		{"system/*.rs?a=b", "system/Patient.r", "system/Patient.r?a=b"},
+		// What is out of order or misspelt means nothing.
+		{"system/*.cruds", "system/Patient.sr", ""},
+		{"system/*.cruds", "system/Patient.rr", ""},
+		{"system/*.cruds", "system/Patient.", ""},
+		{"system/*.cruds", "system/Patient", ""},
+		{"system/*.cruds", "system/patient.rs", ""},
+		{"system/*.cruds", "system/.rs", ""},
+		{"system/*.cruds", "system/**.rs", ""},
+		{"system/*.cruds", "system/Patient.Read", ""},
+		{"system/*.cruds", "System/Patient.rs", ""},
+		{"system/*.cruds", "system/Patient.rs?", ""},
+		{"system/*.cruds", "system/Patient.rs.x", ""},
+		// Contexts are apart.
+		{"system/*.cruds", "user/Patient.r", ""},
+		{"system/*.cruds", "patient/Patient.r", ""},
+		// Other scopes mean themselves.
+		{"redox.write system/*.rs", "redox.write launch", "redox.write"},
+		{"*", "system/Patient.rs", ""},
+		{"system/*.rs", "system/*.rs system/Patient.u nothing", "system/*.rs"},
+		{"system/Patient.rs", "system/*.rs system/*.r", "system/Patient.rs"},
+	} {
+		got := smartbackend.Narrow(strings.Fields(c.allowed), strings.Fields(c.requested))
+		if diff := cmp.Diff(strings.Fields(c.want), append([]string{}, got...)); diff != "" {
+			t.Errorf("%q of %q (-want +got):\n%s", c.requested, c.allowed, diff)
+		}
+	}
+}
+
+func TestScopesCover(t *testing.T) {
+	for _, c := range []struct {
+		granted, required string
+		want              bool
+	}{
+		{"system/*.rs", "system/Patient.r", true},
+		{"system/*.read", "system/Patient.rs", true},
+		{"system/Patient.r system/*.s", "system/Patient.rs", true},
+		{"system/Patient.rs", "system/*.rs", false},
+		{"system/Patient.rs", "system/Patient.rsu", false},
+		{"system/Patient.rs?x=y", "system/Patient.rs", false},
+		{"system/Patient.rs", "system/Patient.rs?x=y", true},
+		{"system/Patient.sr", "system/Patient.r", false},
+		{"", "system/Patient.r", false},
+		{"launch", "launch", true},
+	} {
+		if got := smartbackend.Covers(strings.Fields(c.granted), c.required); got != c.want {
+			t.Errorf("%q covers %q: got %t", c.granted, c.required, got)
+		}
+	}
+}
+
+// Nothing is granted that was not both allowed and requested, and nothing is lost that
+// was both.
+func FuzzScopes(f *testing.F) {
+	for _, seed := range [][2]string{
+		{"system/*.rs", "system/Patient.cruds"}, {"system/Patient.read system/*.c", "system/*.*"}, {"system/A.r?x=y", "system/*.rs"},
+		{"a b", "b c"}, {"system/Patient.sr", "system/.r?"}, {"user/*.*", "user/X.write?"},
+	} {
+		f.Add(seed[0], seed[1])
+	}
+	f.Fuzz(func(t *testing.T, allowed, requested string) {
+		a, r := strings.Fields(allowed), strings.Fields(requested)
+		granted := smartbackend.Narrow(a, r)
+		for _, g := range granted {
+			if !smartbackend.Covers(a, g) {
+				t.Errorf("%q is granted, but only %q allowed", g, a)
+			}
+			if !smartbackend.Covers(r, g) {
+				t.Errorf("%q is granted, but only %q requested", g, r)
+			}
+		}
+		for _, s := range r {
+			if smartbackend.Covers(a, s) && !slices.Contains(granted, s) {
+				t.Errorf("%q is allowed and requested, but %q granted", s, granted)
+			}
+		}
+		again := smartbackend.Narrow(granted, granted)
+		if diff := cmp.Diff(granted, again); diff != "" {
+			t.Errorf("narrowed again (-first +again):\n%s", diff)
+		}
+	})
+}
