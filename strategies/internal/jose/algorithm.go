@@ -1,10 +1,13 @@
 package jose
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
+	_ "crypto/sha256" // for crypto.Hash
+	_ "crypto/sha512"
 	"errors"
 	"fmt"
 	"slices"
@@ -27,9 +30,9 @@ var algorithms = map[string]algorithm{
 	"RS256": {check: check(jwa.RS256), rsa: true},
 	"RS384": {check: check(jwa.RS384), rsa: true},
 	"RS512": {check: check(jwa.RS512), rsa: true},
-	"PS256": {check: check(jwa.PS256), rsa: true},
-	"PS384": {check: check(jwa.PS384), rsa: true},
-	"PS512": {check: check(jwa.PS512), rsa: true},
+	"PS256": {check: pss(crypto.SHA256), rsa: true},
+	"PS384": {check: pss(crypto.SHA384), rsa: true},
+	"PS512": {check: pss(crypto.SHA512), rsa: true},
 	"ES256": {check: check(jwa.ES256), curve: elliptic.P256()},
 	"ES384": {check: check(jwa.ES384), curve: elliptic.P384()},
 	"ES512": {check: check(jwa.ES512), curve: elliptic.P521()},
@@ -45,6 +48,18 @@ func check(alg jwa.SignatureAlgorithm) jws.Verifier {
 		panic("jose: " + err.Error())
 	}
 	return v
+}
+
+// pss is a hash whose size the salt must have too (RFC 7518, Section 3.5). The verifier
+// of jwx takes a salt of any size.
+type pss crypto.Hash
+
+// Verify implements [jws.Verifier].
+func (p pss) Verify(input, signature []byte, key any) error {
+	hash := crypto.Hash(p)
+	h := hash.New()
+	h.Write(input)
+	return rsa.VerifyPSS(key.(*rsa.PublicKey), hash, h.Sum(nil), signature, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash})
 }
 
 func canonical(name string) string {

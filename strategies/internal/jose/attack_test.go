@@ -1,7 +1,11 @@
 package jose_test
 
 import (
+	"crypto"
 	"crypto/ecdsa"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/asn1"
 	"encoding/pem"
@@ -131,6 +135,26 @@ func TestSignaturesOfECDSA(t *testing.T) {
 			_, err := jose.NewVerifier(trust).Verify(t.Context(), good[:dot]+"."+b64(sig))
 			check(t, err, redoxauth.ErrRejected, "signature")
 		})
+	}
+}
+
+// RFC 7518, Section 3.5: the salt is as long as the hash.
+func TestSaltOfPSS(t *testing.T) {
+	trust := trust()
+	trust.Algorithms, trust.Keys = []string{"PS256"}, jwks(jwk(keys().rsa, map[string]any{"kid": "1"}))
+	input := b64([]byte(object(with(goodHeader, map[string]any{"alg": "PS256"})))) + "." + b64([]byte(object(goodClaims)))
+	digest := sha256.Sum256([]byte(input))
+	for size, want := range map[int]error{32: nil, 31: redoxauth.ErrRejected, 64: redoxauth.ErrRejected} {
+		sig, err := rsa.SignPSS(rand.Reader, keys().rsa, crypto.SHA256, digest[:], &rsa.PSSOptions{SaltLength: size})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = jose.NewVerifier(trust).Verify(t.Context(), input+"."+b64(sig))
+		if want == nil {
+			check(t, err, nil, "")
+		} else {
+			check(t, err, want, "signature")
+		}
 	}
 }
 
