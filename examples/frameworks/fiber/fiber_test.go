@@ -1,0 +1,189 @@
+package fiber_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gofiber/fiber/v3"
+
+	redoxfiber "github.com/redoxauth/redoxauth-go/examples/frameworks/fiber"
+	"github.com/redoxauth/redoxauth-go/examples/frameworks/internal/trial"
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/verifytoken"
+)
+
+func newApp() *fiber.App {
+	return fiber.New(fiber.Config{
+		BodyLimit:                    1 << 20,
+		Concurrency:                  64,
+		ReadTimeout:                  time.Minute,
+		DisablePreParseMultipartForm: true,
+	})
+}
+
+// listen serves app on loopback until the test ends.
+func listen(t *testing.T, app *fiber.App) (address string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error)
+	go func() { done <- app.Listener(l, fiber.ListenConfig{DisableStartupMessage: true}) }()
+	t.Cleanup(func() {
+		http.DefaultClient.CloseIdleConnections()
+		if err := app.Shutdown(); err != nil {
+			t.Error(err)
+		}
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	return l.Addr().String()
+}
+
+func TestCheck(t *testing.T) {
+	trial.Run(t, func(t *testing.T, token *verifytoken.Verifier, v redoxauth.Verifier, opts *redoxauth.Options) string {
+		app := newApp()
+		for _, path := range []string{"/redox", "/redox/*"} {
+			app.Add([]string{"GET", "POST"}, path, redoxfiber.Handshake(token), redoxfiber.Check(v, opts), func(c fiber.Ctx) error {
+				if !bytes.Equal(c.Body(), c.BodyRaw()) {
+					t.Error("Body and BodyRaw differ")
+				}
+				c.Set("Strategy", trial.Strategy(c.Context()))
+				return c.Send(c.Body())
+			})
+		}
+		return "http://" + listen(t, app)
+	}, nil)
+}
+
+// unreachable has a Verifier that accepts everything, and a handler that nothing may
+// reach all the same.
+func unreachable(t *testing.T) *fiber.App {
+	v := redoxauth.VerifierFunc(func(*http.Request) (*redoxauth.Identity, error) { return &redoxauth.Identity{}, nil })
+	app := newApp()
+	app.Post("/*", redoxfiber.Check(v, nil), func(c fiber.Ctx) error {
+		t.Errorf("%s reached the handler as %s %s", c.OriginalURL(), c.Hostname(), c.Path())
+		return nil
+	})
+	return app
+}
+
+// RFC 9112, Section 3.2.2 lets a request have an absolute target, and fasthttp takes
+// even "//host/path" for one, where net/http and SigV4 see a path.
+func TestTargetsThatAreReadInTwoWaysAreRefused(t *testing.T) {
+	address := listen(t, unreachable(t))
+	for _, target := range []string{"//evil/redox", "http://evil/redox", "/redox/%zz"} {
+		res := raw(t, address, "POST "+target+" HTTP/1.1\r\nHost: destination\r\nContent-Length: 0\r\n\r\n")
+		if res.StatusCode != http.StatusBadRequest {
+			t.Errorf("%s: got status %d, want 400", target, res.StatusCode)
+		}
+	}
+}
+
+// Above BodyLimit it is Fiber that answers, before any handler.
+func TestBodyAboveFibersLimit(t *testing.T) {
+	res := raw(t, listen(t, unreachable(t)), "POST /redox HTTP/1.1\r\nHost: destination\r\nContent-Length: 1048577\r\n\r\n")
+	if res.StatusCode != http.StatusRequestEntityTooLarge {
+		t.Errorf("got status %d, want 413", res.StatusCode)
+	}
+}
+
+// raw sends bytes that net/http's client would not.
+func raw(t *testing.T, address, request string) *http.Response {
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, request); err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	return res
+}
+
+// fasthttp reuses the memory of a request when its handler has returned. What the
+// Verifier saw must outlive it: Observe may log later, and caches keep strings.
+func TestRequestOutlivesTheHandler(t *testing.T) {
+	var seen []*http.Request
+	v := redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
+		seen = append(seen, r)
+		return &redoxauth.Identity{}, nil
+	})
+	var ended []context.Context
+	app := newApp()
+	app.Post("/*", redoxfiber.Check(v, nil), func(c fiber.Ctx) error {
+		ended = append(ended, c.Context())
+		return nil
+	})
+	address := listen(t, app)
+	for _, letter := range []string{"a", "b"} { // on one connection, one after the other
+		text := strings.Repeat(letter, 16)
+		r, err := http.NewRequest(http.MethodPost, "http://"+address+"/"+text+"?"+text, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Host = text
+		r.Header.Set("X-Note", text)
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+	}
+	for i, letter := range []string{"a", "b"} {
+		text := strings.Repeat(letter, 16)
+		r := seen[i]
+		if r.Host != text || r.URL.String() != "/"+text+"?"+text || r.RequestURI != r.URL.String() || r.Header.Get("X-Note") != text {
+			t.Errorf("request %d became %s %s %s, X-Note %s", i, r.Host, r.URL, r.RequestURI, r.Header.Get("X-Note"))
+		}
+		if ended[i].Err() == nil {
+			t.Errorf("the context of request %d did not end", i)
+		}
+	}
+}
+
+func ExampleCheck() {
+	token, err := verifytoken.New(verifytoken.Config{Tokens: []string{"theToken"}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	receive := func(c fiber.Ctx) error {
+		id, _ := redoxauth.FromContext(c.Context())
+		fmt.Println("a message from Redox, proven by", id.Strategy)
+		return nil
+	}
+	app := fiber.New(fiber.Config{
+		BodyLimit:                    redoxauth.DefaultMaxBodyBytes,
+		Concurrency:                  64,
+		ReadTimeout:                  time.Minute,
+		DisablePreParseMultipartForm: true,
+	})
+	app.Add([]string{"GET", "POST"}, "/redox", redoxfiber.Handshake(token), redoxfiber.Check(token, nil), receive)
+
+	message := httptest.NewRequest(http.MethodPost, "/redox", http.NoBody)
+	if err := (redoxtest.VerificationToken{Token: "theToken"}).Sign(message); err != nil {
+		fmt.Println(err)
+		return
+	}
+	if _, err := app.Test(message); err != nil {
+		fmt.Println(err)
+	}
+	// Output: a message from Redox, proven by verifytoken
+}

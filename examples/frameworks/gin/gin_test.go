@@ -1,0 +1,60 @@
+package gin_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/gin-gonic/gin"
+
+	redoxgin "github.com/redoxauth/redoxauth-go/examples/frameworks/gin"
+	"github.com/redoxauth/redoxauth-go/examples/frameworks/internal/trial"
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/verifytoken"
+)
+
+func TestCheck(t *testing.T) {
+	gin.SetMode(gin.TestMode)
+	trial.Run(t, func(t *testing.T, token *verifytoken.Verifier, v redoxauth.Verifier, opts *redoxauth.Options) string {
+		engine := gin.New()
+		redox := engine.Group("/redox", redoxgin.Handshake(token), redoxgin.Check(v, opts))
+		for _, path := range []string{"", "/*below"} {
+			redox.Match([]string{"GET", "POST"}, path, func(c *gin.Context) {
+				body, err := c.GetRawData()
+				if err != nil {
+					t.Error(err)
+				}
+				c.Header("Strategy", trial.Strategy(c.Request.Context()))
+				c.Data(http.StatusOK, "text/plain", body)
+			})
+		}
+		server := httptest.NewServer(engine)
+		t.Cleanup(server.Close)
+		return server.URL
+	}, nil)
+}
+
+func ExampleCheck() {
+	gin.SetMode(gin.ReleaseMode)
+	token, err := verifytoken.New(verifytoken.Config{Tokens: []string{"theToken"}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	receive := func(c *gin.Context) {
+		id, _ := redoxauth.FromContext(c.Request.Context())
+		fmt.Println("a message from Redox, proven by", id.Strategy)
+	}
+	engine := gin.New()
+	engine.Match([]string{"GET", "POST"}, "/redox", redoxgin.Handshake(token), redoxgin.Check(token, nil), receive)
+
+	message := httptest.NewRequest(http.MethodPost, "/redox", http.NoBody)
+	if err := (redoxtest.VerificationToken{Token: "theToken"}).Sign(message); err != nil {
+		fmt.Println(err)
+		return
+	}
+	engine.ServeHTTP(httptest.NewRecorder(), message)
+	// Output: a message from Redox, proven by verifytoken
+}

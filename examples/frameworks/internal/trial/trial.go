@@ -1,0 +1,159 @@
+// Package trial plays Redox against a destination in any framework: handshakes,
+// genuine messages and forged ones, over HTTP on loopback.
+package trial
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/strategies/jwtbearer"
+	"github.com/redoxauth/redoxauth-go/strategies/keyset"
+	"github.com/redoxauth/redoxauth-go/strategies/sigv4"
+	"github.com/redoxauth/redoxauth-go/verifytoken"
+)
+
+// A Destination starts a server on loopback, until the test ends, that serves /redox
+// and what is below it behind token's handshake and then v. The handler answers with
+// the bytes that it read, as handlers of the framework do, and a header Strategy with
+// what [Strategy] returns.
+type Destination func(t *testing.T, token *verifytoken.Verifier, v redoxauth.Verifier, opts *redoxauth.Options) (url string)
+
+// Strategy returns the strategy of the Identity that a handler found in ctx.
+func Strategy(ctx context.Context) string {
+	id, ok := redoxauth.FromContext(ctx)
+	if !ok {
+		return "nobody"
+	}
+	return id.Strategy
+}
+
+const (
+	token   = "theToken"
+	maxBody = 64 << 10
+)
+
+// Run plays all cases. lost holds the statuses of the cases that get another in this
+// framework than behind net/http.
+func Run(t *testing.T, start Destination, lost map[string]int) {
+	verifiers := newVerifiers(t)
+	header := verifiers["verifytoken"].(*verifytoken.Verifier)
+	urls := map[string]string{}
+	for strategy, v := range verifiers {
+		urls[strategy] = start(t, header, v, &redoxauth.Options{MaxBodyBytes: maxBody, RetryAfter: 7 * time.Second})
+	}
+	t.Run("handshake", func(t *testing.T) { handshake(t, urls["sigv4"]) })
+	played := map[string]bool{}
+	for _, c := range cases() {
+		played[c.name] = true
+		t.Run(c.name, func(t *testing.T) {
+			if status, ok := lost[c.name]; ok {
+				c.want = status
+			}
+			c.play(t, urls[c.strategy])
+		})
+	}
+	for name := range lost {
+		if !played[name] {
+			t.Errorf("no case %q", name)
+		}
+	}
+}
+
+func handshake(t *testing.T, url string) {
+	for _, method := range []string{http.MethodPost, http.MethodGet} {
+		if err := redoxtest.Handshake(t.Context(), url+"/redox", token, method); err != nil {
+			t.Errorf("%s: %v", method, err)
+		}
+		if err := redoxtest.Handshake(t.Context(), url+"/redox", "another", method); err == nil {
+			t.Errorf("%s: a wrong token was answered with the challenge", method)
+		}
+	}
+}
+
+// play sends one message and looks at the answer.
+func (c trial) play(t *testing.T, url string) {
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/redox"+c.path, bytes.NewReader(c.message))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	if c.before != nil {
+		c.before(r)
+	}
+	if c.sender != nil {
+		if err := c.sender.Sign(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if c.after != nil {
+		c.after(r)
+	}
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res.StatusCode != c.want {
+		t.Fatalf("got status %d, want %d; body %.80q", res.StatusCode, c.want, body)
+	}
+	if c.want == http.StatusOK {
+		if !bytes.Equal(body, c.message) {
+			t.Errorf("the handler read %d bytes that are not the %d sent", len(body), len(c.message))
+		}
+		if got := res.Header.Get("Strategy"); got != c.strategy {
+			t.Errorf("the handler found the identity of %q, want %q", got, c.strategy)
+		}
+		return
+	}
+	if want := http.StatusText(c.want) + "\n"; string(body) != want {
+		t.Errorf("got body %q, want %q", body, want)
+	}
+	if c.want == http.StatusUnauthorized && res.Header.Get("WWW-Authenticate") == "" {
+		t.Error("401 without WWW-Authenticate") // RFC 9110, Section 15.5.2
+	}
+	if c.want == http.StatusServiceUnavailable && res.Header.Get("Retry-After") != "7" {
+		t.Errorf("got Retry-After %q, want 7", res.Header.Get("Retry-After"))
+	}
+}
+
+func newVerifiers(t *testing.T) map[string]redoxauth.Verifier {
+	header, err := verifytoken.New(verifytoken.Config{Tokens: []string{token}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	signature, err := sigv4.New(sigv4.Config{
+		Credentials: []sigv4.Credential{{AccessKeyID: signer.AccessKey, SecretAccessKey: signer.SecretKey}},
+		Region:      signer.AWSRegion,
+		Service:     signer.ServiceName,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := keyset.ParseJWKS(redoxtest.JWKS(key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	bearer, err := jwtbearer.New(jwtbearer.Config{Keys: keys, Issuer: "redox", Audience: []string{"destination"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[string]redoxauth.Verifier{
+		"verifytoken": header,
+		"sigv4":       signature,
+		"jwtbearer":   bearer,
+		"outage": redoxauth.VerifierFunc(func(*http.Request) (*redoxauth.Identity, error) {
+			return nil, &redoxauth.Error{Kind: redoxauth.ErrUnavailable, Reason: "keys", Err: errors.New("the key server is down")}
+		}),
+	}
+}

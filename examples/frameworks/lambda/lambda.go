@@ -1,0 +1,158 @@
+// Package lambda puts a Verifier in front of an AWS Lambda function behind API Gateway.
+//
+// The function is wrapped where it is given to the runtime, the handshake outermost:
+//
+//	lambda.Start(HTTPAPIHandshake(token, HTTPAPI(v, nil, receive)))
+//
+// REST and RESTHandshake are the same for events of payload format 1.0. The function
+// finds who sent with redoxauth.FromContext(ctx), and the verified bytes in the event.
+// Route both POST and GET to it, or "ANY": the handshake has a form of each. If the
+// function is an http.Handler, receive is httpadapter.NewV2(handler).ProxyWithContext.
+//
+// # What the platform does to a request
+//
+// Tokens are not affected by any of this; only SigV4 covers the whole request.
+//
+// Host is requestContext.domainName, or the variable GO_API_HOST ("https://host") of
+// the proxy library. Redox must sign that name, or sigv4.Config.Hosts name another.
+//
+// The path has the stage in front of it unless the stage is $default or a custom domain
+// is used. A REST API takes it off, and the signature covers it: set
+// sigv4.Config.PathPrefix to "/stage" there.
+//
+// An HTTP API (not a REST API, not a function URL) decodes the path, in both payload
+// formats and in spite of the name rawPath ([hono #2156], [aws-lambda-fastify #169]).
+// It is encoded again here as Go does. So a path verifies whose only escapes are those
+// that Go writes, as "%20"; a path with "%2F", "%3F", "%23", "%25", or with an escape
+// that is not needed, as "%41", cannot, and is 401 or 400. Choose a path of letters,
+// digits, "-" and "/".
+//
+// The query of payload format 1.0 arrives decoded and in no order, which the canonical
+// form of SigV4 undoes.
+//
+// Repeated headers arrive joined by commas in payload format 2.0: two Authorization
+// headers are one that is malformed (400), two verification tokens one that is wrong
+// (401). The proxy library splits all values at commas, which changes a signed
+// "Accept: a, b"; HTTPAPI joins them again. A handler behind httpadapter.NewV2 that is
+// wrapped by Verifier.Wrap instead has no way to.
+//
+// A message may have 6 MB, binary ones less, where Redox sends up to 40 MB: API Gateway
+// answers 413 by itself. An ALB encodes queries in its own way; use httpadapter.NewALB and Wrap,
+// and no query if Redox signs.
+//
+// [hono #2156]: https://github.com/honojs/hono/issues/2156
+// [aws-lambda-fastify #169]: https://github.com/fastify/aws-lambda-fastify/issues/169
+package lambda
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/awslabs/aws-lambda-go-api-proxy/core"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/verifytoken"
+)
+
+// A Handler is a Lambda function for an event E that it answers with R.
+type Handler[E, R any] = func(context.Context, E) (R, error)
+
+// The functions of payload formats 1.0 and 2.0.
+type (
+	RESTHandler    = Handler[events.APIGatewayProxyRequest, events.APIGatewayProxyResponse]
+	HTTPAPIHandler = Handler[events.APIGatewayV2HTTPRequest, events.APIGatewayV2HTTPResponse]
+)
+
+// REST lets an event of payload format 1.0 through to next only when v accepts it.
+func REST(v redoxauth.Verifier, opts *redoxauth.Options, next RESTHandler) RESTHandler {
+	return func(ctx context.Context, event events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
+		r, err := restRequest(ctx, event)
+		if err == nil {
+			r, err = redoxauth.Check(v, r, opts)
+		}
+		if err != nil {
+			w := core.NewProxyResponseWriter()
+			redoxauth.WriteError(w, err)
+			return w.GetProxyResponse()
+		}
+		return next(r.Context(), event)
+	}
+}
+
+// HTTPAPI lets an event of payload format 2.0 through to next only when v accepts it.
+func HTTPAPI(v redoxauth.Verifier, opts *redoxauth.Options, next HTTPAPIHandler) HTTPAPIHandler {
+	return func(ctx context.Context, event events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
+		r, err := httpAPIRequest(ctx, event)
+		if err == nil {
+			r, err = redoxauth.Check(v, r, opts)
+		}
+		if err != nil {
+			w := core.NewProxyResponseWriterV2()
+			redoxauth.WriteError(w, err)
+			return w.GetProxyResponse()
+		}
+		return next(r.Context(), event)
+	}
+}
+
+// RESTHandshake answers Redox's destination verification, and hands on everything else.
+func RESTHandshake(token *verifytoken.Verifier, next RESTHandler) RESTHandler {
+	return func(ctx context.Context, event events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
+		w := core.NewProxyResponseWriter()
+		if r, err := restRequest(ctx, event); err != nil {
+			redoxauth.WriteError(w, err)
+		} else if !answers(token, w, r) {
+			return next(ctx, event)
+		}
+		return w.GetProxyResponse()
+	}
+}
+
+// HTTPAPIHandshake is RESTHandshake for payload format 2.0.
+func HTTPAPIHandshake(token *verifytoken.Verifier, next HTTPAPIHandler) HTTPAPIHandler {
+	return func(ctx context.Context, event events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
+		w := core.NewProxyResponseWriterV2()
+		if r, err := httpAPIRequest(ctx, event); err != nil {
+			redoxauth.WriteError(w, err)
+		} else if !answers(token, w, r) {
+			return next(ctx, event)
+		}
+		return w.GetProxyResponse()
+	}
+}
+
+// answers reports whether r was a handshake, and then has answered it.
+func answers(token *verifytoken.Verifier, w http.ResponseWriter, r *http.Request) bool {
+	answered := true
+	next := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { answered = false })
+	token.Handshake(next).ServeHTTP(w, r)
+	return answered
+}
+
+func restRequest(ctx context.Context, event events.APIGatewayProxyRequest) (*http.Request, error) {
+	var accessor core.RequestAccessor
+	r, err := accessor.EventToRequestWithContext(ctx, event)
+	return r, malformed(err)
+}
+
+func httpAPIRequest(ctx context.Context, event events.APIGatewayV2HTTPRequest) (*http.Request, error) {
+	var accessor core.RequestAccessorV2
+	r, err := accessor.EventToRequestWithContext(ctx, event)
+	if err != nil {
+		return nil, malformed(err)
+	}
+	for name, value := range event.Headers { // which the accessor has split
+		r.Header.Set(name, value)
+	}
+	return r, nil
+}
+
+// malformed drops err, which quotes the query, and the token of a handshake with it.
+func malformed(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &redoxauth.Error{Kind: redoxauth.ErrMalformed, Reason: "path", Err: errors.New("the event is not a request")}
+}

@@ -1,0 +1,103 @@
+package lambda_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"testing"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/redoxauth/redoxauth-go/examples/frameworks/internal/trial"
+	redoxlambda "github.com/redoxauth/redoxauth-go/examples/frameworks/lambda"
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/verifytoken"
+)
+
+func TestREST(t *testing.T) {
+	trial.Run(t, func(t *testing.T, token *verifytoken.Verifier, v redoxauth.Verifier, opts *redoxauth.Options) string {
+		receive := func(ctx context.Context, event events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
+			return events.APIGatewayProxyResponse{
+				StatusCode:      http.StatusOK,
+				Headers:         map[string]string{"Strategy": trial.Strategy(ctx)},
+				Body:            event.Body,
+				IsBase64Encoded: event.IsBase64Encoded,
+			}, nil
+		}
+		return gateway(t, redoxlambda.RESTHandshake(token, redoxlambda.REST(v, opts, receive)), restEvent)
+	}, nil)
+}
+
+func TestHTTPAPI(t *testing.T) {
+	trial.Run(t, httpAPI(httpAPIEvent), map[string]int{
+		// What an HTTP API makes of these is told in the package comment.
+		"token, two headers":      http.StatusUnauthorized,
+		"signature, escaped path": http.StatusUnauthorized,
+	})
+}
+
+func TestFunctionURL(t *testing.T) {
+	trial.Run(t, httpAPI(functionURLEvent), map[string]int{"token, two headers": http.StatusUnauthorized})
+}
+
+func httpAPI(event func(*http.Request, []byte) any) trial.Destination {
+	return func(t *testing.T, token *verifytoken.Verifier, v redoxauth.Verifier, opts *redoxauth.Options) string {
+		receive := func(ctx context.Context, event events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
+			return events.APIGatewayV2HTTPResponse{
+				StatusCode:      http.StatusOK,
+				Headers:         map[string]string{"Strategy": trial.Strategy(ctx)},
+				Body:            event.Body,
+				IsBase64Encoded: event.IsBase64Encoded,
+			}, nil
+		}
+		return gateway(t, redoxlambda.HTTPAPIHandshake(token, redoxlambda.HTTPAPI(v, opts, receive)), event)
+	}
+}
+
+// A path that an HTTP API has decoded need not be one any more. That is the peer's
+// fault, and no failure of the function.
+func TestEventsThatAreNoRequest(t *testing.T) {
+	token, err := verifytoken.New(verifytoken.Config{Tokens: []string{"theToken"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	receive := func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
+		t.Error("reached the function")
+		return events.APIGatewayV2HTTPResponse{}, nil
+	}
+	event := events.APIGatewayV2HTTPRequest{RawPath: "/redox/%", Headers: map[string]string{"verification-token": "theToken"}}
+	for name, handler := range map[string]redoxlambda.HTTPAPIHandler{
+		"HTTPAPI":          redoxlambda.HTTPAPI(token, nil, receive),
+		"HTTPAPIHandshake": redoxlambda.HTTPAPIHandshake(token, receive),
+	} {
+		res, err := handler(t.Context(), event)
+		if err != nil || res.StatusCode != http.StatusBadRequest {
+			t.Errorf("%s: got status %d, %v, want 400", name, res.StatusCode, err)
+		}
+	}
+	rest, err := redoxlambda.REST(token, nil, nil)(t.Context(), events.APIGatewayProxyRequest{Path: "/redox", Body: "!", IsBase64Encoded: true})
+	if err != nil || rest.StatusCode != http.StatusBadRequest {
+		t.Errorf("REST: got status %d, %v, want 400", rest.StatusCode, err)
+	}
+}
+
+func ExampleHTTPAPI() {
+	token, err := verifytoken.New(verifytoken.Config{Tokens: []string{"theToken"}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	receive := func(ctx context.Context, event events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
+		id, _ := redoxauth.FromContext(ctx)
+		fmt.Println("a message from Redox, proven by", id.Strategy)
+		return events.APIGatewayV2HTTPResponse{StatusCode: http.StatusOK}, nil
+	}
+	handler := redoxlambda.HTTPAPIHandshake(token, redoxlambda.HTTPAPI(token, nil, receive)) // for lambda.Start
+
+	event := events.APIGatewayV2HTTPRequest{RawPath: "/redox", Headers: map[string]string{"verification-token": "theToken"}, Body: "{}"}
+	event.RequestContext.HTTP.Method = http.MethodPost
+	if _, err := handler(context.Background(), event); err != nil {
+		fmt.Println(err)
+	}
+	// Output: a message from Redox, proven by verifytoken
+}
