@@ -184,7 +184,7 @@ func TestJWTBearerReuse(t *testing.T) {
 		t.Error("the token is used past its life")
 	}
 	s = &redoxtest.JWTBearer{Key: redoxtest.NewKey("1", "ES256"), Now: at(instant)}
-	if authorization(t, s) == authorization(t, s) {
+	if first, second := authorization(t, s), authorization(t, s); first == second {
 		t.Error("without Reuse the token is used twice")
 	}
 }
@@ -250,7 +250,7 @@ func TestTokenEndpointFailures(t *testing.T) {
 	}{
 		{"refused", answer(400, `{"error":"invalid_grant","error_description":"no"}`), &redoxtest.TokenError{StatusCode: 400, Code: "invalid_grant", Description: "no"}},
 		{"down", answer(503, `down`), &redoxtest.TokenError{StatusCode: 503}},
-		{"redirect", http.RedirectHandler("https://attacker.invalid", 307).ServeHTTP, &redoxtest.TokenError{StatusCode: 307}},
+		{"redirect", http.RedirectHandler("https://attacker.invalid", http.StatusTemporaryRedirect).ServeHTTP, &redoxtest.TokenError{StatusCode: 307}},
 		{"no JSON", answer(200, `<html>`), nil},
 		{"no token", answer(200, `{"token_type":"bearer"}`), nil},
 		{"other type", answer(200, `{"access_token":"x","token_type":"mac"}`), nil},

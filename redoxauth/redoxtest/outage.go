@@ -17,6 +17,9 @@ type Outage func(next http.Handler) http.Handler
 func Slow(d time.Duration) Outage {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if _, err := readBody(r); err != nil { // net/http notices a client that goes only after it
+				return
+			}
 			select {
 			case <-time.After(d):
 				next.ServeHTTP(w, r)
@@ -29,7 +32,7 @@ func Slow(d time.Duration) Outage {
 // Hang never answers, until the client gives up or the server is closed.
 func Hang() Outage {
 	return instead(func(w http.ResponseWriter, r *http.Request) {
-		io.Copy(io.Discard, r.Body) // net/http notices a client that goes only after it
+		io.Copy(io.Discard, r.Body) // as in Slow
 		<-r.Context().Done()
 	})
 }
