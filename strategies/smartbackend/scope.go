@@ -119,12 +119,19 @@ func covers(granted []scope, s scope) bool {
 	return s.context != "" && s.access&^a == 0
 }
 
+// maxGranted is more than a token can hold. It ends the work that a request of many
+// scopes makes, each with something in common with many allowed ones.
+const maxGranted = 400
+
 // narrow returns what of the requested scopes is within the allowed ones: a scope as it
 // was requested, or where that is too much, what it has in common with each of those
-// allowed.
+// allowed. It returns nothing if that is more than maxGranted.
 func narrow(allowed, requested []scope) []scope {
 	var granted []scope
 	for _, r := range requested {
+		if len(granted) > maxGranted {
+			return nil
+		}
 		if covers(allowed, r) {
 			granted = append(granted, r)
 			continue

@@ -140,7 +140,7 @@ func (e *Endpoint) grantedScopes(parameter string, p *Proof) ([]string, error) {
 		return nil, InvalidScope(p.Client)
 	}
 	granted := e.cfg.Grant.Narrow(p.Allowed, requested)
-	if len(granted) == 0 {
+	if len(granted) == 0 || len(joinScopes(granted)) > 2*maxScope { // the token would be too large to be accepted
 		return nil, InvalidScope(p.Client)
 	}
 	return granted, nil

@@ -1,0 +1,145 @@
+package smartbackend_test
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redoxauth/redoxauth-go/strategies/keyset"
+	"github.com/redoxauth/redoxauth-go/strategies/smartbackend"
+)
+
+// Token requests as independent clients sent them. Clients that follow RFC 10070 name
+// the issuer in aud.
+func TestRecordedClients(t *testing.T) {
+	data := os.Getenv("REDOXAUTH_TESTDATA")
+	if data == "" {
+		t.Skip("REDOXAUTH_TESTDATA is not set")
+	}
+	jwks, err := os.ReadFile(filepath.Join(data, "captures", "keys", "jwks.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := keyset.ParseJWKS(jwks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(data, "captures", "oauth", "*.http"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const issuer = "http://127.0.0.1:18080"
+	found := map[string]int{}
+	for _, file := range files {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.HasPrefix(raw, []byte("POST /token ")) {
+			continue
+		}
+		name := filepath.Base(file)
+		request, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(raw)))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		body, err := io.ReadAll(request.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := url.ParseQuery(string(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		send := func(alter func(p url.Values), audiences ...string) string {
+			altered := url.Values{}
+			for name, values := range p {
+				altered[name] = values
+			}
+			if alter != nil {
+				alter(altered)
+			}
+			r := request.Clone(t.Context())
+			encoded := altered.Encode()
+			r.Body, r.ContentLength = io.NopCloser(strings.NewReader(encoded)), int64(len(encoded))
+			return outcome(t, serve(newEndpoint(t, smartbackend.EndpointConfig{
+				Clients:  []smartbackend.Client{{ID: "redox-client:1", Keys: set, Scopes: []string{"system/*.rs"}}},
+				TokenURL: issuer + "/token", Audiences: audiences,
+				Issuer: issuer, Audience: "https://customer.example/inbound", TokenSecrets: [][]byte{tokenSecret},
+				Replay: store(func(string, string, time.Time) (bool, error) { return true, nil }),
+				Now:    func() time.Time { return issuedAt(t, p.Get("client_assertion")) },
+			}), r))
+		}
+		kind, want, wantWithIssuer := "refused", "401 invalid_client", "401 invalid_client"
+		switch {
+		case p.Get("grant_type") != "client_credentials":
+			want, wantWithIssuer = "400 unsupported_grant_type", "400 unsupported_grant_type"
+		case strings.HasPrefix(name, "axios-jose_smart-"):
+			kind, want, wantWithIssuer = "SMART", "200", "401 invalid_client"
+		case strings.HasPrefix(name, "openid-client_privatekeyjwt-ES384"), strings.HasPrefix(name, "openid-client_privatekeyjwt-RS384"):
+			kind, wantWithIssuer = "RFC 10070", "200"
+		}
+		found[kind]++
+		if got := send(nil); got != want {
+			t.Errorf("%s: got %s, want %s", name, got, want)
+		}
+		if got := send(nil, issuer); got != wantWithIssuer {
+			t.Errorf("%s: the issuer as audience: got %s, want %s", name, got, wantWithIssuer)
+		}
+		if kind == "refused" {
+			continue
+		}
+		for what, alteration := range map[string]struct {
+			alter func(url.Values)
+			want  string
+		}{
+			"signature": {func(p url.Values) {
+				a := p.Get("client_assertion")
+				p.Set("client_assertion", a[:len(a)-6]+"AAAAAA")
+			}, "401 invalid_client"},
+			"claims": {func(p url.Values) {
+				parts := strings.Split(p.Get("client_assertion"), ".")
+				parts[1] = base64.RawURLEncoding.EncodeToString([]byte(`{"iss":"redox-client:1","sub":"redox-client:1"}`))
+				p.Set("client_assertion", strings.Join(parts, "."))
+			}, "401 invalid_client"},
+			"client":     {func(p url.Values) { p.Set("client_id", "other") }, "401 invalid_client"},
+			"type":       {func(p url.Values) { p.Set("client_assertion_type", "x") }, "401 invalid_client"},
+			"scope":      {func(p url.Values) { p.Set("scope", "system/*.d") }, "400 invalid_scope"},
+			"grant type": {func(p url.Values) { p.Set("grant_type", "password") }, "400 unsupported_grant_type"},
+			"secret":     {func(p url.Values) { p.Set("client_secret", "s") }, "400 invalid_request"},
+		} {
+			if got := send(alteration.alter, issuer+"/token", issuer); got != alteration.want {
+				t.Errorf("%s: %s altered: got %s, want %s", name, what, got, alteration.want)
+			}
+		}
+	}
+	if found["SMART"] == 0 || found["RFC 10070"] == 0 || found["refused"] == 0 {
+		t.Fatalf("too few recorded requests: %v", found)
+	}
+}
+
+// issuedAt is the time at which an assertion was good.
+func issuedAt(t *testing.T, assertion string) time.Time {
+	t.Helper()
+	if assertion == "" {
+		return now
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(assertion, ".")[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var claims struct{ IAT int64 }
+	if err := json.Unmarshal(payload, &claims); err != nil {
+		t.Fatal(err)
+	}
+	return time.Unix(claims.IAT, 0)
+}

@@ -1,0 +1,59 @@
+package smartbackend_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/strategies/smartbackend"
+)
+
+// running is a TokenEndpoint on loopback, and the sender that it knows.
+func running(t testing.TB) (*smartbackend.TokenEndpoint, *redoxtest.SMARTBackend) {
+	mux := http.NewServeMux()
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	cfg := config(t)
+	cfg.TokenURL, cfg.Now = server.URL+"/token", nil
+	e := newEndpoint(t, cfg)
+	mux.Handle("/token", e)
+	mux.Handle("/redox", e.Verifier("system/*.rs").Wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
+	return e, &redoxtest.SMARTBackend{URL: cfg.TokenURL, ClientID: "redox", Key: es384}
+}
+
+func TestVerifierKeepsThePromises(t *testing.T) {
+	e, s := running(t)
+	genuine := redoxtest.NewRequest(s)
+	token := genuine.Header.Get("Authorization")[len("Bearer "):]
+	forgeries, err := redoxtest.Forgeries(token, redoxtest.Key{}, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	forged := make(map[string]func() *http.Request)
+	for name, value := range forgeries {
+		forged[name] = func() *http.Request { return message(value) }
+	}
+	redoxtest.TestVerifier(t, redoxtest.Suite{
+		New:     func() redoxauth.Verifier { return e.Verifier("system/*.rs") },
+		Genuine: func() *http.Request { return redoxtest.NewRequest(s) },
+		Forged:  forged,
+		Secrets: []string{string(tokenSecret)},
+	})
+}
+
+func TestSenderDelivers(t *testing.T) {
+	_, s := running(t)
+	url := s.URL[:len(s.URL)-len("/token")] + "/redox"
+	for range 3 {
+		response, err := s.Send(t.Context(), url, redoxtest.FHIRBundle())
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if response.StatusCode != 200 {
+			t.Errorf("status %d", response.StatusCode)
+		}
+	}
+}

@@ -1,0 +1,64 @@
+package smartbackend_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"net/http"
+	"net/http/httptest"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/strategies/keyset"
+	"github.com/redoxauth/redoxauth-go/strategies/replay"
+	"github.com/redoxauth/redoxauth-go/strategies/smartbackend"
+)
+
+// Redox signs an assertion with its key, gets a token for it at /token, and sends that
+// with its messages.
+func ExampleNewTokenEndpoint() {
+	mux := http.NewServeMux()
+	server := httptest.NewServer(mux) // stands for https://api.example.com
+	defer server.Close()
+	redoxKey := redoxtest.NewKey("1", "ES384")
+	redoxKeys := redoxtest.NewKeyServer(redoxKey) // where Redox publishes its public key
+	defer redoxKeys.Close()
+
+	keys, err := keyset.Remote(keyset.RemoteConfig{
+		URL:               redoxKeys.JWKSURL,
+		InsecureAllowHTTP: true, // for this example: it is on loopback
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	endpoint, err := smartbackend.NewTokenEndpoint(smartbackend.EndpointConfig{
+		Clients:      []smartbackend.Client{{ID: "redox", Keys: keys, Scopes: []string{"system/*.cud"}}},
+		TokenURL:     server.URL + "/token", // the dashboard's url
+		Issuer:       server.URL,
+		Audience:     server.URL + "/redox",
+		TokenSecrets: [][]byte{[]byte("32 bytes or more: openssl rand -hex 32")},
+		Replay:       replay.NewMemory(10_000), // with more than one replica: redisreplay
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	mux.Handle("/token", endpoint)
+	mux.Handle("/.well-known/smart-configuration", endpoint.Configuration())
+	mux.Handle("/redox", endpoint.Verifier("system/Patient.c").Wrap(http.HandlerFunc(
+		func(w http.ResponseWriter, r *http.Request) {
+			id, _ := redoxauth.FromContext(r.Context())
+			fmt.Println("message from", id.Subject, "with", id.Scopes)
+		})))
+
+	// What Redox does.
+	redox := &redoxtest.SMARTBackend{URL: server.URL + "/token", ClientID: "redox", Key: redoxKey, Scopes: []string{"system/*.cud"}}
+	response, err := redox.Send(context.Background(), server.URL+"/redox", redoxtest.FHIRBundle())
+	if err != nil {
+		log.Fatal(err)
+	}
+	response.Body.Close()
+	fmt.Println(response.Status)
+	// Output:
+	// message from redox with [system/*.cud]
+	// 200 OK
+}
