@@ -90,8 +90,7 @@ func BenchmarkSize(b *testing.B) {
 			})
 		}
 		r := testSigner.sign(httptest.NewRequest(http.MethodPost, "/redox/events", bytes.NewReader(message)))
-		r.Header.Set("Content-Type", "application/json")
-		b.Run(fmt.Sprintf("%d/resign", size), func(b *testing.B) { benchmarkResign(b, testSigner.sign(r), message) })
+		b.Run(fmt.Sprintf("%d/resign", size), func(b *testing.B) { benchmarkResign(b, r, message) })
 		b.Run(fmt.Sprintf("%d/hash", size), func(b *testing.B) {
 			body := new(replayed)
 			b.ReportAllocs()

@@ -13,9 +13,10 @@ import (
 // the sort. AWS's own load balancers take 16 KiB of request line.
 const maxTarget = 16 << 10
 
-// A canonical is the canonical request of one request. What can vary for it, the
-// value of host and the payload hash, is put in by finish.
+// A canonical is the canonical request of one request, and the proof that names its
+// headers. What can vary, the value of host and the payload hash, is put in by finish.
 type canonical struct {
+	proof   proof
 	head    []byte // up to the value of host
 	tail    []byte // after it, up to the payload hash
 	payload []byte // the payload hash
@@ -31,8 +32,9 @@ var canonicals = sync.Pool{New: func() any { return new(canonical) }}
 func newCanonical() *canonical { return canonicals.Get().(*canonical) }
 
 // release gives c back for the next request, but not what an unusually large one made
-// of it.
+// of it, and none of the strings of this one.
 func (c *canonical) release() {
+	c.proof = proof{}
 	const keep = 64 << 10
 	if cap(c.head)+cap(c.tail)+cap(c.whole)+cap(c.query) <= keep && cap(c.pairs) <= 1<<10 {
 		canonicals.Put(c)
@@ -42,7 +44,8 @@ func (c *canonical) release() {
 // build puts all of the canonical request together but the value of host and, unless
 // it is declared, the payload hash. length is what content-length stands for if it is signed but was not
 // sent.
-func (c *canonical) build(v *Verifier, r *http.Request, p *proof, length int64) error {
+func (c *canonical) build(v *Verifier, r *http.Request, length int64) error {
+	p := &c.proof
 	method := cmp.Or(r.Method, http.MethodGet)
 	if strings.ContainsFunc(method, func(c rune) bool { return c <= ' ' || c > '~' }) {
 		return malformed("malformed", "the method is not a token")
@@ -76,7 +79,8 @@ func (c *canonical) finish(host string) []byte {
 
 // stringToSign returns the string to sign for a finished canonical request. It is
 // valid until the next call.
-func (c *canonical) stringToSign(p *proof, request []byte) []byte {
+func (c *canonical) stringToSign(request []byte) []byte {
+	p := &c.proof
 	sum := sha256.Sum256(request)
 	c.toSign = append(append(c.toSign[:0], algorithm+"\n"...), p.date...)
 	c.toSign = append(append(append(c.toSign, '\n'), p.scope...), '\n')

@@ -26,34 +26,34 @@ func (v *Verifier) Explain(r *http.Request) string {
 	c := newCanonical()
 	defer c.release()
 	var b strings.Builder
-	_, match, err := v.prove(r, c)
+	match, err := v.prove(r, c)
 	if err != nil {
 		fmt.Fprintf(&b, "%v\n", err)
 	} else {
 		fmt.Fprintf(&b, "sigv4: accepted, by the credential at position %s\n", match.position)
 	}
 	fmt.Fprintf(&b, "received: method %q, Host %q\n", shorten(r.Method), shorten(receivedHost(r)))
-	p, unreadable := readProof(r)
-	if unreadable != nil {
+	if c.proof.read(r) != nil {
 		return b.String()
 	}
 	host, note := receivedHost(r), ""
 	if len(v.hosts) > 0 && !slices.Contains(v.hosts, host) {
 		host, note = v.hosts[0], ", with the first of Hosts"
 	}
-	if v.recompute(r, p, c) && isHost(host) {
+	if v.recompute(r, c) && isHost(host) {
 		whole := c.finish(host)
-		message := c.stringToSign(p, whole)
+		message := c.stringToSign(whole)
 		fmt.Fprintf(&b, "\ncanonical request%s:\n%s\n\nstring to sign:\n%s\n", note, redact(string(whole)), message)
 	}
-	if advice := v.advice(r, p, c, err); len(advice) > 0 {
+	if advice := v.advice(r, c, err); len(advice) > 0 {
 		fmt.Fprintf(&b, "\nhints:\n- %s\n", strings.Join(advice, "\n- "))
 	}
 	return b.String()
 }
 
 // recompute builds the canonical request also when Verify stopped before it.
-func (v *Verifier) recompute(r *http.Request, p *proof, c *canonical) bool {
+func (v *Verifier) recompute(r *http.Request, c *canonical) bool {
+	p := &c.proof
 	length := r.ContentLength
 	var body []byte
 	if p.payload == "" || lengthUnknown(r, p.signedHeaders) {
@@ -63,7 +63,7 @@ func (v *Verifier) recompute(r *http.Request, p *proof, c *canonical) bool {
 		}
 		length = int64(len(body))
 	}
-	if c.build(v, r, p, length) != nil {
+	if c.build(v, r, length) != nil {
 		return false
 	}
 	if p.payload == "" {
@@ -73,7 +73,8 @@ func (v *Verifier) recompute(r *http.Request, p *proof, c *canonical) bool {
 }
 
 // advice names what usually causes err.
-func (v *Verifier) advice(r *http.Request, p *proof, c *canonical, err error) (advice []string) {
+func (v *Verifier) advice(r *http.Request, c *canonical, err error) (advice []string) {
+	p := &c.proof
 	var e *redoxauth.Error
 	if !errors.As(err, &e) {
 		return nil
@@ -101,7 +102,7 @@ func (v *Verifier) advice(r *http.Request, p *proof, c *canonical, err error) (a
 	case "unsigned_header":
 		hint("something on the way added the header, or the sender left it out of SignedHeaders")
 	case "signature":
-		for _, found := range v.variants(r, p, c) {
+		for _, found := range v.variants(r, c) {
 			hint("%s", found)
 		}
 		for _, found := range suspects(r, p) {
@@ -116,7 +117,7 @@ func (v *Verifier) advice(r *http.Request, p *proof, c *canonical, err error) (a
 
 // variants tries other forms of the path and other hosts, and tells with which the
 // signature holds.
-func (v *Verifier) variants(r *http.Request, p *proof, c *canonical) (found []string) {
+func (v *Verifier) variants(r *http.Request, c *canonical) (found []string) {
 	ring, err := v.keys.get(r.Context())
 	if err != nil {
 		return nil
@@ -134,7 +135,7 @@ func (v *Verifier) variants(r *http.Request, p *proof, c *canonical) (found []st
 			w.hosts, w.keepPath, w.encodeOnce = []string{host}, form&1 != 0, form&2 != 0
 			asReceived := *r
 			asReceived.Host = host
-			if w.recompute(&asReceived, p, c) && w.match(&asReceived, p, c, ring[p.keyID]) != nil {
+			if w.recompute(&asReceived, c) && w.match(&asReceived, c, ring[c.proof.keyID]) != nil {
 				return append(found, fmt.Sprintf("it verifies with Host %q, DisablePathNormalization %t, DisableDoubleEncoding %t",
 					shorten(host), w.keepPath, w.encodeOnce))
 			}

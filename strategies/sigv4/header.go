@@ -34,8 +34,9 @@ func isAmz(key string) bool {
 
 // names reports whether a list like "host;x-amz-date" has a name, in any case.
 func names(signedHeaders, name string) bool {
-	for signed := range strings.SplitSeq(signedHeaders, ";") {
-		if strings.EqualFold(signed, name) {
+	for signed, rest := "", signedHeaders; rest != ""; {
+		signed, rest, _ = strings.Cut(rest, ";")
+		if len(signed) == len(name) && strings.EqualFold(signed, name) {
 			return true
 		}
 	}

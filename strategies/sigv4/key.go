@@ -22,11 +22,11 @@ import (
 type keys struct {
 	static  keyring
 	secrets *redoxauth.Secrets[keyring] // or nil
-	decoy   *credential                 // that signs for unknown key IDs
+	decoy   []*credential               // that sign for unknown key IDs
 }
 
 func newKeys(cfg Config, now func() time.Time) (*keys, error) {
-	k := &keys{decoy: &credential{key: signingKey{secret: rand.Text(), region: cfg.Region, service: cfg.Service}}}
+	k := &keys{decoy: []*credential{{key: signingKey{secret: rand.Text(), region: cfg.Region, service: cfg.Service}}}}
 	prepare := func(list []Credential) (keyring, error) {
 		return newKeyring(list, cfg.Region, cfg.Service)
 	}

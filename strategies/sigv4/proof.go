@@ -31,88 +31,91 @@ type proof struct {
 	hasToken    bool
 }
 
-// prove returns the proof of a request and the credential that made it. c is left with
-// the canonical request.
+// prove returns the credential that signed a request. c is left with its proof and
+// canonical request.
 //
 // The order is from cheap to dear. A peer that knows no secret makes us read a body
 // only if it names a configured key, a right scope and a right date, and declares no
 // hash of the body.
-func (v *Verifier) prove(r *http.Request, c *canonical) (*proof, *credential, error) {
-	p, err := readProof(r)
-	if err != nil {
-		return nil, nil, err
+func (v *Verifier) prove(r *http.Request, c *canonical) (*credential, error) {
+	p := &c.proof
+	if err := p.read(r); err != nil {
+		return nil, err
 	}
 	ring, err := v.keys.get(r.Context())
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	candidates := ring[p.keyID]
 	if len(candidates) == 0 {
-		return nil, nil, v.refuseUnknown(r, p, c)
+		return nil, v.refuseUnknown(r, c)
 	}
 	if err := v.admit(r, p, candidates); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	length := r.ContentLength
 	var body []byte
 	if lengthUnknown(r, p.signedHeaders) {
 		if body, err = redoxauth.Body(r); err != nil {
-			return nil, nil, named(err)
+			return nil, named(err)
 		}
 		length = int64(len(body))
 	}
-	if err := c.build(v, r, p, length); err != nil {
-		return nil, nil, err
+	if err := c.build(v, r, length); err != nil {
+		return nil, err
 	}
 	if p.payload == "" {
 		if body, err = redoxauth.Body(r); err != nil {
-			return nil, nil, named(err)
+			return nil, named(err)
 		}
 		c.setBody(body)
 	}
-	match := v.match(r, p, c, candidates)
+	match := v.match(r, c, candidates)
 	if match == nil {
-		return nil, nil, reject("signature", "the signature does not match")
+		return nil, reject("signature", "the signature does not match")
 	}
-	return p, match, checkBody(r, p)
+	if err := checkBody(r, c); err != nil {
+		return nil, err
+	}
+	return match, nil
 }
 
-// readProof reads the headers that make up a proof. It decides what is this scheme's
+// read reads the headers that make up a proof. It decides what is this scheme's
 // own: no other scheme is claimed.
-func readProof(r *http.Request) (*proof, error) {
+func (p *proof) read(r *http.Request) error {
 	path, query, ok := target(r)
 	parameters, err := readCarrier(r, query)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if !ok {
-		return nil, malformed("path", "the request target is not a path, or too long")
+		return malformed("path", "the request target is not a path, or too long")
 	}
-	p := &proof{path: path, query: query}
+	*p = proof{path: path, query: query}
 	if p.authorization, err = parseAuthorization(parameters); err != nil {
-		return nil, malformed("malformed", err.Error())
+		return malformed("malformed", err.Error())
 	}
 	if !names(p.signedHeaders, "host") {
-		return nil, reject("unsigned_header", "host is not signed")
+		return reject("unsigned_header", "host is not signed")
 	}
 	dates, payloads, tokens := r.Header["X-Amz-Date"], r.Header["X-Amz-Content-Sha256"], r.Header["X-Amz-Security-Token"]
 	if len(dates) != 1 || len(payloads) > 1 || len(tokens) > 1 {
-		return nil, malformed("malformed", "X-Amz-Date is absent, or an X-Amz- header of the signature is repeated")
+		return malformed("malformed", "X-Amz-Date is absent, or an X-Amz- header of the signature is repeated")
 	}
 	p.date = dates[0]
 	p.time, err = time.Parse(dateLayout, p.date)
 	if err != nil || len(p.date) != len(dateLayout) { // time.Parse takes fractions of a second
-		return nil, malformed("malformed", "X-Amz-Date is not of the form YYYYMMDD'T'HHMMSS'Z'")
+		return malformed("malformed", "X-Amz-Date is not of the form YYYYMMDD'T'HHMMSS'Z'")
 	}
 	if len(payloads) == 1 {
 		if p.payload = payloads[0]; p.payload == "" {
-			return nil, malformed("malformed", "X-Amz-Content-Sha256 is empty")
+			return malformed("malformed", "X-Amz-Content-Sha256 is empty")
 		}
 	}
 	if p.hasToken = len(tokens) == 1; p.hasToken {
 		p.token = sha256.Sum256([]byte(tokens[0]))
 	}
-	return p, nil
+	return nil
 }
 
 // readCarrier returns the parameters of the Authorization header. It is the only
@@ -164,13 +167,13 @@ func hasCredentials(query string) bool {
 
 // refuseUnknown refuses a key ID that is not configured, with the work and the errors
 // that one with a wrong signature gets, but for the body.
-func (v *Verifier) refuseUnknown(r *http.Request, p *proof, c *canonical) error {
+func (v *Verifier) refuseUnknown(r *http.Request, c *canonical) error {
 	var e *redoxauth.Error
-	if err := c.build(v, r, p, r.ContentLength); errors.As(err, &e) && e.Kind == redoxauth.ErrMalformed {
+	if err := c.build(v, r, r.ContentLength); errors.As(err, &e) && e.Kind == redoxauth.ErrMalformed {
 		return err
 	}
 	c.setBody(nil)
-	v.match(r, p, c, []*credential{v.keys.decoy})
+	v.match(r, c, v.keys.decoy)
 	return reject("unknown_key", "the access key ID is not configured")
 }
 
@@ -211,13 +214,14 @@ func (v *Verifier) admit(r *http.Request, p *proof, candidates []*credential) er
 
 // match returns the first candidate whose signature and session token are those of the
 // request. Every candidate is tried with every host, so that time tells nothing.
-func (v *Verifier) match(r *http.Request, p *proof, c *canonical, candidates []*credential) (match *credential) {
+func (v *Verifier) match(r *http.Request, c *canonical, candidates []*credential) (match *credential) {
+	p := &c.proof
 	hosts := v.hosts
 	if received := receivedHost(r); len(hosts) == 0 || slices.Contains(hosts, received) {
 		hosts = []string{received}
 	}
 	for _, host := range hosts {
-		message := c.stringToSign(p, c.finish(host))
+		message := c.stringToSign(c.finish(host))
 		for _, k := range candidates {
 			c.mac = k.key.of(p.day, p.time).appendSignature(c.mac[:0], message)
 			ok := subtle.ConstantTimeCompare(c.mac, p.signature[:]) & k.fits(p)
@@ -243,15 +247,16 @@ func isHost(host string) bool {
 }
 
 // checkBody compares the body with the hash that was signed.
-func checkBody(r *http.Request, p *proof) error {
-	if p.payload == "" || p.payload == unsignedPayload {
+func checkBody(r *http.Request, c *canonical) error {
+	declared := c.proof.payload
+	if declared == "" || declared == unsignedPayload {
 		return nil
 	}
 	body, err := redoxauth.ProvenBody(r)
 	if err != nil {
 		return named(err)
 	}
-	if sum := sha256.Sum256(body); hex.EncodeToString(sum[:]) != p.payload {
+	if c.setBody(body); string(c.payload) != declared {
 		return reject("payload", "the body does not match X-Amz-Content-Sha256")
 	}
 	return nil

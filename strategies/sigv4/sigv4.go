@@ -261,18 +261,18 @@ func (c *Config) problems() (errs []error) {
 func (v *Verifier) Verify(r *http.Request) (*redoxauth.Identity, error) {
 	c := newCanonical()
 	defer c.release()
-	p, match, err := v.prove(r, c)
+	match, err := v.prove(r, c)
 	if err != nil {
 		return nil, err
 	}
-	if err := v.checkReplay(r.Context(), p); err != nil {
+	if err := v.checkReplay(r.Context(), &c.proof); err != nil {
 		return nil, err
 	}
 	return &redoxauth.Identity{
 		Strategy: strategy,
 		Subject:  match.keyID,
 		KeyID:    match.position,
-		Expiry:   p.time.Add(v.maxSkew),
+		Expiry:   c.proof.time.Add(v.maxSkew),
 	}, nil
 }
 
