@@ -32,6 +32,13 @@
 //	r := httptest.NewRequest("POST", "/redox", bytes.NewReader(redoxtest.PatientAdmin()))
 //	err := sender.Sign(r)
 //
+// # Servers
+//
+// What a token needs besides Redox runs on loopback: [KeyServer] for public keys,
+// [AuthorizationServer] for access tokens and introspection, and [Google]. They rotate
+// their keys, count their calls, and fail on demand with an [Outage]. [Forgeries] makes
+// of a genuine JWT what attackers would.
+//
 // # Verifiers of your own
 //
 // [TestVerifier] runs the promises of package redoxauth against any Verifier.
