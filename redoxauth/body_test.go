@@ -1,0 +1,356 @@
+package redoxauth_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/iotest"
+	"testing/synctest"
+	"time"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+)
+
+// provenBody reads the body as a verifier that has already checked the signature.
+var provenBody = redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
+	if _, err := redoxauth.ProvenBody(r); err != nil {
+		return nil, err
+	}
+	return &redoxauth.Identity{Strategy: "proven"}, nil
+})
+
+// A recordedBody is a body that records how it is read.
+type recordedBody struct {
+	io.Reader
+	read   atomic.Int64
+	closed atomic.Bool
+}
+
+func (s *recordedBody) Read(p []byte) (int, error) {
+	n, err := s.Reader.Read(p)
+	s.read.Add(int64(n))
+	return n, err
+}
+
+func (s *recordedBody) Close() error { s.closed.Store(true); return nil }
+
+func withBody(body io.Reader, length int64) (*http.Request, *recordedBody) {
+	r := httptest.NewRequest(http.MethodPost, "/redox", nil)
+	s := &recordedBody{Reader: body}
+	r.Body, r.ContentLength = s, length
+	return r, s
+}
+
+func TestBodyIsSharedByAllVerifiersAndTheHandler(t *testing.T) {
+	const message = "the message"
+	for name, wrap := range map[string]func(io.Reader) io.Reader{
+		"at once": func(r io.Reader) io.Reader { return r }, "byte by byte": iotest.OneByteReader,
+		"end with the data": iotest.DataErrReader, "in halves": iotest.HalfReader,
+	} {
+		for _, length := range []int64{int64(len(message)), -1} {
+			t.Run(fmt.Sprint(name, length), func(t *testing.T) {
+				r, _ := withBody(wrap(strings.NewReader(message)), length)
+				var bodies [][]byte
+				keep := redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
+					body, err := redoxauth.Body(r.Clone(r.Context())) // a copy shares it
+					bodies = append(bodies, body)
+					return &redoxauth.Identity{}, err
+				})
+				handler := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+					body, err := redoxauth.Body(r)
+					if err != nil {
+						t.Error(err)
+					}
+					read, err := io.ReadAll(r.Body)
+					if err != nil {
+						t.Error(err)
+					}
+					bodies = append(bodies, body, read)
+				})
+				serve(redoxauth.Middleware(redoxauth.AllOf(keep, keep), nil)(redoxauth.Middleware(keep, nil)(handler)), r)
+				if len(bodies) != 5 {
+					t.Fatalf("%d bodies, want 5", len(bodies))
+				}
+				for i, body := range bodies {
+					if string(body) != message || i < 4 && &body[0] != &bodies[0][0] {
+						t.Errorf("body %d: %q, not the shared buffer", i, body)
+					}
+				}
+			})
+		}
+	}
+}
+
+// Frameworks keep the request that they hand to a middleware, and their own handlers
+// read from it.
+func TestAnotherCopyOfTheRequestReadsTheVerifiedBytes(t *testing.T) {
+	for name, v := range map[string]redoxauth.Verifier{"buffered": readsBody, "streamed": verifier("", nil)} {
+		t.Run(name, func(t *testing.T) {
+			kept, s := withBody(strings.NewReader("message"), 7)
+			handler := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				first := make([]byte, 3)
+				if _, err := io.ReadFull(r.Body, first); err != nil {
+					t.Error(err)
+				}
+				rest, err := io.ReadAll(kept.Body)
+				if got := string(first) + string(rest); got != "message" || err != nil {
+					t.Errorf("read %q, %v", got, err)
+				}
+			})
+			serve(redoxauth.Middleware(v, nil)(handler), kept)
+			if s.read.Load() != 7 {
+				t.Errorf("%d bytes were read from the source, want each once", s.read.Load())
+			}
+		})
+	}
+}
+
+func TestBodyThatIsNotAskedForStreams(t *testing.T) {
+	r, s := withBody(strings.NewReader("message"), 7)
+	handler := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if s.read.Load() != 0 {
+			t.Error("the body was read before the handler asked for it")
+		}
+		io.ReadAll(r.Body)
+		r.Body.Close()
+	})
+	serve(redoxauth.Middleware(verifier("", nil), nil)(handler), r)
+	if !s.closed.Load() {
+		t.Error("Close did not reach the source")
+	}
+}
+
+func TestRequestWithoutBody(t *testing.T) {
+	for name, body := range map[string]io.ReadCloser{"nil": nil, "NoBody": http.NoBody} {
+		r := httptest.NewRequest(http.MethodPost, "/redox", nil)
+		r.Body = body
+		checked, err := redoxauth.Check(redoxauth.AllOf(readsBody, provenBody), r, nil)
+		if err != nil || checked.Body != body {
+			t.Errorf("%s: %v, body %v", name, err, checked)
+		}
+	}
+	r, _ := withBody(strings.NewReader(""), 0)
+	if _, err := redoxauth.Check(readsBody, r, nil); err != nil {
+		t.Errorf("empty: %v", err)
+	}
+}
+
+func TestBodyLimit(t *testing.T) {
+	const limit = 10
+	for name, tt := range map[string]struct {
+		v        redoxauth.Verifier
+		size     int
+		length   int64
+		want     error
+		mostRead int64
+	}{
+		"at the limit, declared":             {readsBody, 10, 10, nil, 10},
+		"at the limit, chunked":              {readsBody, 10, -1, nil, 10},
+		"proven, at the limit, chunked":      {provenBody, 10, -1, nil, 10},
+		"over, declared":                     {readsBody, 11, 11, redoxauth.ErrTooLarge, 0},
+		"over, declared, not needed":         {verifier("", nil), 11, 11, redoxauth.ErrTooLarge, 0},
+		"over, declared, refused before all": {verifier("", redoxauth.ErrRejected), 11, 11, redoxauth.ErrTooLarge, 0},
+		"over, chunked":                      {readsBody, 1 << 20, -1, redoxauth.ErrTooLarge, 11},
+		"over, chunked, proven":              {provenBody, 1 << 20, -1, redoxauth.ErrTooLarge, 11},
+		"Content-Length lies":                {readsBody, 1 << 20, 5, redoxauth.ErrTooLarge, 11}, // not with net/http, but with an adapter
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, s := withBody(io.LimitReader(zeros{}, int64(tt.size)), tt.length)
+			_, err := redoxauth.Check(tt.v, r, &redoxauth.Options{MaxBodyBytes: limit})
+			if !errors.Is(err, tt.want) {
+				t.Errorf("got %v, want %v", err, tt.want)
+			}
+			if n := s.read.Load(); n > tt.mostRead {
+				t.Errorf("%d bytes were read, want at most %d", n, tt.mostRead)
+			}
+		})
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+func TestHandlerCannotReadPastTheLimit(t *testing.T) {
+	r, _ := withBody(io.LimitReader(zeros{}, 100), -1)
+	serve(redoxauth.Middleware(verifier("", nil), &redoxauth.Options{MaxBodyBytes: 10})(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		var tooLarge *http.MaxBytesError
+		if len(body) != 10 || !errors.As(err, &tooLarge) {
+			t.Errorf("read %d bytes, %v", len(body), err)
+		}
+	})), r)
+}
+
+func TestSmallerLimitOfAnInnerWrapperHolds(t *testing.T) {
+	small := &redoxauth.Options{MaxBodyBytes: 5}
+	for name, outer := range map[string]redoxauth.Verifier{"buffered": readsBody, "streamed": verifier("", nil)} {
+		for _, length := range []int64{7, -1} {
+			r, _ := withBody(strings.NewReader("message"), length)
+			w := serve(redoxauth.Middleware(outer, nil)(redoxauth.Middleware(readsBody, small)(never(t))), r)
+			if w.Code != http.StatusRequestEntityTooLarge {
+				t.Errorf("%s, length %d: status %d, want 413", name, length, w.Code)
+			}
+		}
+	}
+}
+
+// Outside of Middleware and Check the limits are the defaults.
+func TestBodyOutsideOfMiddleware(t *testing.T) {
+	r := post("message")
+	for range 2 {
+		if body, err := redoxauth.Body(r); err != nil || string(body) != "message" {
+			t.Errorf("Body: %q, %v", body, err)
+		}
+	}
+	if rest, err := io.ReadAll(r.Body); err != nil || string(rest) != "message" {
+		t.Errorf("r.Body afterwards: %q, %v", rest, err)
+	}
+	r, s := withBody(zeros{}, redoxauth.DefaultMaxBodyBytes+1)
+	if _, err := redoxauth.Body(r); !errors.Is(err, redoxauth.ErrTooLarge) || s.read.Load() != 0 {
+		t.Errorf("over the default limit: %v, %d bytes read", err, s.read.Load())
+	}
+}
+
+func TestBodyThatWasReadBeforeIsNotVerified(t *testing.T) {
+	early := redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
+		r.Body.Read(make([]byte, 1))
+		return readsBody.Verify(r)
+	})
+	w := serve(redoxauth.Middleware(early, nil)(never(t)), post("message"))
+	if w.Code != http.StatusInternalServerError {
+		t.Errorf("status %d, want 500: what was read cannot be verified any more", w.Code)
+	}
+}
+
+func TestBodyThatBreaksOff(t *testing.T) {
+	for name, tt := range map[string]struct {
+		body   io.Reader
+		want   error
+		reason redoxauth.Reason
+	}{
+		"peer gone":       {iotest.ErrReader(io.ErrUnexpectedEOF), redoxauth.ErrMalformed, "body_read"},
+		"after some data": {io.MultiReader(strings.NewReader("mess"), iotest.ErrReader(io.ErrUnexpectedEOF)), redoxauth.ErrMalformed, "body_read"},
+		"server's time":   {iotest.TimeoutReader(iotest.OneByteReader(strings.NewReader("message"))), redoxauth.ErrMalformed, "body_read"},
+		"deadline":        {iotest.ErrReader(context.DeadlineExceeded), redoxauth.ErrUnavailable, "body_timeout"},
+		"canceled":        {iotest.ErrReader(context.Canceled), redoxauth.ErrUnavailable, "canceled"},
+		"never any data":  {stuck{}, redoxauth.ErrMalformed, "body_read"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, _ := withBody(tt.body, -1)
+			var e *redoxauth.Error
+			_, err := redoxauth.Check(readsBody, r, nil)
+			if !errors.Is(err, tt.want) || !errors.As(err, &e) || e.Reason != tt.reason {
+				t.Errorf("got %v, want %v (%s)", err, tt.want, tt.reason)
+			}
+			if _, err := r.Body.Read(make([]byte, 1)); err == nil {
+				t.Error("what was not verified can be read")
+			}
+		})
+	}
+}
+
+// stuck breaks io.Reader's advice, as some adapters of frameworks do.
+type stuck struct{}
+
+func (stuck) Read([]byte) (int, error) { return 0, nil }
+
+func TestBodyTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for name, tt := range map[string]struct {
+			opts *redoxauth.Options
+			want time.Duration
+		}{
+			"default": {nil, 60 * time.Second},
+			"option":  {&redoxauth.Options{BodyTimeout: 5 * time.Second}, 5 * time.Second},
+		} {
+			start := time.Now()
+			pr, pw := io.Pipe()
+			r, _ := withBody(pr, -1)
+			var e *redoxauth.Error
+			_, err := redoxauth.Check(readsBody, r, tt.opts)
+			if !errors.Is(err, redoxauth.ErrUnavailable) || !errors.As(err, &e) || e.Reason != "body_timeout" {
+				t.Errorf("%s: got %v", name, err)
+			}
+			if got := time.Since(start); got != tt.want {
+				t.Errorf("%s: after %v, want %v", name, got, tt.want)
+			}
+			pw.Close()
+		}
+	})
+}
+
+func TestBodyEndsWithTheContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gone := errors.New("peer gone")
+		for name, verify := range map[string]func(*http.Request) error{
+			"Check": func(r *http.Request) error { _, err := redoxauth.Check(readsBody, r, nil); return err },
+			"Body":  func(r *http.Request) error { _, err := redoxauth.Body(r); return err },
+		} {
+			pr, pw := io.Pipe()
+			r, _ := withBody(pr, -1)
+			ctx, cancel := context.WithCancelCause(r.Context())
+			time.AfterFunc(time.Second, func() { cancel(gone) })
+			if err := verify(r.WithContext(ctx)); !errors.Is(err, redoxauth.ErrUnavailable) || !errors.Is(err, gone) {
+				t.Errorf("%s: got %v, want ErrUnavailable because of %v", name, err, gone)
+			}
+			pw.Close()
+		}
+	})
+}
+
+// Until the signature holds, a peer must send what it makes us hold: Content-Length
+// is only a promise.
+func TestBufferGrowsWithWhatArrived(t *testing.T) {
+	const declared = 32 << 20
+	allocated := func(v redoxauth.Verifier) int64 {
+		r, _ := withBody(io.MultiReader(strings.NewReader("a"), iotest.ErrReader(io.ErrUnexpectedEOF)), declared)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		redoxauth.Check(v, r, &redoxauth.Options{MaxInFlight: -1})
+		runtime.ReadMemStats(&after)
+		return int64(after.TotalAlloc - before.TotalAlloc)
+	}
+	if n := allocated(readsBody); n > 64<<10 {
+		t.Errorf("one byte of %d declared ones made Body allocate %d bytes", declared, n)
+	}
+	if n := allocated(provenBody); n < declared || n > declared+declared/10 {
+		t.Errorf("ProvenBody allocated %d bytes, want the %d declared ones at once", n, declared)
+	}
+}
+
+func TestBufferOfLargeBodies(t *testing.T) {
+	for _, size := range []int{1, 4095, 4096, 4097, 100_000, 1 << 20} {
+		for _, length := range []int64{int64(size), -1} {
+			for name, v := range map[string]redoxauth.Verifier{"Body": readsBody, "ProvenBody": provenBody} {
+				want := bytes.Repeat([]byte("0123456789"), size/10+1)[:size]
+				r, _ := withBody(bytes.NewReader(want), length)
+				checked, err := redoxauth.Check(v, r, &redoxauth.Options{MaxBodyBytes: 1 << 20})
+				if err != nil {
+					t.Fatalf("%s: %d bytes, length %d: %v", name, size, length, err)
+				}
+				if got, err := io.ReadAll(checked.Body); err != nil || !bytes.Equal(got, want) {
+					t.Errorf("%s: %d bytes, length %d: read %d, %v", name, size, length, len(got), err)
+				}
+			}
+		}
+	}
+}
+
+func TestRefusedRequestKeepsItsUnreadBody(t *testing.T) {
+	r, s := withBody(strings.NewReader("message"), 7)
+	if _, err := redoxauth.Check(verifier("", redoxauth.ErrRejected), r, nil); err == nil {
+		t.Fatal("accepted")
+	}
+	if r.Body != s {
+		t.Errorf("Body is %T, want the original: net/http treats its own better", r.Body)
+	}
+}
