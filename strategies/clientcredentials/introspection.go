@@ -80,8 +80,8 @@ const (
 //
 // It knows no shape: it sends the server every bearer token of at most 4 KiB, so in
 // [redoxauth.AnyOf] it comes last. It remembers answers, not decisions: of the last 1024
-// active tokens for CacheTTL, and of 1024 inactive ones for 5 s. It makes at most 32
-// calls at once, of which 16, and 600 a minute, are about tokens it does not know; over
+// active tokens for CacheTTL, and of 1024 inactive ones for 5 s. It makes at most 64
+// calls at once, of which 32, and 600 a minute, are about tokens it does not know; over
 // that, and when the server fails or answers nonsense, the answer is 503. A verification
 // token in front ([redoxauth.AllOf]) keeps strangers from using that up.
 //

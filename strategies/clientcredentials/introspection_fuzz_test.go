@@ -1,0 +1,56 @@
+package clientcredentials_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// FuzzIntrospectionAnswer: whatever the endpoint answers, only what another reader of
+// JSON finds active, for us and of our client passes, and nothing panics.
+func FuzzIntrospectionAnswer(f *testing.F) {
+	for _, s := range []string{
+		good, `{"active":false}`, `{"active":"true"}`, with("active", `1`), with("active", `false,"active":true`),
+		with("aud", `["x"]`), with("exp", `1e300`), with("scope", `null`), with("cnf", `{}`), "<html>", "", "[]", "null", good + good,
+		`{"active":true,"client_id":"` + clientID + `","scope":"write","aud":"` + destination + `"}`,
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		id, err := newIntrospection(t, introspectionConfig(answering(http.StatusOK, string(data)))).Verify(message(opaque))
+		if (id == nil) == (err == nil) {
+			t.Fatalf("identity %v, error %v", id, err)
+		}
+		if err != nil {
+			return
+		}
+		var a map[string]any
+		if err := json.Unmarshal(data, &a); err != nil {
+			t.Fatalf("accepted what is no JSON: %v", err)
+		}
+		_, bound := a["cnf"]
+		if a["active"] != true || a["client_id"] != clientID || bound || !holds(a["aud"], destination) || !holds(a["scope"], "write") {
+			t.Errorf("accepted %s", data)
+		}
+	})
+}
+
+// holds reports whether v, a string or an array, holds the word.
+func holds(v any, word string) bool {
+	if s, ok := v.(string); ok {
+		for _, w := range strings.Fields(s) {
+			if w == word {
+				return true
+			}
+		}
+		return false
+	}
+	list, _ := v.([]any)
+	for _, e := range list {
+		if s, ok := e.(string); ok && holds(s, word) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,644 @@
+package clientcredentials_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	oauth2cc "golang.org/x/oauth2/clientcredentials"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/strategies/clientcredentials"
+)
+
+const (
+	opaque  = "2YotnFZFEjr1zCsicMWpAA-of-22-or-more"
+	asURL   = "https://as.example/introspect"
+	ours    = "resource server" // our own credentials at the authorization server
+	ourPass = "p:ss w/rd+%é"
+)
+
+// A wire is the authorization server, as the transport of a client.
+type wire struct {
+	calls atomic.Int64
+	serve func(r *http.Request) (*http.Response, error)
+}
+
+func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
+	w.calls.Add(1)
+	return w.serve(r)
+}
+
+func answering(status int, body string) *wire {
+	return &wire{serve: func(r *http.Request) (*http.Response, error) { return response(r, status, body), nil }}
+}
+
+func response(r *http.Request, status int, body string) *http.Response {
+	return &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body)), Request: r}
+}
+
+func introspectionConfig(w *wire) clientcredentials.IntrospectionConfig {
+	return clientcredentials.IntrospectionConfig{
+		URL: asURL, ClientID: ours, ClientSecret: ourPass, Client: &http.Client{Transport: w},
+		ClientIDs: []string{clientID}, Audience: []string{destination}, Scopes: []string{"write"},
+	}
+}
+
+func newIntrospection(t testing.TB, cfg clientcredentials.IntrospectionConfig) *clientcredentials.Verifier {
+	t.Helper()
+	v, err := clientcredentials.NewIntrospection(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func wantCalls(t testing.TB, w *wire, want int64) {
+	t.Helper()
+	if got := w.calls.Load(); got != want {
+		t.Errorf("%d calls, want %d", got, want)
+	}
+}
+
+const good = `{"active":true,"client_id":"` + clientID + `","scope":"read write","aud":"` + destination + `","exp":4102444800,"iss":"https://as.example","sub":"x"}`
+
+// with replaces the text of one member of good.
+func with(name, text string) string {
+	all := map[string]string{
+		"active": `true`, "client_id": `"` + clientID + `"`, "scope": `"read write"`, "aud": `"` + destination + `"`,
+	}
+	all[name] = text
+	var members []string
+	for n, v := range all {
+		if v != "" {
+			members = append(members, fmt.Sprintf("%q:%s", n, v))
+		}
+	}
+	return "{" + strings.Join(members, ",") + "}"
+}
+
+// RFC 7662, Sections 2.2 and 4.
+func TestAnswersAreDecided(t *testing.T) {
+	past, future := fmt.Sprint(time.Now().Add(-2*time.Minute).Unix()), fmt.Sprint(time.Now().Add(2*time.Minute).Unix())
+	rejected, unavailable := redoxauth.ErrRejected, redoxauth.ErrUnavailable
+	for _, test := range []struct {
+		name   string
+		answer string
+		kind   error // nil: accepted
+		reason redoxauth.Reason
+	}{
+		{"all members", good, nil, ""},
+		{"white space and unknown members", " \n" + strings.Replace(good, "{", `{"ext":{"a":[1,null]},"username":"x" , `, 1) + "\n", nil, ""},
+		{"no exp", with("", ""), nil, ""},
+		{"scope an array, as older servers of Spring answer", with("scope", `["read","write"]`), nil, ""},
+		{"aud an array", with("aud", `["x","`+destination+`"]`), nil, ""},
+		{"null is absent", with("exp", `null`), nil, ""},
+		{"expired within the leeway", with("exp", fmt.Sprint(time.Now().Add(-30*time.Second).Unix())), nil, ""},
+		{"exp with a fraction", with("exp", future+".5"), nil, ""},
+		{"token_type bearer", with("token_type", `"bearer"`), nil, ""},
+		{"token_use of Ory Hydra", with("token_use", `"access_token"`), nil, ""},
+
+		{"not active", `{"active":false}`, rejected, "inactive"},
+		{"not active, as zitadel answers", `{"active":false,"exp":4102444800}`, rejected, "inactive"},
+		{"active a string", with("active", `"true"`), rejected, "inactive"},
+		{"active a number", with("active", `1`), rejected, "inactive"},
+		{"active null", with("active", `null`), rejected, "inactive"},
+		{"active a list", with("active", `[true]`), rejected, "inactive"},
+		{"active missing", with("active", ``), rejected, "inactive"},
+		{"active in other case", with("active", `false,"Active":true,"ACTIVE":true`), rejected, "inactive"},
+		{"an error with status 200", `{"error":"invalid_request"}`, rejected, "inactive"},
+
+		{"expired", with("exp", past), rejected, "expired"},
+		{"exp long ago", with("exp", `0`), rejected, "expired"},
+		{"not yet valid", with("nbf", future), rejected, "not_yet_valid"},
+		{"aud missing", with("aud", ``), rejected, "audience"},
+		{"aud another", with("aud", `"https://elsewhere.example"`), rejected, "audience"},
+		{"aud an empty list", with("aud", `[]`), rejected, "audience"},
+		{"client_id missing", with("client_id", ``), rejected, "client"},
+		{"client_id another", with("client_id", `"another","sub":"`+clientID+`"`), rejected, "client"},
+		{"a refresh token of Ory Hydra", with("token_use", `"refresh_token"`), rejected, "type"},
+		{"token_type DPoP", with("token_type", `"DPoP"`), rejected, "type"},
+		{"bound to a certificate: RFC 8705, Section 3.2", with("cnf", `{"x5t#S256":"bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"}`), rejected, "binding"},
+		{"bound, whatever that means", with("cnf", `null`), rejected, "binding"},
+		{"scope too small", with("scope", `"read"`), redoxauth.ErrForbidden, "scope"},
+		{"scope missing", with("scope", ``), redoxauth.ErrForbidden, "scope"},
+
+		{"HTML", "<!DOCTYPE html><title>Sign in</title>", unavailable, "unavailable"},
+		{"nothing", "", unavailable, "unavailable"},
+		{"a list", "[" + good + "]", unavailable, "unavailable"},
+		{"true", "true", unavailable, "unavailable"},
+		{"a JWT: RFC 9701", "eyJ0eXAiOiJ0b2tlbi1pbnRyb3NwZWN0aW9uK2p3dCIsImFsZyI6IlJTMjU2In0.e30.c2ln", unavailable, "unavailable"},
+		{"cut off", good[:len(good)-1], unavailable, "unavailable"},
+		{"two objects", good + good, unavailable, "unavailable"},
+		{"active twice", with("active", `false,"active":true`), unavailable, "unavailable"},
+		{"client_id twice", with("client_id", `"another","client_id":"`+clientID+`"`), unavailable, "unavailable"},
+		{"not UTF-8", with("sub", "\"\xff\""), unavailable, "unavailable"},
+		{"exp a string", with("exp", `"4102444800"`), unavailable, "unavailable"},
+		{"exp beyond time", with("exp", `1e300`), unavailable, "unavailable"},
+		{"exp no number", with("exp", `1e400`), unavailable, "unavailable"},
+		{"client_id a list", with("client_id", `["`+clientID+`"]`), unavailable, "unavailable"},
+		{"aud of other things", with("aud", `["`+destination+`",1]`), unavailable, "unavailable"},
+		{"scope a number", with("scope", `1`), unavailable, "unavailable"},
+		{"huge", with("x", `"`+strings.Repeat("x", 16<<10)+`"`), unavailable, "unavailable"},
+		{"deep", with("x", strings.Repeat("[", 8000)+strings.Repeat("]", 8000)), unavailable, "unavailable"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := answering(http.StatusOK, test.answer)
+			v := newIntrospection(t, introspectionConfig(w))
+			id, err := v.Verify(message(opaque))
+			if test.kind == nil {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if id.Strategy != "clientcredentials" || id.Subject != clientID || id.Claims(new(map[string]any)) != nil {
+					t.Errorf("identity %+v", id)
+				}
+				if diff := cmp.Diff([]string{"read", "write"}, id.Scopes); diff != "" {
+					t.Errorf("scopes (-want +got):\n%s", diff)
+				}
+				return
+			}
+			if id != nil {
+				t.Fatalf("identity %+v", id)
+			}
+			wantError(t, err, test.kind, test.reason)
+		})
+	}
+}
+
+func TestAnswersAreDecidedByConfig(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		change  func(*clientcredentials.IntrospectionConfig)
+		answer  string
+		subject string
+		kind    error
+		reason  redoxauth.Reason
+	}{
+		{"issuer", func(c *clientcredentials.IntrospectionConfig) { c.Issuer = "https://as.example" }, good, clientID, nil, ""},
+		{"another issuer", func(c *clientcredentials.IntrospectionConfig) { c.Issuer = "https://as.example/" }, good, "", redoxauth.ErrRejected, "issuer"},
+		{"issuer missing", func(c *clientcredentials.IntrospectionConfig) { c.Issuer = "https://as.example" }, with("", ""), "", redoxauth.ErrRejected, "issuer"},
+		{"no audience wanted, none there", func(c *clientcredentials.IntrospectionConfig) { c.Audience = nil }, with("aud", ""), clientID, nil, ""},
+		{"no audience wanted, one there", func(c *clientcredentials.IntrospectionConfig) { c.Audience = nil }, good, "", redoxauth.ErrRejected, "audience"},
+		{"any client", func(c *clientcredentials.IntrospectionConfig) { c.ClientIDs, c.InsecureAnyClient = nil, true }, with("client_id", `"another"`), "another", nil, ""},
+		{"any client, none named", func(c *clientcredentials.IntrospectionConfig) { c.ClientIDs, c.InsecureAnyClient = nil, true }, with("client_id", `null,"sub":"x"`), "x", nil, ""},
+		{"no scope wanted", func(c *clientcredentials.IntrospectionConfig) { c.Scopes = nil }, with("scope", ""), clientID, nil, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			cfg := introspectionConfig(answering(http.StatusOK, test.answer))
+			test.change(&cfg)
+			id, err := newIntrospection(t, cfg).Verify(message(opaque))
+			if test.kind != nil {
+				wantError(t, err, test.kind, test.reason)
+			} else if err != nil || id.Subject != test.subject {
+				t.Errorf("identity %+v, error %v", id, err)
+			}
+		})
+	}
+}
+
+// RFC 7662, Sections 2.1 and 2.3: whatever keeps us from asking is our failure, and the
+// next request asks again.
+func TestEndpointFailuresAreUnavailable(t *testing.T) {
+	for name, serve := range map[string]func(r *http.Request) (*http.Response, error){
+		"not reachable":     func(*http.Request) (*http.Response, error) { return nil, errors.New("connection refused") },
+		"the body breaks":   func(r *http.Request) (*http.Response, error) { return broken(r), nil },
+		"no content":        status(http.StatusNoContent),
+		"created":           status(http.StatusCreated),
+		"moved":             status(http.StatusFound),
+		"a bad request":     status(http.StatusBadRequest),
+		"our secret is old": status(http.StatusUnauthorized),
+		"not allowed":       status(http.StatusForbidden),
+		"too many":          status(http.StatusTooManyRequests),
+		"internal":          status(http.StatusInternalServerError),
+		"unavailable":       status(http.StatusServiceUnavailable),
+		"a panic":           func(*http.Request) (*http.Response, error) { panic("transport") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := &wire{serve: serve}
+			v := newIntrospection(t, introspectionConfig(w))
+			for range 2 {
+				_, err := v.Verify(message(opaque))
+				wantError(t, err, redoxauth.ErrUnavailable, "unavailable")
+				if s := fmt.Sprint(err); strings.Contains(s, opaque) || strings.Contains(s, ourPass) || strings.Contains(s, url.QueryEscape(ourPass)) {
+					t.Errorf("the error shows a secret: %s", s)
+				}
+			}
+			wantCalls(t, w, 2)
+			w.serve = func(r *http.Request) (*http.Response, error) { return response(r, 200, good), nil }
+			if _, err := v.Verify(message(opaque)); err != nil {
+				t.Errorf("after the failure: %v", err)
+			}
+		})
+	}
+}
+
+func status(code int) func(r *http.Request) (*http.Response, error) {
+	return func(r *http.Request) (*http.Response, error) {
+		resp := response(r, code, good)
+		resp.Header.Set("Location", "https://elsewhere.example/")
+		return resp, nil
+	}
+}
+
+func broken(r *http.Request) *http.Response {
+	resp := response(r, http.StatusOK, "")
+	resp.Body = io.NopCloser(io.MultiReader(strings.NewReader(good[:20]), errorReader{}))
+	return resp
+}
+
+type errorReader struct{}
+
+func (errorReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+// RFC 7662, Section 2.1: POST with the token in a form, authenticated; RFC 6749,
+// Section 2.3.1: ID and secret are form-encoded before they go into Basic.
+func TestIntrospectionRequest(t *testing.T) {
+	w := &wire{serve: func(r *http.Request) (*http.Response, error) {
+		id, secret, _ := r.BasicAuth()
+		if err := r.ParseForm(); err != nil {
+			return nil, err
+		}
+		got := map[string]string{
+			"method": r.Method, "url": r.URL.String(), "type": r.Header.Get("Content-Type"), "accept": r.Header.Get("Accept"),
+			"id": id, "secret": secret, "form": r.PostForm.Encode(),
+		}
+		want := map[string]string{
+			"method": "POST", "url": asURL, "type": "application/x-www-form-urlencoded", "accept": "application/json",
+			"id": "resource+server", "secret": "p%3Ass+w%2Frd%2B%25%C3%A9", "form": "token=a%2Bb%2Fc%3D%3D",
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("request (-want +got):\n%s", diff)
+		}
+		return response(r, http.StatusOK, good), nil
+	}}
+	if _, err := newIntrospection(t, introspectionConfig(w)).Verify(message("a+b/c==")); err != nil {
+		t.Error(err)
+	}
+	wantCalls(t, w, 1)
+}
+
+// A token is a secret: what cannot be one of the server's is not sent to it.
+func TestForeignTokensAreNotSent(t *testing.T) {
+	s, _ := newServer(t)
+	none, malformed := redoxauth.ErrNoCredentials, redoxauth.ErrMalformed
+	for _, test := range []struct {
+		name   string
+		header []string
+		kind   error
+		reason redoxauth.Reason
+	}{
+		{"absent", nil, none, "missing"},
+		{"Basic", []string{"Basic cmVkb3g6czNjcmV0"}, none, "missing"},
+		{"two headers", []string{"Bearer " + opaque, "Bearer " + opaque}, malformed, "malformed"},
+		{"empty", []string{"Bearer "}, malformed, "malformed"},
+		{"CR and LF", []string{"Bearer abc\r\nX: y"}, malformed, "malformed"},
+		{"a control character", []string{"Bearer abc\x00"}, malformed, "malformed"},
+		{"not ASCII", []string{"Bearer é"}, malformed, "malformed"},
+		{"white space inside", []string{"Bearer abc def"}, malformed, "malformed"},
+		{"4 KiB and one byte", []string{"Bearer " + strings.Repeat("a", 4<<10+1)}, none, "malformed"},
+		{"a megabyte", []string{"Bearer " + strings.Repeat("a", 1<<20)}, none, "malformed"},
+		{"a JWT of another issuer", []string{"Bearer " + issue(t, s, clientID, destination, "write")}, none, "issuer"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := answering(http.StatusOK, good)
+			cfg := introspectionConfig(w)
+			cfg.Issuer = "https://as.example"
+			r := message("")
+			r.Header["Authorization"] = test.header
+			_, err := newIntrospection(t, cfg).Verify(r)
+			wantError(t, err, test.kind, test.reason)
+			wantCalls(t, w, 0)
+		})
+	}
+}
+
+func TestLongestTokenIsSent(t *testing.T) {
+	w := answering(http.StatusOK, good)
+	if _, err := newIntrospection(t, introspectionConfig(w)).Verify(message(strings.Repeat("a", 4<<10))); err != nil {
+		t.Error(err)
+	}
+	wantCalls(t, w, 1)
+}
+
+// RFC 7662, Section 4: answers may be cached, for a short time and never past exp.
+func TestAnswersAreRemembered(t *testing.T) {
+	start := time.Unix(2_000_000_000, 0)
+	exp := func(d time.Duration) string { return with("exp", fmt.Sprint(start.Add(d).Unix())) }
+	type use struct {
+		at    time.Duration
+		calls int64
+		kind  error
+	}
+	for _, test := range []struct {
+		name   string
+		ttl    time.Duration
+		answer string
+		uses   []use
+	}{
+		{"for a minute", 0, good, []use{{0, 1, nil}, {0, 1, nil}, {time.Minute - 1, 1, nil}, {time.Minute, 2, nil}}},
+		{"for CacheTTL", time.Hour, good, []use{{0, 1, nil}, {time.Hour - 1, 1, nil}, {time.Hour, 2, nil}}},
+		{"not past exp", time.Hour, exp(10 * time.Second), []use{
+			{0, 1, nil}, {10*time.Second - 1, 1, nil}, {10 * time.Second, 2, nil}, {69 * time.Second, 3, nil}, {70 * time.Second, 4, redoxauth.ErrRejected},
+		}},
+		{"inactive for 5 s", time.Hour, `{"active":false}`, []use{
+			{0, 1, redoxauth.ErrRejected}, {5*time.Second - 1, 1, redoxauth.ErrRejected}, {5 * time.Second, 2, redoxauth.ErrRejected},
+		}},
+		{"inactive for no longer than CacheTTL", time.Second, `{"active":false}`, []use{
+			{0, 1, redoxauth.ErrRejected}, {time.Second, 2, redoxauth.ErrRejected},
+		}},
+		{"the scope is decided anew, not asked again", 0, with("scope", `"read"`), []use{{0, 1, redoxauth.ErrForbidden}, {time.Second, 1, redoxauth.ErrForbidden}}},
+		{"nbf is decided anew", 0, with("nbf", fmt.Sprint(start.Add(90*time.Second).Unix())), []use{
+			{29 * time.Second, 1, redoxauth.ErrRejected}, {30 * time.Second, 1, nil},
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := answering(http.StatusOK, test.answer)
+			cfg := introspectionConfig(w)
+			now := start
+			cfg.CacheTTL, cfg.Now = test.ttl, func() time.Time { return now }
+			v := newIntrospection(t, cfg)
+			for _, u := range test.uses {
+				now = start.Add(u.at)
+				id, err := v.Verify(message(opaque))
+				if (err == nil) != (u.kind == nil) || !errors.Is(err, u.kind) {
+					t.Errorf("after %v: error %v, want %v", u.at, err, u.kind)
+				}
+				if id != nil {
+					id.Scopes[0] = "changed by the handler"
+					id.RawClaims[0] = 'X'
+				}
+				wantCalls(t, w, u.calls)
+			}
+		})
+	}
+}
+
+// CVE-2021-32701: of two endpoints that share an authorization server, one remembered
+// the other's decision and left out its own scopes.
+func TestAnotherEndpointDecidesForItself(t *testing.T) {
+	w := answering(http.StatusOK, with("scope", `"read"`))
+	cfg := introspectionConfig(w)
+	cfg.Scopes = []string{"read"}
+	reads := newIntrospection(t, cfg)
+	cfg.Scopes = []string{"write"}
+	writes := newIntrospection(t, cfg)
+	if _, err := reads.Verify(message(opaque)); err != nil {
+		t.Error(err)
+	}
+	_, err := writes.Verify(message(opaque))
+	wantError(t, err, redoxauth.ErrForbidden, "scope")
+	_, err = redoxauth.AllOf(reads, writes).Verify(message(opaque))
+	wantError(t, err, redoxauth.ErrForbidden, "scope")
+}
+
+// slowly answers after a second of the test's clock.
+func slowly(body string) *wire {
+	return &wire{serve: func(r *http.Request) (*http.Response, error) {
+		select {
+		case <-time.After(time.Second):
+			return response(r, http.StatusOK, body), nil
+		case <-r.Context().Done():
+			return nil, r.Context().Err()
+		}
+	}}
+}
+
+func TestParallelUsesShareOneCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := slowly(good)
+		v := newIntrospection(t, introspectionConfig(w))
+		var wg sync.WaitGroup
+		for i := range 100 {
+			wg.Go(func() {
+				r := message(opaque)
+				if i == 0 { // whose end must not fail the others
+					ctx, cancel := context.WithTimeout(r.Context(), time.Millisecond)
+					defer cancel()
+					_, err := v.Verify(r.WithContext(ctx))
+					wantError(t, err, redoxauth.ErrUnavailable, "canceled")
+					return
+				}
+				if _, err := v.Verify(r); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		wantCalls(t, w, 1)
+	})
+}
+
+// A stranger who invents tokens costs a bounded number of calls, and keeps nobody out
+// whose token is known.
+func TestInventedTokensAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := slowly(good)
+		v := newIntrospection(t, introspectionConfig(w))
+		if _, err := v.Verify(message(opaque)); err != nil {
+			t.Fatal(err)
+		}
+		w.serve = slowly(`{"active":false}`).serve
+		var busy, rejected atomic.Int64
+		var wg sync.WaitGroup
+		for i := range 1000 {
+			wg.Go(func() {
+				_, err := v.Verify(message(fmt.Sprintf("invented%d", i)))
+				switch {
+				case errors.Is(err, redoxauth.ErrUnavailable):
+					busy.Add(1)
+				case errors.Is(err, redoxauth.ErrRejected):
+					rejected.Add(1)
+				default:
+					t.Errorf("error %v", err)
+				}
+			})
+		}
+		synctest.Wait()
+		if _, err := v.Verify(message(opaque)); err != nil {
+			t.Errorf("a known token amid the flood: %v", err)
+		}
+		wg.Wait()
+		wantCalls(t, w, 1+32)
+		if busy.Load() != 1000-32 || rejected.Load() != 32 {
+			t.Errorf("%d busy, %d rejected, want 968 and 32", busy.Load(), rejected.Load())
+		}
+	})
+}
+
+func TestSilentEndpointIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &wire{serve: func(r *http.Request) (*http.Response, error) {
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		}}
+		v := newIntrospection(t, introspectionConfig(w))
+		start := time.Now()
+		_, err := v.Verify(message(opaque))
+		wantError(t, err, redoxauth.ErrUnavailable, "unavailable")
+		if d := time.Since(start); d != 10*time.Second {
+			t.Errorf("took %v, want 10 s", d)
+		}
+	})
+}
+
+// A bearer token instead of Basic (RFC 7662, Section 2.1), from x/oauth2.
+func TestClientOfOAuth2Authenticates(t *testing.T) {
+	s, _ := newServer(t)
+	s.Opaque = true
+	s.AddClient(ours, ourPass)
+	source := oauth2cc.Config{ClientID: ours, ClientSecret: ourPass, TokenURL: s.TokenURL}
+	token, err := source.Token(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.IntrospectionToken = token.AccessToken
+	cfg := clientcredentials.IntrospectionConfig{
+		URL: s.IntrospectionURL, InsecureAllowHTTP: true, ClientIDs: []string{clientID}, Audience: []string{destination},
+	}
+	cfg.Client = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		r = r.Clone(r.Context())
+		token.SetAuthHeader(r)
+		return http.DefaultTransport.RoundTrip(r)
+	})}
+	if _, err := newIntrospection(t, cfg).Verify(message(issue(t, s, clientID, destination))); err != nil {
+		t.Error(err)
+	}
+
+	const answer = "here is a secret: hunter2"
+	refusing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.Error(w, answer, http.StatusForbidden) }))
+	defer refusing.Close()
+	source.TokenURL = refusing.URL
+	cfg.Client = source.Client(t.Context())
+	_, err = newIntrospection(t, cfg).Verify(message(opaque))
+	wantError(t, err, redoxauth.ErrUnavailable, "unavailable")
+	if s := fmt.Sprint(err); strings.Contains(s, "hunter2") || !strings.Contains(s, "status 403") {
+		t.Errorf("error %q, want the status and nothing of the answer", s)
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func TestClientIsNotChanged(t *testing.T) {
+	client := &http.Client{Transport: answering(http.StatusOK, good)}
+	cfg := introspectionConfig(nil)
+	cfg.Client = client
+	newIntrospection(t, cfg)
+	if client.CheckRedirect != nil {
+		t.Error("CheckRedirect of the Client was set")
+	}
+}
+
+// Revocation is what introspection is for; an outage is survived by what is remembered.
+func TestRevocationAndOutage(t *testing.T) {
+	s, _ := newServer(t)
+	s.Opaque = true
+	s.AddClient(ours, ourPass)
+	now := time.Now()
+	v := newIntrospection(t, clientcredentials.IntrospectionConfig{
+		URL: s.IntrospectionURL, InsecureAllowHTTP: true, ClientID: ours, ClientSecret: ourPass,
+		ClientIDs: []string{clientID}, Audience: []string{destination}, Issuer: s.Issuer,
+		Now: func() time.Time { return now },
+	})
+	token, fresh := issue(t, s, clientID, destination), issue(t, s, clientID, destination)
+	if _, err := v.Verify(message(token)); err != nil {
+		t.Fatal(err)
+	}
+	s.Fail(redoxtest.Reset())
+	if _, err := v.Verify(message(token)); err != nil {
+		t.Errorf("a remembered token during an outage: %v", err)
+	}
+	_, err := v.Verify(message(fresh))
+	wantError(t, err, redoxauth.ErrUnavailable, "unavailable")
+	now = now.Add(time.Minute)
+	_, err = v.Verify(message(token))
+	wantError(t, err, redoxauth.ErrUnavailable, "unavailable")
+	s.Fail(nil)
+	if _, err := v.Verify(message(token)); err != nil {
+		t.Errorf("after the outage: %v", err)
+	}
+	s.Revoke(token)
+	now = now.Add(time.Minute)
+	_, err = v.Verify(message(token))
+	wantError(t, err, redoxauth.ErrRejected, "inactive")
+}
+
+func TestIntrospectionKeepsThePromises(t *testing.T) {
+	s, _ := newServer(t)
+	s.Opaque = true
+	s.AddClient(ours, ourPass)
+	sender := &redoxtest.ClientCredentials{URL: s.TokenURL, ClientID: clientID, ClientSecret: clientSecret, Audience: destination}
+	revoked := issue(t, s, clientID, destination, "write")
+	s.Revoke(revoked)
+	forged := map[string]func() *http.Request{}
+	for name, token := range map[string]string{
+		"invented":         opaque,
+		"revoked":          revoked,
+		"another client":   issue(t, s, "another", destination, "write"),
+		"another audience": issue(t, s, clientID, "https://elsewhere.example", "write"),
+		"no scope":         issue(t, s, clientID, destination),
+	} {
+		forged[name] = func() *http.Request { return message(token) }
+	}
+	redoxtest.TestVerifier(t, redoxtest.Suite{
+		New: func() redoxauth.Verifier {
+			return newIntrospection(t, clientcredentials.IntrospectionConfig{
+				URL: s.IntrospectionURL, InsecureAllowHTTP: true, ClientID: ours, ClientSecret: ourPass,
+				ClientIDs: []string{clientID}, Audience: []string{destination}, Scopes: []string{"write"}, Issuer: s.Issuer,
+			})
+		},
+		Genuine: func() *http.Request { return redoxtest.NewRequest(sender) },
+		Forged:  forged,
+		Secrets: []string{ourPass, url.QueryEscape(ourPass)},
+	})
+}
+
+func TestNewIntrospectionNamesAllThatIsWrong(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		change func(*clientcredentials.IntrospectionConfig)
+		want   []string
+	}{
+		{"nothing", func(c *clientcredentials.IntrospectionConfig) {}, nil},
+		{"Client instead of ClientID", func(c *clientcredentials.IntrospectionConfig) { c.ClientID, c.ClientSecret = "", "" }, nil},
+		{"http, and allowed", func(c *clientcredentials.IntrospectionConfig) {
+			c.URL, c.InsecureAllowHTTP = "http://as.example/introspect", true
+		}, nil},
+		{"all that is required", func(c *clientcredentials.IntrospectionConfig) { *c = clientcredentials.IntrospectionConfig{} }, []string{"URL", "ClientID", "ClientIDs"}},
+		{"http", func(c *clientcredentials.IntrospectionConfig) { c.URL = "http://as.example/introspect" }, []string{"URL"}},
+		{"another scheme", func(c *clientcredentials.IntrospectionConfig) { c.URL = "file:///introspect" }, []string{"URL"}},
+		{"relative", func(c *clientcredentials.IntrospectionConfig) { c.URL = "/introspect" }, []string{"URL"}},
+		{"credentials in the URL", func(c *clientcredentials.IntrospectionConfig) { c.URL = "https://a:b@as.example/" }, []string{"URL"}},
+		{"ID without secret", func(c *clientcredentials.IntrospectionConfig) { c.ClientSecret = "" }, []string{"ClientSecret"}},
+		{"secret without ID", func(c *clientcredentials.IntrospectionConfig) { c.ClientID = "" }, []string{"ClientSecret"}},
+		{"clients and any", func(c *clientcredentials.IntrospectionConfig) { c.InsecureAnyClient = true }, []string{"ClientIDs"}},
+		{"empty names", func(c *clientcredentials.IntrospectionConfig) {
+			c.Audience, c.ClientIDs, c.Scopes = []string{""}, []string{""}, []string{""}
+		}, []string{"Audience", "ClientIDs", "Scopes"}},
+		{"life", func(c *clientcredentials.IntrospectionConfig) { c.CacheTTL = time.Hour + 1 }, []string{"CacheTTL"}},
+		{"negative life", func(c *clientcredentials.IntrospectionConfig) { c.CacheTTL = -1 }, []string{"CacheTTL"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := answering(http.StatusOK, good)
+			cfg := introspectionConfig(w)
+			test.change(&cfg)
+			v, err := clientcredentials.NewIntrospection(cfg)
+			wantWrong(t, v, err, test.want)
+			wantCalls(t, w, 0)
+		})
+	}
+}
