@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
@@ -92,28 +91,5 @@ func TestClientCredentialsRefuseAnotherContentType(t *testing.T) {
 	}
 	if n := len(tokens.all()); n != 0 {
 		t.Errorf("%d requests, want none", n)
-	}
-}
-
-func TestTokenIsUsedUntilItsEnd(t *testing.T) {
-	for _, test := range []struct {
-		name      string
-		expiresIn int
-		after     time.Duration
-		want      string
-	}{
-		{"well before", 300, 4 * time.Minute, "t1"},
-		{"10 s before", 300, 290 * time.Second, "t2"},
-		{"no expires_in", 0, 1000 * time.Hour, "t1"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			tokens, now := record(t, issues(test.expiresIn)), instant
-			s := &redoxtest.ClientCredentials{URL: tokens.URL, Now: func() time.Time { return now }}
-			authorization(t, s)
-			now = now.Add(test.after)
-			if got := authorization(t, s); got != test.want {
-				t.Errorf("token %q, want %q", got, test.want)
-			}
-		})
 	}
 }

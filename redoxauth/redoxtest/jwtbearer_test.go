@@ -2,14 +2,11 @@ package redoxtest_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -39,85 +36,6 @@ func ExampleJWTBearer() {
 	// POST Bearer 3
 	// 200
 }
-
-// recorder is a server that keeps what it gets and answers as told.
-type recorder struct {
-	*httptest.Server
-	mu       sync.Mutex
-	requests []recorded
-}
-
-type recorded struct {
-	Method, Authorization, ContentType, Body string
-}
-
-func record(t *testing.T, answer http.HandlerFunc) *recorder {
-	t.Helper()
-	rec := &recorder{}
-	rec.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			t.Error(err)
-		}
-		rec.mu.Lock()
-		rec.requests = append(rec.requests, recorded{r.Method, r.Header.Get("Authorization"), r.Header.Get("Content-Type"), string(body)})
-		rec.mu.Unlock()
-		if answer != nil {
-			answer(w, r)
-		}
-	}))
-	t.Cleanup(rec.Close)
-	return rec
-}
-
-func (r *recorder) all() []recorded {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return append([]recorded(nil), r.requests...)
-}
-
-// issues answers every token request with a new token: t1, t2, …
-func issues(expiresIn int) http.HandlerFunc {
-	var mu sync.Mutex
-	n := 0
-	return func(w http.ResponseWriter, r *http.Request) {
-		mu.Lock()
-		defer mu.Unlock()
-		n++
-		w.Header().Set("Content-Type", "application/json")
-		fmt.Fprintf(w, `{"access_token":"t%d","token_type":"bearer","expires_in":%d}`, n, expiresIn)
-	}
-}
-
-// authorization is the token that s puts into a request.
-func authorization(t *testing.T, s redoxtest.Signer) string {
-	t.Helper()
-	r := httptest.NewRequest("POST", "/redox", nil)
-	if err := s.Sign(r); err != nil {
-		t.Fatal(err)
-	}
-	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if !ok {
-		t.Fatalf("Authorization %q", r.Header.Get("Authorization"))
-	}
-	return token
-}
-
-func formOf(t *testing.T, r recorded) url.Values {
-	t.Helper()
-	if r.Method != "POST" || r.ContentType != "application/x-www-form-urlencoded" {
-		t.Errorf("token request: %s %s, want a POSTed form", r.Method, r.ContentType)
-	}
-	form, err := url.ParseQuery(r.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return form
-}
-
-var instant = time.Date(2026, 11, 24, 5, 31, 0, 0, time.UTC)
-
-func at(when time.Time) func() time.Time { return func() time.Time { return when } }
 
 func TestJWTBearerSentDirectly(t *testing.T) {
 	key := redoxtest.NewKey("1", "RS256")
@@ -231,101 +149,5 @@ func TestJWTBearerGrant(t *testing.T) {
 	iat := float64(instant.Unix())
 	if diff := cmp.Diff(map[string]any{"iss": "i", "sub": "s", "aud": tokens.URL, "iat": iat, "exp": iat + 300}, assertion.claims); diff != "" {
 		t.Errorf("assertion (-want +got):\n%s", diff)
-	}
-}
-
-func TestTokenEndpointFailures(t *testing.T) {
-	answer := func(status int, body string) http.HandlerFunc {
-		return func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Content-Type", "application/json")
-			w.WriteHeader(status)
-			io.WriteString(w, body)
-		}
-	}
-	key := redoxtest.NewKey("1", "RS256")
-	for _, test := range []struct {
-		name   string
-		answer http.HandlerFunc
-		want   *redoxtest.TokenError // nil: another error
-	}{
-		{"refused", answer(400, `{"error":"invalid_grant","error_description":"no"}`), &redoxtest.TokenError{StatusCode: 400, Code: "invalid_grant", Description: "no"}},
-		{"down", answer(503, `down`), &redoxtest.TokenError{StatusCode: 503}},
-		{"redirect", http.RedirectHandler("https://attacker.invalid", http.StatusTemporaryRedirect).ServeHTTP, &redoxtest.TokenError{StatusCode: 307}},
-		{"no JSON", answer(200, `<html>`), nil},
-		{"no token", answer(200, `{"token_type":"bearer"}`), nil},
-		{"other type", answer(200, `{"access_token":"x","token_type":"mac"}`), nil},
-	} {
-		tokens := record(t, test.answer)
-		for _, s := range []redoxtest.Sender{
-			&redoxtest.JWTBearer{Key: key, TokenURL: tokens.URL},
-			&redoxtest.ClientCredentials{URL: tokens.URL},
-			&redoxtest.SMARTBackend{Key: key, URL: tokens.URL},
-			&redoxtest.GCPJWT{Key: key, TokenURL: tokens.URL},
-		} {
-			t.Run(fmt.Sprintf("%s/%T", test.name, s), func(t *testing.T) {
-				destination := record(t, nil)
-				response, err := s.Send(t.Context(), destination.URL, []byte(`{}`))
-				if err == nil {
-					response.Body.Close()
-					t.Fatal("sent")
-				}
-				var got *redoxtest.TokenError
-				errors.As(err, &got)
-				if _, google := s.(*redoxtest.GCPJWT); google && got != nil {
-					got.Code, got.Description = test.want.Code, test.want.Description // x/oauth2/jwt does not read them
-				}
-				if diff := cmp.Diff(test.want, got); diff != "" {
-					t.Errorf("error %v (-want +got):\n%s", err, diff)
-				}
-				if n := len(destination.all()); n != 0 {
-					t.Errorf("%d messages sent", n)
-				}
-			})
-		}
-	}
-}
-
-func TestSendersNeedTheirKey(t *testing.T) {
-	for _, s := range []redoxtest.Signer{
-		&redoxtest.JWTBearer{}, &redoxtest.JWTBearer{TokenURL: "http://127.0.0.1:1"}, &redoxtest.JWTBearer{Reuse: true},
-		&redoxtest.SMARTBackend{}, &redoxtest.GCPJWT{}, &redoxtest.WIF{},
-	} {
-		r := httptest.NewRequest("POST", "/redox", nil)
-		if err := s.Sign(r); err == nil || !strings.Contains(err.Error(), "required") {
-			t.Errorf("%T: error %v, want one that names what is required", s, err)
-		}
-		if r.Header.Get("Authorization") != "" {
-			t.Errorf("%T signed", s)
-		}
-	}
-}
-
-func TestOneTokenForConcurrentMessages(t *testing.T) {
-	tokens := record(t, issues(300))
-	s := &redoxtest.ClientCredentials{URL: tokens.URL, ClientID: "c", ClientSecret: "s"}
-	var wg sync.WaitGroup
-	for range 8 {
-		wg.Go(func() {
-			if got := authorization(t, s); got != "t1" {
-				t.Errorf("token %q, want t1", got)
-			}
-		})
-	}
-	wg.Wait()
-	if n := len(tokens.all()); n != 1 {
-		t.Errorf("%d token requests, want 1", n)
-	}
-}
-
-func TestSignEndsWithTheRequestsContext(t *testing.T) {
-	s := redoxtest.NewAuthorizationServer(redoxtest.NewKey("1", "ES256"))
-	defer s.Close()
-	s.Fail(redoxtest.Hang(), s.TokenURL)
-	sender := &redoxtest.ClientCredentials{URL: s.TokenURL, ClientID: "c", ClientSecret: "s"}
-	ctx, cancel := context.WithCancel(t.Context())
-	time.AfterFunc(time.Millisecond, cancel)
-	r := httptest.NewRequestWithContext(ctx, "POST", "/redox", nil)
-	if err := sender.Sign(r); !errors.Is(err, context.Canceled) {
-		t.Errorf("error %v, want context.Canceled", err)
 	}
 }

@@ -28,9 +28,25 @@ func goroutines(t *testing.T, what string) (n int) {
 	return n
 }
 
+func awaitNone(t *testing.T, what string) {
+	t.Helper()
+	deadline := time.After(30 * time.Second)
+	for {
+		n := goroutines(t, what)
+		if n == 0 {
+			return
+		}
+		select {
+		case <-deadline:
+			t.Fatalf("%d goroutines are left", n)
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
+
 func TestCloseLeavesNoGoroutine(t *testing.T) {
-	const frame = "redoxtest.(*server)" // of the accepting and of the serving goroutines
-	before := goroutines(t, frame)
+	const frame = "redoxtest.(*server)" // of the goroutines that serve a request
+	awaitNone(t, frame)                 // of other tests, which end after their servers
 	for _, o := range []redoxtest.Outage{redoxtest.Hang(), redoxtest.Slow(time.Hour), redoxtest.Huge()} {
 		s := redoxtest.NewGoogle()
 		inside := make(chan struct{})
@@ -54,20 +70,13 @@ func TestCloseLeavesNoGoroutine(t *testing.T) {
 			}
 		}()
 		<-inside
-		if goroutines(t, frame) <= before {
+		if goroutines(t, frame) == 0 {
 			t.Fatal("the goroutine that serves is not seen")
 		}
 		s.Close()
 		<-done
 	}
-	deadline := time.After(30 * time.Second)
-	for goroutines(t, frame) > before {
-		select {
-		case <-deadline:
-			t.Fatalf("%d goroutines more than before", goroutines(t, frame)-before)
-		case <-time.After(time.Millisecond):
-		}
-	}
+	awaitNone(t, frame)
 }
 
 func TestServersInMemoryAndBehindTLS(t *testing.T) {
