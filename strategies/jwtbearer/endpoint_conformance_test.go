@@ -1,0 +1,60 @@
+package jwtbearer_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+)
+
+func TestGrantTokensKeepThePromises(t *testing.T) {
+	mux := http.NewServeMux()
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	cfg := endpointConfig(t)
+	cfg.TokenURL, cfg.Now = server.URL+"/token", nil
+	e := newTokenEndpoint(t, cfg)
+	mux.Handle("/token", e)
+	s := &redoxtest.JWTBearer{Key: grantRS256, Issuer: "redox", Subject: "feed", TokenURL: cfg.TokenURL, Scopes: []string{"write"}}
+	token := redoxtest.NewRequest(s).Header.Get("Authorization")[len("Bearer "):]
+	forgeries, err := redoxtest.Forgeries(token, redoxtest.Key{}, grantNow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	forged := make(map[string]func() *http.Request)
+	for name, value := range forgeries {
+		forged[name] = func() *http.Request { return grantMessage(value) }
+	}
+	redoxtest.TestVerifier(t, redoxtest.Suite{
+		New:     func() redoxauth.Verifier { return e.Verifier("write") },
+		Genuine: func() *http.Request { return redoxtest.NewRequest(s) },
+		Forged:  forged,
+		Secrets: []string{string(grantSecret)},
+	})
+}
+
+func BenchmarkVerifyIssued(b *testing.B) {
+	e := newTokenEndpoint(b, endpointConfig(b))
+	_, a := grant(b, e, grantRequest(grantAssertion(b, grantSender())))
+	v := e.Verifier("write")
+	for _, c := range []struct{ name, authorization string }{
+		{"accepted", "Bearer " + a.Token},
+		{"absent", ""},
+		{"forged", "Bearer " + a.Token[:len(a.Token)-4] + "AAAA"},
+	} {
+		b.Run("jwtbearer/"+c.name, func(b *testing.B) {
+			r := httptest.NewRequest("POST", "/redox", nil)
+			if c.authorization != "" {
+				r.Header.Set("Authorization", c.authorization)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := v.Verify(r); (err == nil) != (c.name == "accepted") {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

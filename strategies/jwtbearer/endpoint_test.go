@@ -1,0 +1,506 @@
+package jwtbearer_test
+
+import (
+	"context"
+	"crypto/elliptic"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/big"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/strategies/jwtbearer"
+	"github.com/redoxauth/redoxauth-go/strategies/keyset"
+	"github.com/redoxauth/redoxauth-go/strategies/replay"
+)
+
+const (
+	grantURL         = "https://api.example.com/token"
+	grantDestination = "https://api.example.com/redox"
+	grantType        = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+)
+
+var (
+	grantRS256  = redoxtest.NewKey("rs", "RS256")
+	grantES256  = redoxtest.NewKey("es", "ES256")
+	grantOther  = redoxtest.NewKey("other", "ES256")
+	grantSecret = []byte("a secret of more than 32 bytes, for tests")
+	grantNow    = time.Now().Truncate(time.Second)
+)
+
+func grantKeys(t testing.TB, k ...redoxtest.Key) keyset.Set {
+	t.Helper()
+	s, err := keyset.ParseJWKS(redoxtest.JWKS(k...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func endpointConfig(t testing.TB) jwtbearer.EndpointConfig {
+	return jwtbearer.EndpointConfig{
+		Signers: []jwtbearer.Signer{
+			{Issuer: "redox", Keys: grantKeys(t, grantRS256, grantES256), Scopes: []string{"read", "write"}},
+			{Issuer: "other", Subject: "system", Keys: grantKeys(t, grantOther)},
+		},
+		TokenURL: grantURL, Issuer: "https://api.example.com", Audience: grantDestination,
+		TokenSecrets: [][]byte{grantSecret},
+		Replay:       replay.NewMemory(1000),
+		Now:          func() time.Time { return grantNow },
+	}
+}
+
+func newTokenEndpoint(t testing.TB, cfg jwtbearer.EndpointConfig) *jwtbearer.TokenEndpoint {
+	t.Helper()
+	e, err := jwtbearer.NewTokenEndpoint(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func grantSender() *redoxtest.JWTBearer {
+	return &redoxtest.JWTBearer{
+		Key: grantES256, Issuer: "redox", Subject: "feed", Audience: []string{grantURL},
+		TokenURL: grantURL, Now: func() time.Time { return grantNow },
+	}
+}
+
+func grantAssertion(t testing.TB, s *redoxtest.JWTBearer) string {
+	t.Helper()
+	a, err := s.Token()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func grantRequest(assertion string, parameters ...string) *http.Request {
+	p := url.Values{"grant_type": {grantType}, "assertion": {assertion}}
+	for i := 0; i < len(parameters); i += 2 {
+		p.Add(parameters[i], parameters[i+1])
+	}
+	r := httptest.NewRequest("POST", "/token", strings.NewReader(p.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return r
+}
+
+type grantAnswer struct {
+	Token     string  `json:"access_token"`
+	Type      string  `json:"token_type"`
+	ExpiresIn float64 `json:"expires_in"`
+	Scope     string  `json:"scope"`
+	Error     string  `json:"error"`
+}
+
+// grant returns status and error, and the answer.
+func grant(t testing.TB, h http.Handler, r *http.Request) (string, grantAnswer) {
+	t.Helper()
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	var a grantAnswer
+	if err := json.Unmarshal(w.Body.Bytes(), &a); err != nil {
+		t.Fatalf("answer %q: %v", w.Body, err)
+	}
+	if w.Header().Get("Cache-Control") != "no-store" || w.Header().Get("Pragma") != "no-cache" {
+		t.Errorf("headers %v", w.Header())
+	}
+	if (w.Header().Get("Retry-After") != "") != (w.Code == 503) {
+		t.Errorf("status %d, Retry-After %q", w.Code, w.Header().Get("Retry-After"))
+	}
+	return strings.TrimSpace(fmt.Sprint(w.Code, " ", a.Error)), a
+}
+
+func grantMessage(token string) *http.Request {
+	r := httptest.NewRequest("POST", "/redox", strings.NewReader("{}"))
+	r.Header.Set("Authorization", "Bearer "+token)
+	return r
+}
+
+func TestGrantAnswer(t *testing.T) {
+	var decision redoxauth.Decision
+	cfg := endpointConfig(t)
+	cfg.Observe = func(_ *http.Request, d redoxauth.Decision) { decision = d }
+	e := newTokenEndpoint(t, cfg)
+	got, a := grant(t, e, grantRequest(grantAssertion(t, grantSender()), "scope", "write admin"))
+	id, err := e.Verifier("write").Verify(grantMessage(a.Token))
+	if err != nil || id.Subject != "feed" || id.Strategy != "jwtbearer" {
+		t.Fatalf("%s: %+v, %v", got, id, err)
+	}
+	var claims struct {
+		Client string `json:"client_id"`
+		Sub    string
+	}
+	if err := id.Claims(&claims); err != nil || claims.Client != "redox" || claims.Sub != "feed" {
+		t.Errorf("claims %+v, %v", claims, err)
+	}
+	a.Token = ""
+	if diff := cmp.Diff(grantAnswer{Type: "bearer", ExpiresIn: 300, Scope: "write"}, a); diff != "" {
+		t.Errorf("answer (-want +got):\n%s", diff)
+	}
+	if decision.Err != nil || decision.Identity.Subject != "feed" || decision.Identity.KeyID != "es" {
+		t.Errorf("decision %+v", decision)
+	}
+}
+
+// What may differ between genuine senders, Google's libraries among them.
+func TestGenuineGrants(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		sender func(*redoxtest.JWTBearer)
+		config func(*jwtbearer.EndpointConfig)
+	}{
+		{name: "ES256"},
+		{name: "RS256", sender: func(s *redoxtest.JWTBearer) { s.Key = grantRS256 }},
+		{name: "RS384, if listed", sender: func(s *redoxtest.JWTBearer) { s.Key = redoxtest.NewKey("rs", "RS384") },
+			config: func(c *jwtbearer.EndpointConfig) {
+				k := redoxtest.NewKey("rs", "RS384")
+				c.Signers[0].Keys, c.Signers[0].Algorithms = grantKeys(t, k), []string{"RS384"}
+			}},
+		{name: "no jti, kid and typ", sender: func(s *redoxtest.JWTBearer) {
+			s.Claims, s.Header = map[string]any{"jti": nil}, map[string]any{"typ": nil, "kid": nil}
+		}},
+		{name: "typ of RFC 10070", sender: func(s *redoxtest.JWTBearer) { s.Header = map[string]any{"typ": "authorization-grant+jwt"} }},
+		{name: "an hour", sender: func(s *redoxtest.JWTBearer) { s.Lifetime = time.Hour }},
+		{name: "aud the issuer, as configured", sender: func(s *redoxtest.JWTBearer) { s.Audience = []string{"https://api.example.com"} },
+			config: func(c *jwtbearer.EndpointConfig) { c.Audiences = []string{grantURL, "https://api.example.com"} }},
+		{name: "the signer's only subject", sender: func(s *redoxtest.JWTBearer) { s.Key, s.Issuer, s.Subject = grantOther, "other", "system" }},
+		{name: "a jku, which is not followed", sender: func(s *redoxtest.JWTBearer) { s.Header = map[string]any{"jku": "https://attacker.invalid/"} }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			cfg, s := endpointConfig(t), grantSender()
+			if c.config != nil {
+				c.config(&cfg)
+			}
+			if c.sender != nil {
+				c.sender(s)
+			}
+			e := newTokenEndpoint(t, cfg)
+			assertion := grantAssertion(t, s)
+			got, a := grant(t, e, grantRequest(assertion, "client_id", "anything"))
+			if got != "200" {
+				t.Fatalf("got %s", got)
+			}
+			if _, err := e.Verifier().Verify(grantMessage(a.Token)); err != nil {
+				t.Errorf("its token: %v", err)
+			}
+			if got, _ := grant(t, e, grantRequest(assertion)); got != "400 invalid_grant" {
+				t.Errorf("again: got %s", got)
+			}
+		})
+	}
+}
+
+// RFC 7523, Section 3.1: invalid_grant.
+func TestRefusedGrants(t *testing.T) {
+	claims := func(pairs ...any) func(*redoxtest.JWTBearer) {
+		return func(s *redoxtest.JWTBearer) {
+			s.Claims = map[string]any{}
+			for i := 0; i < len(pairs); i += 2 {
+				s.Claims[pairs[i].(string)] = pairs[i+1]
+			}
+		}
+	}
+	header := func(name string, value any) func(*redoxtest.JWTBearer) {
+		return func(s *redoxtest.JWTBearer) { s.Header = map[string]any{name: value} }
+	}
+	at := func(d time.Duration) int64 { return grantNow.Add(d).Unix() }
+	for _, c := range []struct {
+		name   string
+		sender func(*redoxtest.JWTBearer)
+		reason redoxauth.Reason
+	}{
+		{"iss unknown", claims("iss", "nobody"), "issuer"},
+		{"iss missing", claims("iss", nil), "issuer"},
+		{"iss another signer's", claims("iss", "other"), "unknown_key"},
+		{"sub missing", claims("sub", nil), "malformed"},
+		{"sub empty", claims("sub", ""), "malformed"},
+		{"sub not the signer's", func(s *redoxtest.JWTBearer) { s.Key, s.Issuer = grantOther, "other" }, "subject"},
+		{"aud missing", claims("aud", nil), "audience"},
+		{"aud another server's", claims("aud", "https://elsewhere.example/token"), "audience"},
+		{"aud ours and another", claims("aud", []string{grantURL, "https://elsewhere.example/token"}), "audience"},
+		{"aud a number", claims("aud", 1), "malformed"},
+		{"exp missing", claims("exp", nil), "lifetime"},
+		{"exp past", claims("exp", at(-time.Minute), "iat", at(-time.Hour)), "expired"},
+		{"exp in two hours", claims("exp", at(2*time.Hour)), "lifetime"},
+		{"nbf in the future", claims("nbf", at(time.Hour)), "not_yet_valid"},
+		{"iat in the future", claims("iat", at(time.Hour)), "not_yet_valid"},
+		{"jti a number", claims("jti", 1), "malformed"},
+		{"jti of 257 bytes", claims("jti", strings.Repeat("x", 257)), "malformed"},
+		{"typ of an access token", header("typ", "at+jwt"), "type"},
+		{"typ of a client assertion", header("typ", "client-authentication+jwt"), "type"},
+		{"kid unknown", header("kid", "unknown"), "unknown_key"},
+		{"crit", header("crit", []string{"x"}), "malformed"},
+		{"alg not listed", func(s *redoxtest.JWTBearer) { s.Key = redoxtest.NewKey("rs", "PS256") }, "algorithm"},
+		{"HS256 with the public key", func(s *redoxtest.JWTBearer) {
+			s.Key = redoxtest.Key{ID: "es", Algorithm: "HS256", Secret: grantES256.PEM()}
+		}, "algorithm"},
+		{"another signer's key", func(s *redoxtest.JWTBearer) { s.Key = grantOther; s.Header = map[string]any{"kid": "es"} }, "signature"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			cfg := endpointConfig(t)
+			var seen []error
+			cfg.Observe = func(_ *http.Request, d redoxauth.Decision) { seen = append(seen, d.Err) }
+			s := grantSender()
+			c.sender(s)
+			if got, _ := grant(t, newTokenEndpoint(t, cfg), grantRequest(grantAssertion(t, s))); got != "400 invalid_grant" {
+				t.Fatalf("got %s", got)
+			}
+			var e *redoxauth.Error
+			if len(seen) != 1 || !errors.Is(seen[0], redoxauth.ErrRejected) || !errors.As(seen[0], &e) || e.Reason != c.reason {
+				t.Errorf("observed %v, want reason %s", seen, c.reason)
+			}
+		})
+	}
+	genuine := grantAssertion(t, grantSender())
+	forgeries, err := redoxtest.Forgeries(genuine, grantES256, grantNow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	forgeries["no JWT"] = "x"
+	forgeries["five segments"] = genuine + ".x.x"
+	e := newTokenEndpoint(t, endpointConfig(t))
+	for name, forgery := range forgeries {
+		if got, _ := grant(t, e, grantRequest(forgery)); got != "400 invalid_grant" {
+			t.Errorf("%s: got %s", name, got)
+		}
+	}
+}
+
+func TestRefusedGrantRequests(t *testing.T) {
+	const malformed = "400 invalid_request"
+	for _, c := range []struct {
+		name       string
+		parameters []string
+		change     func(*http.Request)
+		want       string
+	}{
+		{name: "client_secret beside", parameters: []string{"client_secret", "s"}, want: malformed},
+		{name: "client_assertion beside", parameters: []string{"client_assertion", "a.b.c"}, want: malformed},
+		{name: "client_assertion_type beside", parameters: []string{"client_assertion_type", "x"}, want: malformed},
+		{name: "Basic beside", change: func(r *http.Request) { r.SetBasicAuth("redox", "s") }, want: malformed},
+		{name: "assertion twice", parameters: []string{"assertion", "a.b.c"}, want: malformed},
+		{name: "assertion in the query", change: func(r *http.Request) { r.URL.RawQuery = "assertion=a.b.c" }, want: malformed},
+		{name: "two Authorization headers", change: func(r *http.Request) { r.Header["Authorization"] = []string{"a", "b"} }, want: malformed},
+		{name: "scope not allowed", parameters: []string{"scope", "admin"}, want: "400 invalid_scope"},
+		{name: "another resource", parameters: []string{"resource", "https://elsewhere.example"}, want: "400 invalid_target"},
+		{name: "GET", change: func(r *http.Request) { r.Method = "GET" }, want: "405 invalid_request"},
+		{name: "JSON", change: func(r *http.Request) { r.Header.Set("Content-Type", "application/json") }, want: "415 invalid_request"},
+		{name: "too large", parameters: []string{"x", strings.Repeat("x", 64<<10)}, want: "413 invalid_request"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := newTokenEndpoint(t, endpointConfig(t))
+			assertion := grantAssertion(t, grantSender())
+			r := grantRequest(assertion, c.parameters...)
+			if c.change != nil {
+				c.change(r)
+			}
+			if got, _ := grant(t, e, r); got != c.want {
+				t.Errorf("got %s, want %s", got, c.want)
+			}
+			if got, _ := grant(t, e, grantRequest(assertion)); got != "200" {
+				t.Errorf("corrected: got %s", got)
+			}
+		})
+	}
+	for name, p := range map[string]url.Values{
+		"assertion missing":  {"grant_type": {grantType}},
+		"grant_type missing": {"assertion": {"a.b.c"}},
+	} {
+		r := httptest.NewRequest("POST", "/token", strings.NewReader(p.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		if got, _ := grant(t, newTokenEndpoint(t, endpointConfig(t)), r); got != malformed {
+			t.Errorf("%s: got %s", name, got)
+		}
+	}
+	r := httptest.NewRequest("POST", "/token", strings.NewReader("grant_type=client_credentials"))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if got, _ := grant(t, newTokenEndpoint(t, endpointConfig(t)), r); got != "400 unsupported_grant_type" {
+		t.Errorf("another grant: got %s", got)
+	}
+}
+
+// Of an ECDSA signature (r, s) anybody can make (r, n−s), which verifies too. Without a
+// jti only what was signed tells assertions apart.
+func TestMalleableSignatureIsAReplay(t *testing.T) {
+	for name, jti := range map[string]any{"with jti": "one", "without jti": nil} {
+		s := grantSender()
+		s.Claims = map[string]any{"jti": jti}
+		genuine := grantAssertion(t, s)
+		dot := strings.LastIndexByte(genuine, '.')
+		signature, err := base64.RawURLEncoding.DecodeString(genuine[dot+1:])
+		if err != nil || len(signature) != 64 {
+			t.Fatalf("signature of %d bytes: %v", len(signature), err)
+		}
+		twin := new(big.Int).Sub(elliptic.P256().Params().N, new(big.Int).SetBytes(signature[32:]))
+		twin.FillBytes(signature[32:])
+		malleated := genuine[:dot+1] + base64.RawURLEncoding.EncodeToString(signature)
+
+		if got, _ := grant(t, newTokenEndpoint(t, endpointConfig(t)), grantRequest(malleated)); got != "200" {
+			t.Fatalf("%s: the twin does not verify: got %s", name, got)
+		}
+		e := newTokenEndpoint(t, endpointConfig(t))
+		if got, _ := grant(t, e, grantRequest(genuine)); got != "200" {
+			t.Fatalf("%s: got %s", name, got)
+		}
+		if got, _ := grant(t, e, grantRequest(malleated)); got != "400 invalid_grant" {
+			t.Errorf("%s: the twin: got %s", name, got)
+		}
+	}
+}
+
+func TestParallelGrantsGetOneToken(t *testing.T) {
+	for name, jti := range map[string]any{"with jti": "parallel", "without jti": nil} {
+		e := newTokenEndpoint(t, endpointConfig(t))
+		s := grantSender()
+		s.Claims = map[string]any{"jti": jti}
+		assertion := grantAssertion(t, s)
+		var wg sync.WaitGroup
+		var issued atomic.Int32
+		for range 100 {
+			wg.Go(func() {
+				w := httptest.NewRecorder()
+				e.ServeHTTP(w, grantRequest(assertion))
+				if w.Code == 200 {
+					issued.Add(1)
+				}
+			})
+		}
+		wg.Wait()
+		if issued.Load() != 1 {
+			t.Errorf("%s: %d tokens, want 1", name, issued.Load())
+		}
+	}
+}
+
+func TestSameJTIOfAnotherSigner(t *testing.T) {
+	e := newTokenEndpoint(t, endpointConfig(t))
+	for _, c := range []struct {
+		issuer, subject, want string
+		key                   redoxtest.Key
+	}{
+		{"redox", "feed", "200", grantES256},
+		{"other", "system", "200", grantOther},
+		{"redox", "feed", "400 invalid_grant", grantRS256},
+	} {
+		s := grantSender()
+		s.Issuer, s.Subject, s.Key, s.Claims = c.issuer, c.subject, c.key, map[string]any{"jti": "one"}
+		if got, _ := grant(t, e, grantRequest(grantAssertion(t, s))); got != c.want {
+			t.Errorf("%s: got %s, want %s", c.issuer, got, c.want)
+		}
+	}
+}
+
+type failingStore struct{}
+
+func (failingStore) Add(context.Context, string, string, time.Time) (bool, error) {
+	return true, errors.New("connection refused")
+}
+
+func TestGrantOutagesAre503(t *testing.T) {
+	server := redoxtest.NewKeyServer(grantES256)
+	defer server.Close()
+	server.Fail(redoxtest.Status(500))
+	remote, err := keyset.Remote(keyset.RemoteConfig{URL: server.JWKSURL, InsecureAllowHTTP: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(*jwtbearer.EndpointConfig){
+		"replay store":      func(c *jwtbearer.EndpointConfig) { c.Replay = failingStore{} },
+		"replay store full": func(c *jwtbearer.EndpointConfig) { c.Replay = replay.NewMemory(0) },
+		"key server":        func(c *jwtbearer.EndpointConfig) { c.Signers[0].Keys = remote },
+	} {
+		cfg := endpointConfig(t)
+		change(&cfg)
+		if got, _ := grant(t, newTokenEndpoint(t, cfg), grantRequest(grantAssertion(t, grantSender()))); got != "503 temporarily_unavailable" {
+			t.Errorf("%s: got %s", name, got)
+		}
+	}
+}
+
+func TestGrantTokens(t *testing.T) {
+	issued := func(cfg jwtbearer.EndpointConfig) string {
+		_, a := grant(t, newTokenEndpoint(t, cfg), grantRequest(grantAssertion(t, grantSender())))
+		return a.Token
+	}
+	token := issued(endpointConfig(t))
+	for _, c := range []struct {
+		name   string
+		change func(*jwtbearer.EndpointConfig)
+		scope  string
+		want   error
+	}{
+		{name: "at a replica", change: func(*jwtbearer.EndpointConfig) {}},
+		{name: "59 s past expiry", change: func(c *jwtbearer.EndpointConfig) {
+			c.Now = func() time.Time { return grantNow.Add(5*time.Minute + 59*time.Second) }
+		}},
+		{name: "60 s past expiry", change: func(c *jwtbearer.EndpointConfig) {
+			c.Now = func() time.Time { return grantNow.Add(6 * time.Minute) }
+		}, want: redoxauth.ErrRejected},
+		{name: "at another endpoint", change: func(c *jwtbearer.EndpointConfig) { c.Audience += "/b" }, want: redoxauth.ErrRejected},
+		{name: "signer removed", change: func(c *jwtbearer.EndpointConfig) { c.Signers = c.Signers[1:] }, want: redoxauth.ErrRejected},
+		{name: "subject no longer the signer's", change: func(c *jwtbearer.EndpointConfig) { c.Signers[0].Subject = "another" }, want: redoxauth.ErrRejected},
+		{name: "scope missing", change: func(*jwtbearer.EndpointConfig) {}, scope: "admin", want: redoxauth.ErrForbidden},
+	} {
+		cfg := endpointConfig(t)
+		c.change(&cfg)
+		v := newTokenEndpoint(t, cfg).Verifier()
+		if c.scope != "" {
+			v = newTokenEndpoint(t, cfg).Verifier(c.scope)
+		}
+		if _, err := v.Verify(grantMessage(token)); !errors.Is(err, c.want) || (err == nil) != (c.want == nil) {
+			t.Errorf("%s: got %v, want %v", c.name, err, c.want)
+		}
+	}
+	s := grantSender()
+	s.Audience = []string{grantDestination}
+	if id, err := newTokenEndpoint(t, endpointConfig(t)).Verifier().Verify(grantMessage(grantAssertion(t, s))); err == nil {
+		t.Errorf("an assertion is accepted as access token: %+v", id)
+	}
+}
+
+func TestNewTokenEndpointRefuses(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(*jwtbearer.EndpointConfig)
+		want   []string
+	}{
+		{"everything", func(c *jwtbearer.EndpointConfig) { *c = jwtbearer.EndpointConfig{} },
+			[]string{"Signers", "TokenURL", "Replay", "Issuer", "Audience", "TokenSecrets"}},
+		{"no issuer", func(c *jwtbearer.EndpointConfig) { c.Signers[0].Issuer = "" }, []string{"Signers[0].Issuer"}},
+		{"issuer twice", func(c *jwtbearer.EndpointConfig) { c.Signers[1].Issuer = "redox" }, []string{"Signers[1].Issuer"}},
+		{"no keys", func(c *jwtbearer.EndpointConfig) { c.Signers[1].Keys = nil }, []string{"Signers[1].Keys"}},
+		{"HS256", func(c *jwtbearer.EndpointConfig) { c.Signers[0].Algorithms = []string{"HS256"} }, []string{"Signers[0].Algorithms"}},
+		{"none", func(c *jwtbearer.EndpointConfig) { c.Signers[0].Algorithms = []string{"none"} }, []string{"Signers[0].Algorithms"}},
+		{"scope", func(c *jwtbearer.EndpointConfig) { c.Signers[0].Scopes = []string{""} }, []string{"Signers[0].Scopes"}},
+		{"leeway", func(c *jwtbearer.EndpointConfig) { c.Leeway = -1 }, []string{"Leeway"}},
+	} {
+		cfg := endpointConfig(t)
+		c.change(&cfg)
+		e, err := jwtbearer.NewTokenEndpoint(cfg)
+		if err == nil || e != nil {
+			t.Errorf("%s: got %v, %v", c.name, e, err)
+			continue
+		}
+		if lines := strings.Split(err.Error(), "\n"); len(lines) != len(c.want) {
+			t.Errorf("%s: got %q, want %d lines", c.name, lines, len(c.want))
+		}
+		for _, field := range c.want {
+			if !strings.Contains(err.Error(), "jwtbearer: "+field+": ") {
+				t.Errorf("%s: got %v, want %s in it", c.name, err, field)
+			}
+		}
+	}
+}
