@@ -116,15 +116,18 @@ func (d *destination) endpoints() {
 	}
 }
 
-// receive mounts the path for messages that v verifies, with the handshake outermost.
-// It takes the error of the constructor, so that all mistakes are told at once.
+// receive mounts the path for messages that v verifies, and all below it, with the
+// handshake outermost. It takes the error of the constructor, so that all mistakes are
+// told at once.
 func (d *destination) receive(name string, v redoxauth.Verifier, err error) {
 	if err != nil {
 		d.errs = append(d.errs, err)
 		return
 	}
 	verified := redoxauth.Middleware(v, &d.cfg.options)
-	d.mux.Handle("/redox/"+name, d.token.Handshake(verified(http.HandlerFunc(d.message))))
+	handler := d.token.Handshake(verified(http.HandlerFunc(d.message)))
+	d.mux.Handle("/redox/"+name, handler)
+	d.mux.Handle("/redox/"+name+"/", handler)
 }
 
 // message is where a real destination stores the message, before it answers 200.

@@ -22,9 +22,16 @@ type environment struct {
 	errs   []error
 }
 
-func (e *environment) text(name string) string   { return e.getenv(name) }
-func (e *environment) list(name string) []string { return strings.Fields(e.getenv(name)) }
-func (e *environment) flag(name string) bool     { return e.getenv(name) != "" }
+func (e *environment) text(name string) string { return e.getenv(name) }
+func (e *environment) flag(name string) bool   { return e.getenv(name) != "" }
+
+// list returns nil if there is nothing in it: the default, and not "none".
+func (e *environment) list(name string) []string {
+	if list := strings.Fields(e.getenv(name)); len(list) > 0 {
+		return list
+	}
+	return nil
+}
 
 // fromEnvironment reads these variables; a proof is served if its first one is set.
 //
@@ -40,7 +47,7 @@ func (e *environment) flag(name string) bool     { return e.getenv(name) != "" }
 //	OAUTH_CLIENT_ID OAUTH_CLIENT_SECRETS OAUTH_SCOPES             our own token endpoint
 //	OAUTH_ISSUER OAUTH_AUDIENCE OAUTH_CLIENT_IDS OAUTH_JWKS_URL OAUTH_ALGORITHMS OAUTH_TYPES
 //	OAUTH_INTROSPECTION_URL OAUTH_AUDIENCE OAUTH_CLIENT_IDS OAUTH_INTROSPECTION_ID OAUTH_INTROSPECTION_SECRET
-//	SMART_CLIENT_ID SMART_JWKS_URL SMART_SCOPES
+//	SMART_CLIENT_ID SMART_JWKS_URL SMART_SCOPES SMART_AUDIENCES
 //	GCP_SERVICE_ACCOUNTS GCP_AUDIENCE GCP_ACCESS_TOKENS
 //	WIF_SERVICE_ACCOUNTS WIF_AUDIENCE WIF_ACCESS_TOKENS
 //	GOOGLE_CERTS_URL GOOGLE_TOKENINFO_URL                         for a fake Google
@@ -150,6 +157,7 @@ func (e *environment) smartbackend() {
 			Scopes: e.list("SMART_SCOPES"),
 		}},
 		TokenURL:     e.public("/token/smartbackend"),
+		Audiences:    e.list("SMART_AUDIENCES"),
 		Issuer:       e.public(""),
 		Audience:     e.public("/redox/smartbackend"),
 		TokenSecrets: e.secrets(),

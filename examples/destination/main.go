@@ -13,7 +13,7 @@
 //
 //	REDOX_TOKENS=theToken go run ./examples/destination -listen localhost:8080
 //
-//	/redox/verifytoken          messages, by the proof of that name
+//	/redox/verifytoken          messages, by the proof of that name; also all paths below
 //	/redox/sigv4
 //	/redox/jwtbearer
 //	/redox/clientcredentials
