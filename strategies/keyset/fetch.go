@@ -15,8 +15,10 @@ import (
 	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
 )
 
-// maxResponse bounds a key set and metadata, after decompression.
-const maxResponse = 1 << 20
+const (
+	maxResponse = 1 << 20          // bytes of a key set or of metadata, after decompression
+	defaultLife = 15 * time.Minute // of keys that come without Cache-Control
+)
 
 // fetched is what one fetch brought.
 type fetched struct {

@@ -9,15 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
-)
-
-const (
-	fetchTimeout = 10 * time.Second
-	defaultLife  = 15 * time.Minute // of keys that come without Cache-Control
-	patience     = time.Second      // what a request waits for fresh keys while it has old ones
-	interval     = time.Second      // between fetches, at the least
 )
 
 // A RemoteConfig says where keys are published, and how long they serve.
@@ -85,13 +77,6 @@ type RemoteSet struct {
 	started time.Time // the last fetch
 	asked   time.Time // the last fetch that an unknown key ID waited for
 	flight  *flight   // the fetch that is running
-}
-
-// A flight is one fetch. Its context ends with it, or with its time.
-type flight struct {
-	context.Context
-	started time.Time
-	landed  bool
 }
 
 // Remote returns the keys published at cfg's URL. It does not fetch them.
@@ -226,15 +211,15 @@ func (s *RemoteSet) Keys(ctx context.Context, w jose.Wanted) ([]*jose.Key, error
 
 // after answers a request that waits for f.
 func (s *RemoteSet) after(ctx context.Context, f *flight, w jose.Wanted) ([]*jose.Key, error) {
-	err := s.await(ctx, f)
-	if w.HasKeyID && !w.Known(s.good.keys) && f.started.After(s.asked) {
-		s.asked = f.started
+	if len(f.wanted) < maxWanted && f.Err() == nil {
+		f.wanted = append(f.wanted, w)
 	}
-	if !s.usable(s.cfg.Now()) {
+	err := s.await(ctx, f)
+	if err != nil && !s.usable(s.cfg.Now()) {
 		return nil, err
 	}
 	found, missing := w.In(s.good.keys)
-	if missing != nil && err != nil {
+	if err != nil && missing != nil {
 		return nil, err
 	}
 	return found, missing
@@ -244,86 +229,4 @@ func (s *RemoteSet) after(ctx context.Context, f *flight, w jose.Wanted) ([]*jos
 // with their life.
 func (s *RemoteSet) usable(now time.Time) bool {
 	return len(s.good.keys) > 0 && now.Before(s.expires.Add(max(s.cfg.MaxStale, 0)))
-}
-
-// start returns the fetch that is running, or a new one.
-func (s *RemoteSet) start(now time.Time) *flight {
-	if s.flight != nil {
-		return s.flight
-	}
-	var delay time.Duration
-	if !s.started.IsZero() {
-		delay = min(max(interval-now.Sub(s.started), 0), interval)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), delay+fetchTimeout)
-	s.flight = &flight{Context: ctx, started: now.Add(delay)}
-	s.started = s.flight.started
-	go s.fly(s.flight, cancel, delay)
-	return s.flight
-}
-
-// fly fetches. It is the only goroutine of a RemoteSet, and there is one at a time: a
-// Client that never returns keeps it, but is not called again.
-func (s *RemoteSet) fly(f *flight, cancel context.CancelFunc, delay time.Duration) {
-	time.Sleep(delay)
-	got, err := s.try(f)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	defer cancel()
-	s.flight, f.landed, s.err = nil, true, err
-	if err != nil {
-		return
-	}
-	now := s.cfg.Now()
-	life := min(max(got.life, s.cfg.MinRefresh), s.cfg.MaxRefresh)
-	s.good, s.at = got, now
-	s.expires, s.refresh = now.Add(life), now.Add(life / 5 * 4)
-	if len(got.keys) == 0 {
-		s.err = errors.New("the set has no usable key")
-	}
-}
-
-// try keeps a panic of the Client's transport from ending the process.
-func (s *RemoteSet) try(ctx context.Context) (got fetched, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("the client panicked: %T", p)
-		}
-	}()
-	return s.fetch(ctx)
-}
-
-// await waits for f, with s.mu unlocked, and returns its error.
-func (s *RemoteSet) await(ctx context.Context, f *flight) error {
-	s.mu.Unlock()
-	select {
-	case <-f.Done():
-	case <-ctx.Done():
-	}
-	s.mu.Lock()
-	switch {
-	case f.landed && s.err != nil:
-		return unavailable(s.err)
-	case f.landed:
-		return nil
-	case f.Err() != nil:
-		return unavailable(errors.New("the key server did not answer in time"))
-	}
-	return &redoxauth.Error{Kind: redoxauth.ErrUnavailable, Reason: "canceled", Err: context.Cause(ctx)}
-}
-
-// awaitBriefly waits until f has been under way for as long as requests have patience.
-// Later ones find it older and do not wait at all.
-func (s *RemoteSet) awaitBriefly(ctx context.Context, f *flight, now time.Time) {
-	left := patience - now.Sub(f.started)
-	if left <= 0 {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, min(left, patience))
-	defer cancel()
-	s.await(ctx, f)
-}
-
-func unavailable(err error) error {
-	return &redoxauth.Error{Kind: redoxauth.ErrUnavailable, Reason: "keys", Err: err}
 }

@@ -2,7 +2,6 @@ package jose_test
 
 import (
 	"crypto"
-	"crypto/dsa"
 	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -256,7 +255,7 @@ func TestParsePEM(t *testing.T) {
 
 func TestNewKeyRefuses(t *testing.T) {
 	for _, public := range []crypto.PublicKey{
-		nil, "secret", []byte("secret"), &dsa.PublicKey{}, keys().rsa, keys().rsa.PublicKey,
+		nil, "secret", []byte("secret"), keys().rsa, keys().rsa.PublicKey,
 		&rsa.PublicKey{N: keys().rsa.N, E: 1}, &rsa.PublicKey{N: keys().rsa.N, E: 4},
 	} {
 		if _, err := jose.NewKey(public); err == nil {

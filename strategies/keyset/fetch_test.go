@@ -1,0 +1,237 @@
+package keyset_test
+
+import (
+	"compress/gzip"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/strategies/keyset"
+)
+
+// at returns the RemoteSet of a server on loopback.
+func at(t *testing.T, cfg keyset.RemoteConfig, h http.HandlerFunc) (*keyset.RemoteSet, *httptest.Server) {
+	t.Helper()
+	srv := httptest.NewServer(h)
+	t.Cleanup(srv.Close)
+	cfg.InsecureAllowHTTP = true
+	if cfg.Issuer == "" {
+		cfg.URL = srv.URL + "/jwks.json"
+	} else {
+		cfg.Issuer = srv.URL + path(cfg.Issuer)
+	}
+	s, err := keyset.Remote(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, srv
+}
+
+func TestFaultsOfTheServer(t *testing.T) {
+	for name, h := range map[string]http.HandlerFunc{
+		"500":           func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(500); fmt.Fprint(w, jwks("a")) },
+		"404 with HTML": func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(404); fmt.Fprint(w, "<html>") },
+		"200 with HTML": func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "<html>maintenance</html>") },
+		"204":           func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(204) },
+		"206":           func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(206); fmt.Fprint(w, jwks("a")) },
+		"nothing":       func(w http.ResponseWriter, r *http.Request) {},
+		"metadata":      func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, `{"issuer":"x","jwks_uri":"y"}`) },
+		"10 MB": func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprint(w, `{"keys":[],"x":"`+strings.Repeat("x", 10<<20)+`"}`)
+		},
+		"10 MB in gzip": func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Encoding", "gzip")
+			z := gzip.NewWriter(w)
+			defer z.Close()
+			fmt.Fprint(z, strings.TrimSuffix(jwks("a"), "}")+`,"x":"`+strings.Repeat("x", 10<<20)+`"}`)
+		},
+		"reset": func(w http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler) },
+		"reset in a body": func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Length", "9999")
+			fmt.Fprint(w, jwks("a"))
+		},
+		"65 keys": func(w http.ResponseWriter, r *http.Request) {
+			kids := make([]string, 65)
+			for i := range kids {
+				kids[i] = fmt.Sprint(i)
+			}
+			fmt.Fprint(w, jwks(kids...))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, _ := at(t, keyset.RemoteConfig{}, h)
+			check(t, s.Ready(t.Context()), redoxauth.ErrUnavailable, "keys")
+			err := s.Status().Err
+			if err == nil || len(err.Error()) > 300 {
+				t.Errorf("status %v", err)
+			}
+		})
+	}
+}
+
+// A redirect would let whoever answers it choose the server, an internal one too: not
+// with a Client that follows them either.
+func TestRedirectsAreNotFollowed(t *testing.T) {
+	var reached atomic.Bool
+	internal := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		reached.Store(true)
+		fmt.Fprint(w, jwks("a"))
+	}))
+	defer internal.Close()
+	follow := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return nil }}
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		for name, client := range map[string]*http.Client{"default": nil, "own": follow} {
+			t.Run(fmt.Sprint(name, status), func(t *testing.T) {
+				s, _ := at(t, keyset.RemoteConfig{Client: client}, func(w http.ResponseWriter, r *http.Request) {
+					http.Redirect(w, r, internal.URL, status)
+				})
+				check(t, s.Ready(t.Context()), redoxauth.ErrUnavailable, "keys")
+			})
+		}
+	}
+	if reached.Load() {
+		t.Error("a redirect was followed")
+	}
+	if follow.CheckRedirect(nil, nil) != nil {
+		t.Error("the Client given was changed")
+	}
+}
+
+func TestRequestOfAFetch(t *testing.T) {
+	got := make(chan *http.Request, 1)
+	s, _ := at(t, keyset.RemoteConfig{}, func(w http.ResponseWriter, r *http.Request) {
+		got <- r
+		fmt.Fprint(w, jwks("a"))
+	})
+	check(t, s.Ready(t.Context()), nil, "")
+	r := <-got
+	if r.Method != "GET" || !strings.Contains(r.Header.Get("Accept"), "application/json") || r.Header.Get("Cache-Control") != "no-cache" {
+		t.Errorf("%s with Accept %q, Cache-Control %q", r.Method, r.Header.Get("Accept"), r.Header.Get("Cache-Control"))
+	}
+}
+
+// TLS is checked: a certificate that nobody vouches for is an outage.
+func TestCertificateIsChecked(t *testing.T) {
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, jwks("a")) }))
+	srv.Config.ErrorLog = discard
+	srv.StartTLS()
+	defer srv.Close()
+	s, err := keyset.Remote(keyset.RemoteConfig{URL: srv.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	check(t, s.Ready(t.Context()), redoxauth.ErrUnavailable, "keys")
+	s, err = keyset.Remote(keyset.RemoteConfig{URL: srv.URL, Client: srv.Client()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	check(t, s.Ready(t.Context()), nil, "")
+}
+
+// OpenID Connect Discovery 1.0, Section 4.1, appends its path to the issuer's; RFC 8414,
+// Section 3.1, puts its own before it.
+func TestDiscovery(t *testing.T) {
+	const oidc, oauth = "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"
+	for _, test := range []struct {
+		name, issuer, path string
+		metadata           func(issuer, base string) string
+		ok                 bool
+	}{
+		{"OpenID Connect", "/", oidc, good, true},
+		{"OpenID Connect with a path", "/tenant/1", "/tenant/1" + oidc, good, true},
+		{"OpenID Connect with a slash at the end", "/tenant/", "/tenant" + oidc, good, true},
+		{"RFC 8414", "/", oauth, good, true},
+		{"RFC 8414 with a path", "/tenant/1", oauth + "/tenant/1", good, true},
+		{"RFC 8414 with a slash at the end", "/tenant/", oauth + "/tenant", good, true},
+		{"RFC 8414 with an escaped path", "/tenant%2F1", oauth + "/tenant%2F1", good, true},
+		// RFC 8414, Section 3.3: the issuer is identical.
+		{"another issuer", "/", oidc, func(_, base string) string { return good("https://evil.example", base) }, false},
+		{"issuer with a slash more", "/", oidc, func(i, base string) string { return good(i+"/", base) }, false},
+		{"issuer in another case", "/", oidc, func(i, base string) string { return good(strings.ToUpper(i), base) }, false},
+		{"no issuer", "/", oidc, func(_, base string) string { return `{"jwks_uri":"` + base + `/keys"}` }, false},
+		{"issuer under another name", "/", oidc, func(i, base string) string { return `{"Issuer":"` + i + `","jwks_uri":"` + base + `/keys"}` }, false},
+		{"no jwks_uri", "/", oidc, func(i, _ string) string { return `{"issuer":"` + i + `"}` }, false},
+		{"jwks_uri of a file", "/", oidc, func(i, _ string) string { return `{"issuer":"` + i + `","jwks_uri":"file:///etc/passwd"}` }, false},
+		{"jwks_uri relative", "/", oidc, func(i, _ string) string { return `{"issuer":"` + i + `","jwks_uri":"/keys"}` }, false},
+		{"HTML", "/", oidc, func(_, _ string) string { return "<html>" }, false},
+		{"nowhere", "/", "/elsewhere", good, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var issuer, base string
+			s, srv := at(t, keyset.RemoteConfig{Issuer: test.issuer}, func(w http.ResponseWriter, r *http.Request) {
+				switch r.URL.EscapedPath() {
+				case test.path:
+					fmt.Fprint(w, test.metadata(issuer, base))
+				case "/keys":
+					fmt.Fprint(w, jwks("a"))
+				default:
+					http.NotFound(w, r)
+				}
+			})
+			base = srv.URL
+			issuer = srv.URL + path(test.issuer)
+			if s.URL() != "" {
+				t.Errorf("URL %q before discovery", s.URL())
+			}
+			err := s.Ready(t.Context())
+			if !test.ok {
+				check(t, err, redoxauth.ErrUnavailable, "keys")
+				return
+			}
+			check(t, err, nil, "")
+			if s.URL() != base+"/keys" {
+				t.Errorf("URL %q, want %q", s.URL(), base+"/keys")
+			}
+		})
+	}
+}
+
+// path is that of an issuer in the table: "/" has none.
+func path(issuer string) string {
+	if issuer == "/" {
+		return ""
+	}
+	return issuer
+}
+
+func good(issuer, base string) string {
+	return `{"issuer":"` + issuer + `","jwks_uri":"` + base + `/keys","id_token_signing_alg_values_supported":["none","HS256"]}`
+}
+
+// jwks_uri must be https, unless all may be http.
+func TestDiscoveryDoesNotLeaveHTTPS(t *testing.T) {
+	var issuer string
+	srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, `{"issuer":%q,"jwks_uri":"http://keys.example/"}`, issuer)
+	}))
+	defer srv.Close()
+	issuer = srv.URL
+	s, err := keyset.Remote(keyset.RemoteConfig{Issuer: issuer, Client: srv.Client()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	check(t, s.Ready(t.Context()), redoxauth.ErrUnavailable, "keys")
+}
+
+func TestNoGoroutineIsLeftBehind(t *testing.T) {
+	before := runtime.NumGoroutine()
+	for range 20 {
+		s, srv := at(t, keyset.RemoteConfig{}, func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, jwks("a")) })
+		check(t, s.Ready(t.Context()), nil, "")
+		srv.Close()
+	}
+	var n int
+	for range 200 { // connections end in their own time
+		if n = runtime.NumGoroutine() - before; n <= 0 {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Errorf("%d goroutines left", n)
+}

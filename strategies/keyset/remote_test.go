@@ -1,0 +1,455 @@
+package keyset_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/strategies/keyset"
+)
+
+func TestConcurrentFirstRequestsFetchOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, srv := remote(t, keyset.RemoteConfig{}, "a")
+		srv.set(func(r *http.Request) (*http.Response, error) {
+			time.Sleep(2 * time.Second)
+			return respond(200, jwks("a"))(r)
+		})
+		if n := srv.count(); n != 0 {
+			t.Errorf("%d fetches by Remote, want none", n)
+		}
+		var wg sync.WaitGroup
+		for range 100 {
+			wg.Go(func() { check(t, lookUp(t.Context(), s, "a"), nil, "") })
+		}
+		wg.Wait()
+		if n := srv.count(); n != 1 {
+			t.Errorf("%d fetches, want 1", n)
+		}
+	})
+}
+
+// CVE-2026-48524 (PyJWT), coreos/go-oidc#482: names that nobody has made up the keys'
+// server busy.
+func TestUnknownKeysFetchOnce(t *testing.T) {
+	for _, warm := range []bool{true, false} {
+		for _, concurrent := range []bool{true, false} {
+			t.Run(fmt.Sprintf("warm %v, concurrent %v", warm, concurrent), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					s, srv := remote(t, keyset.RemoteConfig{}, "a")
+					if warm {
+						check(t, s.Ready(t.Context()), nil, "")
+						time.Sleep(10 * time.Second)
+					}
+					before := srv.count()
+					var wg sync.WaitGroup
+					for i := range 1000 {
+						ask := func() {
+							check(t, lookUp(t.Context(), s, fmt.Sprint("unknown-", i)), redoxauth.ErrRejected, "unknown_key")
+						}
+						if concurrent {
+							wg.Go(ask)
+						} else {
+							ask()
+						}
+					}
+					wg.Wait()
+					if n := srv.count() - before; n != 1 {
+						t.Errorf("%d fetches, want 1", n)
+					}
+					time.Sleep(30 * time.Second)
+					check(t, lookUp(t.Context(), s, "unknown"), redoxauth.ErrRejected, "unknown_key")
+					if n := srv.count() - before; n != 2 {
+						t.Errorf("%d fetches after the cool-down, want 2", n)
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestRotationIsSeenAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, srv := remote(t, keyset.RemoteConfig{}, "a")
+		check(t, lookUp(t.Context(), s, "a"), nil, "")
+		srv.set(respond(200, jwks("b")))
+		time.Sleep(2 * time.Second)
+		check(t, lookUp(t.Context(), s, "b"), nil, "")
+		// A key that was withdrawn is not trusted any more.
+		check(t, lookUp(t.Context(), s, "a"), redoxauth.ErrRejected, "unknown_key")
+	})
+}
+
+// During the cool-down a name is not refused for good: when the cool-down ends, a key
+// that was named too early is found.
+func TestUnknownKeysAreNotRemembered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, srv := remote(t, keyset.RemoteConfig{Cooldown: 5 * time.Second}, "a")
+		check(t, lookUp(t.Context(), s, "b"), redoxauth.ErrRejected, "unknown_key")
+		srv.set(respond(200, jwks("a", "b")))
+		check(t, lookUp(t.Context(), s, "b"), redoxauth.ErrRejected, "unknown_key")
+		time.Sleep(5 * time.Second)
+		check(t, lookUp(t.Context(), s, "b"), nil, "")
+	})
+}
+
+// An outage is 503, never 401; and what is known goes on.
+func TestUnknownKeyWhileTheServerIsDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, srv := remote(t, keyset.RemoteConfig{}, "a")
+		check(t, s.Ready(t.Context()), nil, "")
+		srv.set(down)
+		time.Sleep(2 * time.Second)
+		check(t, lookUp(t.Context(), s, "b"), redoxauth.ErrUnavailable, "keys")
+		before := srv.count()
+		for range 100 { // within the cool-down, which does not depend on the outcome
+			start := time.Now()
+			check(t, lookUp(t.Context(), s, "b"), redoxauth.ErrUnavailable, "keys")
+			check(t, lookUp(t.Context(), s, "a"), nil, "")
+			if d := time.Since(start); d != 0 {
+				t.Fatalf("waited %v", d)
+			}
+		}
+		if n := srv.count() - before; n != 0 {
+			t.Errorf("%d fetches within the cool-down, want none", n)
+		}
+		srv.set(respond(200, jwks("a", "b")))
+		time.Sleep(30 * time.Second)
+		check(t, lookUp(t.Context(), s, "b"), nil, "")
+	})
+}
+
+// Known keys are served while others wait for a server that hangs, or is slow.
+func TestKnownKeysNeverWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, srv := remote(t, keyset.RemoteConfig{}, "a")
+		check(t, s.Ready(t.Context()), nil, "")
+		srv.set(hang)
+		time.Sleep(2 * time.Second)
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			start := time.Now()
+			check(t, lookUp(t.Context(), s, "b"), redoxauth.ErrUnavailable, "keys")
+			if d := time.Since(start); d != 10*time.Second {
+				t.Errorf("the request waited %v, want the fetch's 10s", d)
+			}
+		})
+		for range 9 {
+			synctest.Wait()
+			start := time.Now()
+			check(t, lookUp(t.Context(), s, "a"), nil, "")
+			if d := time.Since(start); d != 0 {
+				t.Errorf("a known key waited %v", d)
+			}
+			time.Sleep(time.Second)
+		}
+		wg.Wait()
+	})
+}
+
+// A request waits within its own context, and its end is no end for the others.
+func TestFetchOutlivesItsRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, srv := remote(t, keyset.RemoteConfig{}, "a")
+		srv.set(func(r *http.Request) (*http.Response, error) {
+			time.Sleep(3 * time.Second)
+			if err := r.Context().Err(); err != nil {
+				return nil, err
+			}
+			return respond(200, jwks("a"))(r)
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			start := time.Now()
+			err := lookUp(ctx, s, "a")
+			check(t, err, redoxauth.ErrUnavailable, "canceled")
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("error %v, want the context's", err)
+			}
+			if d := time.Since(start); d != time.Second {
+				t.Errorf("waited %v, want 1s", d)
+			}
+		})
+		synctest.Wait()
+		check(t, lookUp(t.Context(), s, "a"), nil, "")
+		wg.Wait()
+		if n := srv.count(); n != 1 {
+			t.Errorf("%d fetches, want 1", n)
+		}
+	})
+}
+
+// While there are no keys a request waits for the next fetch, of which there is one a
+// second: so the first one after an outage succeeds, and a flood costs no more.
+func TestColdOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, srv := remote(t, keyset.RemoteConfig{}, "a")
+		srv.set(down)
+		start := time.Now()
+		for time.Since(start) < 10*time.Second {
+			check(t, lookUp(t.Context(), s, "a"), redoxauth.ErrUnavailable, "keys")
+			check(t, s.Ready(t.Context()), redoxauth.ErrUnavailable, "keys")
+		}
+		if n, d := srv.count(), time.Since(start); n > int(d/time.Second)+1 {
+			t.Errorf("%d fetches in %v, want at most one a second", n, d)
+		}
+		if st := s.Status(); st.Keys != 0 || st.Err == nil || !st.Fetched.IsZero() {
+			t.Errorf("status %+v", st)
+		}
+		srv.set(respond(200, jwks("a")))
+		check(t, lookUp(t.Context(), s, "a"), nil, "") // at once, not a cool-down later
+	})
+}
+
+func TestColdFloodWhileDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, srv := remote(t, keyset.RemoteConfig{})
+		srv.set(down)
+		var wg sync.WaitGroup
+		for i := range 1000 {
+			wg.Go(func() { check(t, lookUp(t.Context(), s, fmt.Sprint(i)), redoxauth.ErrUnavailable, "keys") })
+		}
+		wg.Wait()
+		if n := srv.count(); n > 2 {
+			t.Errorf("%d fetches, want at most 2", n)
+		}
+	})
+}
+
+// A set without a usable key is an outage: closed, and with 503, not 401.
+func TestEmptySetIsAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, srv := remote(t, keyset.RemoteConfig{}, "a")
+		check(t, s.Ready(t.Context()), nil, "")
+		srv.set(respond(200, `{"keys":[{"kty":"oct","k":"AAAA","kid":"a"}]}`))
+		time.Sleep(9 * time.Minute)
+		check(t, lookUp(t.Context(), s, "a"), nil, "") // starts the refresh
+		synctest.Wait()
+		check(t, lookUp(t.Context(), s, "a"), redoxauth.ErrUnavailable, "keys")
+		start := time.Now()
+		for time.Since(start) < 5*time.Second {
+			check(t, lookUp(t.Context(), s, "a"), redoxauth.ErrUnavailable, "keys")
+		}
+		if n := srv.count(); n > 9 {
+			t.Errorf("%d fetches, want one a second at most", n)
+		}
+		srv.set(respond(200, jwks("a")))
+		check(t, lookUp(t.Context(), s, "a"), nil, "")
+	})
+}
+
+// From 80 % of their life on keys are refreshed in the background.
+func TestRefreshInTheBackground(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, srv := remote(t, keyset.RemoteConfig{}, "a")
+		check(t, s.Ready(t.Context()), nil, "")
+		srv.set(func(r *http.Request) (*http.Response, error) {
+			time.Sleep(5 * time.Second)
+			return respond(200, jwks("a", "b"), "Cache-Control: max-age=600")(r)
+		})
+		time.Sleep(479 * time.Second)
+		check(t, lookUp(t.Context(), s, "a"), nil, "")
+		if n := srv.count(); n != 1 {
+			t.Fatalf("%d fetches before 80 %% of the life, want 1", n)
+		}
+		time.Sleep(time.Second)
+		start := time.Now()
+		for range 10 {
+			check(t, lookUp(t.Context(), s, "a"), nil, "")
+		}
+		if d := time.Since(start); d != 0 {
+			t.Errorf("waited %v for the refresh", d)
+		}
+		time.Sleep(6 * time.Second)
+		check(t, lookUp(t.Context(), s, "b"), nil, "")
+		if n := srv.count(); n != 2 {
+			t.Errorf("%d fetches, want 2", n)
+		}
+	})
+}
+
+// Past their life requests wait for a refresh a second in all, and then the keys serve.
+// CVE-2026-48524 (PyJWT): a failed refresh must not drop them.
+func TestStaleKeys(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, srv := remote(t, keyset.RemoteConfig{MaxStale: time.Hour}, "a")
+		check(t, s.Ready(t.Context()), nil, "")
+		srv.set(hang)
+		time.Sleep(10 * time.Minute)
+		start := time.Now()
+		check(t, lookUp(t.Context(), s, "a"), nil, "")
+		if d := time.Since(start); d != time.Second {
+			t.Errorf("the first request waited %v, want 1s", d)
+		}
+		check(t, lookUp(t.Context(), s, "a"), nil, "")
+		if d := time.Since(start); d != time.Second {
+			t.Errorf("the next one waited too: %v", d)
+		}
+		time.Sleep(10 * time.Second)
+		srv.set(down)
+		before := srv.count()
+		for range 10 {
+			check(t, lookUp(t.Context(), s, "a"), nil, "")
+		}
+		if n := srv.count() - before; n != 0 {
+			t.Errorf("%d fetches in the pause after a failed one, want none", n)
+		}
+		time.Sleep(30 * time.Second)
+		check(t, lookUp(t.Context(), s, "a"), nil, "")
+		if n := srv.count() - before; n != 1 {
+			t.Errorf("%d fetches after the pause, want 1", n)
+		}
+		if st := s.Status(); st.Keys != 1 || st.Err == nil || !st.Expires.Before(time.Now()) {
+			t.Errorf("status %+v", st)
+		}
+		time.Sleep(time.Hour)
+		check(t, lookUp(t.Context(), s, "a"), redoxauth.ErrUnavailable, "keys")
+		srv.set(respond(200, jwks("a")))
+		check(t, lookUp(t.Context(), s, "a"), nil, "")
+	})
+}
+
+// SMART App Launch 2.2: no use past what Cache-Control allows.
+func TestNoStaleKeys(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, srv := remote(t, keyset.RemoteConfig{MaxStale: -1}, "a")
+		check(t, s.Ready(t.Context()), nil, "")
+		srv.set(down)
+		time.Sleep(10*time.Minute - time.Second)
+		check(t, lookUp(t.Context(), s, "a"), nil, "")
+		time.Sleep(time.Second)
+		check(t, lookUp(t.Context(), s, "a"), redoxauth.ErrUnavailable, "keys")
+		srv.set(respond(200, jwks("a"), "Cache-Control: no-store"))
+		check(t, lookUp(t.Context(), s, "a"), nil, "")
+	})
+}
+
+func TestLifeOfKeys(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		headers []string
+		want    time.Duration
+	}{
+		{"none", nil, 15 * time.Minute},
+		{"max-age", []string{"Cache-Control: public, max-age=3600, must-revalidate"}, time.Hour},
+		{"max-age in quotes, in another case", []string{`Cache-Control: Max-Age="3600"`}, time.Hour},
+		{"max-age in a second header", []string{"Cache-Control: public", "Cache-Control: max-age=3600"}, time.Hour},
+		{"less Age", []string{"Cache-Control: max-age=3600", "Age: 600"}, 50 * time.Minute},
+		{"Age beyond max-age", []string{"Cache-Control: max-age=600", "Age: 6000"}, time.Minute},
+		{"Age alone", []string{"Age: 60"}, 14 * time.Minute},
+		{"Age no number", []string{"Cache-Control: max-age=3600", "Age: x"}, time.Hour},
+		{"no-store", []string{"Cache-Control: no-store, max-age=3600"}, time.Minute},
+		{"no-cache", []string{"Cache-Control: max-age=3600, no-cache"}, time.Minute},
+		{"less than a minute", []string{"Cache-Control: max-age=1"}, time.Minute},
+		{"zero", []string{"Cache-Control: max-age=0"}, time.Minute},
+		{"negative", []string{"Cache-Control: max-age=-1"}, time.Minute},
+		{"no number", []string{"Cache-Control: max-age=x"}, time.Minute},
+		{"more than a day", []string{"Cache-Control: max-age=999999"}, 24 * time.Hour},
+		{"more than fits", []string{"Cache-Control: max-age=99999999999999999999"}, 24 * time.Hour},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, srv := remote(t, keyset.RemoteConfig{})
+				srv.set(respond(200, jwks("a"), test.headers...))
+				check(t, s.Ready(t.Context()), nil, "")
+				if st := s.Status(); st.Expires.Sub(st.Fetched) != test.want {
+					t.Errorf("life %v, want %v", st.Expires.Sub(st.Fetched), test.want)
+				}
+			})
+		})
+	}
+}
+
+func TestRemoteConfig(t *testing.T) {
+	url := "https://keys.example/jwks.json"
+	for _, test := range []struct {
+		name string
+		cfg  keyset.RemoteConfig
+		want []string // what the error says; none: no error
+	}{
+		{"URL", keyset.RemoteConfig{URL: url}, nil},
+		{"Issuer", keyset.RemoteConfig{Issuer: "https://issuer.example/tenant/"}, nil},
+		{"neither", keyset.RemoteConfig{}, []string{"keyset: URL: "}},
+		{"both", keyset.RemoteConfig{URL: url, Issuer: url}, []string{"keyset: URL: "}},
+		{"http", keyset.RemoteConfig{URL: "http://keys.example"}, []string{"keyset: URL: not https"}},
+		{"http, allowed", keyset.RemoteConfig{URL: "http://keys.example", InsecureAllowHTTP: true}, nil},
+		{"file, even then", keyset.RemoteConfig{URL: "file:///keys", InsecureAllowHTTP: true}, []string{"keyset: URL: "}},
+		{"ftp, even then", keyset.RemoteConfig{URL: "ftp://keys.example", InsecureAllowHTTP: true}, []string{"keyset: URL: not https"}},
+		{"relative", keyset.RemoteConfig{URL: "/jwks.json"}, []string{"keyset: URL: "}},
+		{"opaque", keyset.RemoteConfig{URL: "https:keys"}, []string{"keyset: URL: "}},
+		{"malformed", keyset.RemoteConfig{URL: "https://keys.example/%zz"}, []string{"keyset: URL: "}},
+		{"password", keyset.RemoteConfig{URL: "https://u:hunter2@keys.example"}, []string{"keyset: URL: must not hold a password"}},
+		{"fragment", keyset.RemoteConfig{URL: url + "#x"}, []string{"keyset: URL: "}},
+		{"query", keyset.RemoteConfig{URL: url + "?x=1"}, nil},
+		{"Issuer with a query", keyset.RemoteConfig{Issuer: url + "?x=1"}, []string{"keyset: Issuer: "}},
+		{"negative", keyset.RemoteConfig{URL: url, Cooldown: -1, MinRefresh: -1, MaxRefresh: -1}, []string{"keyset: Cooldown: ", "keyset: MinRefresh: ", "keyset: MaxRefresh: "}},
+		{"bounds", keyset.RemoteConfig{URL: url, MinRefresh: 2, MaxRefresh: 1}, []string{"keyset: MaxRefresh: "}},
+		{"several", keyset.RemoteConfig{URL: "http://keys.example", Cooldown: -1}, []string{"keyset: URL: ", "keyset: Cooldown: "}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := keyset.Remote(test.cfg)
+			if (err == nil) != (test.want == nil) {
+				t.Fatalf("error %v, want %q", err, test.want)
+			}
+			for _, want := range test.want {
+				if !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
+					t.Errorf("error %q, want %q", err, want)
+				}
+			}
+		})
+	}
+}
+
+// A Client that panics, or ignores its context, costs one goroutine and no more.
+func TestClientThatMisbehaves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, srv := remote(t, keyset.RemoteConfig{}, "a")
+		srv.set(func(*http.Request) (*http.Response, error) { panic("secret") })
+		err := lookUp(t.Context(), s, "a")
+		check(t, err, redoxauth.ErrUnavailable, "keys")
+		if strings.Contains(err.Error(), "secret") {
+			t.Errorf("error %q shows the panic's value", err)
+		}
+		release := make(chan struct{})
+		srv.set(func(*http.Request) (*http.Response, error) { <-release; return nil, errors.New("late") })
+		goroutines := runtime.NumGoroutine()
+		for range 20 {
+			check(t, lookUp(t.Context(), s, "a"), redoxauth.ErrUnavailable, "keys")
+			time.Sleep(time.Second)
+		}
+		if n := runtime.NumGoroutine() - goroutines; n > 1 {
+			t.Errorf("%d goroutines more, want at most 1", n)
+		}
+		close(release)
+		synctest.Wait()
+		srv.set(respond(200, jwks("a")))
+		check(t, lookUp(t.Context(), s, "a"), nil, "")
+	})
+}
+
+// A clock that jumps back must not stop the refreshing.
+func TestClockThatJumpsBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		now := time.Now()
+		s, srv := remote(t, keyset.RemoteConfig{Now: func() time.Time { return now }}, "a")
+		srv.set(down)
+		check(t, s.Ready(t.Context()), redoxauth.ErrUnavailable, "keys")
+		now = now.Add(-24 * time.Hour)
+		srv.set(respond(200, jwks("a")))
+		start := time.Now()
+		check(t, s.Ready(t.Context()), nil, "")
+		if d := time.Since(start); d > time.Second {
+			t.Errorf("waited %v", d)
+		}
+	})
+}
