@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"sync"
+	"text/tabwriter"
+	"time"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+)
+
+// A proof is one setting of the dashboard: who sends with it, who forges it, and what
+// its verifier depends on.
+type proof struct {
+	name, url string
+	genuine   func() redoxtest.Sender // one for each worker
+	hostile   []redoxtest.Sender
+	needs     string // the dependency without which 503 is right; empty: none
+
+	mu        sync.Mutex
+	sent      map[string]int // by outcome
+	latencies []time.Duration
+	wrong     []string
+}
+
+// enlist says who sends. A genuine sender that needs a token gets it from the same
+// dependency as the verifier: while that is down it has nothing to send.
+func (w *world) enlist(url string, account redoxtest.ServiceAccount, smartKey redoxtest.Key) {
+	thief := redoxtest.NewKey("thief", "RS256")
+	thief.ID = "k1"
+	bearer := func(token string) redoxtest.Sender { return header{"Authorization", "Bearer " + token} }
+	sign := func(s string) redoxtest.SigV4 {
+		return redoxtest.SigV4{AccessKey: "AK", SecretKey: s, AWSRegion: "us-east-1", ServiceName: "execute-api", Client: w.client}
+	}
+	jwt := func(key redoxtest.Key) *redoxtest.JWTBearer {
+		return &redoxtest.JWTBearer{Key: key, Issuer: "https://redox.example", Audience: []string{url}, Client: w.client}
+	}
+	stranger := w.google.AddServiceAccount("stranger@elsewhere.iam.gserviceaccount.com")
+	gcp := func(a redoxtest.ServiceAccount) *redoxtest.GCPJWT {
+		return &redoxtest.GCPJWT{Email: a.Email, Key: a.Key, TokenURL: w.google.TokenURL, TargetAudience: url, Client: w.client}
+	}
+	federated := func(a redoxtest.ServiceAccount) redoxtest.Sender {
+		return &redoxtest.WIF{
+			Audience: "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/redox/providers/redox",
+			TokenURL: w.google.STSURL, ServiceAccountImpersonationURL: w.google.ImpersonationURL(a.Email), Client: w.client,
+			SubjectToken: func(context.Context) (string, error) {
+				return redoxtest.NewKey("identity", "RS256").Token(nil, map[string]any{"iss": "https://redox.example"})
+			},
+		}
+	}
+	w.proofs = []*proof{
+		{name: "verifytoken", genuine: func() redoxtest.Sender { return redoxtest.VerificationToken{Token: token, Client: w.client} },
+			hostile: []redoxtest.Sender{redoxtest.VerificationToken{Token: "guessed", Client: w.client}, header{"X-Nothing", "1"}}},
+		{name: "sigv4", genuine: func() redoxtest.Sender { return &unique{SigV4: sign(secret)} }, needs: "redis",
+			hostile: []redoxtest.Sender{sign("guessed"), header{"Authorization", "AWS4-HMAC-SHA256 Credential=AK"}}},
+		{name: "jwtbearer", genuine: func() redoxtest.Sender { return jwt(w.keys.Key()) },
+			hostile: []redoxtest.Sender{jwt(thief), jwt(redoxtest.NewKey("unknown", "RS256")), bearer("a.b.c")}},
+		{name: "clientcredentials", needs: "introspection", genuine: func() redoxtest.Sender {
+			return &redoxtest.ClientCredentials{URL: w.issuer.TokenURL, ClientID: "redox", ClientSecret: secret, Audience: url, Client: w.client}
+		}, hostile: []redoxtest.Sender{bearer("guessed")}},
+		{name: "smartbackend", needs: "redis", genuine: func() redoxtest.Sender {
+			return &redoxtest.SMARTBackend{URL: url + "/token", ClientID: "redox", Key: smartKey, Client: w.client}
+		}, hostile: []redoxtest.Sender{bearer("a.b.c"), jwt(thief)}},
+		{name: "gcpjwt", genuine: func() redoxtest.Sender { return gcp(account) }, hostile: []redoxtest.Sender{gcp(stranger), bearer("ya29.guessed")}},
+		{name: "wif", needs: "google", genuine: func() redoxtest.Sender { return federated(account) }, hostile: []redoxtest.Sender{federated(stranger), bearer("ya29.guessed")}},
+	}
+	for _, p := range w.proofs {
+		p.url, p.sent = url+"/"+p.name, map[string]int{}
+	}
+}
+
+func (w *world) traffic(ctx context.Context, workers int) {
+	var group sync.WaitGroup
+	for _, p := range w.proofs {
+		for range workers {
+			group.Go(func() {
+				genuine, message := p.genuine(), redoxtest.PatientAdmin()
+				for n := 0; ctx.Err() == nil; n++ {
+					if n%10 == 9 {
+						w.send(ctx, p, p.hostile[n/10%len(p.hostile)], message, true)
+					} else {
+						w.send(ctx, p, genuine, message, false)
+					}
+				}
+			})
+		}
+	}
+	group.Wait()
+}
+
+func (w *world) send(ctx context.Context, p *proof, s redoxtest.Sender, message []byte, hostile bool) {
+	begin := time.Now()
+	response, err := s.Send(ctx, p.url, message)
+	if ctx.Err() != nil {
+		return
+	}
+	if err != nil { // no token to be had: there was nothing to send
+		p.note("unsent", 0, "")
+		time.Sleep(10 * time.Millisecond)
+		return
+	}
+	io.Copy(io.Discard, response.Body)
+	response.Body.Close()
+	end := time.Now()
+	status, excused := response.StatusCode, w.wasDown(p.needs, begin, end)
+	switch {
+	case hostile && status < 400:
+		p.note("hostile", 0, fmt.Sprintf("a forged message was answered %d", status))
+	case hostile:
+		p.note("hostile", 0, "")
+	case status == http.StatusOK && excused:
+		p.note("200", 0, "")
+	case status == http.StatusOK:
+		p.note("200", end.Sub(begin), "")
+	case status == http.StatusServiceUnavailable && excused:
+		p.note("503", 0, "")
+		time.Sleep(10 * time.Millisecond)
+	default:
+		p.note("wrong", 0, fmt.Sprintf("%s: a genuine message was answered %d, %s down: %v", end.Format("15:04:05.000"), status, p.needs, excused))
+	}
+}
+
+// note counts an outcome; latency is zero if it does not count.
+func (p *proof) note(outcome string, latency time.Duration, wrong string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sent[outcome]++
+	if latency > 0 && len(p.latencies) < 1<<20 {
+		p.latencies = append(p.latencies, latency)
+	}
+	if wrong != "" && len(p.wrong) < 10 {
+		p.wrong = append(p.wrong, wrong)
+	}
+}
+
+func (w *world) report(out io.Writer) error {
+	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "proof\t200\t503 in outage\tunsent\thostile refused\tp50\tp99\twrong\t")
+	var wrong []string
+	for _, p := range w.proofs {
+		slices.Sort(p.latencies)
+		quantile := func(q float64) time.Duration {
+			if len(p.latencies) == 0 {
+				return 0
+			}
+			return p.latencies[int(q*float64(len(p.latencies)-1))].Round(10 * time.Microsecond)
+		}
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%v\t%v\t%d\t\n", p.name, p.sent["200"], p.sent["503"], p.sent["unsent"], p.sent["hostile"], quantile(0.5), quantile(0.99), len(p.wrong))
+		if p.sent["200"] == 0 || p.sent["hostile"] == 0 {
+			wrong = append(wrong, p.name+": nothing was sent")
+		}
+		for _, what := range p.wrong {
+			wrong = append(wrong, p.name+": "+what)
+		}
+	}
+	t.Flush()
+	if len(wrong) > 0 {
+		return fmt.Errorf("%d wrong answers:\n%s", len(wrong), join(wrong))
+	}
+	return nil
+}
+
+func join(lines []string) string {
+	s := ""
+	for _, l := range lines {
+		s += "  " + l + "\n"
+	}
+	return s
+}

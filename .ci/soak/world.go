@@ -1,0 +1,210 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/strategies/clientcredentials"
+	"github.com/redoxauth/redoxauth-go/strategies/gcpjwt"
+	"github.com/redoxauth/redoxauth-go/strategies/jwtbearer"
+	"github.com/redoxauth/redoxauth-go/strategies/keyset"
+	"github.com/redoxauth/redoxauth-go/strategies/replay/redisreplay"
+	"github.com/redoxauth/redoxauth-go/strategies/sigv4"
+	"github.com/redoxauth/redoxauth-go/strategies/smartbackend"
+	"github.com/redoxauth/redoxauth-go/strategies/wif"
+	"github.com/redoxauth/redoxauth-go/verifytoken"
+)
+
+const (
+	token  = "chosenByTheCustomer4Soak"
+	secret = "aSecretForTheSoakRun"
+)
+
+// A world is a destination, what it depends on, and those who send to it.
+type world struct {
+	server *httptest.Server
+	client *http.Client
+	keys   *redoxtest.KeyServer
+	issuer *redoxtest.AuthorizationServer
+	google *redoxtest.Google
+	redis  *redisServer
+
+	proofs []*proof
+
+	mu   sync.Mutex
+	down map[string][]outage // by dependency
+	feed []string            // bodies that the feed's handler stored, in order
+}
+
+// An outage is one of a dependency; end is zero while it lasts.
+type outage struct{ begin, end time.Time }
+
+func newWorld() (*world, error) {
+	redis.SetLogger(silent{}) // it would log every outage of ours
+	w := &world{down: map[string][]outage{}}
+	var err error
+	if w.redis, err = startRedis(); err != nil {
+		return nil, err
+	}
+	w.client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}, Timeout: 30 * time.Second}
+	w.keys = redoxtest.NewKeyServer(redoxtest.NewKey("k1", "RS256"))
+	w.keys.SetCacheControl("max-age=60")
+	w.issuer = redoxtest.NewAuthorizationServer(redoxtest.NewKey("as1", "ES256"))
+	w.issuer.Opaque = true
+	w.issuer.AddClient("redox", secret, "messages")
+	w.issuer.AddClient("us", secret)
+	w.google = redoxtest.NewGoogle()
+	w.server = httptest.NewUnstartedServer(nil)
+	mux := http.NewServeMux()
+	w.server.Config.Handler = mux
+	url := "http://" + w.server.Listener.Addr().String()
+	if err := w.mount(mux, url); err != nil {
+		w.close()
+		return nil, err
+	}
+	w.server.Start()
+	return w, nil
+}
+
+func (w *world) close() {
+	w.server.Close()
+	w.keys.Close()
+	w.issuer.Close()
+	w.google.Close()
+	w.redis.stop()
+}
+
+type silent struct{}
+
+// Printf implements the logger of go-redis.
+func (silent) Printf(context.Context, string, ...any) {}
+
+// mount builds the seven verifiers and who sends what to them.
+func (w *world) mount(mux *http.ServeMux, url string) error {
+	store, err := redisreplay.New(redisreplay.Config{Client: redis.NewClient(&redis.Options{
+		Addr: w.redis.address, DialTimeout: time.Second, ReadTimeout: time.Second, WriteTimeout: time.Second, MaxRetries: -1,
+	})})
+	if err != nil {
+		return err
+	}
+	opts := &redoxauth.Options{}
+	handle := func(path string, v redoxauth.Verifier, handler http.HandlerFunc) {
+		mux.Handle(path, redoxauth.Middleware(v, opts)(handler))
+	}
+	ok := func(http.ResponseWriter, *http.Request) {}
+	account := w.google.AddServiceAccount("redox@customer.iam.gserviceaccount.com")
+
+	tokens, err := verifytoken.New(verifytoken.Config{Tokens: []string{token}})
+	if err != nil {
+		return err
+	}
+	handle("/verifytoken", tokens, ok)
+	signature, err := sigv4.New(sigv4.Config{
+		Credentials: []sigv4.Credential{{AccessKeyID: "AK", SecretAccessKey: secret}}, Region: "us-east-1", Service: "execute-api", Replay: store,
+	})
+	if err != nil {
+		return err
+	}
+	handle("/sigv4", signature, ok)
+	keys, err := keyset.Remote(keyset.RemoteConfig{URL: w.keys.JWKSURL, InsecureAllowHTTP: true, MinRefresh: time.Second, MaxRefresh: 5 * time.Second})
+	if err != nil {
+		return err
+	}
+	jwt, err := jwtbearer.New(jwtbearer.Config{Keys: keys, Issuer: "https://redox.example", Audience: []string{url}})
+	if err != nil {
+		return err
+	}
+	handle("/jwtbearer", jwt, ok)
+	opaque, err := clientcredentials.NewIntrospection(clientcredentials.IntrospectionConfig{
+		URL: w.issuer.IntrospectionURL, ClientID: "us", ClientSecret: secret, Audience: []string{url}, ClientIDs: []string{"redox"},
+		CacheTTL: time.Second, InsecureAllowHTTP: true,
+	})
+	if err != nil {
+		return err
+	}
+	handle("/clientcredentials", opaque, ok)
+	handle("/feed", opaque, w.store)
+	smartKey := redoxtest.NewKey("s1", "ES384")
+	smartKeys, err := keyset.ParseJWKS(redoxtest.JWKS(smartKey))
+	if err != nil {
+		return err
+	}
+	smart, err := smartbackend.NewTokenEndpoint(smartbackend.EndpointConfig{
+		Clients:  []smartbackend.Client{{ID: "redox", Keys: smartKeys, Scopes: []string{"system/*.rs"}}},
+		TokenURL: url + "/token", Issuer: url, Audience: url + "/smartbackend",
+		TokenSecrets: [][]byte{bytes.Repeat([]byte("s"), 32)}, Replay: store,
+		Lifetime: 15 * time.Second, // so that assertions are needed in outages too
+	})
+	if err != nil {
+		return err
+	}
+	mux.Handle("/token", smart)
+	handle("/smartbackend", smart.Verifier(), ok)
+	endpoints := gcpjwt.Endpoints{CertsURL: w.google.CertsURL, TokenInfoURL: w.google.TokenInfoURL}
+	gcp, err := gcpjwt.New(gcpjwt.Config{ServiceAccounts: []string{account.ID}, Audience: []string{url}, AccessTokens: true, Endpoints: endpoints, InsecureAllowHTTP: true})
+	if err != nil {
+		return err
+	}
+	handle("/gcpjwt", gcp, ok)
+	federated, err := wif.New(wif.Config{ServiceAccounts: []string{account.ID}, AccessTokens: true, Endpoints: wif.Endpoints(endpoints), InsecureAllowHTTP: true})
+	if err != nil {
+		return err
+	}
+	handle("/wif", federated, ok)
+	w.enlist(url, account, smartKey)
+	return nil
+}
+
+// A redisServer is a redis-server on loopback that can be stopped and started again,
+// with its memory lost, as after a crash.
+type redisServer struct {
+	address string
+	cmd     *exec.Cmd
+}
+
+func startRedis() (*redisServer, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	r := &redisServer{address: l.Addr().String()}
+	l.Close()
+	return r, r.start()
+}
+
+func (r *redisServer) start() error {
+	_, port, err := net.SplitHostPort(r.address)
+	if err != nil {
+		return err
+	}
+	r.cmd = exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", os.TempDir())
+	if err := r.cmd.Start(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	for ctx.Err() == nil {
+		if c, err := net.Dial("tcp", r.address); err == nil {
+			return c.Close()
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return fmt.Errorf("redis-server does not listen on %s", r.address)
+}
+
+func (r *redisServer) stop() {
+	r.cmd.Process.Kill()
+	r.cmd.Wait()
+}
