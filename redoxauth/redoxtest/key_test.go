@@ -24,6 +24,17 @@ import (
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
 )
 
+func ExampleNewKey() {
+	key := redoxtest.NewKey("2026-11", "RS256")
+	// What the sender signs with, and what the destination trusts, as JWK Set or PEM.
+	sender := &redoxtest.JWTBearer{Key: key, Issuer: "redox", Audience: []string{"https://customer.example"}}
+	set, pem := redoxtest.JWKS(key), key.PEM()
+
+	_, err := sender.Token()
+	fmt.Println(err, json.Valid(set), strings.HasPrefix(string(pem), "-----BEGIN PUBLIC KEY-----"))
+	// Output: <nil> true true
+}
+
 // opened is a JWT whose signature was checked with the standard library.
 type opened struct {
 	header, claims map[string]any
