@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/lestrrat-go/jwx/v2/jwa"
+	jwxjwk "github.com/lestrrat-go/jwx/v2/jwk"
 	"github.com/lestrrat-go/jwx/v2/jws"
 	"github.com/lestrrat-go/jwx/v2/jwt"
 
@@ -116,6 +117,52 @@ func FuzzSigned(f *testing.F) {
 		}
 		if string(got.Claims()) != claims {
 			t.Fatalf("claims %q, want %q", got.Claims(), claims)
+		}
+	})
+}
+
+// FuzzParseJWKS holds the keys that are kept to jwx, which must read each from the same
+// JSON, with the same key ID.
+func FuzzParseJWKS(f *testing.F) {
+	for _, key := range []map[string]any{
+		jwk(keys().rsa, map[string]any{"kid": "1", "alg": "RS256", "use": "sig"}), jwk(keys().p256, map[string]any{"key_ops": []string{"verify"}}),
+		jwk(keys().p521, nil), jwk(keys().ed, map[string]any{"kid": ""}), {"kty": "oct", "k": "AAAA"}, jwk(keys().rsa, map[string]any{"d": "AQAB"}),
+	} {
+		f.Add(object(key))
+	}
+	f.Fuzz(func(t *testing.T, key string) {
+		kept, dropped, err := jose.ParseJWKS([]byte(`{"keys":[` + key + `]}`))
+		if err != nil {
+			return
+		}
+		for _, line := range dropped {
+			if len(line) > 1024 {
+				t.Fatalf("dropped: %d bytes", len(line))
+			}
+		}
+		if len(kept) != 1 || len(dropped) != 0 {
+			return
+		}
+		members, err := jose.ParseObject([]byte(key))
+		if err != nil {
+			t.Fatalf("kept %q: %v", key, err)
+		}
+		bare := map[string]json.RawMessage{}
+		for _, name := range []string{"kty", "kid", "crv", "n", "e", "x", "y"} { // what else there is jwx reads, and may refuse
+			if raw, ok := members[name]; ok {
+				bare[name] = raw
+			}
+		}
+		b, err := json.Marshal(bare)
+		if err != nil {
+			t.Fatal(err)
+		}
+		theirs, err := jwxjwk.ParseKey(b)
+		if err != nil {
+			t.Fatalf("kept %q, which jwx refuses: %v", key, err)
+		}
+		if private, err := jwxjwk.IsPrivateKey(theirs); private || err != nil || theirs.KeyID() != kept[0].ID() {
+			t.Fatalf("kept %q: private %v (%v), kid %q, jwx: %q", key, private, err, kept[0].ID(), theirs.KeyID())
 		}
 	})
 }

@@ -138,6 +138,9 @@ func (v *Verifier) verify(ctx context.Context, token string) (*Token, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := v.checkJKU(c); err != nil {
+		return nil, err
+	}
 	if known == nil { // else the content is shared, and its claims are read
 		if err := c.readClaims(); err != nil {
 			return nil, err
@@ -169,16 +172,23 @@ func (v *Verifier) read(token string, now time.Time) (*content, *Key, error) {
 	return c, nil, nil
 }
 
-// checkHeader accepts no foreign type (RFC 8725, Section 3.11), and no URL of keys but
-// ours.
+// checkHeader accepts no foreign type (RFC 8725, Section 3.11).
 func (v *Verifier) checkHeader(c *content) error {
 	if !v.acceptsType(c) {
 		return refuse("type", "typ is "+quote(c.typ))
 	}
-	if jku, ok := c.header.get("jku"); ok && v.trust.MatchJKU {
-		if s, ok := jku.text(); !ok || s == "" || s != v.trust.Keys.URL() {
-			return refuse("unknown_key", "jku is not the URL of the configured keys")
-		}
+	return nil
+}
+
+// checkJKU accepts no URL of keys but ours. It comes after the keys: to find them may be
+// what discovers their URL.
+func (v *Verifier) checkJKU(c *content) error {
+	jku, ok := c.header.get("jku")
+	if !ok || !v.trust.MatchJKU {
+		return nil
+	}
+	if s, ok := jku.text(); !ok || s == "" || s != v.trust.Keys.URL() {
+		return refuse("unknown_key", "jku is not the URL of the configured keys")
 	}
 	return nil
 }
