@@ -241,8 +241,16 @@ func TestJKU(t *testing.T) {
 	if n := attacker.Fetches(); n != 0 {
 		t.Errorf("the attacker's key server was asked %d times", n)
 	}
+	discovered, err := keyset.Remote(keyset.RemoteConfig{Issuer: server.Issuer, InsecureAllowHTTP: true})
+	if err != nil {
+		t.Fatal(err)
+	}
 	s := sender()
 	s.JKU = server.JWKSURL
+	cfg.Clients[0].Keys = discovered
+	if got := outcome(t, serve(newEndpoint(t, cfg), tokenRequest(parameters(assertion(t, s))))); got != "200" {
+		t.Errorf("jku, before the URL is discovered: got %s", got)
+	}
 	if got := outcome(t, serve(newEndpoint(t, config(t)), tokenRequest(parameters(assertion(t, s))))); got != "401 invalid_client" {
 		t.Errorf("jku, but no URL is configured: got %s", got)
 	}
