@@ -1,0 +1,69 @@
+// Package opentelemetry exports what Verifiers decide, and the health of the keys they
+// fetch, as OpenTelemetry metrics, and describes decisions on the request's span.
+//
+// For the span, what starts it (as otelhttp) must be in front of the Verifier.
+//
+// Every attribute of a metric has a bounded set of values: strategy, status and reason
+// are words of the library, and key names configured secrets and published keys, since
+// only an Identity has one. The Subject is on the span alone.
+package opentelemetry
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/strategies/keyset"
+)
+
+// Observe returns a function for redoxauth.Options.Observe, and for the Observe of
+// handshakes and token endpoints.
+func Observe(m metric.Meter) (func(*http.Request, redoxauth.Decision), error) {
+	total, err := m.Int64Counter("redoxauth.decisions", metric.WithDescription("Decisions about requests."))
+	duration, err2 := m.Float64Histogram("redoxauth.decision.duration", metric.WithUnit("s"),
+		metric.WithDescription("Time to decide, reading the body included."),
+		metric.WithExplicitBucketBoundaries(10e-6, 100e-6, 1e-3, 10e-3, 0.1, 1, 10, 60))
+	observe := func(r *http.Request, d redoxauth.Decision) {
+		attributes := []attribute.KeyValue{attribute.Int("redoxauth.status", redoxauth.StatusCode(d.Err))}
+		span := trace.SpanFromContext(r.Context())
+		var refusal *redoxauth.Error
+		switch {
+		case d.Identity != nil:
+			attributes = append(attributes, attribute.String("redoxauth.strategy", d.Identity.Strategy), attribute.String("redoxauth.key", d.Identity.KeyID))
+			span.SetAttributes(attribute.String("redoxauth.subject", d.Identity.Subject))
+		case errors.As(d.Err, &refusal):
+			attributes = append(attributes, attribute.String("redoxauth.strategy", refusal.Strategy), attribute.String("redoxauth.reason", string(refusal.Reason)))
+			span.RecordError(d.Err) // which holds no secret
+		}
+		span.SetAttributes(attributes...)
+		total.Add(r.Context(), 1, metric.WithAttributes(attributes...))
+		duration.Record(r.Context(), d.Duration.Seconds(), metric.WithAttributes(attributes...))
+	}
+	return observe, errors.Join(err, err2)
+}
+
+// ObserveKeys exports the health of set under a name of your choice: without keys
+// every token is answered 503, and a fetch that failed is the warning.
+func ObserveKeys(m metric.Meter, name string, set *keyset.RemoteSet) error {
+	keys, err := m.Int64ObservableGauge("redoxauth.keys", metric.WithDescription("Keys that can verify tokens now."))
+	failed, err2 := m.Int64ObservableGauge("redoxauth.keys.fetch_failed", metric.WithDescription("1 if the last fetch failed."))
+	if err := errors.Join(err, err2); err != nil {
+		return err
+	}
+	_, err = m.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+		status, attributes := set.Status(), metric.WithAttributes(attribute.String("redoxauth.set", name))
+		o.ObserveInt64(keys, int64(status.Keys), attributes)
+		failure := int64(0)
+		if status.Err != nil {
+			failure = 1
+		}
+		o.ObserveInt64(failed, failure, attributes)
+		return nil
+	}, keys, failed)
+	return err
+}
