@@ -1,0 +1,228 @@
+package redoxauth_test
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+)
+
+// stall opens a connection, sends a POST that declares length bytes and only the
+// first sent of them, and keeps it open.
+func stall(t *testing.T, url, path string, sent, length int) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	if _, err := fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n%s", path, length, strings.Repeat("a", sent)); err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+// limited is a server with the paths /body, /proven and /check, one budget, and
+// bodies of at most 100 KiB. Handlers hold their request until release is closed.
+func limited(t *testing.T, opts *redoxauth.Options) (url string, release chan struct{}) {
+	release = make(chan struct{})
+	hold := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Hold") != "" {
+			<-release
+		}
+	})
+	mux := http.NewServeMux()
+	mux.Handle("/body", redoxauth.Middleware(readsBody, opts)(hold))
+	mux.Handle("/proven", redoxauth.Middleware(provenBody, opts)(hold))
+	mux.HandleFunc("/check", func(w http.ResponseWriter, r *http.Request) {
+		checked, err := redoxauth.Check(readsBody, r, opts)
+		if err != nil {
+			redoxauth.WriteError(w, err)
+			return
+		}
+		hold(w, checked)
+	})
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	return server.URL, release
+}
+
+// status sends a body of size bytes and returns the answer's status.
+func status(t *testing.T, url string, size int, hold bool) int {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(strings.Repeat("a", size)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if hold {
+		r.Header.Set("Hold", "yes")
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Error(err)
+		return 0
+	}
+	defer response.Body.Close()
+	if response.StatusCode == http.StatusServiceUnavailable && response.Header.Get("Retry-After") == "" {
+		t.Error("503 without Retry-After")
+	}
+	return response.StatusCode
+}
+
+// eventually waits for what other connections bring about.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: not within 10 s", what)
+		}
+	}
+}
+
+func TestMaxInFlightKeepsHalfForGenuineMessages(t *testing.T) {
+	const kib = 1 << 10
+	url, _ := limited(t, &redoxauth.Options{MaxBodyBytes: 100 * kib, MaxInFlight: 200 * kib})
+	// Peers that prove nothing send 90 KiB and stall, so they hold what they sent.
+	peer := stall(t, url, "/body", 90*kib, 100*kib)
+	eventually(t, "the half for unproven bodies is used up", func() bool { return status(t, url+"/body", 20*kib, false) == 503 })
+	if got := status(t, url+"/body", 5*kib, false); got != 200 {
+		t.Errorf("5 KiB, unproven, within the half: status %d", got)
+	}
+	if got := status(t, url+"/proven", 100*kib, false); got != 200 {
+		t.Errorf("100 KiB, proven: status %d, a flood of forgeries kept it out", got)
+	}
+	if got := status(t, url+"/check", 20*kib, false); got != 503 {
+		t.Errorf("Check: status %d, want the budget shared by all who have these Options", got)
+	}
+	peer.Close()
+	eventually(t, "released when the peer is gone", func() bool { return status(t, url+"/body", 90*kib, false) == 200 })
+}
+
+func TestMaxInFlightHoldsForProvenBodiesToo(t *testing.T) {
+	const kib = 1 << 10
+	url, _ := limited(t, &redoxauth.Options{MaxBodyBytes: 100 * kib, MaxInFlight: 150 * kib})
+	first := stall(t, url, "/proven", 90*kib, 100*kib)
+	eventually(t, "over the whole budget", func() bool { return status(t, url+"/proven", 80*kib, false) == 503 })
+	first.Close()
+	eventually(t, "released when the peer is gone", func() bool { return status(t, url+"/proven", 100*kib, false) == 200 })
+}
+
+// What was verified is still in memory while the handler runs, but no longer among
+// the bodies that prove nothing.
+func TestChargeIsHeldUntilTheHandlerReturns(t *testing.T) {
+	const kib = 1 << 10
+	for _, path := range []string{"/body", "/check"} {
+		t.Run(path, func(t *testing.T) {
+			url, release := limited(t, &redoxauth.Options{MaxBodyBytes: 100 * kib, MaxInFlight: 200 * kib})
+			answered := make(chan int, 1)
+			go func() { answered <- status(t, url+path, 90*kib, true) }()
+			eventually(t, "held", func() bool {
+				return status(t, url+"/proven", 100*kib, false) == 200 && status(t, url+"/proven", 100*kib, false) == 200
+			})
+			second := make(chan int, 1)
+			go func() { second <- status(t, url+path, 90*kib, true) }() // proven: the unproven half is free again
+			eventually(t, "both held, nothing left", func() bool { return status(t, url+"/proven", 30*kib, false) == 503 })
+			close(release)
+			if a, b := <-answered, <-second; a != 200 || b != 200 {
+				t.Errorf("held requests: status %d and %d, want 200", a, b)
+			}
+			eventually(t, "released", func() bool { return status(t, url+"/body", 90*kib, false) == 200 })
+		})
+	}
+}
+
+func TestMaxInFlightNegativeIsNoBound(t *testing.T) {
+	const kib = 1 << 10
+	opts := &redoxauth.Options{MaxBodyBytes: 100 * kib, MaxInFlight: -1}
+	url, _ := limited(t, opts)
+	for range 20 {
+		stall(t, url, "/body", 90*kib, 100*kib)
+	}
+	if got := status(t, url+"/body", 100*kib, false); got != 200 {
+		t.Errorf("status %d", got)
+	}
+}
+
+// The charge of a request that comes from elsewhere than net/http ends with Check:
+// nothing says when the request does.
+func TestCheckOutsideOfNetHTTPLeaksNoCharge(t *testing.T) {
+	opts := &redoxauth.Options{MaxBodyBytes: 100, MaxInFlight: 200}
+	for i := range 20 {
+		r, _ := withBody(strings.NewReader(strings.Repeat("a", 90)), 90)
+		if _, err := redoxauth.Check(readsBody, r, opts); err != nil {
+			t.Fatalf("request %d: %v", i, err)
+		}
+	}
+}
+
+func TestRefusedRequestsLeakNoCharge(t *testing.T) {
+	opts := &redoxauth.Options{MaxBodyBytes: 100, MaxInFlight: 200}
+	refuses := redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
+		if _, err := redoxauth.Body(r); err != nil {
+			return nil, err
+		}
+		return nil, redoxauth.ErrRejected
+	})
+	panics := redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
+		redoxauth.Body(r)
+		panic("in the verifier")
+	})
+	for i := range 40 {
+		for _, v := range []redoxauth.Verifier{refuses, panics, redoxauth.AllOf(readsBody, refuses)} {
+			r, _ := withBody(strings.NewReader(strings.Repeat("a", 90)), 90)
+			if _, err := redoxauth.Check(v, r, opts); err == nil || errors.Is(err, redoxauth.ErrUnavailable) {
+				t.Fatalf("request %d: %v", i, err)
+			}
+		}
+	}
+}
+
+func TestPanickingHandlerLeaksNoCharge(t *testing.T) {
+	opts := &redoxauth.Options{MaxBodyBytes: 100, MaxInFlight: 100}
+	h := redoxauth.Middleware(provenBody, opts)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+	for i := range 5 {
+		r, _ := withBody(strings.NewReader(strings.Repeat("a", 90)), 90)
+		w := httptest.NewRecorder()
+		func() {
+			defer func() { recover() }()
+			h.ServeHTTP(w, r)
+		}()
+		if w.Code == http.StatusServiceUnavailable {
+			t.Fatalf("request %d: 503", i)
+		}
+	}
+}
+
+// A peer that stalls gets its 503 at once, not when it sends the rest: net/http would
+// wait for that if the connection were kept. What it had sent is given back although
+// it keeps the connection open.
+func TestStallingPeerIsAnsweredAfterBodyTimeout(t *testing.T) {
+	const kib = 1 << 10
+	for _, path := range []string{"/body", "/proven", "/check"} {
+		t.Run(path, func(t *testing.T) {
+			url, _ := limited(t, &redoxauth.Options{MaxBodyBytes: 100 * kib, MaxInFlight: 200 * kib, BodyTimeout: 50 * time.Millisecond})
+			var peers []net.Conn
+			for range 3 {
+				peers = append(peers, stall(t, url, path, 60*kib, 100*kib))
+			}
+			for _, peer := range peers {
+				peer.SetReadDeadline(time.Now().Add(10 * time.Second))
+				answer, err := http.ReadResponse(bufio.NewReader(peer), nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if answer.StatusCode != http.StatusServiceUnavailable || answer.Header.Get("Retry-After") == "" || !answer.Close {
+					t.Errorf("answer %d %v, want 503 with Retry-After and Connection: close", answer.StatusCode, answer.Header)
+				}
+			}
+			eventually(t, "released", func() bool { return status(t, url+path, 90*kib, false) == 200 })
+		})
+	}
+}
