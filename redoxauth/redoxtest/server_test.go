@@ -3,6 +3,7 @@ package redoxtest_test
 import (
 	"bytes"
 	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"runtime/pprof"
@@ -66,6 +67,7 @@ func TestCloseLeavesNoGoroutine(t *testing.T) {
 				return
 			}
 			if response, err := http.DefaultClient.Do(r); err == nil {
+				io.Copy(io.Discard, response.Body) // until the server closes
 				response.Body.Close()
 			}
 		}()
