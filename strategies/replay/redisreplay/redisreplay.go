@@ -5,8 +5,9 @@
 //	seen, err := redisreplay.New(redisreplay.Config{Client: redis.NewClient(&redis.Options{Addr: addr})})
 //
 // Give it to the Replay field of the strategies. All replicas share one Redis and one
-// Prefix, and, for tokens that one issues and another verifies, the same list of
-// TokenSecrets in the same order. No field of the Redox dashboard has to do with it.
+// Prefix, and, for tokens that one issues and another verifies, the list of
+// TokenSecrets, which rotates in three steps that smartbackend describes. No field of
+// the Redox dashboard has to do with it.
 //
 // # Operation
 //

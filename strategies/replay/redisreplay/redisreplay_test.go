@@ -3,8 +3,9 @@ package redisreplay_test
 import (
 	"context"
 	"errors"
-	"fmt"
+	"log"
 	"net"
+	"net/http"
 	"strconv"
 	"strings"
 	"sync"
@@ -15,7 +16,9 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/strategies/keyset"
 	"github.com/redoxauth/redoxauth-go/strategies/replay/redisreplay"
+	"github.com/redoxauth/redoxauth-go/strategies/smartbackend"
 )
 
 func newStore(t testing.TB, c redis.UniversalClient) *redisreplay.Store {
@@ -369,16 +372,29 @@ func BenchmarkAdd(b *testing.B) {
 	}
 }
 
-// The store is given to the strategies, on every replica.
+// Every replica is started with the same: one Redis, one list of TokenSecrets.
 func ExampleNew() {
-	client := redis.NewClient(&redis.Options{Addr: "redis.internal:6379"})
+	client := redis.NewClient(&redis.Options{Addr: "redis.internal:6379"}) // connects when it is used
 	defer client.Close()
-
 	seen, err := redisreplay.New(redisreplay.Config{Client: client})
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
-	_ = seen // smartbackend.EndpointConfig{Replay: seen, …}
+	keys, err := keyset.Remote(keyset.RemoteConfig{URL: "https://redox.example/jwks.json"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	endpoint, err := smartbackend.NewTokenEndpoint(smartbackend.EndpointConfig{
+		Clients:      []smartbackend.Client{{ID: "redox", Keys: keys, Scopes: []string{"system/*.rs"}}},
+		TokenURL:     "https://api.example.com/token",
+		Issuer:       "https://api.example.com",
+		Audience:     "https://api.example.com/redox",
+		TokenSecrets: [][]byte{[]byte("of 32 random bytes or more, from the secret manager")},
+		Replay:       seen,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	http.Handle("/token", endpoint)
 	// Output:
 }
