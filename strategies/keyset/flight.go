@@ -53,6 +53,9 @@ func (s *RemoteSet) fly(f *flight, cancel context.CancelFunc, delay time.Duratio
 	if err == nil {
 		s.replace(got)
 	}
+	if len(s.good.keys) == 0 {
+		return // nothing is known, so nothing is unknown: the interval bounds the fetches
+	}
 	for _, w := range f.wanted {
 		if w.HasKeyID && !w.Known(s.good.keys) {
 			s.asked = f.started

@@ -208,6 +208,8 @@ func TestColdOutage(t *testing.T) {
 		}
 		srv.set(respond(200, jwks("a")))
 		check(t, lookUp(t.Context(), s, "a"), nil, "") // at once, not a cool-down later
+		srv.set(respond(200, jwks("b")))
+		check(t, lookUp(t.Context(), s, "b"), nil, "") // and so does a rotation
 	})
 }
 

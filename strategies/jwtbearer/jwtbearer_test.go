@@ -1,0 +1,404 @@
+package jwtbearer_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/strategies/jwtbearer"
+	"github.com/redoxauth/redoxauth-go/strategies/keyset"
+	"github.com/redoxauth/redoxauth-go/strategies/replay"
+)
+
+var (
+	directNow    = time.Unix(1_700_000_000, 0)
+	directKey    = redoxtest.NewKey("2026-11", "RS256")
+	directSecret = redoxtest.NewKey("", "HS256")
+)
+
+func parseKeys(tb testing.TB, keys ...redoxtest.Key) keyset.Set {
+	tb.Helper()
+	s, err := keyset.ParseJWKS(redoxtest.JWKS(keys...))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return s
+}
+
+// directConfig accepts what directSender sends.
+func directConfig(tb testing.TB) jwtbearer.Config {
+	return jwtbearer.Config{
+		Keys: parseKeys(tb, directKey), Issuer: "redox", Audience: []string{"https://customer.example/redox"},
+		Now: func() time.Time { return directNow },
+	}
+}
+
+// secretConfig accepts HS256 instead.
+func secretConfig() jwtbearer.Config {
+	return jwtbearer.Config{
+		Secrets: [][]byte{directSecret.Secret}, Issuer: "redox", Audience: []string{"https://customer.example/redox"},
+		Now: func() time.Time { return directNow },
+	}
+}
+
+func directSender() *redoxtest.JWTBearer {
+	return &redoxtest.JWTBearer{
+		Key: directKey, Issuer: "redox", Subject: "feed", Audience: []string{"https://customer.example/redox"},
+		Scopes: []string{"read", "write"}, Now: func() time.Time { return directNow },
+	}
+}
+
+func newDirect(tb testing.TB, cfg jwtbearer.Config) *jwtbearer.Verifier {
+	tb.Helper()
+	v, err := jwtbearer.New(cfg)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return v
+}
+
+// signedBy returns a request of directSender, changed.
+func signedBy(change func(*redoxtest.JWTBearer)) *http.Request {
+	s := directSender()
+	if change != nil {
+		change(s)
+	}
+	return redoxtest.NewRequest(s)
+}
+
+func TestDirectIdentity(t *testing.T) {
+	sender := directSender()
+	token, err := sender.Token()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest("POST", "/", nil)
+	r.Header.Set("Authorization", "Bearer "+token)
+	id, err := newDirect(t, directConfig(t)).Verify(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var claims map[string]any
+	if err := id.Claims(&claims); err != nil || claims["aud"] != "https://customer.example/redox" {
+		t.Errorf("claims %v (%v)", claims, err)
+	}
+	got := *id
+	got.RawClaims = nil
+	want := redoxauth.Identity{
+		Strategy: "jwtbearer", Subject: "feed", Issuer: "redox", KeyID: "2026-11",
+		Scopes: []string{"read", "write"}, Expiry: directNow.Add(5 * time.Minute),
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("identity (-want +got):\n%s", diff)
+	}
+}
+
+func TestDirectDecisions(t *testing.T) {
+	const realm = `Bearer realm="redox"`
+	rejected, foreign := redoxauth.ErrRejected, redoxauth.ErrNoCredentials
+	for _, test := range []struct {
+		name      string
+		config    func(*jwtbearer.Config)
+		change    func(*redoxtest.JWTBearer)
+		want      error
+		reason    redoxauth.Reason
+		challenge string
+	}{
+		{"as configured", nil, nil, nil, "", ""},
+		{"no typ", nil, func(s *redoxtest.JWTBearer) { s.Header = map[string]any{"typ": nil} }, nil, "", ""},
+		{"other typ", nil, func(s *redoxtest.JWTBearer) { s.Header = map[string]any{"typ": "at+jwt"} }, rejected, "type", realm + `, error="invalid_token"`},
+		{"typ as configured", func(c *jwtbearer.Config) { c.Types = []string{"at+jwt"} }, func(s *redoxtest.JWTBearer) { s.Header = map[string]any{"typ": "application/at+jwt"} }, nil, "", ""},
+		{"other issuer", nil, func(s *redoxtest.JWTBearer) { s.Issuer = "other" }, foreign, "issuer", realm},
+		{"other audience", nil, func(s *redoxtest.JWTBearer) { s.Audience = []string{"https://other.example"} }, rejected, "audience", realm + `, error="invalid_token"`},
+		{"several audiences", nil, func(s *redoxtest.JWTBearer) { s.Audience = append(s.Audience, "https://other.example") }, nil, "", ""},
+		{"no audience, wanted", nil, func(s *redoxtest.JWTBearer) { s.Audience = nil }, rejected, "audience", realm + `, error="invalid_token"`},
+		{"no audience, none wanted", noAudience, func(s *redoxtest.JWTBearer) { s.Audience = nil }, nil, "", ""},
+		{"an audience, none wanted", noAudience, nil, rejected, "audience", realm + `, error="invalid_token"`},
+		{"subject", func(c *jwtbearer.Config) { c.Subject = "feed" }, nil, nil, "", ""},
+		{"other subject", func(c *jwtbearer.Config) { c.Subject = "other" }, nil, rejected, "subject", realm + `, error="invalid_token"`},
+		{"scopes", func(c *jwtbearer.Config) { c.Scopes = []string{"write", "read"} }, nil, nil, "", ""},
+		{"a scope is missing", func(c *jwtbearer.Config) { c.Scopes = []string{"write", "admin"} }, nil, redoxauth.ErrForbidden, "scope", realm + `, error="insufficient_scope", scope="write admin"`},
+		{"a scope is missing and the token expired", func(c *jwtbearer.Config) {
+			c.Scopes = []string{"admin"}
+			c.Now = func() time.Time { return directNow.Add(time.Hour) }
+		}, nil, rejected, "expired", realm + `, error="invalid_token"`},
+		{"at the end of its life", func(c *jwtbearer.Config) {
+			c.Now = func() time.Time { return directNow.Add(5*time.Minute + 59*time.Second) }
+		}, nil, nil, "", ""},
+		{"past the end of its life", func(c *jwtbearer.Config) { c.Now = func() time.Time { return directNow.Add(6 * time.Minute) } }, nil, rejected, "expired", realm + `, error="invalid_token"`},
+		{"with more leeway", func(c *jwtbearer.Config) {
+			c.Leeway = 5 * time.Minute
+			c.Now = func() time.Time { return directNow.Add(9 * time.Minute) }
+		}, nil, nil, "", ""},
+		{"from our future", func(c *jwtbearer.Config) { c.Now = func() time.Time { return directNow.Add(-61 * time.Second) } }, nil, rejected, "not_yet_valid", realm + `, error="invalid_token"`},
+		{"for a day", nil, func(s *redoxtest.JWTBearer) { s.Lifetime = 24 * time.Hour }, nil, "", ""},
+		{"for more than a day", nil, func(s *redoxtest.JWTBearer) { s.Lifetime = 24*time.Hour + time.Second }, rejected, "lifetime", realm + `, error="invalid_token"`},
+		{"for more than configured", func(c *jwtbearer.Config) { c.MaxLifetime = time.Minute }, nil, rejected, "lifetime", realm + `, error="invalid_token"`},
+		{"bound to a key", nil, func(s *redoxtest.JWTBearer) { s.Claims = map[string]any{"cnf": map[string]any{"jkt": "x"}} }, rejected, "binding", realm + `, error="invalid_token"`},
+		{"other key", nil, func(s *redoxtest.JWTBearer) { s.Key = redoxtest.NewKey("other", "RS256") }, rejected, "unknown_key", realm + `, error="invalid_token"`},
+		{"other key under the same name", nil, func(s *redoxtest.JWTBearer) {
+			s.Key = redoxtest.NewKey("other", "RS256")
+			s.Key.ID = directKey.ID
+		}, rejected, "signature", realm + `, error="invalid_token"`},
+		{"algorithm not among the defaults", nil, func(s *redoxtest.JWTBearer) { s.Key.Algorithm = "RS512" }, rejected, "algorithm", realm + `, error="invalid_token"`},
+		{"jku is never followed", nil, func(s *redoxtest.JWTBearer) {
+			s.Header = map[string]any{"jku": "https://api.redoxengine.example/jwks.json"}
+		}, nil, "", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			cfg := directConfig(t)
+			if test.config != nil {
+				test.config(&cfg)
+			}
+			id, err := newDirect(t, cfg).Verify(signedBy(test.change))
+			checkError(t, id, err, test.want, test.reason, test.challenge)
+		})
+	}
+}
+
+func noAudience(c *jwtbearer.Config) { c.Audience, c.InsecureNoAudience = nil, true }
+
+func checkError(t *testing.T, id *redoxauth.Identity, err, want error, reason redoxauth.Reason, challenge string) {
+	t.Helper()
+	if (id == nil) != (err != nil) || !errors.Is(err, want) {
+		t.Fatalf("identity %v, error %v; want %v", id, err, want)
+	}
+	var e *redoxauth.Error
+	if errors.As(err, &e) && (e.Reason != reason || e.Challenge != challenge || e.Strategy != "jwtbearer") {
+		t.Errorf("reason %q, challenge %q, strategy %q; want %q, %q", e.Reason, e.Challenge, e.Strategy, reason, challenge)
+	}
+}
+
+// A later page of Redox's documentation shows an opaque "authorization: Bearer" beside
+// the verification token: it is not ours, and nothing is wrong with it.
+func TestOtherBearersAreNotMine(t *testing.T) {
+	v := newDirect(t, directConfig(t))
+	for _, token := range []string{"9a1ee8f2-6b66-4d11-b2ec-0d4b1f9b1f3e", "ya29.c.b0AXv0zTPIXDh-F2", "a.b", "a.b.c.d.e"} {
+		r := httptest.NewRequest("POST", "/", nil)
+		r.Header.Set("Authorization", "Bearer "+token)
+		id, err := v.Verify(r)
+		checkError(t, id, err, redoxauth.ErrNoCredentials, "missing", `Bearer realm="redox"`)
+	}
+	id, err := v.Verify(httptest.NewRequest("POST", "/", nil))
+	checkError(t, id, err, redoxauth.ErrNoCredentials, "missing", `Bearer realm="redox"`)
+	r := signedBy(nil)
+	r.Header.Add("Authorization", r.Header.Get("Authorization"))
+	id, err = v.Verify(r)
+	checkError(t, id, err, redoxauth.ErrMalformed, "malformed", `Bearer realm="redox", error="invalid_request"`)
+}
+
+// The token that Redox documents for its SSO data model: HS256, UUIDs as iss and aud, an
+// empty sub, 900 s (https://developer.redoxengine.com/data-models/SSO.html).
+func TestRedoxSSOToken(t *testing.T) {
+	cfg := secretConfig()
+	cfg.Issuer, cfg.Audience = "0f4bd1d1-451d-4351-8cfd-b767d1b488d6", []string{"d9f5d293-7110-461e-a875-3beb089e79f3"}
+	s := &redoxtest.JWTBearer{
+		Key: directSecret, Issuer: cfg.Issuer, Audience: cfg.Audience, Lifetime: 900 * time.Second, Now: cfg.Now,
+		Claims: map[string]any{"sub": "", "jti": nil, "name": "Dr. Jane Doe", "npi": "4356789876", "patient_ids": []map[string]string{{"id": "0000000001", "id_type": "MR"}}},
+	}
+	id, err := newDirect(t, cfg).Verify(redoxtest.NewRequest(s))
+	checkError(t, id, err, nil, "", "")
+	if err == nil && (id.KeyID != "0" || id.Subject != "") {
+		t.Errorf("identity %+v", id)
+	}
+}
+
+func TestSecretsRotate(t *testing.T) {
+	other := redoxtest.NewKey("other", "HS256")
+	cfg := secretConfig()
+	var list [][]byte
+	var fail error
+	clock := directNow
+	cfg.Secrets, cfg.Now = nil, func() time.Time { return clock }
+	cfg.SecretsFunc = func(context.Context) ([][]byte, error) { return list, fail }
+	by := func(k redoxtest.Key) *http.Request {
+		return signedBy(func(s *redoxtest.JWTBearer) { s.Key, s.Now = k, cfg.Now })
+	}
+
+	fail = errors.New("vault sealed")
+	id, err := newDirect(t, cfg).Verify(by(directSecret))
+	checkError(t, id, err, redoxauth.ErrUnavailable, "secrets", "")
+	fail, list = nil, [][]byte{[]byte("short")}
+	id, err = newDirect(t, cfg).Verify(by(directSecret))
+	checkError(t, id, err, redoxauth.ErrUnavailable, "secrets", "")
+
+	list = [][]byte{other.Secret, directSecret.Secret}
+	v := newDirect(t, cfg)
+	id, err = v.Verify(by(directSecret))
+	checkError(t, id, err, nil, "", "")
+	if err == nil && id.KeyID != "1" {
+		t.Errorf("key ID %q, want the position 1", id.KeyID)
+	}
+}
+
+func TestReplayIsRefusedIfAsked(t *testing.T) {
+	cfg := directConfig(t)
+	cfg.Scopes = []string{"read"}
+	v := newDirect(t, cfg)
+	request := signedBy(nil)
+	for range 3 { // by default Redox may send one token with many messages
+		id, err := v.Verify(request)
+		checkError(t, id, err, nil, "", "")
+	}
+	cfg.Replay = replay.NewMemory(10)
+	v = newDirect(t, cfg)
+	// What is refused for something else is not used up.
+	short := signedBy(func(s *redoxtest.JWTBearer) { s.Scopes, s.Claims = nil, map[string]any{"jti": "j1"} })
+	id, err := v.Verify(short)
+	checkError(t, id, err, redoxauth.ErrForbidden, "scope", `Bearer realm="redox", error="insufficient_scope", scope="read"`)
+	for name, claims := range map[string]map[string]any{"with jti": {"jti": "j1"}, "without jti": {"jti": nil}} {
+		t.Run(name, func(t *testing.T) {
+			request := signedBy(func(s *redoxtest.JWTBearer) { s.Claims = claims })
+			id, err := v.Verify(request)
+			checkError(t, id, err, nil, "", "")
+			id, err = v.Verify(request)
+			checkError(t, id, err, redoxauth.ErrRejected, "replayed", `Bearer realm="redox", error="invalid_token"`)
+		})
+	}
+	cfg.Replay = failingStore{}
+	id, err = newDirect(t, cfg).Verify(signedBy(nil))
+	checkError(t, id, err, redoxauth.ErrUnavailable, "replay_store", "")
+}
+
+// An outage of the key server is 503 until it is over, and the rotation after it needs
+// nobody.
+func TestKeyServerOutage(t *testing.T) {
+	server := redoxtest.NewKeyServer(directKey)
+	defer server.Close()
+	keys, err := keyset.Remote(keyset.RemoteConfig{Issuer: server.Issuer, InsecureAllowHTTP: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := directConfig(t)
+	cfg.Keys = keys
+	v := newDirect(t, cfg)
+	server.Fail(redoxtest.Status(500))
+	id, err := v.Verify(signedBy(nil))
+	checkError(t, id, err, redoxauth.ErrUnavailable, "keys", "")
+	server.Fail(nil)
+	id, err = v.Verify(signedBy(nil))
+	checkError(t, id, err, nil, "", "")
+	next := redoxtest.NewKey("2026-12", "ES256")
+	server.Rotate(next)
+	id, err = v.Verify(signedBy(func(s *redoxtest.JWTBearer) { s.Key = next }))
+	checkError(t, id, err, nil, "", "")
+	id, err = v.Verify(signedBy(nil))
+	checkError(t, id, err, redoxauth.ErrRejected, "unknown_key", `Bearer realm="redox", error="invalid_token"`)
+}
+
+func TestNewRefuses(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		change func(*jwtbearer.Config)
+		want   []string // the messages' starts; none: no error
+	}{
+		{"nothing", func(*jwtbearer.Config) {}, nil},
+		{"empty", func(c *jwtbearer.Config) { *c = jwtbearer.Config{} }, []string{"jwtbearer: Keys: ", "jwtbearer: Issuer: ", "jwtbearer: Audience: "}},
+		{"keys and secrets", func(c *jwtbearer.Config) { c.Secrets = secretConfig().Secrets }, []string{"jwtbearer: Keys: "}},
+		{"keys and HS256", func(c *jwtbearer.Config) { c.Algorithms = []string{"RS256", "HS256"} }, []string{"jwtbearer: Algorithms: HS256"}},
+		{"secrets and RS256", func(c *jwtbearer.Config) { *c = secretConfig(); c.Algorithms = []string{"HS256", "RS256"} }, []string{"jwtbearer: Algorithms: RS256"}},
+		{"no algorithm", func(c *jwtbearer.Config) { c.Algorithms = []string{} }, []string{"jwtbearer: Algorithms: "}},
+		{"none", func(c *jwtbearer.Config) { c.Algorithms = []string{"none"} }, []string{"jwtbearer: Algorithms: unknown"}},
+		{"no secret", func(c *jwtbearer.Config) { *c = secretConfig(); c.Secrets = [][]byte{} }, []string{"jwtbearer: Secrets: "}},
+		{"a short secret", func(c *jwtbearer.Config) { *c = secretConfig(); c.Secrets[0] = make([]byte, 31) }, []string{"jwtbearer: Secrets: secret 0: shorter"}},
+		{"a public key as secret", func(c *jwtbearer.Config) { *c = secretConfig(); c.Secrets[0] = directKey.PEM() }, []string{"jwtbearer: Secrets: secret 0: "}},
+		{"an audience and none", func(c *jwtbearer.Config) { c.InsecureNoAudience = true }, []string{"jwtbearer: Audience: "}},
+		{"an empty audience", func(c *jwtbearer.Config) { c.Audience = []string{""} }, []string{"jwtbearer: Audience: "}},
+		{"a scope with a space", func(c *jwtbearer.Config) { c.Scopes = []string{"a b"} }, []string{"jwtbearer: Scopes: "}},
+		{"no types", func(c *jwtbearer.Config) { c.Types = []string{} }, []string{"jwtbearer: Types: "}},
+		{"durations", func(c *jwtbearer.Config) { c.MaxLifetime, c.Leeway = -1, 6*time.Minute }, []string{"jwtbearer: MaxLifetime: ", "jwtbearer: Leeway: "}},
+		{"a negative leeway", func(c *jwtbearer.Config) { c.Leeway = -1 }, []string{"jwtbearer: Leeway: "}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			cfg := directConfig(t)
+			test.change(&cfg)
+			_, err := jwtbearer.New(cfg)
+			if (err == nil) != (test.want == nil) {
+				t.Fatalf("error %v, want %q", err, test.want)
+			}
+			if err == nil {
+				return
+			}
+			lines := strings.Split(err.Error(), "\n")
+			if len(lines) != len(test.want) {
+				t.Fatalf("error %q, want %q", err, test.want)
+			}
+			for i, want := range test.want {
+				if !strings.HasPrefix(lines[i], want) {
+					t.Errorf("line %q, want %q", lines[i], want)
+				}
+			}
+		})
+	}
+}
+
+// New keeps its own copies.
+func TestConfigIsCopied(t *testing.T) {
+	cfg := directConfig(t)
+	cfg.Scopes, cfg.Types, cfg.Algorithms = []string{"read"}, []string{"JWT"}, []string{"RS256"}
+	v := newDirect(t, cfg)
+	cfg.Audience[0], cfg.Scopes[0], cfg.Types[0], cfg.Algorithms[0] = "x", "x", "x", "none"
+	id, err := v.Verify(signedBy(nil))
+	checkError(t, id, err, nil, "", "")
+	secret := secretConfig()
+	secret.Secrets = [][]byte{append([]byte(nil), directSecret.Secret...)}
+	v = newDirect(t, secret)
+	clear(secret.Secrets[0])
+	id, err = v.Verify(signedBy(func(s *redoxtest.JWTBearer) { s.Key = directSecret }))
+	checkError(t, id, err, nil, "", "")
+}
+
+// What an operator needs to configure a first real token is in the errors, one by one,
+// and nothing that could be used.
+func TestErrorsTellWhatTheTokenSays(t *testing.T) {
+	sender := func(s *redoxtest.JWTBearer) {
+		s.Issuer, s.Audience, s.Subject = "https://issuer.example", []string{"urn:aud"}, "feed-7"
+		s.Header = map[string]any{"typ": "x+jwt"}
+	}
+	cfg := directConfig(t)
+	cfg.Subject = "?"
+	for _, step := range []struct {
+		tells string
+		learn func()
+	}{
+		{"https://issuer.example", func() { cfg.Issuer = "https://issuer.example" }},
+		{"x+jwt", func() { cfg.Types = []string{"x+jwt"} }},
+		{"urn:aud", func() { cfg.Audience = []string{"urn:aud"} }},
+		{"feed-7", func() { cfg.Subject = "feed-7" }},
+	} {
+		request := signedBy(sender)
+		_, err := newDirect(t, cfg).Verify(request)
+		if err == nil || !strings.Contains(err.Error(), step.tells) {
+			t.Fatalf("error %v, want it to tell %q", err, step.tells)
+		}
+		for _, segment := range strings.Split(request.Header.Get("Authorization"), ".") {
+			if strings.Contains(err.Error(), segment) {
+				t.Fatalf("error %q shows a part of the token", err)
+			}
+		}
+		step.learn()
+	}
+	id, err := newDirect(t, cfg).Verify(signedBy(sender))
+	checkError(t, id, err, nil, "", "")
+}
+
+func TestVerifierShowsNoSecret(t *testing.T) {
+	v := newDirect(t, secretConfig())
+	text := fmt.Sprintf("%+v %#v", v, *v)
+	if b, err := json.Marshal(v); err == nil {
+		text += string(b)
+	}
+	if strings.Contains(text, string(directSecret.Secret)) || strings.Contains(text, fmt.Sprint(directSecret.Secret[:6])[1:12]) {
+		t.Errorf("%s shows the secret", text)
+	}
+}
