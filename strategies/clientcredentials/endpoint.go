@@ -1,6 +1,7 @@
 package clientcredentials
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -22,7 +23,8 @@ type EndpointConfig struct {
 	Issuer, Audience string
 
 	// TokenSecrets, required, sign the tokens: each of 32 random bytes or more, the
-	// same list on every replica. The first signs, all verify.
+	// same list on every replica. The first signs, all verify. Rotate on all replicas
+	// from [old, new] to [new, old], and after Lifetime to [new].
 	TokenSecrets [][]byte
 
 	// Lifetime of the tokens; default 5 min, from 1 s to 24 h. A token is accepted
@@ -41,7 +43,8 @@ type Client struct {
 	ID string // required
 
 	// Secrets, at least one, are all accepted: add the new one, change the dashboard,
-	// take the old one out. They should be random: the endpoint slows nobody down.
+	// take the old one out when the Identity that Observe sees no longer has its
+	// position as KeyID. They should be random: the endpoint slows nobody down.
 	Secrets []string
 
 	// Scopes are what it may request. A token holds those of them that were requested;
@@ -103,7 +106,8 @@ func (t *TokenEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Verifier returns a Verifier of the tokens that t issues, and any endpoint of this
 // package with the same TokenSecrets, Issuer and Audience. A token must have all the
 // scopes, else the error is [redoxauth.ErrForbidden]; its client must still be
-// configured here.
+// configured here. The Identity's Subject is the client ID, its KeyID the position of
+// the secret in TokenSecrets.
 func (t *TokenEndpoint) Verifier(scopes ...string) *Verifier {
 	scopes = slices.Clone(scopes)
 	return &Verifier{func(r *http.Request) (*redoxauth.Identity, error) {
@@ -148,7 +152,7 @@ func newGrant(clients []Client) (*grant, error) {
 				wrong(fmt.Sprintf("%s.Secrets[%d]", field, j), "with the ID and a colon before it, reads as an earlier client's")
 			}
 		}
-		if !token.CheckScopes(c.Scopes) {
+		if !token.FitScopes(c.Scopes) {
 			wrong(field+".Scopes", "not scope tokens, or more than 4 KiB of them")
 		}
 		g.scopes[c.ID] = slices.Clone(c.Scopes)
@@ -164,7 +168,7 @@ func (g *grant) Known(client, subject string) bool {
 
 // Prove implements [token.Grant]. What was sent is compared in full before it is told
 // apart what was wrong.
-func (g *grant) Prove(q *token.Request) (*token.Proof, error) {
+func (g *grant) Prove(_ context.Context, q *token.Request) (*token.Proof, error) {
 	id, secret := q.Get("client_id"), q.Get("client_secret")
 	if q.HasAny("client_assertion", "client_assertion_type", "assertion") && (q.HasBasic || secret != "") {
 		return nil, token.Malformed("an assertion beside a secret")

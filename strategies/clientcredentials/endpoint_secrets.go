@@ -60,8 +60,10 @@ func (s secrets) findBody(id, text string) *secret {
 // hold a colon. To take a reading more than one gives a guesser three tries in one.
 func (s secrets) findBasic(value string) (found *secret, claimed string) {
 	var raw string
-	if b, err := base64.StdEncoding.DecodeString(value); err == nil && len(b) <= maxBasic {
-		raw = string(b)
+	if len(value) <= maxBasic {
+		if b, err := base64.StdEncoding.DecodeString(value); err == nil {
+			raw = string(b)
+		}
 	}
 	decoded := formDecoded(raw)
 	readings := [3][sha256.Size]byte{

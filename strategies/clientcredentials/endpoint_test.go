@@ -135,6 +135,8 @@ func TestClientAuthentication(t *testing.T) {
 		{name: "Basic, not UTF-8", basic: "\xff\xfe:\xc3", want: unauthorized},
 		{name: "Basic, NUL", basic: clientID + ":the old secret\x00", want: unauthorized},
 		{name: "Basic, not base64", header: "Basic ***", want: unauthorized},
+		{name: "Basic, more after it", header: "Basic " + base64.StdEncoding.EncodeToString([]byte(clientID+":the old secret")) + "***", want: unauthorized},
+		{name: "Basic, two values", header: "Basic " + base64.StdEncoding.EncodeToString([]byte(clientID+":the old secret")) + ", Basic YTpi", want: unauthorized},
 		{name: "Basic, not encoded", header: "Basic another:secret", want: unauthorized},
 		{name: "Basic, 1 MB", basic: clientID + ":" + strings.Repeat("x", 1<<20), want: unauthorized},
 		{name: "body, wrong secret", parameters: []string{"client_id", clientID, "client_secret", "wrong"}, want: unauthorized},

@@ -1,6 +1,7 @@
 package jwtbearer
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -75,7 +76,7 @@ type Signer struct {
 // assertion must have iss, sub, one aud and exp, within an hour, and is accepted once:
 // it is recorded by its jti or, as Google's libraries send none, by the SHA-256 of what
 // was signed. The endpoint has no clients with credentials, so it refuses a request that
-// has some. It answers
+// has some; a client_id alone says nothing. It answers
 //
 //	200  the token
 //	400  invalid_request: a parameter twice or missing, credentials in the URL, a
@@ -127,7 +128,8 @@ func (t *TokenEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Verifier returns a Verifier of the tokens that t issues, and any endpoint of this
 // package with the same TokenSecrets, Issuer and Audience. A token must have all the
 // scopes, else the error is [redoxauth.ErrForbidden]; its signer must still be
-// configured here.
+// configured here. The Identity's Subject is the assertion's sub, its KeyID the position
+// of the secret in TokenSecrets.
 func (t *TokenEndpoint) Verifier(scopes ...string) *Verifier {
 	scopes = slices.Clone(scopes)
 	return &Verifier{func(r *http.Request) (*redoxauth.Identity, error) {
@@ -182,7 +184,7 @@ func newGrant(cfg EndpointConfig) (*grant, error) {
 		if err := jose.CheckAlgorithms(s.Algorithms, false); err != nil {
 			wrong(field+".Algorithms", err.Error())
 		}
-		if !token.CheckScopes(s.Scopes) {
+		if !token.FitScopes(s.Scopes) {
 			wrong(field+".Scopes", "not scope tokens, or more than 4 KiB of them")
 		}
 		if s.Keys == nil {
@@ -197,7 +199,7 @@ func newGrant(cfg EndpointConfig) (*grant, error) {
 }
 
 // Prove implements [token.Grant].
-func (g *grant) Prove(q *token.Request) (*token.Proof, error) {
+func (g *grant) Prove(ctx context.Context, q *token.Request) (*token.Proof, error) {
 	if q.HasBasic || q.HasAny("client_secret", "client_assertion", "client_assertion_type") {
 		return nil, token.Malformed("a client credential beside the assertion")
 	}
@@ -212,7 +214,7 @@ func (g *grant) Prove(q *token.Request) (*token.Proof, error) {
 	if !ok {
 		return nil, token.InvalidGrant(issuer, &redoxauth.Error{Kind: redoxauth.ErrRejected, Reason: "issuer"})
 	}
-	t, use, err := s.assertions.Verify(q.Context, assertion)
+	t, use, err := s.assertions.Verify(ctx, assertion)
 	if err != nil {
 		return nil, err
 	}

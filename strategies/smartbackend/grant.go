@@ -1,6 +1,7 @@
 package smartbackend
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -59,7 +60,7 @@ func newGrant(cfg EndpointConfig) (grant, error) {
 		if len(c.Scopes) == 0 {
 			wrong(field+".Scopes", "required")
 		}
-		if slices.ContainsFunc(c.Scopes, func(s string) bool { return !isScope(s) }) || !token.CheckScopes(c.Scopes) {
+		if slices.ContainsFunc(c.Scopes, func(s string) bool { return !isScope(s) }) || !token.FitScopes(c.Scopes) {
 			wrong(field+".Scopes", "not SMART scopes, or more than 4 KiB of them")
 		}
 		if c.Keys == nil {
@@ -72,7 +73,7 @@ func newGrant(cfg EndpointConfig) (grant, error) {
 }
 
 // Prove implements [token.Grant].
-func (g grant) Prove(q *token.Request) (*token.Proof, error) {
+func (g grant) Prove(ctx context.Context, q *token.Request) (*token.Proof, error) {
 	assertion, kind := q.Get("client_assertion"), q.Get("client_assertion_type")
 	asserted := assertion != "" || kind != ""
 	secret := q.HasBasic || q.HasAny("client_secret")
@@ -102,7 +103,7 @@ func (g grant) Prove(q *token.Request) (*token.Proof, error) {
 	if named := q.Get("client_id"); named != "" && named != id {
 		return nil, invalidClient(id, challenge, redoxauth.ErrRejected, "client_id is not that of the assertion")
 	}
-	t, use, err := c.assertions.Verify(q.Context, assertion)
+	t, use, err := c.assertions.Verify(ctx, assertion)
 	if err != nil {
 		return nil, err
 	}

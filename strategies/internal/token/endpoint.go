@@ -18,7 +18,7 @@ import (
 type Grant interface {
 	// Prove verifies the client's credentials or its assertion. The error is a
 	// [*Refusal], or one that wraps a kind of package redoxauth.
-	Prove(q *Request) (*Proof, error)
+	Prove(ctx context.Context, q *Request) (*Proof, error)
 
 	// Known reports whether the client of an earlier token is still configured.
 	Known(client, subject string) bool
@@ -100,7 +100,7 @@ func (e *Endpoint) issue(r *http.Request) (*redoxauth.Identity, []byte, error) {
 	default:
 		return nil, nil, unsupportedGrant()
 	}
-	p, err := e.cfg.Grant.Prove(q)
+	p, err := e.cfg.Grant.Prove(r.Context(), q)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -114,7 +114,7 @@ func (e *Endpoint) issue(r *http.Request) (*redoxauth.Identity, []byte, error) {
 		return nil, nil, err
 	}
 	if p.Use != nil {
-		if err := p.Use(q.Context); err != nil {
+		if err := p.Use(r.Context()); err != nil {
 			return nil, nil, err
 		}
 	}

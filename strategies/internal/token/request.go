@@ -23,7 +23,6 @@ const (
 // A Request is a token request whose carriers are well formed: posted, one body of
 // parameters, none twice, no credential in the URL.
 type Request struct {
-	Context  context.Context
 	HasBasic bool
 	Basic    string // what follows the scheme in "Authorization: Basic"
 
@@ -56,7 +55,7 @@ func read(r *http.Request, acceptJSON bool) (*Request, error) {
 	if err := checkQuery(r.URL.RawQuery); err != nil {
 		return nil, err
 	}
-	q := &Request{Context: r.Context()}
+	q := &Request{}
 	switch values := r.Header["Authorization"]; len(values) {
 	case 0:
 	case 1:

@@ -51,9 +51,9 @@ func splitScopes(parameter string) ([]string, bool) {
 
 func joinScopes(scopes []string) string { return strings.Join(scopes, " ") }
 
-// CheckScopes reports whether the configured scopes can stand in a request and in a
+// FitScopes reports whether the configured scopes can stand in a request and in a
 // challenge.
-func CheckScopes(scopes []string) bool {
+func FitScopes(scopes []string) bool {
 	return !slices.ContainsFunc(scopes, func(s string) bool { return !bearer.ValidScope(s) }) &&
 		len(joinScopes(scopes)) <= maxScope
 }

@@ -33,7 +33,7 @@ type grant struct {
 	removed bool
 }
 
-func (g *grant) Prove(q *token.Request) (*token.Proof, error) {
+func (g *grant) Prove(_ context.Context, q *token.Request) (*token.Proof, error) {
 	g.seen = q
 	if g.err != nil {
 		return nil, g.err
