@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -245,37 +246,38 @@ func (panicking) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proce
 	return next
 }
 
-// The client has no time limit of its own, so without ours this test would not end.
-func TestSilentRedisIsBoundedByTheContext(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	ctx, cancel := context.WithCancel(t.Context())
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			defer conn.Close()
-			cancel()
-		}
-	}()
-	c := redis.NewClient(&redis.Options{Addr: l.Addr().String(), DialTimeout: time.Hour, ReadTimeout: -1, WriteTimeout: -1})
-	defer c.Close()
-	s := newStore(t, c)
-	fresh, err := s.Add(ctx, "scope", "id", time.Now().Add(time.Hour))
-	wantUnavailable(t, fresh, err)
-	if !errors.Is(err, context.Canceled) {
-		t.Errorf("error %v, want the context's", err)
-	}
-
-	fresh, err = s.Add(context.Background(), "scope", "id", time.Now().Add(time.Hour))
-	wantUnavailable(t, fresh, err)
-	if !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("without a deadline of the request: error %v, want context.DeadlineExceeded", err)
+// The client has no time limit of its own, so without ours these calls would not end.
+func TestSilentRedisIsBounded(t *testing.T) {
+	for name, test := range map[string]struct {
+		deadline, want time.Duration // zero: none of the request
+	}{
+		"by the request's context": {time.Second, time.Second},
+		"by 5 s":                   {0, 5 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				conn, far := net.Pipe()
+				c := redis.NewClient(&redis.Options{
+					Addr:        "127.0.0.1:6379", // not called
+					Dialer:      func(context.Context, string, string) (net.Conn, error) { return conn, nil },
+					ReadTimeout: -1, WriteTimeout: -1, MaxRetries: -1,
+				})
+				defer c.Close()
+				defer far.Close()
+				ctx := context.Background()
+				if test.deadline > 0 {
+					var cancel context.CancelFunc
+					ctx, cancel = context.WithTimeout(ctx, test.deadline)
+					defer cancel()
+				}
+				begin := time.Now()
+				fresh, err := newStore(t, c).Add(ctx, "scope", "id", begin.Add(time.Hour))
+				wantUnavailable(t, fresh, err)
+				if d := time.Since(begin); d != test.want || !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("error %v after %v, want the context's after %v", err, d, test.want)
+				}
+			})
+		})
 	}
 }
 
