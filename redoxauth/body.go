@@ -38,9 +38,12 @@ func buffer(r *http.Request, proven bool) ([]byte, error) {
 			return nil, &Error{Kind: ErrTooLarge, Reason: "body_size"}
 		}
 		b, _ = attach(r, &defaults)
+		b.held = false
 		if r.Context().Done() == nil {
 			b.timeout = 0
 		}
+	}
+	if !b.held {
 		defer b.releaseAfter(r.Context())
 	}
 	return b.buffer(r.Context(), proven)
@@ -55,6 +58,7 @@ type body struct {
 	length  int64 // Content-Length, or -1
 	timeout time.Duration
 	charge  charge
+	held    bool // by Middleware or Check, who will release the charge
 
 	streamed bool // the stream was read from: too late to buffer it
 	buffered bool
@@ -82,6 +86,7 @@ func attach(r *http.Request, o *Options) (b *body, original io.ReadCloser) {
 		length:  r.ContentLength,
 		timeout: o.bodyTimeout(),
 		charge:  charge{opts: o},
+		held:    true,
 	}
 	r.Body = b
 	return b, original
@@ -126,18 +131,21 @@ func (b *body) release() {
 	}
 }
 
-// releaseAfter releases when the request has ended. Only the context of net/http's
-// server is known to end with its request; that of another framework may never end,
-// and waiting for it would leak.
+// releaseAfter lets go of the body, and releases its charge when the request has
+// ended. Only the context of net/http's server is known to end with its request; that
+// of another framework may never end, and waiting for it would leak.
 func (b *body) releaseAfter(ctx context.Context) {
 	if b == nil {
 		return
 	}
-	if b.buffered && ctx.Value(http.ServerContextKey) != nil {
+	b.held = false
+	switch {
+	case !b.buffered: // nothing is charged, and the handler may still ask for it
+	case ctx.Value(http.ServerContextKey) != nil:
 		context.AfterFunc(ctx, b.release)
-		return
+	default:
+		b.release()
 	}
-	b.release()
 }
 
 // Read streams, or reads the buffer once there is one.

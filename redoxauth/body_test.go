@@ -354,3 +354,21 @@ func TestRefusedRequestKeepsItsUnreadBody(t *testing.T) {
 		t.Errorf("Body is %T, want the original: net/http treats its own better", r.Body)
 	}
 }
+
+// A verifier that needs no body leaves it to the handler, which may ask for it after
+// Check has returned.
+func TestHandlerAsksForTheBodyAfterCheck(t *testing.T) {
+	accept := redoxauth.VerifierFunc(func(*http.Request) (*redoxauth.Identity, error) {
+		return &redoxauth.Identity{Strategy: "test"}, nil
+	})
+	opts := &redoxauth.Options{MaxBodyBytes: 100, MaxInFlight: 200}
+	for range 10 { // more than the budget, if it were not given back
+		r, err := redoxauth.Check(accept, httptest.NewRequest(http.MethodPost, "/", strings.NewReader(strings.Repeat("x", 100))), opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if body, err := redoxauth.Body(r); err != nil || len(body) != 100 {
+			t.Fatalf("got %d bytes, %v, want 100", len(body), err)
+		}
+	}
+}
