@@ -167,6 +167,9 @@ func decide(v Verifier, r *http.Request, o *Options) (*Identity, *body, error) {
 		return nil, nil, classify(err, o)
 	}
 	b.prove()
+	if original == nil {
+		b = nil // the outer wrapper's, who releases it
+	}
 	return id, b, nil
 }
 
