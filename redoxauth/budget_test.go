@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -29,13 +30,21 @@ func stall(t *testing.T, url, path string, sent, length int) net.Conn {
 	return conn
 }
 
-// limited is a server with the paths /body, /proven and /check, one budget, and
-// bodies of at most 100 KiB. Handlers hold their request until release is closed.
-func limited(t *testing.T, opts *redoxauth.Options) (url string, release chan struct{}) {
-	release = make(chan struct{})
+// A limited is a server with the paths /body, /proven and /check, and one budget.
+type limited struct {
+	url     string
+	held    chan struct{} // receives when a handler holds its request
+	release func()        // ends them
+}
+
+func newLimited(t *testing.T, opts *redoxauth.Options) limited {
+	l := limited{held: make(chan struct{}, 10)}
+	released := make(chan struct{})
+	l.release = sync.OnceFunc(func() { close(released) })
 	hold := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Hold") != "" {
-			<-release
+			l.held <- struct{}{}
+			<-released
 		}
 	})
 	mux := http.NewServeMux()
@@ -51,7 +60,9 @@ func limited(t *testing.T, opts *redoxauth.Options) (url string, release chan st
 	})
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
-	return server.URL, release
+	t.Cleanup(l.release)
+	l.url = server.URL
+	return l
 }
 
 // status sends a body of size bytes and returns the answer's status.
@@ -88,7 +99,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 
 func TestMaxInFlightKeepsHalfForGenuineMessages(t *testing.T) {
 	const kib = 1 << 10
-	url, _ := limited(t, &redoxauth.Options{MaxBodyBytes: 100 * kib, MaxInFlight: 200 * kib})
+	url := newLimited(t, &redoxauth.Options{MaxBodyBytes: 100 * kib, MaxInFlight: 200 * kib}).url
 	// Peers that prove nothing send 90 KiB and stall, so they hold what they sent.
 	peer := stall(t, url, "/body", 90*kib, 100*kib)
 	eventually(t, "the half for unproven bodies is used up", func() bool { return status(t, url+"/body", 20*kib, false) == 503 })
@@ -107,7 +118,7 @@ func TestMaxInFlightKeepsHalfForGenuineMessages(t *testing.T) {
 
 func TestMaxInFlightHoldsForProvenBodiesToo(t *testing.T) {
 	const kib = 1 << 10
-	url, _ := limited(t, &redoxauth.Options{MaxBodyBytes: 100 * kib, MaxInFlight: 150 * kib})
+	url := newLimited(t, &redoxauth.Options{MaxBodyBytes: 100 * kib, MaxInFlight: 150 * kib}).url
 	first := stall(t, url, "/proven", 90*kib, 100*kib)
 	eventually(t, "over the whole budget", func() bool { return status(t, url+"/proven", 80*kib, false) == 503 })
 	first.Close()
@@ -120,20 +131,27 @@ func TestChargeIsHeldUntilTheHandlerReturns(t *testing.T) {
 	const kib = 1 << 10
 	for _, path := range []string{"/body", "/check"} {
 		t.Run(path, func(t *testing.T) {
-			url, release := limited(t, &redoxauth.Options{MaxBodyBytes: 100 * kib, MaxInFlight: 200 * kib})
-			answered := make(chan int, 1)
-			go func() { answered <- status(t, url+path, 90*kib, true) }()
-			eventually(t, "held", func() bool {
-				return status(t, url+"/proven", 100*kib, false) == 200 && status(t, url+"/proven", 100*kib, false) == 200
-			})
-			second := make(chan int, 1)
-			go func() { second <- status(t, url+path, 90*kib, true) }() // proven: the unproven half is free again
-			eventually(t, "both held, nothing left", func() bool { return status(t, url+"/proven", 30*kib, false) == 503 })
-			close(release)
-			if a, b := <-answered, <-second; a != 200 || b != 200 {
+			l := newLimited(t, &redoxauth.Options{MaxBodyBytes: 100 * kib, MaxInFlight: 200 * kib})
+			answered := make(chan int, 2)
+			for range 2 { // the second only passes because the first is proven by now
+				go func() { answered <- status(t, l.url+path, 90*kib, true) }()
+				select {
+				case <-l.held:
+				case got := <-answered:
+					t.Fatalf("status %d, want it held", got)
+				}
+			}
+			if got := status(t, l.url+"/proven", 30*kib, false); got != 503 {
+				t.Errorf("30 KiB beside two times 90 of 200: status %d", got)
+			}
+			if got := status(t, l.url+"/proven", 15*kib, false); got != 200 {
+				t.Errorf("15 KiB beside two times 90 of 200: status %d", got)
+			}
+			l.release()
+			if a, b := <-answered, <-answered; a != 200 || b != 200 {
 				t.Errorf("held requests: status %d and %d, want 200", a, b)
 			}
-			eventually(t, "released", func() bool { return status(t, url+"/body", 90*kib, false) == 200 })
+			eventually(t, "released", func() bool { return status(t, l.url+"/body", 90*kib, false) == 200 })
 		})
 	}
 }
@@ -141,7 +159,7 @@ func TestChargeIsHeldUntilTheHandlerReturns(t *testing.T) {
 func TestMaxInFlightNegativeIsNoBound(t *testing.T) {
 	const kib = 1 << 10
 	opts := &redoxauth.Options{MaxBodyBytes: 100 * kib, MaxInFlight: -1}
-	url, _ := limited(t, opts)
+	url := newLimited(t, opts).url
 	for range 20 {
 		stall(t, url, "/body", 90*kib, 100*kib)
 	}
@@ -207,7 +225,7 @@ func TestStallingPeerIsAnsweredAfterBodyTimeout(t *testing.T) {
 	const kib = 1 << 10
 	for _, path := range []string{"/body", "/proven", "/check"} {
 		t.Run(path, func(t *testing.T) {
-			url, _ := limited(t, &redoxauth.Options{MaxBodyBytes: 100 * kib, MaxInFlight: 200 * kib, BodyTimeout: 50 * time.Millisecond})
+			url := newLimited(t, &redoxauth.Options{MaxBodyBytes: 100 * kib, MaxInFlight: 200 * kib, BodyTimeout: 50 * time.Millisecond}).url
 			var peers []net.Conn
 			for range 3 {
 				peers = append(peers, stall(t, url, path, 60*kib, 100*kib))

@@ -1,0 +1,230 @@
+package redoxauth_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+)
+
+// A vault is a source of secrets that can be told how to behave.
+type vault struct {
+	calls atomic.Int64
+	list  func(context.Context) ([]string, error)
+}
+
+func (v *vault) secrets() *redoxauth.Secrets[string] {
+	return redoxauth.NewSecrets("test",
+		func(ctx context.Context) ([]string, error) { v.calls.Add(1); return v.list(ctx) },
+		func(list []string) (string, error) {
+			if list[0] == "invalid" {
+				return "", errors.New("cannot be prepared")
+			}
+			return strings.Join(list, "+"), nil
+		}, time.Now)
+}
+
+func gives(list ...string) func(context.Context) ([]string, error) {
+	return func(context.Context) ([]string, error) { return list, nil }
+}
+
+func failsWith(err error) func(context.Context) ([]string, error) {
+	return func(context.Context) ([]string, error) { return nil, err }
+}
+
+func want(t *testing.T, s *redoxauth.Secrets[string], want string) {
+	t.Helper()
+	if got, err := s.Get(t.Context()); got != want || err != nil {
+		t.Errorf("got %q, %v, want %q", got, err, want)
+	}
+}
+
+func wantUnavailable(t *testing.T, s *redoxauth.Secrets[string], reason redoxauth.Reason) error {
+	t.Helper()
+	got, err := s.Get(t.Context())
+	var e *redoxauth.Error
+	if got != "" || !errors.Is(err, redoxauth.ErrUnavailable) || !errors.As(err, &e) || e.Reason != reason || e.Strategy != "test" {
+		t.Errorf("got %q, %v, want ErrUnavailable (%s)", got, err, reason)
+	}
+	return err
+}
+
+func TestSecretsAreCalledOnUseAtMostEvery30Seconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := &vault{list: gives("a", "b")}
+		s := v.secrets()
+		time.Sleep(time.Hour)
+		if n := v.calls.Load(); n != 0 {
+			t.Errorf("%d calls before the first use", n)
+		}
+		want(t, s, "a+b")
+		v.list = gives("c")
+		time.Sleep(30*time.Second - 1)
+		want(t, s, "a+b")
+		synctest.Wait()
+		if n := v.calls.Load(); n != 1 {
+			t.Errorf("%d calls within 30 s, want 1", n)
+		}
+		time.Sleep(1)
+		want(t, s, "a+b") // in the background
+		synctest.Wait()
+		want(t, s, "c")
+		if n := v.calls.Load(); n != 2 {
+			t.Errorf("%d calls, want 2", n)
+		}
+	})
+}
+
+func TestSecretsAreRefreshedInTheBackground(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := &vault{list: gives("a")}
+		s := v.secrets()
+		want(t, s, "a")
+		v.list = func(context.Context) ([]string, error) { time.Sleep(9 * time.Second); return []string{"b"}, nil }
+		time.Sleep(time.Minute)
+		start := time.Now()
+		for range 5 {
+			want(t, s, "a")
+		}
+		if waited := time.Since(start); waited != 0 {
+			t.Errorf("a request waited %v for a refresh", waited)
+		}
+		time.Sleep(9 * time.Second)
+		synctest.Wait()
+		want(t, s, "b")
+		if n := v.calls.Load(); n != 2 {
+			t.Errorf("%d calls, want 2", n)
+		}
+	})
+}
+
+func TestFirstUseWaitsForOneCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := &vault{list: func(context.Context) ([]string, error) { time.Sleep(3 * time.Second); return []string{"a"}, nil }}
+		s := v.secrets()
+		start := time.Now()
+		for range 10 {
+			go want(t, s, "a")
+		}
+		time.Sleep(1)
+		want(t, s, "a")
+		synctest.Wait()
+		if n, waited := v.calls.Load(), time.Since(start); n != 1 || waited != 3*time.Second {
+			t.Errorf("%d calls, %v, want 1 and 3s", n, waited)
+		}
+	})
+}
+
+// The request that causes a call may end; the others still wait for it.
+func TestCallOutlivesTheRequestThatCausedIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := &vault{list: func(ctx context.Context) ([]string, error) {
+			select {
+			case <-time.After(3 * time.Second):
+				return []string{"a"}, nil
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		}}
+		s := v.secrets()
+		gone := errors.New("peer gone")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(time.Second, func() { cancel(gone) })
+		if _, err := s.Get(ctx); !errors.Is(err, redoxauth.ErrUnavailable) || !errors.Is(err, gone) {
+			t.Errorf("got %v, want ErrUnavailable because of %v", err, gone)
+		}
+		want(t, s, "a")
+		if n := v.calls.Load(); n != 1 {
+			t.Errorf("%d calls, want 1", n)
+		}
+	})
+}
+
+func TestLastGoodListIsKeptFor24Hours(t *testing.T) {
+	down := errors.New("vault is down")
+	for name, list := range map[string]func(context.Context) ([]string, error){
+		"error": failsWith(down), "empty list": gives(), "a list that cannot be prepared": gives("invalid"),
+		"panic":                     func(context.Context) ([]string, error) { panic("secret in a panic") },
+		"hangs, within its context": func(ctx context.Context) ([]string, error) { <-ctx.Done(); return nil, ctx.Err() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				v := &vault{list: gives("a")}
+				s := v.secrets()
+				want(t, s, "a")
+				v.list = list
+				for range 23 {
+					time.Sleep(time.Hour)
+					want(t, s, "a")
+					synctest.Wait()
+				}
+				time.Sleep(time.Hour)
+				want(t, s, "a") // exactly 24 h
+				time.Sleep(11 * time.Second)
+				if err := wantUnavailable(t, s, "secrets"); strings.Contains(err.Error(), "secret in a panic") {
+					t.Errorf("the error shows the panic's value: %v", err)
+				}
+				v.list = gives("b")
+				time.Sleep(time.Minute)
+				want(t, s, "b") // recovers, and waits for it
+			})
+		})
+	}
+}
+
+func TestWithoutAnyListItIsUnavailable(t *testing.T) {
+	down := errors.New("vault is down")
+	synctest.Test(t, func(t *testing.T) {
+		v := &vault{list: failsWith(down)}
+		s := v.secrets()
+		if err := wantUnavailable(t, s, "secrets"); !errors.Is(err, down) {
+			t.Errorf("got %v, want the cause", err)
+		}
+		time.Sleep(29 * time.Second)
+		wantUnavailable(t, s, "secrets")
+		if n := v.calls.Load(); n != 1 {
+			t.Errorf("%d calls in 30 s of outage, want 1", n)
+		}
+		v.list = gives("a")
+		time.Sleep(time.Second)
+		want(t, s, "a")
+	})
+}
+
+// A function that ignores its context keeps one goroutine, and nobody waits for it
+// beyond 10 s. What it gives at last is taken.
+func TestCallEndsAfter10Seconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := &vault{list: func(context.Context) ([]string, error) { time.Sleep(10 * time.Minute); return []string{"late"}, nil }}
+		s := v.secrets()
+		start := time.Now()
+		if err := wantUnavailable(t, s, "secrets"); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v, want the deadline", err)
+		}
+		if waited := time.Since(start); waited != 10*time.Second {
+			t.Errorf("waited %v, want 10s", waited)
+		}
+		for range 9 {
+			time.Sleep(time.Minute)
+			start := time.Now()
+			wantUnavailable(t, s, "secrets")
+			if waited := time.Since(start); waited != 0 {
+				t.Errorf("waited %v for a call that is overdue", waited)
+			}
+		}
+		if n := v.calls.Load(); n != 1 {
+			t.Errorf("%d calls while one hangs, want 1", n)
+		}
+		v.list = gives("next")
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		want(t, s, "late")
+		synctest.Wait()
+		want(t, s, "next")
+	})
+}
