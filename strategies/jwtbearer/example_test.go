@@ -1,0 +1,88 @@
+package jwtbearer_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/strategies/jwtbearer"
+	"github.com/redoxauth/redoxauth-go/strategies/keyset"
+)
+
+// A destination that gets JWTs signed under published keys.
+func ExampleNew() {
+	published := redoxtest.NewKeyServer(redoxtest.NewKey("2026-11", "RS256")) // stands in for Redox's
+	defer published.Close()
+
+	keys, err := keyset.Remote(keyset.RemoteConfig{URL: published.JWKSURL, InsecureAllowHTTP: true})
+	if err != nil {
+		panic(err)
+	}
+	v, err := jwtbearer.New(jwtbearer.Config{
+		Keys:       keys,
+		Algorithms: []string{"RS256"},
+		Issuer:     "https://redox.example",
+		Audience:   []string{"https://customer.example/redox"},
+	})
+	if err != nil {
+		panic(err)
+	}
+	handler := v.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id, _ := redoxauth.FromContext(r.Context())
+		fmt.Println("from", id.Subject, "under key", id.KeyID)
+	}))
+
+	for _, audience := range []string{"https://customer.example/redox", "https://other.example"} {
+		redox := &redoxtest.JWTBearer{Key: published.Key(), Issuer: "https://redox.example", Subject: "feed", Audience: []string{audience}}
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, redoxtest.NewRequest(redox))
+		fmt.Printf("%d %q\n", w.Code, w.Header().Get("WWW-Authenticate"))
+	}
+	// Output:
+	// from feed under key 2026-11
+	// 200 ""
+	// 401 "Bearer realm=\"redox\", error=\"invalid_token\""
+}
+
+// A destination that shares a secret with Redox: list the old and the new one while it
+// is changed.
+func ExampleNew_secret() {
+	secret := []byte("0123456789abcdef0123456789abcdef")
+	v, err := jwtbearer.New(jwtbearer.Config{
+		Secrets:  [][]byte{secret, []byte("the old secret, until no KeyID is 1")},
+		Issuer:   "0f4bd1d1-451d-4351-8cfd-b767d1b488d6",
+		Audience: []string{"d9f5d293-7110-461e-a875-3beb089e79f3"},
+	})
+	if err != nil {
+		panic(err)
+	}
+	id, err := v.Verify(redoxtest.NewRequest(&redoxtest.JWTBearer{
+		Key:      redoxtest.Key{Algorithm: "HS256", Secret: secret},
+		Issuer:   "0f4bd1d1-451d-4351-8cfd-b767d1b488d6",
+		Audience: []string{"d9f5d293-7110-461e-a875-3beb089e79f3"},
+	}))
+	fmt.Println(id.KeyID, err)
+	// Output: 0 <nil>
+}
+
+// What Observe tells about a first token that nothing is known of.
+func ExampleNew_unknownToken() {
+	key := redoxtest.NewKey("2026-11", "RS256")
+	keys, err := keyset.ParseJWKS(redoxtest.JWKS(key))
+	if err != nil {
+		panic(err)
+	}
+	v, err := jwtbearer.New(jwtbearer.Config{Keys: keys, Issuer: "?", Audience: []string{"?"}})
+	if err != nil {
+		panic(err)
+	}
+	handler := redoxauth.Middleware(v, &redoxauth.Options{Observe: func(r *http.Request, d redoxauth.Decision) {
+		fmt.Println(d.Err)
+	}})(http.NotFoundHandler())
+
+	redox := &redoxtest.JWTBearer{Key: key, Issuer: "https://redox.example", Subject: "feed", Audience: []string{"urn:customer"}}
+	handler.ServeHTTP(httptest.NewRecorder(), redoxtest.NewRequest(redox))
+	// Output: jwtbearer: no credentials (issuer): iss is "https://redox.example"
+}
