@@ -15,7 +15,10 @@ import (
 	"github.com/redoxauth/redoxauth-go/strategies/replay"
 )
 
-// An EndpointConfig configures a [TokenEndpoint].
+// An EndpointConfig configures a [TokenEndpoint]. Of the fields that Redox's dashboard
+// may have for it, url is TokenURL, scopes are a Signer's Scopes, audience and resource
+// are Audience or left out, and noBasic must be true: Basic beside an assertion is
+// refused.
 type EndpointConfig struct {
 	Signers []Signer // required: who may present an assertion, and what it may get
 

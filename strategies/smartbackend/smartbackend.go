@@ -18,8 +18,10 @@
 //	clientId                              Clients[].ID
 //	scopes                                Clients[].Scopes
 //	the key pair, its JWKS URL ("JKU")    Clients[].Keys: keyset.Remote, or ParseJWKS, ParsePEM
+//	audience, resource                    Audience, or leave them out
 //	grantType                             client_credentials
-//	grantTypeName, clientIdName           leave at grant_type and client_id
+//	grantTypeName, clientIdName           grant_type, client_id
+//	noBasic                               true: Basic beside an assertion is refused
 //
 // # Operation
 //

@@ -1,0 +1,164 @@
+package clientcredentials_test
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+)
+
+// RFC 6749, Section 2.3.1, and what its clients make of it.
+func TestClientAuthentication(t *testing.T) {
+	const secret = clientSecret
+	encoded := url.QueryEscape(clientID) + ":" + url.QueryEscape(secret)
+	latin1 := clientID + ":s3cr&t/+ %\xe9"
+	const unauthorized, malformed = "401 invalid_client", "400 invalid_request"
+	for _, c := range []struct {
+		name       string
+		basic      string
+		header     string // the Authorization header, instead
+		parameters []string
+		want       string // default 200
+	}{
+		{name: "Basic, form-encoded", basic: encoded},
+		{name: "Basic, raw UTF-8", basic: clientID + ":" + secret},
+		{name: "Basic, raw Latin-1", basic: latin1},
+		{name: "Basic, everything encoded", basic: "redox%2Dclient%3A1:s3cr%26t%2F%2B+%25%C3%A9"},
+		{name: "Basic, an old secret", basic: clientID + ":the old secret"},
+		{name: "Basic, another case of the scheme", header: "bASIC " + base64.StdEncoding.EncodeToString([]byte(encoded))},
+		{name: "Basic, two spaces", header: "Basic  " + base64.StdEncoding.EncodeToString([]byte(encoded))},
+		{name: "Basic, client_id beside", basic: encoded, parameters: []string{"client_id", clientID}},
+		{name: "body", parameters: []string{"client_id", clientID, "client_secret", secret}},
+		{name: "Basic and body", basic: encoded, parameters: []string{"client_id", clientID, "client_secret", secret}},
+		{name: "Basic and body, an old and a new secret", basic: encoded, parameters: []string{"client_id", clientID, "client_secret", "the old secret"}},
+		{name: "body, beside a bearer token", header: "Bearer verification-token", parameters: []string{"client_id", clientID, "client_secret", secret}},
+
+		{name: "nothing", want: unauthorized},
+		{name: "client_id alone", parameters: []string{"client_id", clientID}, want: unauthorized},
+		{name: "client_secret alone", parameters: []string{"client_secret", secret}, want: unauthorized},
+		{name: "Basic, no colon", basic: "redox-client", want: unauthorized},
+		{name: "Basic, the colon encoded", basic: url.QueryEscape(clientID + ":" + secret), want: unauthorized},
+		{name: "Basic, empty", header: "Basic ", want: unauthorized},
+		{name: "Basic, no value", header: "Basic", want: unauthorized},
+		{name: "Basic, a colon alone", basic: ":", want: unauthorized},
+		{name: "Basic, no ID", basic: ":" + secret, want: unauthorized},
+		{name: "Basic, no secret", basic: clientID + ":", want: unauthorized},
+		{name: "Basic, wrong secret", basic: clientID + ":wrong", want: unauthorized},
+		{name: "Basic, unknown client", basic: "nobody:" + secret, want: unauthorized},
+		{name: "Basic, another client's secret", basic: clientID + ":another's secret", want: unauthorized},
+		{name: "Basic, prefix of the secret", basic: clientID + ":the old secre", want: unauthorized},
+		{name: "Basic, secret and more", basic: clientID + ":the old secret ", want: unauthorized},
+		{name: "Basic, secret in another case", basic: clientID + ":The old secret", want: unauthorized},
+		{name: "Basic, encoded twice", basic: url.QueryEscape(url.QueryEscape(clientID)) + ":" + url.QueryEscape(url.QueryEscape(secret)), want: unauthorized},
+		{name: "Basic, a bad escape", basic: "redox-client%3A1:s3cr%2", want: unauthorized},
+		{name: "Basic, not UTF-8", basic: "\xff\xfe:\xc3", want: unauthorized},
+		{name: "Basic, NUL", basic: clientID + ":the old secret\x00", want: unauthorized},
+		{name: "Basic, not base64", header: "Basic ***", want: unauthorized},
+		{name: "Basic, more after it", header: "Basic " + base64.StdEncoding.EncodeToString([]byte(clientID+":the old secret")) + "***", want: unauthorized},
+		{name: "Basic, two values", header: "Basic " + base64.StdEncoding.EncodeToString([]byte(clientID+":the old secret")) + ", Basic YTpi", want: unauthorized},
+		{name: "Basic, not encoded", header: "Basic another:secret", want: unauthorized},
+		{name: "Basic, 1 MB", basic: clientID + ":" + strings.Repeat("x", 1<<20), want: unauthorized},
+		{name: "body, wrong secret", parameters: []string{"client_id", clientID, "client_secret", "wrong"}, want: unauthorized},
+		{name: "body, unknown client", parameters: []string{"client_id", "nobody", "client_secret", secret}, want: unauthorized},
+		{name: "body, ID and secret cut elsewhere", parameters: []string{"client_id", "redox-client", "client_secret", "1:" + secret}, want: unauthorized},
+		{name: "body, another client's secret", parameters: []string{"client_id", clientID, "client_secret", "another's secret"}, want: unauthorized},
+		{name: "body, secret form-encoded twice", parameters: []string{"client_id", clientID, "client_secret", url.QueryEscape(secret)}, want: unauthorized},
+		{name: "assertion alone", parameters: []string{"client_assertion", "a.b.c", "client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"}, want: unauthorized},
+
+		{name: "Basic, another client_id beside", basic: encoded, parameters: []string{"client_id", "another"}, want: malformed},
+		{name: "Basic right, body wrong", basic: encoded, parameters: []string{"client_id", clientID, "client_secret", "wrong"}, want: malformed},
+		{name: "Basic wrong, body right", basic: clientID + ":wrong", parameters: []string{"client_id", clientID, "client_secret", secret}, want: malformed},
+		{name: "Basic and body both wrong", basic: clientID + ":wrong", parameters: []string{"client_id", clientID, "client_secret", "wrong"}, want: malformed},
+		{name: "Basic and body of two clients", basic: encoded, parameters: []string{"client_id", "another", "client_secret", "another's secret"}, want: malformed},
+		{name: "Basic and body without ID", basic: encoded, parameters: []string{"client_secret", secret}, want: malformed},
+		{name: "Basic and assertion", basic: encoded, parameters: []string{"client_assertion", "a.b.c"}, want: malformed},
+		{name: "Basic and type of assertion", basic: encoded, parameters: []string{"client_assertion_type", "x"}, want: malformed},
+		{name: "body and assertion", parameters: []string{"client_id", clientID, "client_secret", secret, "client_assertion", "a.b.c"}, want: malformed},
+		{name: "Basic and grant assertion", basic: encoded, parameters: []string{"assertion", "a.b.c"}, want: malformed},
+		{name: "client_id twice", parameters: []string{"client_id", clientID, "client_secret", secret, "client_id", clientID}, want: malformed},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			cfg := endpointConfig()
+			var decisions []redoxauth.Decision
+			cfg.Observe = func(_ *http.Request, d redoxauth.Decision) { decisions = append(decisions, d) }
+			r := tokenRequest(c.basic, c.parameters...)
+			if c.header != "" {
+				r.Header.Set("Authorization", c.header)
+			}
+			if c.want == "" {
+				c.want = "200 "
+			}
+			w := serve(newEndpoint(t, cfg), r)
+			if got := fmt.Sprint(w.Code, " ", readAnswer(t, w).Error); got != c.want {
+				t.Fatalf("got %s, want %s", got, c.want)
+			}
+			if got := w.Header().Get("WWW-Authenticate"); (got == `Basic realm="redox"`) != (w.Code == 401) {
+				t.Errorf("WWW-Authenticate %q", got)
+			}
+			if len(decisions) != 1 || (decisions[0].Err == nil) != (w.Code == 200) {
+				t.Fatalf("decisions %+v", decisions)
+			}
+			if id := decisions[0].Identity; id != nil && (id.Subject != clientID || id.Strategy != "clientcredentials") {
+				t.Errorf("identity %+v", id)
+			}
+			if err := decisions[0].Err; err != nil && strings.Contains(err.Error(), "secret ") {
+				t.Errorf("a secret in the error %q", err)
+			}
+		})
+	}
+}
+
+// No peer may learn which clients exist.
+func TestUnknownClientLooksLikeWrongSecret(t *testing.T) {
+	e := newEndpoint(t, endpointConfig())
+	for name, pair := range map[string][2]*http.Request{
+		"Basic": {tokenRequest("nobody:wrong"), tokenRequest(clientID + ":wrong")},
+		"body": {
+			tokenRequest("", "client_id", "nobody", "client_secret", "wrong"),
+			tokenRequest("", "client_id", clientID, "client_secret", "wrong"),
+		},
+	} {
+		unknown, wrong := serve(e, pair[0]), serve(e, pair[1])
+		if unknown.Code != wrong.Code || unknown.Body.String() != wrong.Body.String() || !cmp.Equal(unknown.Header(), wrong.Header()) {
+			t.Errorf("%s: %d %s, but %d %s", name, unknown.Code, unknown.Body, wrong.Code, wrong.Body)
+		}
+	}
+}
+
+func TestRightSecretPassesAfterWrongOnes(t *testing.T) {
+	e := newEndpoint(t, endpointConfig())
+	for range 20 {
+		if w := serve(e, tokenRequest(clientID+":wrong")); w.Code != 401 {
+			t.Fatalf("wrong secret: status %d", w.Code)
+		}
+	}
+	limited := 0
+	for range 200 {
+		if w := serve(e, tokenRequest(clientID+":wrong")); w.Code == http.StatusTooManyRequests {
+			limited++
+		}
+		if w := serve(e, tokenRequest(clientID+":"+clientSecret)); w.Code != 200 {
+			t.Fatalf("right secret: status %d: %s", w.Code, w.Body)
+		}
+	}
+	if limited == 0 {
+		t.Error("220 wrong secrets are never answered 429")
+	}
+}
+
+// Guessing with two credentials at once counts too.
+func TestWrongPairsAreCounted(t *testing.T) {
+	e := newEndpoint(t, endpointConfig())
+	for range 101 {
+		if w := serve(e, tokenRequest(clientID+":wrong", "client_id", clientID, "client_secret", clientSecret)); w.Code == http.StatusTooManyRequests {
+			return
+		}
+	}
+	t.Error("101 wrong pairs are never answered 429")
+}
