@@ -43,6 +43,10 @@
 // When the key server is down, known keys go on serving; a token of a new key is
 // answered 503 until it is back, never 401. See [keyset.RemoteConfig].
 //
+// A signature that was verified is remembered, for up to 1024 tokens and never past exp:
+// the second use of a token skips that check and no other, so that a key that was
+// withdrawn ends its tokens too.
+//
 // A token proves who sent it, not what: it does not cover the body, and who sees it can
 // use it until it expires. A token is accepted any number of times unless Replay is
 // set; leave it unset if Redox sends one token with many messages, or sends messages
