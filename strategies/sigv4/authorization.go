@@ -63,7 +63,7 @@ func parseAuthorization(parameters string) (a authorization, err error) {
 		return a, err
 	}
 	if len(signature) != hex.EncodedLen(len(a.signature)) || !isLowerHex(signature) {
-		return a, errors.New("Signature is not 64 lower-case hexadecimal digits")
+		return a, errors.New("the Signature is not 64 lower-case hexadecimal digits")
 	}
 	hex.Decode(a.signature[:], []byte(signature))
 	return a, nil
@@ -77,7 +77,7 @@ func (a *authorization) setCredential(credential string) error {
 	a.region, end, _ = strings.Cut(end, "/")
 	a.service, end, _ = strings.Cut(end, "/")
 	if end != terminator || a.keyID == "" || len(a.day) != dayLength || a.region == "" || a.service == "" {
-		return errors.New("Credential is not of the form key/yyyymmdd/region/service/" + terminator)
+		return errors.New("the Credential is not of the form key/yyyymmdd/region/service/" + terminator)
 	}
 	return nil
 }
@@ -89,10 +89,10 @@ func checkNames(signedHeaders string) error {
 	last := ""
 	for name := range strings.SplitSeq(signedHeaders, ";") {
 		if !isLowerToken(name) || name <= last {
-			return errors.New("SignedHeaders are not lower-case, sorted and unique")
+			return errors.New("the SignedHeaders are not lower-case, sorted and unique")
 		}
 		if name == "authorization" {
-			return errors.New("SignedHeaders name authorization, which holds the signature")
+			return errors.New("the SignedHeaders name authorization, which holds the signature")
 		}
 		last = name
 	}

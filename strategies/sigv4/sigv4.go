@@ -46,12 +46,13 @@
 //   - Nothing: Node's aws4, aws4-axios, aws4fetch, aws-sigv4-fetch, @smithy/signature-v4
 //     and the AWS SDK for JavaScript; botocore and the AWS CLI; PHP's async-aws.
 //   - DisablePathNormalization, if paths have "//", "." or "..": AWS's SDK for Go, Ruby's
-//     aws-sigv4, Python's aws-requests-auth. async-aws then verifies in no form.
-//   - DisableDoubleEncoding and DisablePathNormalization, if the path has escapes or dot
-//     segments: curl --aws-sigv4 (7.88) and Perl's AWS::Signature4. That curl sends the
-//     query unsorted as it is: only one sorted, with "=" and without "+", verifies.
-//   - %20 instead of "+" in the query: botocore, Ruby, aws-requests-auth, curl sign
+//     aws-sigv4, Python's aws-requests-auth, curl. async-aws then verifies in no form.
+//   - DisableDoubleEncoding, if paths have escapes: curl --aws-sigv4 (7.88), Perl's
+//     AWS::Signature4, and @smithy/signature-v4 if it is given the path unescaped. That
+//     curl signs the query as typed: it verifies if that is sorted and has "=".
+//   - "%20" instead of "+" in the query: botocore, Ruby, aws-requests-auth and curl sign
 //     the raw "+", which a handler reads as a space.
+//   - No "!'()*" in paths: @aws-sdk/signature-v4, the predecessor of @smithy's.
 //   - aws-requests-auth sorts "a-b" before "a"; Ruby and Perl keep runs of spaces in
 //     quoted header values, AWS's SDK for Go keeps tabs: avoid these.
 //   - Service "s3": InsecureAllowUnsignedPayload for aws4fetch. aws4, aws4-axios, aws4fetch
@@ -65,15 +66,17 @@
 //   - A proxy replaces Host, as nginx's proxy_pass, Apache's ProxyPass and Go's
 //     ReverseProxy do unless told otherwise, or drops its port (nginx's $host). Preserve
 //     it ("proxy_set_header Host $http_host", "ProxyPreserveHost On"), or set Hosts.
-//   - A proxy strips a prefix: set PathPrefix.
+//     Adapters of AWS Lambda make up a Host: set Hosts.
+//   - A proxy strips a prefix (nginx's "location /x/" with a path in proxy_pass, Caddy's
+//     handle_path): set PathPrefix.
 //   - nginx with a path in proxy_pass or a rewrite decodes the path: "proxy_pass
 //     http://up" without a slash keeps it; Apache needs "nocanon" and
-//     "AllowEncodedSlashes NoDecode". http.ServeMux redirects "//" and "..": put
-//     the Verifier in front of it.
+//     "AllowEncodedSlashes NoDecode". http.ServeMux and gorilla/mux redirect "//" and
+//     "..": put the Verifier in front of them.
 //   - Signed Accept-Encoding, User-Agent, Range, Transfer-Encoding, Connection and TE are
 //     rewritten by CDNs and proxies. They should not be signed.
-//   - nginx and Caddy drop headers with "_"; Lambda's HTTP API splits header values at
-//     commas, and its REST API decodes the path.
+//   - nginx and Caddy drop headers with "_"; fiber's adaptor keeps the last of repeated
+//     headers; Lambda's HTTP API splits values at commas, its REST API decodes the path.
 //
 // # Operation
 //
