@@ -166,7 +166,7 @@ func TestExportedSignaturesNameNoThirdPartyType(t *testing.T) {
 		for _, d := range s.ast.Decls {
 			switch d := d.(type) {
 			case *ast.FuncDecl:
-				if d.Name.IsExported() {
+				if d.Name.IsExported() && (d.Recv == nil || ast.IsExported(receiver(d))) {
 					check(d.Type)
 				}
 			case *ast.GenDecl:
@@ -178,6 +178,18 @@ func TestExportedSignaturesNameNoThirdPartyType(t *testing.T) {
 			}
 		}
 	}
+}
+
+// receiver returns the name of the method's type.
+func receiver(d *ast.FuncDecl) string {
+	name := ""
+	ast.Inspect(d.Recv.List[0].Type, func(n ast.Node) bool {
+		if id, ok := n.(*ast.Ident); ok && name == "" {
+			name = id.Name
+		}
+		return true
+	})
+	return name
 }
 
 func checkExportedFields(typ ast.Expr, check func(ast.Node)) {
