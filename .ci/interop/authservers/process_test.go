@@ -14,7 +14,7 @@ import (
 // started again, and knows when it was down.
 type process struct {
 	url     string
-	command func() *exec.Cmd
+	command func(t *testing.T) *exec.Cmd
 
 	cmd     *exec.Cmd
 	mu      sync.Mutex
@@ -27,7 +27,8 @@ type outage struct{ begin, end time.Time }
 // start starts the process, until the test ends or it is killed.
 func (p *process) start(t *testing.T) {
 	t.Helper()
-	p.cmd = p.command()
+	p.cmd = p.command(t)
+	p.cmd.Stderr = t.Output()
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
