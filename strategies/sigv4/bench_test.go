@@ -40,7 +40,7 @@ func BenchmarkVerify(b *testing.B) {
 	absent := sign(testSigner)
 	absent.Header.Del("Authorization")
 	hostile := sign(testSigner)
-	hostile.RequestURI = "/?" + strings.Repeat("b&a&", 4000)
+	hostile.RequestURI = "/?" + strings.Repeat("b&a&", 2000)
 	long := sign(testSigner)
 	long.Header.Set("Authorization", "AWS4-HMAC-SHA256 "+strings.Repeat("Credential=,", 80<<10))
 	for _, test := range []struct {

@@ -119,9 +119,10 @@ func (v *Verifier) advice(r *http.Request, c *canonical, err error) (advice []st
 // signature holds.
 func (v *Verifier) variants(r *http.Request, c *canonical) (found []string) {
 	ring, err := v.keys.get(r.Context())
-	if err != nil {
+	if err != nil || !v.recompute(r, c) {
 		return nil
 	}
+	c.proof.payload = string(c.payload) // so that a large body is hashed once
 	hosts := append([]string{receivedHost(r)}, v.hosts...)
 	for _, name := range [...]string{"X-Forwarded-Host", "X-Original-Host", "Host"} {
 		hosts = append(hosts, r.Header.Get(name))

@@ -202,7 +202,7 @@ func FuzzTarget(f *testing.F) {
 		}
 		_, readable := s.canonical(r, nil, r.Host, nil, "")
 		_, err := newVerifier(t, cfg).Verify(s.sign(r))
-		odd := len(target) > 16<<10 || strings.ContainsFunc(target, func(c rune) bool { return c <= ' ' || c == 0x7f }) ||
+		odd := len(target) > 8<<10 || strings.ContainsFunc(target, func(c rune) bool { return c <= ' ' || c == 0x7f }) ||
 			strings.Contains(strings.ToLower(target), "x-amz-") || !authorityOrPath.MatchString(target) || s.prefix != "" && dots.MatchString(target)
 		switch {
 		case err == nil && !readable:

@@ -14,7 +14,7 @@ type pair struct{ name, value, end int }
 // exchanged under a valid signature. What handlers refuse or drop (";", "%zz") is
 // refused, as they would not see what was signed; then it reports false.
 func (c *canonical) readQuery(query string) bool {
-	c.query, c.pairs = c.query[:0], c.pairs[:0]
+	c.query, c.pairs = c.query[:0], slices.Grow(c.pairs[:0], strings.Count(query, "&")+1)
 	for query != "" {
 		var text string
 		text, query, _ = strings.Cut(query, "&")

@@ -86,6 +86,8 @@
 // when the function fails, the last list serves for 24 h, then the answer is 503.
 // The clocks may differ by MaxSkew (reason "clock_skew"): run NTP. Nothing else is
 // needed to decide, so there is no outage but that of CredentialsFunc and Replay.
+// A path and query of more than 8 KiB, or an Authorization header of more than 4 KiB, is
+// refused.
 //
 // [AWS Signature Version 4]: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
 // [canonical request]: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html

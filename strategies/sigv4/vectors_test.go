@@ -116,6 +116,8 @@ func TestAWSSuite(t *testing.T) {
 				t.Errorf("header form: %v\n%s", err, v.Explain(r))
 			} else {
 				accepted++
+				checkExplained(t, v.Explain(r), string(readFile(t, folder, "header-canonical-request.txt")), c.Credentials.Token)
+				checkExplained(t, v.Explain(r), string(readFile(t, folder, "header-string-to-sign.txt")), "")
 			}
 			if r, err = parse(query); err != nil {
 				t.Fatal(err)
@@ -127,6 +129,17 @@ func TestAWSSuite(t *testing.T) {
 	}
 	if accepted != 35 {
 		t.Errorf("%d accepted, want 35", accepted)
+	}
+}
+
+// checkExplained wants a text of the suite in what Explain shows, but for its secrets.
+func checkExplained(t *testing.T, got, want, token string) {
+	t.Helper()
+	if token != "" {
+		want = strings.Replace(want, token, "[redacted]", 1)
+	}
+	if want = strings.TrimSpace(want); !strings.Contains(got, want) {
+		t.Errorf("Explain shows\n%s\nwant\n%s", got, want)
 	}
 }
 
