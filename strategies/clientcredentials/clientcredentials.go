@@ -39,7 +39,8 @@
 //
 // "" is a token without typ. Cognito's tokens have no aud: they need InsecureNoAudience,
 // and Scopes, which there begin with the name of your API, in place of it. Auth0 and
-// Keycloak issue RFC 9068 when told to. Issuers count character by character, with the
+// Keycloak (from 26.2) issue RFC 9068 when told to, which is better: ID tokens are "JWT"
+// too. Issuers count character by character, with the
 // slash at the end or without. [keyset.RemoteConfig].Issuer finds the keys of all.
 //
 // # Operation

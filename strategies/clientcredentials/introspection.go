@@ -220,7 +220,7 @@ func (c *endpointClient) fetch(ctx context.Context, token string) (*response, ti
 	}
 	resp, err := c.client.Do(r)
 	if err != nil {
-		return fail(withoutBody(err))
+		return fail(cause(err))
 	}
 	defer resp.Body.Close()
 	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
@@ -244,12 +244,16 @@ func (c *endpointClient) fetch(ctx context.Context, token string) (*response, ti
 	return a, a.exp, nil
 }
 
-// withoutBody takes out of err what a token endpoint answered to a Client of x/oauth2:
-// nobody knows what is in it.
-func withoutBody(err error) error {
-	var e *oauth2.RetrieveError
-	if errors.As(err, &e) && e.Response != nil {
-		return fmt.Errorf("the Client got no token for itself: status %d", e.Response.StatusCode)
+// cause takes out of an error of http.Client the URL, whose query may hold a key, and
+// what a token endpoint answered to a Client of x/oauth2: nobody knows what is in that.
+func cause(err error) error {
+	var token *oauth2.RetrieveError
+	if errors.As(err, &token) && token.Response != nil {
+		return fmt.Errorf("the Client got no token for itself: status %d", token.Response.StatusCode)
+	}
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
 	}
 	return err
 }

@@ -228,12 +228,16 @@ func TestEndpointFailuresAreUnavailable(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := &wire{serve: serve}
-			v := newIntrospection(t, introspectionConfig(w))
+			cfg := introspectionConfig(w)
+			cfg.URL += "?key=hunter2"
+			v := newIntrospection(t, cfg)
 			for range 2 {
 				_, err := v.Verify(message(opaque))
 				wantError(t, err, redoxauth.ErrUnavailable, "unavailable")
-				if s := fmt.Sprint(err); strings.Contains(s, opaque) || strings.Contains(s, ourPass) || strings.Contains(s, url.QueryEscape(ourPass)) {
-					t.Errorf("the error shows a secret: %s", s)
+				for _, secret := range []string{opaque, ourPass, url.QueryEscape(ourPass), "hunter2"} {
+					if s := fmt.Sprint(err); strings.Contains(s, secret) {
+						t.Errorf("the error shows a secret: %s", s)
+					}
 				}
 			}
 			wantCalls(t, w, 2)
