@@ -202,8 +202,8 @@ func (b *body) fillWithin(ctx context.Context, proven bool) ([]byte, error) {
 	done := make(chan result, 1)
 	b.charge.filling = true
 	go func() {
-		defer b.charge.filled()
 		buf, err := b.fill(proven)
+		b.charge.filled() // before the answer, so that a refusal gives back at once
 		done <- result{buf, err}
 	}()
 	var expired <-chan time.Time
