@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -15,12 +16,30 @@ import (
 // A vault is a source of secrets that can be told how to behave.
 type vault struct {
 	calls atomic.Int64
-	list  func(context.Context) ([]string, error)
+	mu    sync.Mutex
+	list  supply
+}
+
+type supply = func(context.Context) ([]string, error)
+
+// now changes what it does from the next call on.
+func (v *vault) now(list supply) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.list = list
+}
+
+func (v *vault) call(ctx context.Context) ([]string, error) {
+	v.calls.Add(1)
+	v.mu.Lock()
+	list := v.list
+	v.mu.Unlock()
+	return list(ctx)
 }
 
 func (v *vault) secrets() *redoxauth.Secrets[string] {
 	return redoxauth.NewSecrets("test",
-		func(ctx context.Context) ([]string, error) { v.calls.Add(1); return v.list(ctx) },
+		v.call,
 		func(list []string) (string, error) {
 			if list[0] == "invalid" {
 				return "", errors.New("cannot be prepared")
@@ -63,14 +82,14 @@ func TestSecretsAreCalledOnUseAtMostEvery30Seconds(t *testing.T) {
 			t.Errorf("%d calls before the first use", n)
 		}
 		want(t, s, "a+b")
-		v.list = gives("c")
+		v.now(gives("c"))
 		time.Sleep(30*time.Second - 1)
 		want(t, s, "a+b")
 		synctest.Wait()
 		if n := v.calls.Load(); n != 1 {
 			t.Errorf("%d calls within 30 s, want 1", n)
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		want(t, s, "a+b") // in the background
 		synctest.Wait()
 		want(t, s, "c")
@@ -85,7 +104,7 @@ func TestSecretsAreRefreshedInTheBackground(t *testing.T) {
 		v := &vault{list: gives("a")}
 		s := v.secrets()
 		want(t, s, "a")
-		v.list = func(context.Context) ([]string, error) { time.Sleep(9 * time.Second); return []string{"b"}, nil }
+		v.now(func(context.Context) ([]string, error) { time.Sleep(9 * time.Second); return []string{"b"}, nil })
 		time.Sleep(time.Minute)
 		start := time.Now()
 		for range 5 {
@@ -111,7 +130,7 @@ func TestFirstUseWaitsForOneCall(t *testing.T) {
 		for range 10 {
 			go want(t, s, "a")
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		want(t, s, "a")
 		synctest.Wait()
 		if n, waited := v.calls.Load(), time.Since(start); n != 1 || waited != 3*time.Second {
@@ -157,7 +176,7 @@ func TestLastGoodListIsKeptFor24Hours(t *testing.T) {
 				v := &vault{list: gives("a")}
 				s := v.secrets()
 				want(t, s, "a")
-				v.list = list
+				v.now(list)
 				for range 23 {
 					time.Sleep(time.Hour)
 					want(t, s, "a")
@@ -169,7 +188,7 @@ func TestLastGoodListIsKeptFor24Hours(t *testing.T) {
 				if err := wantUnavailable(t, s, "secrets"); strings.Contains(err.Error(), "secret in a panic") {
 					t.Errorf("the error shows the panic's value: %v", err)
 				}
-				v.list = gives("b")
+				v.now(gives("b"))
 				time.Sleep(time.Minute)
 				want(t, s, "b") // recovers, and waits for it
 			})
@@ -190,7 +209,7 @@ func TestWithoutAnyListItIsUnavailable(t *testing.T) {
 		if n := v.calls.Load(); n != 1 {
 			t.Errorf("%d calls in 30 s of outage, want 1", n)
 		}
-		v.list = gives("a")
+		v.now(gives("a"))
 		time.Sleep(time.Second)
 		want(t, s, "a")
 	})
@@ -220,7 +239,7 @@ func TestCallEndsAfter10Seconds(t *testing.T) {
 		if n := v.calls.Load(); n != 1 {
 			t.Errorf("%d calls while one hangs, want 1", n)
 		}
-		v.list = gives("next")
+		v.now(gives("next"))
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		want(t, s, "late")

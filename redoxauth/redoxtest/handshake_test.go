@@ -78,7 +78,7 @@ func TestHandshakeFails(t *testing.T) {
 		"wrong status":      {http.MethodGet, func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(401); echo(w, r) }, "401"},
 		"204":               {http.MethodGet, func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(204) }, "204"},
 		"no challenge":      {http.MethodGet, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "ok") }, "challenge"},
-		"redirect":          {http.MethodGet, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", 302) }, "302"},
+		"redirect":          {http.MethodGet, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusFound) }, "302"},
 		"method":            {http.MethodPut, echo, "PUT"},
 		"connection closed": {http.MethodGet, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, ""},
 	} {
