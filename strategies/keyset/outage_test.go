@@ -247,3 +247,22 @@ func TestClientThatMisbehaves(t *testing.T) {
 		check(t, lookUp(t.Context(), s, "a"), nil, "")
 	})
 }
+
+// Nor is it 401 for a token without kid, whose request waited for that refresh.
+func TestKeysThatAreWithdrawnWhileARequestWaits(t *testing.T) {
+	for _, hasKeyID := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			s, srv := remote(t, keyset.RemoteConfig{}, "a")
+			check(t, s.Ready(t.Context()), nil, "")
+			time.Sleep(10 * time.Minute)
+			srv.set(func(r *http.Request) (*http.Response, error) {
+				time.Sleep(time.Second / 2)
+				return respond(200, jwks())(r)
+			})
+			w := wanted("a")
+			w.HasKeyID = hasKeyID
+			_, err := s.Keys(t.Context(), w)
+			check(t, err, redoxauth.ErrUnavailable, "keys")
+		})
+	}
+}

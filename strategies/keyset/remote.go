@@ -183,14 +183,11 @@ func (s *RemoteSet) Keys(ctx context.Context, w jose.Wanted) ([]*jose.Key, error
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.cfg.Now()
-	if !s.usable(now) {
+	if s.usable(now) {
+		s.keepFresh(ctx, now)
+	}
+	if !s.usable(s.cfg.Now()) {
 		return s.after(ctx, s.start(now), w)
-	}
-	if !now.Before(s.refresh) && (s.err == nil || now.Sub(s.started) >= s.cfg.Cooldown) {
-		s.start(now)
-	}
-	if !now.Before(s.expires) && s.flight != nil {
-		s.awaitBriefly(ctx, s.flight, now)
 	}
 	found, err := w.In(s.good.keys)
 	if err == nil || !w.HasKeyID || w.Known(s.good.keys) {
@@ -207,6 +204,16 @@ func (s *RemoteSet) Keys(ctx context.Context, w jose.Wanted) ([]*jose.Key, error
 		return nil, unavailable(s.err)
 	}
 	return nil, err
+}
+
+// keepFresh refreshes keys that are about to expire, and waits for it if they have.
+func (s *RemoteSet) keepFresh(ctx context.Context, now time.Time) {
+	if !now.Before(s.refresh) && (s.err == nil || now.Sub(s.started) >= s.cfg.Cooldown) {
+		s.start(now)
+	}
+	if !now.Before(s.expires) && s.flight != nil {
+		s.awaitBriefly(ctx, s.flight, now)
+	}
 }
 
 // after answers a request that waits for f.
