@@ -3,9 +3,9 @@
 // ([RFC 6749, Section 4.4]) and sends it as "Authorization: Bearer" with its messages.
 // It depends on who issues the token:
 //
-//	your authorization server, as a JWT       [New]
-//	your authorization server, opaque         [NewIntrospection]
-//	you have none: this package               [NewTokenEndpoint]
+//	your authorization server, as a JWT       New
+//	your authorization server, opaque         NewIntrospection
+//	you have none: this package               NewTokenEndpoint
 //
 // # Redox dashboard
 //
@@ -46,7 +46,9 @@
 // # Operation
 //
 // Keys rotate by themselves with [keyset.Remote]. To change Redox's client, list old
-// and new in ClientIDs. Clocks may differ by Leeway, by 60 s with introspection; a
+// and new in ClientIDs, and its secret in Clients[].Secrets. TokenSecrets rotate in
+// three steps, each on all replicas before the next: [old, new], [new, old], and after
+// Lifetime [new]. Clocks may differ by Leeway, by 60 s with introspection; a
 // refusal "expired" or "not_yet_valid" says by how much.
 //
 // When the key server is down, known keys go on serving, and a token of a new key is
