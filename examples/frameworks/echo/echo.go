@@ -13,7 +13,7 @@
 // 400, where 413 is meant. Echo's Logger logs queries with ${uri}, and the GET form of
 // the handshake has the token there: log ${path}.
 //
-// Echo 5 differs in nothing but the type: *echo.Context for echo.Context.
+// With Echo 5 (5.4.4) the code is the same but for the type: *echo.Context.
 package echo
 
 import (

@@ -17,12 +17,12 @@
 // the proxy library. Redox must sign that name, or sigv4.Config.Hosts name another.
 //
 // The path has the stage in front of it unless the stage is $default or a custom domain
-// is used. A REST API takes it off, and the signature covers it: set
-// sigv4.Config.PathPrefix to "/stage" there.
+// is used. A REST API takes it off and leaves the rest as it was sent ([localstack
+// #3942], [#7728]), but the signature covers it: set sigv4.Config.PathPrefix to "/stage".
 //
 // An HTTP API (not a REST API, not a function URL) decodes the path, in both payload
-// formats and in spite of the name rawPath ([hono #2156], [aws-lambda-fastify #169]).
-// It is encoded again here as Go does. So a path verifies whose only escapes are those
+// formats and in spite of the name rawPath ([aws-lambda-fastify #169],
+// [standard-server #93]). It is encoded again here as Go does. So a path verifies whose only escapes are those
 // that Go writes, as "%20"; a path with "%2F", "%3F", "%23", "%25", or with an escape
 // that is not needed, as "%41", cannot, and is 401 or 400. Choose a path of letters,
 // digits, "-" and "/".
@@ -36,12 +36,16 @@
 // "Accept: a, b"; HTTPAPI joins them again. A handler behind httpadapter.NewV2 that is
 // wrapped by Verifier.Wrap instead has no way to.
 //
-// A message may have 6 MB, binary ones less, where Redox sends up to 40 MB: API Gateway
-// answers 413 by itself. An ALB encodes queries in its own way; use httpadapter.NewALB and Wrap,
-// and no query if Redox signs.
+// Lambda takes events of at most 6 MB, where Redox sends messages of up to 40 MB: what
+// is larger is refused before it gets here.
 //
-// [hono #2156]: https://github.com/honojs/hono/issues/2156
+// Behind an ALB use httpadapter.NewALB and Wrap, and a URL without a query if Redox
+// signs: the proxy library encodes queries again that an ALB has not decoded.
+//
+// [localstack #3942]: https://github.com/localstack/localstack/pull/3942
+// [#7728]: https://github.com/localstack/localstack/pull/7728
 // [aws-lambda-fastify #169]: https://github.com/fastify/aws-lambda-fastify/issues/169
+// [standard-server #93]: https://github.com/middleapi/standard-server/pull/93
 package lambda
 
 import (

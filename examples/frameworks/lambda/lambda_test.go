@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -11,6 +12,8 @@ import (
 	"github.com/redoxauth/redoxauth-go/examples/frameworks/internal/trial"
 	redoxlambda "github.com/redoxauth/redoxauth-go/examples/frameworks/lambda"
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/strategies/sigv4"
 	"github.com/redoxauth/redoxauth-go/verifytoken"
 )
 
@@ -31,8 +34,8 @@ func TestREST(t *testing.T) {
 func TestHTTPAPI(t *testing.T) {
 	trial.Run(t, httpAPI(httpAPIEvent), map[string]int{
 		// What an HTTP API makes of these is told in the package comment.
-		"token, two headers":      http.StatusUnauthorized,
-		"signature, escaped path": http.StatusUnauthorized,
+		"token, two headers":                   http.StatusUnauthorized,
+		"signature, escaped slash in the path": http.StatusUnauthorized,
 	})
 }
 
@@ -51,6 +54,34 @@ func httpAPI(event func(*http.Request, []byte) any) trial.Destination {
 			}, nil
 		}
 		return gateway(t, redoxlambda.HTTPAPIHandshake(token, redoxlambda.HTTPAPI(v, opts, receive)), event)
+	}
+}
+
+// A REST API takes the stage off the path, which was signed with it.
+func TestStageOfARESTAPI(t *testing.T) {
+	const key, secret, service, region = "AKIDEXAMPLE", "a secret of thirty-two characters", "redox", "eu-west-1"
+	v, err := sigv4.New(sigv4.Config{
+		Credentials: []sigv4.Credential{{AccessKeyID: key, SecretAccessKey: secret}},
+		Region:      region,
+		Service:     service,
+		PathPrefix:  "/prod",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	receive := func(context.Context, events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
+		return events.APIGatewayProxyResponse{StatusCode: http.StatusOK}, nil
+	}
+	for path, want := range map[string]int{"/redox": http.StatusOK, "/prod/redox": http.StatusUnauthorized} {
+		r := httptest.NewRequest(http.MethodPost, "/prod/redox", http.NoBody)
+		if err := (redoxtest.SigV4{AccessKey: key, SecretKey: secret, ServiceName: service, AWSRegion: region}).Sign(r); err != nil {
+			t.Fatal(err)
+		}
+		event := restEvent(r, nil).(events.APIGatewayProxyRequest)
+		event.Path = path
+		if res, err := redoxlambda.REST(v, nil, receive)(t.Context(), event); err != nil || res.StatusCode != want {
+			t.Errorf("%s: got status %d, %v, want %d", path, res.StatusCode, err, want)
+		}
 	}
 }
 
