@@ -22,10 +22,10 @@
 //
 // An HTTP API (not a REST API, not a function URL) decodes the path, in both payload
 // formats and in spite of the name rawPath ([aws-lambda-fastify #169],
-// [standard-server #93]). It is encoded again here as Go does. So a path verifies whose only escapes are those
-// that Go writes, as "%20"; a path with "%2F", "%3F", "%23", "%25", or with an escape
-// that is not needed, as "%41", cannot, and is 401 or 400. Choose a path of letters,
-// digits, "-" and "/".
+// [standard-server #93]). It is encoded again here as Go does, so a path verifies whose
+// only escapes are those that Go writes, as "%20". A path with "%2F", "%3F", "%23" or
+// "%25", or with an escape that is not needed, as "%41", cannot, and is 401 or 400.
+// Choose a path of letters, digits, "-" and "/".
 //
 // The query of payload format 1.0 arrives decoded and in no order, which the canonical
 // form of SigV4 undoes.
