@@ -24,7 +24,7 @@ func BenchmarkVerify(b *testing.B) {
 		{"accepted", genuine, nil},
 		{"absent", "", redoxauth.ErrNoCredentials},
 		{"forged", other, redoxauth.ErrRejected},
-		{"hostile", "Bearer " + strings.Repeat(".", 900<<10), redoxauth.ErrMalformed},
+		{"hostile", "Bearer " + strings.Repeat(".", 900<<10), redoxauth.ErrNoCredentials},
 		{"hostile-large", large, redoxauth.ErrNoCredentials},
 	} {
 		b.Run("jwtbearer/"+test.name, func(b *testing.B) {
