@@ -18,7 +18,8 @@ import (
 // Memory is a [Store] in the memory of the process. It is bounded by refusing: when it
 // holds its maximum, Add fails with [redoxauth.ErrUnavailable] until something
 // expires. It never forgets an entry that is still valid, for that would let in a
-// replay. An entry costs at most 40 bytes, whatever the length of scope and id.
+// replay. Of a million entries each costs at most 40 bytes, whatever the length of
+// scope and id.
 //
 // Time is the wall clock, as for the credentials' own expiry: when the clock is set
 // back, entries stay for longer; what it passed while it was wrongly ahead is
@@ -61,27 +62,27 @@ func (m *Memory) Add(ctx context.Context, scope, id string, until time.Time) (fr
 	d := m.digest(scope, id)
 	s := &m.shards[d[0]&uint64(len(m.shards)-1)]
 	for {
-		now := time.Now()
-		fresh, ok := m.add(s, d, nanoseconds(now), nanoseconds(keepUntil(now, until)))
+		now, end := nanoseconds(time.Now()), nanoseconds(until)
+		if end <= now {
+			end = now + int64(expiredFor)
+		}
+		fresh, ok := m.add(s, d, now, end)
 		if ok {
 			return fresh, nil
 		}
-		if !m.reclaim(nanoseconds(now)) {
-			return false, unavailable(errors.New("replay: full"))
+		if !m.reclaim(now) {
+			return false, unavailable(errors.New("full"))
 		}
 	}
 }
 
-func keepUntil(now, until time.Time) time.Time {
-	if until.After(now) {
-		return until
-	}
-	return now.Add(expiredFor)
-}
-
-// nanoseconds is t.UnixNano, save that what is beyond it (the year 2262) is forever.
+// nanoseconds is t.UnixNano where that is defined, from 1970 to 2262, and else the end
+// that is nearer: a wrapped number would forget what is meant to be kept.
 func nanoseconds(t time.Time) int64 {
-	if t.Unix() > math.MaxInt64/int64(time.Second)-1 {
+	switch s := t.Unix(); {
+	case s < 0:
+		return 0
+	case s >= math.MaxInt64/int64(time.Second):
 		return math.MaxInt64
 	}
 	return t.UnixNano()
@@ -104,15 +105,15 @@ func (m *Memory) digest(scope, id string) digest {
 }
 
 // add is Add within one shard; ok is false if there is no room for a new entry.
-func (m *Memory) add(s *shard, d digest, now, until int64) (fresh, ok bool) {
+func (m *Memory) add(s *shard, d digest, now, end int64) (fresh, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if e := s.find(d); e != nil && e.until != 0 {
 		if e.until > now {
 			return false, true
 		}
-		e.until = until
-		s.next = min(s.next, until)
+		e.until = end
+		s.next = min(s.next, end)
 		return true, true
 	}
 	if !m.reserve() {
@@ -121,9 +122,9 @@ func (m *Memory) add(s *shard, d digest, now, until int64) (fresh, ok bool) {
 	if s.used >= len(s.slots)-len(s.slots)/8 {
 		m.count.Add(-s.rebuild(now))
 	}
-	*s.find(d) = entry{d, until}
+	*s.find(d) = entry{d, end}
 	s.used++
-	s.next = min(s.next, until)
+	s.next = min(s.next, end)
 	return true, true
 }
 

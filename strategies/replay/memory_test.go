@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"runtime"
 	"strconv"
 	"strings"
@@ -118,21 +117,43 @@ func TestMemoryRemembersUntilTheEnd(t *testing.T) {
 	})
 }
 
-func TestMemoryFarFuture(t *testing.T) {
-	m := replay.NewMemory(10)
-	for _, until := range []time.Time{
-		time.Now().AddDate(200, 0, 0),
-		time.Date(2262, 4, 11, 23, 47, 16, 854775807, time.UTC),
-		time.Date(2262, 4, 11, 23, 47, 16, 854775808, time.UTC), // does not fit 64 bits of nanoseconds
-		time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC),
-		time.Unix(math.MaxInt64, 0),
-		time.Unix(1<<60, 0),
-	} {
-		id := until.String()
-		if !add(t, m, "scope", id, until) || add(t, m, "scope", id, until) {
-			t.Errorf("until %v: not remembered", until)
+func TestMemoryTimesBeyondItsNumbers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := replay.NewMemory(100)
+		past := []time.Time{
+			{},
+			time.Unix(-1<<60, 0),
+			time.Date(1000, 1, 1, 0, 0, 0, 0, time.UTC), // in 64 bits of nanoseconds it is 2169
+			time.Date(1677, 9, 21, 0, 12, 43, 145224191, time.UTC),
+			time.Unix(-1, 999_999_999),
+			time.Unix(0, 0),
 		}
-	}
+		future := []time.Time{
+			time.Now().AddDate(200, 0, 0),
+			time.Date(2262, 4, 11, 23, 47, 15, 999_999_999, time.UTC),
+			time.Date(2262, 4, 11, 23, 47, 16, 854775807, time.UTC),
+			time.Date(2262, 4, 11, 23, 47, 16, 854775808, time.UTC), // does not fit
+			time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC),
+			time.Unix(1<<60, 0),
+		}
+		for _, until := range append(past, future...) {
+			if id := until.String(); !add(t, m, "scope", id, until) || add(t, m, "scope", id, until) {
+				t.Errorf("until %v: not remembered", until)
+			}
+		}
+		time.Sleep(time.Minute)
+		for _, until := range past {
+			if !add(t, m, "scope", until.String(), until) {
+				t.Errorf("until %v: kept for more than a minute", until)
+			}
+		}
+		time.Sleep(199 * 365 * 24 * time.Hour)
+		for _, until := range future {
+			if add(t, m, "scope", until.String(), until) {
+				t.Errorf("until %v: forgotten", until)
+			}
+		}
+	})
 }
 
 func TestMemoryFullFailsClosedAndRecovers(t *testing.T) {
