@@ -32,7 +32,7 @@ const (
 )
 
 // A server is an authorization server: a process, and what Redox and we need to know
-// of it. Its functions work while it runs.
+// of it.
 type server struct {
 	process
 	issuer string

@@ -24,8 +24,8 @@ const (
 // assertionKey is Redox's, for private_key_jwt.
 var assertionKey = redoxtest.NewKey("assertion", "ES384")
 
-// oidcProvider returns oidc-provider, not started.
-func oidcProvider(t *testing.T) *server {
+// oidcProvider starts oidc-provider.
+func oidcProvider(t *testing.T, keys ...redoxtest.Key) *server {
 	node := need(t, "node")
 	if _, err := os.Stat("../node_modules/oidc-provider"); err != nil {
 		missing(t, "oidc-provider is not installed: %v", err)
@@ -83,6 +83,8 @@ func oidcProvider(t *testing.T) *server {
 			t.Fatalf("%q, %v", done, err)
 		}
 	}
+	s.configure(t, keys...)
+	s.start(t)
 	return s
 }
 
@@ -94,10 +96,8 @@ func oidcClient(s *server, id, resource string) *redoxtest.ClientCredentials {
 
 func TestOIDCProvider(t *testing.T) {
 	t.Parallel()
-	s := oidcProvider(t)
 	rsa, ec := redoxtest.NewKey("oidc-rsa", "RS256"), redoxtest.NewKey("oidc-ec", "ES384")
-	s.configure(t, rsa, ec)
-	s.start(t)
+	s := oidcProvider(t, rsa, ec)
 	keys := s.keys(t, keyset.RemoteConfig{})
 	config := func(form string, algorithms ...string) *clientcredentials.Verifier {
 		cfg := s.config
