@@ -24,27 +24,27 @@ type entry struct {
 
 func newCache() *cache { return &cache{entries: make(map[[sha256.Size]byte]entry)} }
 
-// get never returns a token that has expired.
-func (c *cache) get(token string, now time.Time) (*content, *Key) {
-	id := sha256.Sum256([]byte(token))
+// get returns what is remembered of token, and the name to add it under. It never
+// returns a token that has expired. A nil cache remembers nothing.
+func (c *cache) get(token []byte, now time.Time) (id [sha256.Size]byte, _ *content, _ *Key) {
+	if c == nil {
+		return id, nil, nil
+	}
+	id = sha256.Sum256(token)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e, ok := c.entries[id]
-	if !ok {
-		return nil, nil
-	}
-	if !now.Before(e.content.claims.exp) {
+	if ok && !now.Before(e.content.claims.exp) {
 		delete(c.entries, id)
-		return nil, nil
+		return id, nil, nil
 	}
-	return e.content, e.key
+	return id, e.content, e.key
 }
 
-func (c *cache) add(token string, content *content, key *Key, now time.Time) {
-	if !now.Before(content.claims.exp) {
+func (c *cache) add(id [sha256.Size]byte, content *content, key *Key, now time.Time) {
+	if c == nil || !now.Before(content.claims.exp) {
 		return
 	}
-	id := sha256.Sum256([]byte(token))
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.entries) >= maxRemembered {

@@ -126,15 +126,21 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Token, error) {
 // comes before what the header says, which differs between issuers: else the token of
 // another Verifier's issuer would be refused here instead of passed on.
 func (v *Verifier) verify(ctx context.Context, token string) (*Token, error) {
-	now := v.trust.Now()
-	c, known, err := v.read(token, now)
-	if err != nil {
+	if err := checkForm(token); err != nil {
 		return nil, err
+	}
+	now, raw := v.trust.Now(), []byte(token)
+	id, c, known := v.cache.get(raw, now)
+	if c == nil {
+		var err error
+		if c, err = v.read(token); err != nil {
+			return nil, err
+		}
 	}
 	if err := v.checkHeader(c); err != nil {
 		return nil, err
 	}
-	key, err := c.Verify(ctx, token, v.trust.Keys, v.trust.Algorithms, known)
+	key, err := c.Verify(ctx, raw, v.trust.Keys, v.trust.Algorithms, known)
 	if err != nil {
 		return nil, err
 	}
@@ -149,27 +155,22 @@ func (v *Verifier) verify(ctx context.Context, token string) (*Token, error) {
 	if err := v.checkClaims(c, now); err != nil {
 		return nil, err
 	}
-	if known == nil && v.cache != nil {
-		v.cache.add(token, c, key, now)
+	if known == nil {
+		v.cache.add(id, c, key, now)
 	}
 	return &Token{Issuer: c.iss, Subject: c.claims.sub, JTI: c.claims.jti, KeyID: key.id, Expiry: c.claims.exp, content: c}, nil
 }
 
-// read reads the token, or remembers what it read.
-func (v *Verifier) read(token string, now time.Time) (*content, *Key, error) {
-	if v.cache != nil && len(token) <= maxToken { // lest a stranger has a megabyte hashed
-		if c, key := v.cache.get(token, now); c != nil {
-			return c, key, nil
-		}
-	}
+// read reads a token of ours.
+func (v *Verifier) read(token string) (*content, error) {
 	c, err := read(token)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if c.iss == "" || !slices.Contains(v.trust.Issuers, c.iss) {
-		return nil, nil, &redoxauth.Error{Kind: redoxauth.ErrNoCredentials, Reason: "issuer", Err: errors.New("iss is " + quote(c.iss))}
+		return nil, &redoxauth.Error{Kind: redoxauth.ErrNoCredentials, Reason: "issuer", Err: errors.New("iss is " + quote(c.iss))}
 	}
-	return c, nil, nil
+	return c, nil
 }
 
 // checkHeader accepts no foreign type (RFC 8725, Section 3.11).

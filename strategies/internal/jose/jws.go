@@ -29,11 +29,8 @@ type JWS struct {
 // forms of JWS, and JWE, are not ours, nor is an opaque token with two dots in it, as
 // Google's are.
 func ParseJWS(token string) (*JWS, error) {
-	if strings.Count(token, ".") != 2 {
-		return nil, notJWT()
-	}
-	if len(token) > maxToken {
-		return nil, refuse("malformed", "the token is larger than 16 KiB")
+	if err := checkForm(token); err != nil {
+		return nil, err
 	}
 	head, rest, _ := strings.Cut(token, ".")
 	body, signature, _ := strings.Cut(rest, ".")
@@ -46,7 +43,7 @@ func ParseJWS(token string) (*JWS, error) {
 		return nil, refuse("malformed", "claims: "+err.Error())
 	}
 	if _, err := decode(signature); err != nil || signature == "" {
-		return nil, refuse("malformed", "the signature is missing or not base64url")
+		return nil, refuse("malformed", "signature: missing, or not base64url")
 	}
 	j := &JWS{Payload: string(payload)}
 	if j.header, err = parseObject(string(header)); err != nil {
@@ -79,7 +76,7 @@ func ParseJWS(token string) (*JWS, error) {
 //
 // The signature is not checked once more if known signed the same token before and is
 // still among the keys.
-func (j *JWS) Verify(ctx context.Context, token string, keys Source, algorithms []string, known *Key) (*Key, error) {
+func (j *JWS) Verify(ctx context.Context, token []byte, keys Source, algorithms []string, known *Key) (*Key, error) {
 	if j.header.has("crit") || j.header.has("b64") {
 		return nil, refuse("malformed", "the header has an extension: crit or b64")
 	}
@@ -93,21 +90,20 @@ func (j *JWS) Verify(ctx context.Context, token string, keys Source, algorithms 
 	if key := known.among(found); key != nil {
 		return key, nil
 	}
-	if key := j.signer(token, found); key != nil {
+	dot := bytes.LastIndexByte(token, '.')
+	signature, err := decode(string(token[dot+1:]))
+	if err != nil {
+		return nil, refuse("malformed", "signature: "+err.Error())
+	}
+	if key := j.signer(token[:dot], signature, found); key != nil {
 		return key, nil
 	}
 	return nil, refuse("signature", "the signature does not verify")
 }
 
-// signer returns the key that signed token. All are tried: which secret matches must not
+// signer returns the key that signed input. All are tried: which secret matches must not
 // show in the time it takes.
-func (j *JWS) signer(token string, keys []*Key) *Key {
-	dot := strings.LastIndexByte(token, '.')
-	signature, err := decode(token[dot+1:])
-	if err != nil {
-		return nil
-	}
-	input := []byte(token[:dot])
+func (j *JWS) signer(input, signature []byte, keys []*Key) *Key {
 	var found *Key
 	for _, k := range keys {
 		if k.verify(j.alg, input, signature) && found == nil {
@@ -115,6 +111,18 @@ func (j *JWS) signer(token string, keys []*Key) *Key {
 		}
 	}
 	return found
+}
+
+// checkForm costs no memory, however large the token is: CVE-2025-30204 (golang-jwt) and
+// CVE-2025-27144 (go-jose) split it first.
+func checkForm(token string) error {
+	if strings.Count(token, ".") != 2 {
+		return notJWT()
+	}
+	if len(token) > maxToken {
+		return refuse("malformed", "the token is larger than 16 KiB")
+	}
+	return nil
 }
 
 func notJWT() error {
