@@ -37,6 +37,7 @@ func verifying(t *testing.T, cfg sigv4.Config) (address string, explained <-chan
 // Senders do not agree on the canonical request. The package comment of sigv4 tells
 // which setting each needs, and which requests of some verify with none.
 func TestSigV4Dialects(t *testing.T) {
+	t.Parallel()
 	asTyped := sigv4.Config{DisablePathNormalization: true, DisableDoubleEncoding: true}
 	s3 := sigv4.Config{Service: "s3"}
 	tests := []struct {

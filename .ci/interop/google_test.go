@@ -22,6 +22,7 @@ const (
 )
 
 func TestGoogleAuthLibrary(t *testing.T) {
+	t.Parallel()
 	google := redoxtest.NewGoogle()
 	t.Cleanup(google.Close)
 	tokenURL := google.TokenURL
@@ -67,6 +68,7 @@ func TestGoogleAuthLibrary(t *testing.T) {
 // Google's libraries also get tokens from a token endpoint of ours, by RFC 7523. That
 // demands a sub, which they send only for a subject.
 func TestGoogleAuthLibraryAtOurTokenEndpoint(t *testing.T) {
+	t.Parallel()
 	const email = "redox@project.iam.gserviceaccount.com"
 	key := redoxtest.NewKey(email, "RS256")
 	base := "http://" + destination(t, "GRANT_ISSUER="+email, "GRANT_JWKS_URL="+published(t, key), "GRANT_AUDIENCES="+googleTokenURL)
@@ -92,6 +94,7 @@ func TestGoogleAuthLibraryAtOurTokenEndpoint(t *testing.T) {
 
 // google-auth 1.5.1, Debian 12's, pads its base64url, which RFC 7515, Section 2 forbids.
 func TestPaddedAssertionIsRefused(t *testing.T) {
+	t.Parallel()
 	const email = "redox@project.iam.gserviceaccount.com"
 	key := redoxtest.NewKey(email, "RS256")
 	base := destination(t, "GRANT_ISSUER="+email, "GRANT_JWKS_URL="+published(t, key))

@@ -4,14 +4,13 @@
 //
 // A test whose program is not installed is skipped, and fails if
 // REDOXAUTH_REQUIRE_TOOLS is set. .ci/packages lists what Debian has, package.json what
-// npm has.
+// npm has and a test installs. Node must be version 20 or later.
 package interop_test
 
 import (
-	"bufio"
+	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -51,40 +50,40 @@ func run(m *testing.M) int {
 // destination starts examples/destination with the variables env and returns its address.
 func destination(t *testing.T, env ...string) string {
 	t.Helper()
+	log := &announcement{address: make(chan string, 1)}
 	cmd := exec.Command(destinationProgram, "-listen", "127.0.0.1:0")
 	cmd.Env = append([]string{"REDOX_TOKENS=" + theToken, "PUBLIC_URL=" + publicURL, "TOKEN_SECRETS=" + secrets, "ALLOW_HTTP=1"}, env...)
-	stderr, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	start(t, cmd)
-	lines := bufio.NewReader(stderr)
-	address := make(chan string, 1)
-	go func() {
-		defer close(address)
-		for {
-			line, err := lines.ReadString('\n')
-			if err != nil {
-				return
-			}
-			if _, found, ok := strings.Cut(strings.TrimSpace(line), "msg=listening address="); ok {
-				address <- found
-				io.Copy(io.Discard, lines)
-				return
-			}
-			t.Log(line)
-		}
-	}()
+	cmd.Stderr = log
+	ended := start(t, cmd)
 	select {
-	case a, ok := <-address:
-		if !ok {
-			t.Fatal("the destination did not start")
-		}
-		return a
+	case address := <-log.address:
+		return address
+	case <-ended:
+		t.Fatalf("the destination does not start:\n%s", &log.text)
 	case <-time.After(time.Minute):
 		t.Fatal("the destination does not listen")
-		return ""
 	}
+	return ""
+}
+
+// An announcement finds in a log where the destination listens.
+type announcement struct {
+	address chan string
+	text    bytes.Buffer // until then
+	found   bool
+}
+
+func (a *announcement) Write(p []byte) (int, error) {
+	if a.found {
+		return len(p), nil
+	}
+	a.text.Write(p)
+	_, after, ok := strings.Cut(a.text.String(), "msg=listening address=")
+	if address, _, whole := strings.Cut(after, "\n"); ok && whole {
+		a.address <- address
+		a.found = true
+	}
+	return len(p), nil
 }
 
 // start starts a program that runs until the test ends.
@@ -127,7 +126,7 @@ func program(t *testing.T, name string) string {
 }
 
 var npm = sync.OnceValue(func() error {
-	if _, err := os.Stat("node_modules"); err == nil {
+	if _, err := os.Stat("node_modules/.package-lock.json"); err == nil { // npm writes it last
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)

@@ -36,6 +36,7 @@ func (p parameters) with(changes parameters) parameters {
 }
 
 func TestJWTsSignedByJose(t *testing.T) {
+	t.Parallel()
 	rs, es, other := redoxtest.NewKey("rs", "RS256"), redoxtest.NewKey("es", "ES384"), redoxtest.NewKey("other", "ES384")
 	url := "http://" + destination(t, "JWT_ISSUER=https://redox.example", "JWT_AUDIENCE=the-destination", "JWT_JWKS_URL="+published(t, rs, es)) + "/redox/jwtbearer"
 	claims := parameters{"iss": "https://redox.example", "aud": "the-destination", "sub": "redox", "name": "Zoë"}
@@ -94,6 +95,7 @@ func TestJWTsSignedByJose(t *testing.T) {
 }
 
 func TestSMARTBackendByAxiosAndJose(t *testing.T) {
+	t.Parallel()
 	rs, es := redoxtest.NewKey("rs", "RS384"), redoxtest.NewKey("es", "ES384")
 	base := "http://" + destination(t, "SMART_CLIENT_ID=redox", "SMART_JWKS_URL="+published(t, rs, es), "SMART_SCOPES=system/*.rs")
 	genuine := parameters{"tokenUrl": base + "/token/smartbackend", "url": base + "/redox/smartbackend", "audience": publicURL + "/token/smartbackend",
@@ -125,6 +127,7 @@ func TestSMARTBackendByAxiosAndJose(t *testing.T) {
 // openid-client encodes the halves of a Basic value as a form, as RFC 6749, Section
 // 2.3.1 has it, and its assertions name the issuer as aud, as RFC 10070 has it.
 func TestOpenIDClient(t *testing.T) {
+	t.Parallel()
 	const id, secret = "redox-client:1", "s3cr&t/+%é"
 	rs, es := redoxtest.NewKey("rs", "RS384"), redoxtest.NewKey("es", "ES384")
 	base := "http://" + destination(t, "OAUTH_CLIENT_ID="+id, "OAUTH_CLIENT_SECRETS="+secret+" older", "OAUTH_SCOPES=messages.write",
@@ -163,6 +166,7 @@ func TestOpenIDClient(t *testing.T) {
 
 // curl sends the halves of a Basic value as they are.
 func TestClientCredentialsByCurl(t *testing.T) {
+	t.Parallel()
 	const secret = "s3cr&t/+%é"
 	url := "http://" + destination(t, "OAUTH_CLIENT_ID=redox", "OAUTH_CLIENT_SECRETS="+secret) + "/token/clientcredentials"
 	tests := []struct {

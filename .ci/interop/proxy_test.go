@@ -107,6 +107,7 @@ func listens(address string, ended <-chan struct{}) bool {
 
 // The configurations in proxies/ are those that the documentation points to.
 func TestProxiesKeepSignatures(t *testing.T) {
+	t.Parallel()
 	server := destination(t, sigv4Environment...)
 	huge := file(t, bytes.Repeat([]byte("0123456789abcdef"), 40<<20/16))
 	tests := []struct {
@@ -152,6 +153,7 @@ func TestProxiesKeepSignatures(t *testing.T) {
 
 // What people configure instead, and what mends it on our side.
 func TestProxiesThatBreakSignatures(t *testing.T) {
+	t.Parallel()
 	const host = "api.example.test:8443"
 	hosts := sigv4.Config{Hosts: []string{"old.example.test", host}}
 	nginx := func(directives string) string {
@@ -204,6 +206,7 @@ func TestProxiesThatBreakSignatures(t *testing.T) {
 
 // nginx takes 1 MB at most unless told otherwise, and answers 413 itself.
 func TestNginxRefusesLargeBodiesByDefault(t *testing.T) {
+	t.Parallel()
 	server := destination(t)
 	address := proxies["nginx.conf"].serve(t, "server { listen 127.0.0.1:8101; location / { proxy_pass http://127.0.0.1:8080; } }\n", server)
 	got := curl(t, "--header", "verification-token: "+theToken, "--data-binary", "@"+file(t, make([]byte, 2<<20)), "http://"+address+"/redox/verifytoken")

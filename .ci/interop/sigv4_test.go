@@ -68,6 +68,7 @@ func curlSigned(t *testing.T, s signature) answer {
 }
 
 func TestSigV4ClientsAreAccepted(t *testing.T) {
+	t.Parallel()
 	address := destination(t, sigv4Environment...)
 	withToken := destination(t, append(sigv4Environment, "SIGV4_SESSION_TOKEN=a/session+token==")...)
 	huge := file(t, bytes.Repeat([]byte("0123456789abcdef"), 40<<20/16))
@@ -112,6 +113,7 @@ func TestSigV4ClientsAreAccepted(t *testing.T) {
 }
 
 func TestAlteredSigV4RequestsAreRefused(t *testing.T) {
+	t.Parallel()
 	address := destination(t, append(sigv4Environment, "SIGV4_SESSION_TOKEN=theSession")...)
 	tests := []struct {
 		name   string
@@ -150,6 +152,7 @@ func TestAlteredSigV4RequestsAreRefused(t *testing.T) {
 }
 
 func TestSigV4RequestsNotAsConfiguredAreRefused(t *testing.T) {
+	t.Parallel()
 	address := destination(t, append(sigv4Environment, "SIGV4_SESSION_TOKEN=theSession")...)
 	tests := []struct {
 		name, client string

@@ -37,6 +37,7 @@ var senders = map[string]func(*testing.T, plain) answer{
 // The two forms of Redox's destination verification, as its pages show them:
 // https://docs.redoxengine.com/how-to/manage-your-redox-configuration/create-and-verify-an-endpoint
 func TestHandshake(t *testing.T) {
+	t.Parallel()
 	base := "http://" + destination(t, sigv4Environment...)
 	const challenge = "4a4e5a2c-5f1d-4f0e-9c57-1f0e3f0d1c11"
 	post := func(token string) plain {
@@ -74,6 +75,7 @@ func TestHandshake(t *testing.T) {
 }
 
 func TestVerificationToken(t *testing.T) {
+	t.Parallel()
 	url := "http://" + destination(t) + "/redox/verifytoken"
 	tests := []struct {
 		name, token, body string
