@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"regexp"
@@ -83,7 +84,38 @@ func TestBroken(t *testing.T) {
 	if name == "" {
 		t.Skip("run by TestVerifierCatches")
 	}
+	if s, ok := invalidSuites()[name]; ok {
+		redoxtest.TestVerifier(t, s)
+		return
+	}
 	redoxtest.TestVerifier(t, brokenVerifiers()[name].suite)
+}
+
+// invalidSuites would test nothing, by the message that says so.
+func invalidSuites() map[string]redoxtest.Suite {
+	change := func(f func(*redoxtest.Suite)) redoxtest.Suite {
+		s := macSuite(newMAC())
+		f(&s)
+		return s
+	}
+	return map[string]redoxtest.Suite{
+		"New, Genuine and Forged are required": change(func(s *redoxtest.Suite) { s.Forged = nil }),
+		`unknown part "headers"`:               change(func(s *redoxtest.Suite) { s.Covers = []string{"headers"} }),
+		`Genuine has no header "X-None"`:       change(func(s *redoxtest.Suite) { s.Covers = []string{"header:x-none"} }),
+		"the body has 0 bytes":                 change(func(s *redoxtest.Suite) { s.Genuine = func() *http.Request { return httptest.NewRequest("POST", "/", nil) } }),
+		"no credential of 16 characters":       change(func(s *redoxtest.Suite) { s.Genuine = request(redoxtest.VerificationToken{Token: "short"}) }),
+	}
+}
+
+func TestInvalidSuiteFails(t *testing.T) {
+	for message := range invalidSuites() {
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestBroken$", "-test.v")
+		cmd.Env = append(os.Environ(), "REDOXTEST_BROKEN="+message)
+		out, err := cmd.CombinedOutput()
+		if err == nil || !bytes.Contains(out, []byte(message)) || bytes.Contains(out, []byte("TestBroken/")) {
+			t.Errorf("want the failure %q and no sub-test, got %v:\n%s", message, err, out)
+		}
+	}
 }
 
 // A broken Verifier must fail the sub-test of the promise that it breaks. A failure
