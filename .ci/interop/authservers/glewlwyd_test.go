@@ -2,7 +2,6 @@ package authservers_test
 
 import (
 	"bytes"
-	"compress/gzip"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -24,7 +23,7 @@ import (
 
 const (
 	glewlwydModules = "/usr/lib/glewlwyd/"
-	glewlwydSchema  = "/usr/share/doc/glewlwyd/database/init.sqlite3.sql.gz"
+	glewlwydSchema  = "/usr/share/dbconfig-common/data/glewlwyd/install/sqlite3"
 
 	// glewlwyd does not decode what is form-encoded in HTTP Basic.
 	plainSecret, ourPlainSecret = "secretOfRedox0123456789", "secretOfOurs0123456789"
@@ -70,15 +69,11 @@ func glewlwyd(t *testing.T, keys ...redoxtest.Key) *server {
 func glewlwydFiles(t *testing.T, port int, address string) string {
 	t.Helper()
 	dir := t.TempDir()
-	packed, err := os.Open(glewlwydSchema)
+	schema, err := os.Open(glewlwydSchema)
 	if err != nil {
-		missing(t, "glewlwyd is not installed: %v", err)
+		missing(t, "glewlwyd's schema is not installed: %v", err)
 	}
-	defer packed.Close()
-	schema, err := gzip.NewReader(packed)
-	if err != nil {
-		t.Fatal(err)
-	}
+	defer schema.Close()
 	database := exec.Command(need(t, "sqlite3"), filepath.Join(dir, "g.db"))
 	database.Stdin = schema
 	if out, err := database.CombinedOutput(); err != nil {

@@ -23,7 +23,7 @@ class Store {
 
 const provider = (keys) => new Provider(`http://127.0.0.1:${port}`, {
   adapter: Store,
-  clients: clients.map((c) => ({ grant_types: ['client_credentials'], redirect_uris: [], response_types: [], scope, ...c })),
+  clients: clients.map((c) => ({ grant_types: ['client_credentials'], redirect_uris: [], response_types: [], scope, id_token_signed_response_alg: 'ES384', ...c })),
   jwks: { keys },
   scopes: scope.split(' '),
   features: {
@@ -42,7 +42,7 @@ const provider = (keys) => new Provider(`http://127.0.0.1:${port}`, {
       },
     },
   },
-  enabledJWA: { clientAuthSigningAlgValues: ['RS384', 'ES384'] },
+  enabledJWA: { clientAuthSigningAlgValues: ['RS384', 'ES384'], idTokenSigningAlgValues: ['RS256', 'ES384'] },
   ttl: { ClientCredentials: 300 },
 }).callback();
 
