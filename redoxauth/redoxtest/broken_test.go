@@ -102,8 +102,14 @@ func invalidSuites() map[string]redoxtest.Suite {
 		"New, Genuine and Forged are required": change(func(s *redoxtest.Suite) { s.Forged = nil }),
 		`unknown part "headers"`:               change(func(s *redoxtest.Suite) { s.Covers = []string{"headers"} }),
 		`Genuine has no header "X-None"`:       change(func(s *redoxtest.Suite) { s.Covers = []string{"header:x-none"} }),
-		"the body has 0 bytes":                 change(func(s *redoxtest.Suite) { s.Genuine = func() *http.Request { return httptest.NewRequest("POST", "/", nil) } }),
-		"no credential of 16 characters":       change(func(s *redoxtest.Suite) { s.Genuine = request(redoxtest.VerificationToken{Token: "short"}) }),
+		"the body has 0 bytes": change(func(s *redoxtest.Suite) {
+			s.Covers = nil
+			s.Genuine = func() *http.Request { return httptest.NewRequest(http.MethodPost, "/redox", nil) }
+		}),
+		"no credential of 16 characters": change(func(s *redoxtest.Suite) {
+			s.Covers = nil
+			s.Genuine = request(redoxtest.VerificationToken{Token: "short"})
+		}),
 	}
 }
 
