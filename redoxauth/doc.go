@@ -64,6 +64,13 @@
 //	ErrUnavailable    503     it cannot be decided now; with Retry-After
 //	any other error   500     a fault of the Verifier; closed all the same
 //
+// # Limits of your server
+//
+// The library bounds what it reads itself ([Options]). The rest is the server's: set
+// ReadHeaderTimeout and IdleTimeout of [http.Server], and ReadTimeout if 40 MB can arrive
+// within it, or peers that send nothing keep connections open. Leave MaxHeaderBytes at
+// its default of 1 MiB or lower it.
+//
 // # What to alert on
 //
 // Any refusal pauses the feed, so alert on refusals with a Subject you know, on 503

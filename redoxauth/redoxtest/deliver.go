@@ -10,8 +10,8 @@ import (
 )
 
 // backOff is how long Redox waits before each retry; the last repeats. Redox's pages
-// give these values, and say of today only that they grow from seconds to one or two
-// minutes.
+// give these values, after a first retry at once that is left out here, and say of today
+// only that they grow from seconds to one or two minutes.
 var backOff = []time.Duration{
 	10 * time.Second, 10 * time.Second, 20 * time.Second, 30 * time.Second,
 	50 * time.Second, 80 * time.Second, 120 * time.Second,
