@@ -4,7 +4,7 @@
 //
 // A test whose program is not installed is skipped, and fails if
 // REDOXAUTH_REQUIRE_TOOLS is set. .ci/packages lists what Debian has, package.json what
-// npm has and a test installs. Node must be version 20 or later.
+// npm has and a test installs.
 package interop_test
 
 import (

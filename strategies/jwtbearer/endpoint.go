@@ -78,8 +78,10 @@ type Signer struct {
 // It takes POST alone, with a form of at most 64 KiB that arrives within 10 s. An
 // assertion must have iss, sub, one aud and exp, within an hour, and is accepted once:
 // it is recorded by its jti or, as Google's libraries send none, by the SHA-256 of what
-// was signed. The endpoint has no clients with credentials, so it refuses a request that
-// has some; a client_id alone says nothing. It answers
+// was signed. Those libraries send a sub only for a subject that is set; Python's
+// google-auth 1.5.1 (Debian 12) pads its base64url, and is refused. The endpoint has no
+// clients with credentials, so it refuses a request that has some; a client_id alone
+// says nothing. It answers
 //
 //	200  the token
 //	400  invalid_request: a parameter twice or missing, credentials in the URL, a

@@ -66,7 +66,7 @@
 //   - A proxy replaces Host, as nginx's proxy_pass, Apache's ProxyPass and Go's
 //     ReverseProxy do unless told otherwise, or drops its port (nginx's $host). Preserve
 //     it ("proxy_set_header Host $http_host", "ProxyPreserveHost On"), or set Hosts.
-//     Adapters of AWS Lambda make up a Host: set Hosts.
+//     HAProxy and Caddy preserve it. Adapters of AWS Lambda make up a Host: set Hosts.
 //   - A proxy strips a prefix (nginx's "location /x/" with a path in proxy_pass, Caddy's
 //     handle_path): set PathPrefix.
 //   - nginx with a path in proxy_pass or a rewrite decodes the path: "proxy_pass
@@ -75,8 +75,12 @@
 //     "..": put the Verifier in front of them.
 //   - Signed Accept-Encoding, User-Agent, Range, Transfer-Encoding, Connection and TE are
 //     rewritten by CDNs and proxies. They should not be signed.
-//   - nginx and Caddy drop headers with "_"; fiber's adaptor keeps the last of repeated
-//     headers; Lambda's HTTP API splits values at commas, its REST API decodes the path.
+//   - nginx (unless "underscores_in_headers on") and Caddy drop headers with "_"; fiber's
+//     adaptor keeps the last of repeated headers; Lambda's HTTP API splits values at
+//     commas, its REST API decodes the path.
+//
+// [Configurations] of nginx, HAProxy and Caddy that keep signatures valid are tested
+// with this package.
 //
 // # Operation
 //
@@ -89,6 +93,7 @@
 // A path and query of more than 8 KiB, or an Authorization header of more than 4 KiB, is
 // refused.
 //
+// [Configurations]: https://github.com/redoxauth/redoxauth-go/tree/main/.ci/interop/proxies
 // [AWS Signature Version 4]: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
 // [canonical request]: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 package sigv4

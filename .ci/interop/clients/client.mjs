@@ -1,7 +1,12 @@
 // What all clients share: parameters come as JSON on stdin, and the answer goes to
 // stdout as JSON.
+import { webcrypto } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
+
+// Node 18, Debian 12's, has no such globals yet.
+globalThis.crypto ??= webcrypto;
+globalThis.CryptoKey ??= webcrypto.CryptoKey;
 
 export const parameters = JSON.parse(readFileSync(0, 'utf8'));
 export const body = parameters.body ? readFileSync(parameters.body) : undefined;
