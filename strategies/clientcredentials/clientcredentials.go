@@ -36,6 +36,8 @@
 //	Cognito              ""       default        default      https://cognito-idp.REGION.amazonaws.com/POOL
 //	Keycloak             "JWT"    azp            default      https://HOST/realms/REALM
 //	Ory Hydra            "JWT"    default        scp          https://HOST/
+//	oidc-provider        default  default        default      https://HOST
+//	glewlwyd             default  default        default      https://HOST/api/oidc
 //
 // "" is a token without typ. Cognito's tokens have no aud: they need InsecureNoAudience,
 // and Scopes, which there begin with the name of your API, in place of it. Auth0 and
@@ -43,9 +45,21 @@
 // too. Issuers count character by character, with the
 // slash at the end or without. [keyset.RemoteConfig].Issuer finds the keys of all.
 //
+// oidc-provider issues JWTs for a resource whose accessTokenFormat is "jwt", with aud the
+// resource. Its keys have no alg: if the resource's is RS384, say, Algorithms must be that.
+// It introspects opaque tokens alone; a JWT is then answered 503.
+//
+// glewlwyd's aud are the scopes that Redox asked for, with spaces between them in one
+// string. Its answers to introspection have no iss: leave Issuer empty. Who may ask is a
+// Client of x/oauth2 whose token has a scope of introspection-revocation-auth-scope. It
+// does not decode HTTP Basic, so secrets should be letters and digits. New keys need a
+// restart: resetting the plugin amid requests can crash it.
+//
 // # Operation
 //
-// Keys rotate by themselves with [keyset.Remote]. To change Redox's client, list old
+// Keys rotate by themselves with [keyset.Remote]. Publish a key for as long as the set may
+// be cached before signing with it: else whoever names unknown keys can have its tokens
+// refused for up to [keyset.RemoteConfig].Cooldown. To change Redox's client, list old
 // and new in ClientIDs, and its secret in Clients[].Secrets. TokenSecrets rotate in
 // three steps, each on all replicas before the next: [old, new], [new, old], and after
 // Lifetime [new]. Clocks may differ by Leeway, by 60 s with introspection; a
