@@ -56,6 +56,15 @@ func oidcProvider(t *testing.T, keys ...redoxtest.Key) *server {
 		},
 	}
 	s.configure = func(_ *testing.T, keys ...redoxtest.Key) { config["keys"] = privateJWKS(keys) }
+	s.talk(node, config)
+	s.configure(t, keys...)
+	s.start(t)
+	return s
+}
+
+// talk runs oidc-provider.mjs, which reads its configuration from stdin when it starts
+// and when it is reloaded.
+func (s *server) talk(node string, config map[string]any) {
 	var stdin io.Writer
 	var stdout *bufio.Reader
 	tell := func(t *testing.T) {
@@ -83,9 +92,6 @@ func oidcProvider(t *testing.T, keys ...redoxtest.Key) *server {
 			t.Fatalf("%q, %v", done, err)
 		}
 	}
-	s.configure(t, keys...)
-	s.start(t)
-	return s
 }
 
 func oidcClient(s *server, id, resource string) *redoxtest.ClientCredentials {
