@@ -43,6 +43,15 @@ func TestSecretsAreAllCompared(t *testing.T) {
 	check(t, err, redoxauth.ErrRejected, "algorithm")
 }
 
+// A secret that is long enough for one hash is not used with a longer one.
+func TestShortSecretUnderALongerHash(t *testing.T) {
+	trust := trust()
+	trust.Algorithms, trust.Keys = []string{"HS256", "HS512"}, secrets(t, keys().secret[:32])
+	token := sign("HS512", keys().secret[:32], object(with(goodHeader, map[string]any{"alg": "HS512"})), object(goodClaims))
+	_, err := jose.NewVerifier(trust).Verify(t.Context(), token)
+	check(t, err, redoxauth.ErrRejected, "algorithm")
+}
+
 func TestSecretsThatCannotBeHad(t *testing.T) {
 	trust := trust()
 	trust.Algorithms = []string{"HS256"}
