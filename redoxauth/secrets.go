@@ -12,12 +12,18 @@ const (
 	secretsInterval = 30 * time.Second // between calls
 	secretsTimeout  = 10 * time.Second // of one call
 	secretsMaxAge   = 24 * time.Hour   // of the last good list
+	secretsOld      = 5 * time.Minute  // a list that is worth waiting for a newer one
+	secretsWait     = time.Second      // for that
 )
 
 // Secrets is a list of secrets that a function supplies, so that a rotation needs no
 // restart. It is called on use: at most every 30 s, in the background once there is a
 // list, and for at most 10 s. An error or an empty list keeps the last good one for
 // at most 24 h; then, or if there never was one, the error is [ErrUnavailable].
+//
+// So a change is seen within a minute under traffic. After a pause in traffic, when the
+// list is older than 5 min, a request waits up to a second for the new one, lest a
+// secret that was withdrawn be good once more.
 //
 // It is for authors of verifiers; the strategies' …Func fields are built on it. S is
 // what a Verifier makes of the list, as digests. Secrets are safe for concurrent use.
@@ -63,20 +69,41 @@ func (s *Secrets[S]) Get(ctx context.Context) (S, error) {
 		go s.call(s.pending)
 	}
 	var none S
-	if pending := s.pending; pending != nil && !s.fresh(now) {
-		s.mu.Unlock()
-		select {
-		case <-pending:
-			s.mu.Lock()
-		case <-ctx.Done():
-			s.mu.Lock()
-			return none, &Error{Kind: ErrUnavailable, Strategy: s.strategy, Reason: "canceled", Err: context.Cause(ctx)}
-		}
+	if err := s.wait(ctx, now); err != nil {
+		return none, &Error{Kind: ErrUnavailable, Strategy: s.strategy, Reason: "canceled", Err: err}
 	}
 	if !s.fresh(now) {
 		return none, &Error{Kind: ErrUnavailable, Strategy: s.strategy, Reason: "secrets", Err: s.err}
 	}
 	return s.last, nil
+}
+
+// wait waits for the call in flight as long as the age of the list demands. It is
+// called with s.mu held, and lets go of it meanwhile.
+func (s *Secrets[S]) wait(ctx context.Context, now time.Time) error {
+	pending := s.pending
+	var enough <-chan time.Time // never, if there is no list to fall back on
+	if s.fresh(now) {
+		left := secretsWait - now.Sub(s.called)
+		if now.Sub(s.good) < secretsOld || left <= 0 {
+			return nil
+		}
+		t := time.NewTimer(left)
+		defer t.Stop()
+		enough = t.C
+	}
+	if pending == nil {
+		return nil
+	}
+	s.mu.Unlock()
+	defer s.mu.Lock()
+	select {
+	case <-pending:
+	case <-enough:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	return nil
 }
 
 func (s *Secrets[S]) fresh(now time.Time) bool {

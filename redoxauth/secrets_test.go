@@ -122,6 +122,29 @@ func TestSecretsAreRefreshedInTheBackground(t *testing.T) {
 	})
 }
 
+// After a night without traffic the first message must not be judged by yesterday's
+// list: a secret that was withdrawn would be good once more, a new one refused.
+func TestOldListIsNotUsedBeforeANewOneWasAskedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := &vault{list: gives("withdrawn")}
+		s := v.secrets()
+		want(t, s, "withdrawn")
+		v.now(func(context.Context) ([]string, error) { time.Sleep(time.Second / 2); return []string{"new"}, nil })
+		time.Sleep(23 * time.Hour)
+		want(t, s, "new")
+		v.now(func(context.Context) ([]string, error) { time.Sleep(9 * time.Second); return []string{"newer"}, nil })
+		time.Sleep(time.Hour)
+		start := time.Now()
+		want(t, s, "new") // the function is slow: it is not waited for without end,
+		want(t, s, "new") // nor again and again
+		if waited := time.Since(start); waited != time.Second {
+			t.Errorf("waited %v, want 1s", waited)
+		}
+		time.Sleep(10 * time.Second)
+		want(t, s, "newer")
+	})
+}
+
 func TestFirstUseWaitsForOneCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := &vault{list: func(context.Context) ([]string, error) { time.Sleep(3 * time.Second); return []string{"a"}, nil }}
@@ -175,6 +198,7 @@ func TestLastGoodListIsKeptFor24Hours(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				v := &vault{list: gives("a")}
 				s := v.secrets()
+				start := time.Now()
 				want(t, s, "a")
 				v.now(list)
 				for range 23 {
@@ -182,7 +206,7 @@ func TestLastGoodListIsKeptFor24Hours(t *testing.T) {
 					want(t, s, "a")
 					synctest.Wait()
 				}
-				time.Sleep(time.Hour)
+				time.Sleep(time.Until(start.Add(24 * time.Hour)))
 				want(t, s, "a") // exactly 24 h
 				time.Sleep(11 * time.Second)
 				if err := wantUnavailable(t, s, "secrets"); strings.Contains(err.Error(), "secret in a panic") {
