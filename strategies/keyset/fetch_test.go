@@ -219,12 +219,17 @@ func TestDiscoveryDoesNotLeaveHTTPS(t *testing.T) {
 	check(t, s.Ready(t.Context()), redoxauth.ErrUnavailable, "keys")
 }
 
+// Nor is a connection, which would hold two.
 func TestNoGoroutineIsLeftBehind(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, jwks("a")) }))
+	defer srv.Close()
 	before := runtime.NumGoroutine()
 	for range 20 {
-		s, srv := at(t, keyset.RemoteConfig{}, func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, jwks("a")) })
+		s, err := keyset.Remote(keyset.RemoteConfig{URL: srv.URL, InsecureAllowHTTP: true})
+		if err != nil {
+			t.Fatal(err)
+		}
 		check(t, s.Ready(t.Context()), nil, "")
-		srv.Close()
 	}
 	var n int
 	for range 200 { // connections end in their own time
