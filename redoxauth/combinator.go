@@ -22,6 +22,9 @@ func AnyOf(first Verifier, rest ...Verifier) Verifier {
 // AllOf returns a Verifier that accepts what all its members accept, asked in order.
 // The Identity is the last one's, as with nested wrappers. When the first has
 // accepted, a later one's [ErrNoCredentials] becomes [ErrRejected].
+//
+// It is one decision for Observe, which does not see the KeyID of an earlier member. To
+// see all during a rotation nest wrappers with the same Options: Observe is called for each.
 func AllOf(first Verifier, rest ...Verifier) Verifier {
 	return allOf(members("AllOf", first, rest))
 }

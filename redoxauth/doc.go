@@ -49,7 +49,7 @@
 //  5. Verify is safe for concurrent use, honours the request's context, never panics,
 //     and keeps memory bounded whatever is sent.
 //  6. It works behind any router that hands on *http.Request, and nesting two wrappers
-//     means the same as AllOf.
+//     accepts the same as AllOf.
 //  7. A 401 carries WWW-Authenticate ([RFC 9110, Section 15.5.2]); bearer challenges
 //     follow [RFC 6750, Section 3].
 //
@@ -73,9 +73,11 @@
 //
 // # What to alert on
 //
-// Any refusal pauses the feed, so alert on refusals with a Subject you know, on 503
-// (a dependency of yours is down), and on 500 (a bug). An [Identity].KeyID that names an old secret
-// long after a rotation says that the dashboard was not changed.
+// Any refusal of Redox pauses the feed. Alert on 503 (a dependency of yours is down), on
+// 500 (a bug), and on refusals whose Reason is not "missing": somebody who tries a
+// credential is Redox or an attacker. A refusal names no subject, because none is proven. An
+// [Identity].KeyID that names an old secret long after a rotation says that the
+// dashboard was not changed.
 //
 // [RFC 9110, Section 15.5.2]: https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2
 // [RFC 6750, Section 3]: https://www.rfc-editor.org/rfc/rfc6750#section-3

@@ -8,8 +8,10 @@ import (
 
 // LogDecisions returns a function for [Options].Observe that logs every decision: one
 // accepted at level Info, a refusal at Warn, and what is our own fault (503, 500) at
-// Error. It logs method, path, peer, strategy, reason, subject and key ID; never the
-// query, a header or a credential.
+// Error. It logs method, path, peer (behind a proxy that is the proxy), strategy, and
+// the subject and key ID of an accepted request or the reason of a refusal; never the
+// query, a header or a credential. The status is that of [StatusCode]; a token endpoint
+// has codes of its own.
 func LogDecisions(l *slog.Logger) func(r *http.Request, d Decision) {
 	return func(r *http.Request, d Decision) {
 		attrs := []slog.Attr{

@@ -141,8 +141,7 @@ func (d *destination) message(w http.ResponseWriter, r *http.Request) {
 	d.log.Info("message", "strategy", id.Strategy, "subject", id.Subject, "bytes", size)
 }
 
-// health is for a load balancer or a monitor: no key server may be down for so long
-// that keys are about to be unusable.
+// health tells a load balancer whether this server can decide: whether there are keys.
 func (d *destination) health(w http.ResponseWriter, r *http.Request) {
 	for _, set := range d.cfg.keys {
 		if err := set.Ready(r.Context()); err != nil {

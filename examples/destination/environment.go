@@ -33,32 +33,21 @@ func (e *environment) list(name string) []string {
 	return nil
 }
 
-// fromEnvironment reads these variables; a proof is served if its first one is set.
-//
-//	REDOX_TOKENS              verification tokens, new and old (required)
-//	PUBLIC_URL                "https://host": where Redox reaches this server (token endpoints)
-//	TOKEN_SECRETS             signing secrets of the token endpoints, 32 bytes or more each
-//	ALLOW_HTTP                any value: key, introspection and Google URLs may be http (tests only)
-//
-//	SIGV4_ACCESS_KEY SIGV4_SECRET_KEY SIGV4_REGION SIGV4_SERVICE SIGV4_SESSION_TOKEN
-//	SIGV4_HOSTS SIGV4_PATH_PREFIX SIGV4_DISABLE_PATH_NORMALIZATION SIGV4_DISABLE_DOUBLE_ENCODING
-//	JWT_ISSUER JWT_AUDIENCE, JWT_JWKS_URL or JWT_SECRET, JWT_ALGORITHMS
-//	GRANT_ISSUER GRANT_JWKS_URL GRANT_ALGORITHMS GRANT_SCOPES GRANT_AUDIENCES
-//	OAUTH_CLIENT_ID OAUTH_CLIENT_SECRETS OAUTH_SCOPES             our own token endpoint
-//	OAUTH_ISSUER OAUTH_AUDIENCE OAUTH_CLIENT_IDS OAUTH_JWKS_URL OAUTH_ALGORITHMS OAUTH_TYPES
-//	OAUTH_INTROSPECTION_URL OAUTH_AUDIENCE OAUTH_CLIENT_IDS OAUTH_INTROSPECTION_ID OAUTH_INTROSPECTION_SECRET
-//	SMART_CLIENT_ID SMART_JWKS_URL SMART_SCOPES SMART_AUDIENCES
-//	GCP_SERVICE_ACCOUNTS GCP_AUDIENCE GCP_ACCESS_TOKENS
-//	WIF_SERVICE_ACCOUNTS WIF_AUDIENCE WIF_ACCESS_TOKENS
-//	GOOGLE_CERTS_URL GOOGLE_TOKENINFO_URL                         for a fake Google
+// fromEnvironment reads the variables that the command's documentation lists.
 func fromEnvironment(getenv func(string) string) (*config, error) {
 	e := &environment{getenv: getenv, cfg: &config{}}
 	e.cfg.token.Tokens = e.list("REDOX_TOKENS")
+	if e.cfg.token.Tokens == nil {
+		e.errs = append(e.errs, errors.New("REDOX_TOKENS: required: every destination needs the handshake"))
+	}
 	e.sigv4()
 	e.jwtbearer()
 	e.clientcredentials()
 	e.smartbackend()
 	e.google()
+	if !e.flag("PUBLIC_URL") && (e.cfg.jwtGrant != nil || e.cfg.oauthOwn != nil || e.cfg.smart != nil) {
+		e.errs = append(e.errs, errors.New("PUBLIC_URL: required for a token endpoint"))
+	}
 	return e.cfg, errors.Join(e.errs...)
 }
 
@@ -202,10 +191,8 @@ func (e *environment) keys(variable, issuer string) keyset.Set {
 	return set
 }
 
+// public is where Redox reaches the path.
 func (e *environment) public(path string) string {
-	if !e.flag("PUBLIC_URL") {
-		e.errs = append(e.errs, errors.New("PUBLIC_URL: required for a token endpoint"))
-	}
 	return strings.TrimSuffix(e.text("PUBLIC_URL"), "/") + path
 }
 

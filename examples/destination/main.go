@@ -8,10 +8,11 @@
 //	go run ./examples/destination
 //
 // With -listen it serves real traffic until it is interrupted, and logs every
-// decision. A proof is served when its variables are set; environment.go names them
-// all. It speaks TLS if TLS_CERT and TLS_KEY name files; else let a proxy do TLS.
+// decision. It speaks TLS if TLS_CERT and TLS_KEY name files; else let a proxy do TLS.
 //
 //	REDOX_TOKENS=theToken go run ./examples/destination -listen localhost:8080
+//
+// # Paths
 //
 //	/redox/verifytoken          messages, by the proof of that name; also all paths below
 //	/redox/sigv4
@@ -24,7 +25,29 @@
 //	/token/clientcredentials
 //	/token/smartbackend
 //	/.well-known/smart-configuration
-//	/healthz                    503 while a key server is down
+//	/healthz                    readiness: 503 until there are keys
+//
+// # Variables
+//
+// A proof is served if the first variable of its line is set. Lists are separated by
+// white space.
+//
+//	REDOX_TOKENS     verification tokens, new and old; required
+//	PUBLIC_URL       "https://host": where Redox reaches this server; for token endpoints
+//	TOKEN_SECRETS    signing secrets of the token endpoints, 32 bytes or more each
+//	ALLOW_HTTP       if set, key, introspection and Google URLs may be http; for tests
+//
+//	SIGV4_ACCESS_KEY SIGV4_SECRET_KEY SIGV4_REGION SIGV4_SERVICE SIGV4_SESSION_TOKEN SIGV4_HOSTS
+//	  SIGV4_PATH_PREFIX SIGV4_DISABLE_PATH_NORMALIZATION SIGV4_DISABLE_DOUBLE_ENCODING
+//	JWT_ISSUER JWT_AUDIENCE, JWT_JWKS_URL or JWT_SECRET, JWT_ALGORITHMS
+//	GRANT_ISSUER GRANT_JWKS_URL GRANT_ALGORITHMS GRANT_SCOPES GRANT_AUDIENCES (a JWT, traded at /token/jwtbearer)
+//	OAUTH_CLIENT_ID OAUTH_CLIENT_SECRETS OAUTH_SCOPES (our own token endpoint)
+//	OAUTH_ISSUER OAUTH_AUDIENCE OAUTH_CLIENT_IDS OAUTH_JWKS_URL OAUTH_ALGORITHMS OAUTH_TYPES
+//	OAUTH_INTROSPECTION_URL OAUTH_INTROSPECTION_ID OAUTH_INTROSPECTION_SECRET OAUTH_AUDIENCE OAUTH_CLIENT_IDS
+//	SMART_CLIENT_ID SMART_JWKS_URL SMART_SCOPES SMART_AUDIENCES
+//	GCP_SERVICE_ACCOUNTS GCP_AUDIENCE GCP_ACCESS_TOKENS
+//	WIF_SERVICE_ACCOUNTS WIF_AUDIENCE WIF_ACCESS_TOKENS
+//	GOOGLE_CERTS_URL GOOGLE_TOKENINFO_URL (for a fake Google)
 package main
 
 import (

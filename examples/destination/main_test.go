@@ -38,7 +38,7 @@ func TestEnvironmentMustBeComplete(t *testing.T) {
 		name, env string
 		want      string
 	}{
-		{"nothing", "", "verifytoken: Tokens"},
+		{"nothing", "", "REDOX_TOKENS: required"},
 		{"half of sigv4", "REDOX_TOKENS=t SIGV4_ACCESS_KEY=AK", "sigv4: "},
 		{"a token endpoint without its URL", "REDOX_TOKENS=t OAUTH_CLIENT_ID=c OAUTH_CLIENT_SECRETS=s", "PUBLIC_URL"},
 		{"keys by http", "REDOX_TOKENS=t JWT_ISSUER=i JWT_AUDIENCE=a JWT_JWKS_URL=http://localhost/jwks", "JWT_JWKS_URL: keyset: "},

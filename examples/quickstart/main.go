@@ -5,12 +5,13 @@ import (
 	"log"
 	"net/http"
 	"os"
+	"strings"
 
 	"github.com/redoxauth/redoxauth-go/verifytoken"
 )
 
 func main() {
-	token, err := verifytoken.New(verifytoken.Config{Tokens: []string{os.Getenv("REDOX_TOKEN")}})
+	token, err := verifytoken.New(verifytoken.Config{Tokens: strings.Fields(os.Getenv("REDOX_TOKENS"))})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 
 // TestQuickstart runs the program of the README as a user would.
 func TestQuickstart(t *testing.T) {
-	url := start(t, "REDOX_TOKEN=theToken")
+	url := start(t, "REDOX_TOKENS=theToken")
 	for _, tt := range []struct {
 		name, body, token string
 		want              int
@@ -45,9 +45,9 @@ func TestQuickstart(t *testing.T) {
 // accept whoever sends none.
 func TestQuickstartNeedsAToken(t *testing.T) {
 	cmd := exec.Command(build(t))
-	cmd.Env = append(os.Environ(), "REDOX_TOKEN=", "ADDR=127.0.0.1:0")
+	cmd.Env = append(os.Environ(), "REDOX_TOKENS=", "ADDR=127.0.0.1:0")
 	out, err := cmd.CombinedOutput()
-	if err == nil || !strings.Contains(string(out), "verifytoken: Tokens[0]: is empty") {
+	if err == nil || !strings.Contains(string(out), "verifytoken: Tokens: at least one is required") {
 		t.Errorf("got %v, output %q, want it to name the field", err, out)
 	}
 }

@@ -76,7 +76,7 @@ func run(args []string, out io.Writer) error {
 		return err
 	}
 	if response.StatusCode >= 300 {
-		return fmt.Errorf("Redox would pause the feed and retry on %s", response.Status)
+		return fmt.Errorf("on %s Redox would pause the feed and retry", response.Status)
 	}
 	return nil
 }

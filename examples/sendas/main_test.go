@@ -82,7 +82,7 @@ func TestSendAs(t *testing.T) {
 		{"-strategy clientcredentials -client-id redox -secret theSecret -token-url " + url + "/token", "/clientcredentials", "200 OK", false},
 		{"-strategy clientcredentials -client-id redox -secret guessed -token-url " + url + "/token", "/clientcredentials", "401 invalid_client", true},
 		{"-strategy jwtbearer", "/jwtbearer", "-key or -secret is required", true},
-		{"-strategy saml -secret x", "/saml", "not one of them", true},
+		{"-strategy saml -secret x", "/saml", "is not one of handshake, verifytoken", true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.args, func(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,10 +33,12 @@ type settings struct {
 	impersonationURL, subjectToken, subjectTokenType string
 }
 
+var strategies = []string{"handshake", "verifytoken", "sigv4", "jwtbearer", "clientcredentials", "smartbackend", "gcpjwt", "wif"}
+
 func parse(args []string) (*settings, error) {
 	s := &settings{}
 	f := flag.NewFlagSet("sendas", flag.ContinueOnError)
-	f.StringVar(&s.strategy, "strategy", "", "`name`: handshake, verifytoken, sigv4, jwtbearer, clientcredentials, smartbackend, gcpjwt or wif")
+	f.StringVar(&s.strategy, "strategy", "", "one of "+strings.Join(strategies, ", "))
 	f.StringVar(&s.url, "url", "", "the destination's `URL`")
 	f.StringVar(&s.message, "message", "", "`file` to send; default a sample")
 	f.StringVar(&s.method, "method", "POST", "of the handshake: POST or GET")
@@ -66,8 +69,14 @@ func parse(args []string) (*settings, error) {
 	if err := f.Parse(args); err != nil {
 		return nil, err
 	}
-	if s.url == "" || s.strategy == "" || f.NArg() > 0 {
-		return nil, errors.New("-strategy and -url are required, and nothing beside flags; see -help")
+	if f.NArg() > 0 {
+		return nil, fmt.Errorf("%q: everything is a flag; see -help", f.Arg(0))
+	}
+	if !slices.Contains(strategies, s.strategy) {
+		return nil, fmt.Errorf("-strategy %q is not one of %s", s.strategy, strings.Join(strategies, ", "))
+	}
+	if !strings.HasPrefix(s.url, "http://") && !strings.HasPrefix(s.url, "https://") {
+		return nil, fmt.Errorf("-url %q: begins with neither https:// nor http://", s.url)
 	}
 	return s, nil
 }
@@ -101,21 +110,20 @@ func (s *settings) sender() (redoxtest.Sender, error) {
 		return nil, err
 	}
 	switch s.strategy {
-	case "jwtbearer":
-		return &redoxtest.JWTBearer{
-			Key: key, Issuer: s.issuer, Subject: s.subject, Audience: strings.Fields(s.audience),
-			Scopes: strings.Fields(s.scopes), TokenURL: s.tokenURL,
+	case "gcpjwt":
+		return &redoxtest.GCPJWT{
+			Email: s.account, Key: key, TokenURL: s.tokenURL, TargetAudience: s.audience, Scopes: strings.Fields(s.scopes),
 		}, nil
 	case "smartbackend":
 		return &redoxtest.SMARTBackend{
 			URL: s.tokenURL, ClientID: s.clientID, Key: key, Audience: s.audience, Scopes: strings.Fields(s.scopes),
 		}, nil
-	case "gcpjwt":
-		return &redoxtest.GCPJWT{
-			Email: s.account, Key: key, TokenURL: s.tokenURL, TargetAudience: s.audience, Scopes: strings.Fields(s.scopes),
+	default:
+		return &redoxtest.JWTBearer{
+			Key: key, Issuer: s.issuer, Subject: s.subject, Audience: strings.Fields(s.audience),
+			Scopes: strings.Fields(s.scopes), TokenURL: s.tokenURL,
 		}, nil
 	}
-	return nil, fmt.Errorf("-strategy %q is not one of them; see -help", s.strategy)
 }
 
 func (s *settings) key() (redoxtest.Key, error) {
