@@ -102,14 +102,12 @@ func (v *Verifier) advice(r *http.Request, c *canonical, err error) (advice []st
 	case "unsigned_header":
 		hint("something on the way added the header, or the sender left it out of SignedHeaders")
 	case "signature":
-		for _, found := range v.variants(r, c) {
-			hint("%s", found)
-		}
-		for _, found := range suspects(r, p) {
-			hint("%s", found)
-		}
-		if len(advice) == 0 {
-			hint("compare the canonical request with the sender's, line by line; if they are equal, the secret keys differ")
+		advice = v.variants(r, c)
+		verifies := len(advice) > 0
+		advice = append(advice, suspects(r, p)...)
+		if !verifies {
+			hint("compare the canonical request with the sender's, if it can show one, else with the destination's URL in the dashboard: " +
+				"a proxy stripped what its path has more (Config.PathPrefix), or replaced its host or port (Config.Hosts); if all agree, the secret keys differ")
 		}
 	}
 	return advice
@@ -126,6 +124,9 @@ func (v *Verifier) variants(r *http.Request, c *canonical) (found []string) {
 	hosts := append([]string{receivedHost(r)}, v.hosts...)
 	for _, name := range [...]string{"X-Forwarded-Host", "X-Original-Host", "Host"} {
 		hosts = append(hosts, r.Header.Get(name))
+	}
+	if port := r.Header.Get("X-Forwarded-Port"); port != "" {
+		hosts = append(hosts, receivedHost(r)+":"+port)
 	}
 	for _, host := range hosts {
 		if !isHost(host) {

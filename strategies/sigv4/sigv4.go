@@ -30,6 +30,8 @@
 //   - white space runs in header values, and how repeated lines are split at commas
 //   - "//", "/./" and "/../" in the path, unless DisablePathNormalization is set
 //   - the fragment, the scheme, and the received Host if Hosts replaced it
+//   - what a middleware in front made of r.URL: verified is r.RequestURI, as it was
+//     received (in a test, change that)
 //
 // The same request can be sent again within MaxSkew on either side of its date (see
 // Config.Replay), so make handlers idempotent, by Redox's Meta.Logs[].ID for example.
@@ -76,8 +78,9 @@
 //   - Signed Accept-Encoding, User-Agent, Range, Transfer-Encoding, Connection and TE are
 //     rewritten by CDNs and proxies. They should not be signed.
 //   - nginx (unless "underscores_in_headers on") and Caddy drop headers with "_"; fiber's
-//     adaptor keeps the last of repeated headers; Lambda's HTTP API splits values at
-//     commas, its REST API decodes the path.
+//     adaptor keeps the last of repeated headers. API Gateway decodes paths before a
+//     Lambda sees them, and adapters split header values at commas; examples/frameworks
+//     says what can be mended.
 //
 // [Configurations] of nginx, HAProxy and Caddy that keep signatures valid are tested
 // with this package.
