@@ -142,3 +142,19 @@ func TestDuplicateNames(t *testing.T) {
 		})
 	}
 }
+
+// What is nested is a peer's to multiply: 64 KiB of empty objects must not cost a
+// hundred times their size.
+func TestNestedObjectsAllocateLittle(t *testing.T) {
+	data := []byte(`{"a":[` + strings.Repeat(`{},`, 21_000) + `1]}`)
+	r := testing.Benchmark(func(b *testing.B) {
+		for b.Loop() {
+			if _, err := jose.ParseObject(data); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	if got, most := r.AllocedBytesPerOp(), int64(40*len(data)); got > most {
+		t.Errorf("%d bytes of JSON allocate %d, want at most %d", len(data), got, most)
+	}
+}

@@ -45,7 +45,7 @@ func (p *scanner) object() (object, error) {
 	if p.depth++; p.depth > maxDepth {
 		return nil, errDepth
 	}
-	o := make(object, 0, 8)
+	var o object
 	var seen map[string]bool // of an object that is large: a peer must not make us compare each with each
 	if p.space(); p.take('}') {
 		p.depth--
@@ -76,6 +76,9 @@ func (p *scanner) object() (object, error) {
 		}
 		if seen != nil {
 			seen[name] = true
+		}
+		if o == nil && p.depth == 1 { // nested objects are a peer's to multiply
+			o = make(object, 0, 8)
 		}
 		o = append(o, member{name, v})
 		switch p.space(); {
