@@ -222,7 +222,8 @@ func (g *Google) assertion(token string) (account ServiceAccount, a assertion, p
 	}
 	const skew = 300
 	now := clock(g.Now)().Unix()
-	if a.Audience != g.TokenURL || a.IssuedAt > now+skew || a.Expiry <= now || a.Expiry > a.IssuedAt+3600 {
+	ours := a.Audience == g.TokenURL || a.Audience == "https://oauth2.googleapis.com/token" // some clients know only that
+	if !ours || a.IssuedAt > now+skew || a.Expiry <= now || a.Expiry > a.IssuedAt+3600 {
 		return account, a, "Invalid JWT: audience or time"
 	}
 	return account, a, ""

@@ -5,6 +5,8 @@ import { createServer } from 'node:http';
 import { createInterface } from 'node:readline';
 import Provider from 'oidc-provider';
 
+URL.parse ??= (...args) => { try { return new URL(...args); } catch { return null; } }; // Node 18 lacks it
+
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 const next = async () => JSON.parse((await lines.next()).value);
 const { port, store, scope, clients, ...first } = await next();
