@@ -152,7 +152,7 @@ func TestGoogleRefusesAssertions(t *testing.T) {
 	}{
 		{"genuine", "scope", "x", 200, ""},
 		{"unknown account", "iss", "x", 400, "invalid_grant"},
-		{"other audience", "aud", "https://oauth2.googleapis.com/token", 400, "invalid_grant"},
+		{"other audience", "aud", "https://oauth2.example/token", 400, "invalid_grant"},
 		{"expired", "exp", instant.Unix(), 400, "invalid_grant"},
 		{"longer than an hour", "exp", instant.Unix() + 3601, 400, "invalid_grant"},
 		{"issued in the future", "iat", instant.Unix() + 301, 400, "invalid_grant"},
