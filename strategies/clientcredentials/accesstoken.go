@@ -48,10 +48,14 @@ func newPolicy(clientIDs, scopes []string) policy {
 	return policy{clientIDs: slices.Clone(clientIDs), scopes: slices.Clone(scopes)}
 }
 
+func (p policy) admits(client string) bool {
+	return len(p.clientIDs) == 0 || slices.Contains(p.clientIDs, client)
+}
+
 // allow completes id with its Subject, or refuses. The client is who acts: a sub may be
 // a user's, whom the same client acts for elsewhere (RFC 9068, Section 5).
 func (p policy) allow(id *redoxauth.Identity, client, sub string) error {
-	if len(p.clientIDs) > 0 && !slices.Contains(p.clientIDs, client) {
+	if !p.admits(client) {
 		return refuse("client", fmt.Sprintf("issued to the client %+.128q", client))
 	}
 	id.Subject = client

@@ -80,7 +80,8 @@ const (
 //
 // It knows no shape: it sends the server every bearer token of at most 4 KiB, so in
 // [redoxauth.AnyOf] it comes last. It remembers answers, not decisions: of the last 1024
-// active tokens for CacheTTL, and of 1024 inactive ones for 5 s. It makes at most 64
+// active tokens of ClientIDs for CacheTTL, and apart from them of 1024 others, inactive
+// ones for 5 s. Other clients of the server push out none of ours. It makes at most 64
 // calls at once, of which 32, and 600 a minute, are about tokens it does not know; over
 // that, and when the server fails or answers nonsense, the answer is 503. A verification
 // token in front ([redoxauth.AllOf]) keeps strangers from using that up.
@@ -102,11 +103,12 @@ func NewIntrospection(cfg IntrospectionConfig) (*Verifier, error) {
 		audience: slices.Clone(cfg.Audience),
 		now:      cfg.Now,
 	}
-	i.answers = answer.New(answer.Config{
+	i.answers = answer.New(answer.Config[*response]{
 		Positive:  cfg.CacheTTL,
 		Negative:  min(negativeTTL, cfg.CacheTTL),
 		PerMinute: unknownPerMin,
 		Now:       cfg.Now,
+		Ours:      func(a *response) bool { return i.admits(a.clientID) },
 	}, newEndpointClient(cfg).fetch)
 	return &Verifier{verify: i.verify}, nil
 }

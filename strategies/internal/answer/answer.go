@@ -19,17 +19,21 @@ import (
 )
 
 const (
-	entries = 1024             // of either kind
+	entries = 1024             // of ours, and of all others
 	calls   = 64               // at once; about unknown tokens half as many
 	timeout = 10 * time.Second // of one call
 )
 
 // Config configures a Cache. All fields but PerMinute are required.
-type Config struct {
+type Config[A any] struct {
 	Positive  time.Duration // how long an answer is kept, though never past its expiry
 	Negative  time.Duration // how long a negative answer is kept
 	PerMinute int           // calls about unknown tokens; zero: only bounded at once
 	Now       func() time.Time
+
+	// Ours reports whether an answer is about somebody who is let in. Strangers have
+	// active tokens too, as many as they like: theirs evict none of ours.
+	Ours func(A) bool
 }
 
 // A Fetch asks the remote service about token. The answer is not kept past expiry;
@@ -40,22 +44,23 @@ type Fetch[A any] func(ctx context.Context, token string) (a A, expiry time.Time
 
 // A Cache is safe for concurrent use.
 type Cache[A any] struct {
-	cfg   Config
+	cfg   Config[A]
 	fetch Fetch[A]
 
-	mu       sync.Mutex
-	positive *recent[kept[A]]
-	negative *recent[kept[error]] // apart: a flood of bad tokens evicts no good one
-	flights  map[key]*flight[A]
-	unknown  int // flights about tokens of which nothing is known
-	allowed  allowance
+	mu      sync.Mutex
+	ours    *recent[kept[A]]
+	others  *recent[kept[A]] // apart: negative answers, and those about strangers
+	flights map[key]*flight[A]
+	unknown int // flights about tokens of which nothing is known
+	allowed allowance
 }
 
 type key = [sha256.Size]byte
 
 // kept is an answer, to be used until fresh and to be remembered until expiry.
-type kept[T any] struct {
-	value         T
+type kept[A any] struct {
+	a             A
+	err           error // negative, instead of a
 	fresh, expiry time.Time
 }
 
@@ -68,14 +73,14 @@ type flight[A any] struct {
 }
 
 // New returns an empty Cache of what fetch answers.
-func New[A any](cfg Config, fetch Fetch[A]) *Cache[A] {
+func New[A any](cfg Config[A], fetch Fetch[A]) *Cache[A] {
 	return &Cache[A]{
-		cfg:      cfg,
-		fetch:    fetch,
-		positive: newRecent[kept[A]](entries),
-		negative: newRecent[kept[error]](entries),
-		flights:  make(map[key]*flight[A]),
-		allowed:  allowance{perMinute: cfg.PerMinute},
+		cfg:     cfg,
+		fetch:   fetch,
+		ours:    newRecent[kept[A]](entries),
+		others:  newRecent[kept[A]](entries),
+		flights: make(map[key]*flight[A]),
+		allowed: allowance{perMinute: cfg.PerMinute},
 	}
 }
 
@@ -108,18 +113,18 @@ func (c *Cache[A]) lookup(k key, token string) (none A, f *flight[A], err error)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := c.cfg.Now()
-	p, known := c.positive.get(k)
-	if known && now.Before(p.fresh) {
-		return p.value, nil, nil
+	own, known := c.ours.get(k)
+	if known && now.Before(own.fresh) {
+		return own.a, nil, nil
 	}
-	if n, ok := c.negative.get(k); ok && now.Before(n.fresh) {
-		return none, nil, n.value
+	if other, ok := c.others.get(k); ok && now.Before(other.fresh) {
+		return other.a, nil, other.err
 	}
 	if f := c.flights[k]; f != nil {
 		return none, f, nil
 	}
 	// A token that was good is asked about again even amid a flood of invented ones.
-	known = known && (p.expiry.IsZero() || now.Before(p.expiry))
+	known = known && (own.expiry.IsZero() || now.Before(own.expiry))
 	if len(c.flights) >= calls || !known && (c.unknown >= calls/2 || !c.allowed.take(now)) {
 		return none, nil, unavailable("busy", nil)
 	}
@@ -140,48 +145,54 @@ func (c *Cache[A]) launch(k key, known bool, token string) *flight[A] {
 	return f
 }
 
-// call makes the call, and keeps a panic of fetch from ending the process.
+// call makes the call, and keeps a panic of it from ending the process.
 func (c *Cache[A]) call(k key, f *flight[A], known bool, token string) {
-	var a kept[A]
-	err := errors.New("the call did not return") // but ended its goroutine
+	a := kept[A]{err: errors.New("the call did not return")} // but ended its goroutine
+	ours := false
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("the call panicked: %T", p) // its value may hold the token
+			a.err = fmt.Errorf("the call panicked: %T", p) // its value may hold the token
 		}
-		c.land(k, f, known, a, err)
+		c.land(k, f, known, a, ours)
 	}()
-	a.value, a.expiry, err = c.fetch(f.ctx, token)
+	a.a, a.expiry, a.err = c.fetch(f.ctx, token)
+	ours = a.err == nil && c.cfg.Ours(a.a)
 }
 
 // land keeps the answer and hands it to all who wait.
-func (c *Cache[A]) land(k key, f *flight[A], known bool, a kept[A], err error) {
+func (c *Cache[A]) land(k key, f *flight[A], known bool, a kept[A], ours bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := c.cfg.Now()
 	switch {
-	case err == nil:
+	case a.err == nil:
 		a.fresh = now.Add(c.cfg.Positive)
 		if !a.expiry.IsZero() && a.expiry.Before(a.fresh) {
 			a.fresh = a.expiry
 		}
-		if now.Before(a.fresh) {
-			c.positive.put(k, a)
-		}
-		f.a = a.value
-	case errors.Is(err, redoxauth.ErrRejected):
-		c.positive.drop(k)
-		c.negative.put(k, kept[error]{value: err, fresh: now.Add(c.cfg.Negative)})
-		f.err = err
-	case errors.Is(err, redoxauth.ErrUnavailable):
-		f.err = err
-	default:
-		f.err = unavailable("unavailable", err)
+	case errors.Is(a.err, redoxauth.ErrRejected):
+		a.fresh = now.Add(c.cfg.Negative)
+	case !errors.Is(a.err, redoxauth.ErrUnavailable):
+		a.err = unavailable("unavailable", a.err)
 	}
+	if now.Before(a.fresh) {
+		c.keep(k, a, ours)
+	}
+	f.a, f.err = a.a, a.err
 	delete(c.flights, k)
 	if !known {
 		c.unknown--
 	}
 	close(f.done)
+}
+
+func (c *Cache[A]) keep(k key, a kept[A], ours bool) {
+	c.ours.drop(k)
+	if ours {
+		c.ours.put(k, a)
+	} else {
+		c.others.put(k, a)
+	}
 }
 
 func unavailable(reason redoxauth.Reason, cause error) error {

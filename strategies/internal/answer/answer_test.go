@@ -15,7 +15,8 @@ import (
 	"github.com/redoxauth/redoxauth-go/strategies/internal/answer"
 )
 
-// A remote is the service that is asked. Tokens that begin with "good" are good.
+// A remote is the service that is asked. Tokens that begin with "good" are good, and
+// ours unless it is "good stranger".
 type remote struct {
 	calls  atomic.Int64
 	delay  time.Duration
@@ -48,11 +49,12 @@ func (r *remote) fetch(ctx context.Context, token string) (string, time.Time, er
 func newCache(r *remote) *answer.Cache[string] { return limited(r, 0) }
 
 func limited(r *remote, perMinute int) *answer.Cache[string] {
-	return answer.New(answer.Config{
+	return answer.New(answer.Config[string]{
 		Positive:  5 * time.Minute,
 		Negative:  10 * time.Second,
 		PerMinute: perMinute,
 		Now:       time.Now,
+		Ours:      func(a string) bool { return !strings.HasPrefix(a, "about good stranger") },
 	}, r.fetch)
 }
 
@@ -216,7 +218,7 @@ func TestACallEndsAfterTenSeconds(t *testing.T) {
 	for _, name := range []string{"one that honours its context", "one that does not"} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				c := answer.New(answer.Config{Positive: time.Minute, Negative: time.Second, Now: time.Now},
+				c := answer.New(answer.Config[string]{Positive: time.Minute, Negative: time.Second, Now: time.Now, Ours: func(string) bool { return true }},
 					func(ctx context.Context, _ string) (string, time.Time, error) {
 						if name == "one that does not" {
 							time.Sleep(time.Minute)
@@ -250,7 +252,7 @@ func TestACallThatPanicsOrExitsIsAFailure(t *testing.T) {
 	for name, fault := range faults {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				c := answer.New(answer.Config{Positive: time.Minute, Negative: time.Second, Now: time.Now},
+				c := answer.New(answer.Config[string]{Positive: time.Minute, Negative: time.Second, Now: time.Now, Ours: func(string) bool { return true }},
 					func(_ context.Context, token string) (string, time.Time, error) {
 						fault(token)
 						return "", time.Time{}, nil

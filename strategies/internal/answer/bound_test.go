@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/answer"
 )
 
 func TestInventedTokensCannotCallOutWithoutLimit(t *testing.T) {
@@ -95,6 +96,68 @@ func TestAFloodOfBadTokensEvictsNoGoodOne(t *testing.T) {
 		wantCalls(t, r, 5001)
 		get("bad0") // of so many, the first is not
 		wantCalls(t, r, 5002)
+	})
+}
+
+// Strangers have accounts at the remote service too, and so tokens that are good there.
+func TestAFloodOfStrangersGoodTokensEvictsNoneOfOurs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &remote{}
+		c := newCache(r)
+		get := func(token string) {
+			t.Helper()
+			if a, err := c.Get(t.Context(), token); err != nil || a != "about "+token {
+				t.Fatalf("Get = %q, %v", a, err)
+			}
+		}
+		get("good")
+		for i := range 5000 {
+			get(fmt.Sprint("good stranger", i))
+		}
+		wantCalls(t, r, 5001)
+		get("good")
+		get("good stranger4999") // still kept
+		wantCalls(t, r, 5001)
+		get("good stranger0") // of so many, the first is not
+		wantCalls(t, r, 5002)
+	})
+}
+
+func TestAStrangersGoodTokenIsNotKnown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &remote{}
+		c := limited(r, 1)
+		if _, err := c.Get(t.Context(), "good stranger"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Minute)
+		c.Get(t.Context(), "bad")
+		_, err := c.Get(t.Context(), "good stranger")
+		wantReason(t, err, redoxauth.ErrUnavailable, "busy")
+	})
+}
+
+func TestATokenThatIsNoLongerOursIsNotKnown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours := true
+		c := answer.New(answer.Config[string]{
+			Positive: time.Minute, Negative: time.Second, PerMinute: 1, Now: time.Now, Ours: func(string) bool { return ours },
+		}, (&remote{}).fetch)
+		ask := func() error {
+			_, err := c.Get(t.Context(), "good")
+			return err
+		}
+		if err := ask(); err != nil {
+			t.Fatal(err)
+		}
+		ours = false
+		time.Sleep(time.Minute)
+		if err := ask(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		c.Get(t.Context(), "bad")
+		wantReason(t, ask(), redoxauth.ErrUnavailable, "busy")
 	})
 }
 

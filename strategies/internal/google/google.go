@@ -100,11 +100,12 @@ func New(cfg Config) (*Verifier, error) {
 		v.idTokens = newIDTokens(cfg, keys)
 	}
 	if cfg.AccessTokens {
-		v.answers = answer.New(answer.Config{
+		v.answers = answer.New(answer.Config[*info]{
 			Positive:  positive,
 			Negative:  negative,
 			PerMinute: perMinute,
 			Now:       cfg.Now,
+			Ours:      func(i *info) bool { _, err := v.holder(i); return err == nil },
 		}, newTokenInfo(cfg).fetch)
 	}
 	return v, nil
