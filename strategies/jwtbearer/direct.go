@@ -8,6 +8,7 @@ import (
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/bearer"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/token"
 	"github.com/redoxauth/redoxauth-go/strategies/replay"
 )
 
@@ -20,11 +21,11 @@ type direct struct {
 }
 
 func (d *direct) verify(r *http.Request) (*redoxauth.Identity, error) {
-	token, err := bearer.Token(strategy, r)
+	raw, err := bearer.Token(strategy, r)
 	if err != nil {
 		return nil, err
 	}
-	t, err := d.tokens.Verify(r.Context(), token)
+	t, err := d.tokens.Verify(r.Context(), raw)
 	if err != nil {
 		return nil, bearer.Challenge(strategy, err)
 	}
@@ -33,7 +34,7 @@ func (d *direct) verify(r *http.Request) (*redoxauth.Identity, error) {
 		return nil, err
 	}
 	if d.replay != nil {
-		if err := d.useOnce(r.Context(), t, token); err != nil {
+		if err := d.useOnce(r.Context(), t, raw); err != nil {
 			return nil, bearer.Challenge(strategy, err)
 		}
 	}
@@ -44,8 +45,8 @@ func (d *direct) verify(r *http.Request) (*redoxauth.Identity, error) {
 }
 
 // useOnce comes last: a request that is refused for anything else may be sent again.
-func (d *direct) useOnce(ctx context.Context, t *jose.Token, token string) error {
-	fresh, err := d.replay.Add(ctx, strategy+" "+t.Issuer, t.ReplayID(token), t.Expiry.Add(d.leeway))
+func (d *direct) useOnce(ctx context.Context, t *jose.Token, raw string) error {
+	fresh, err := d.replay.Add(ctx, strategy+" "+t.Issuer, t.ReplayID(raw), token.RecordedUntil(t.Expiry, d.leeway))
 	if err != nil {
 		return &redoxauth.Error{Kind: redoxauth.ErrUnavailable, Reason: "replay_store", Err: err}
 	}

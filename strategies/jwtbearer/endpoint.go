@@ -46,8 +46,9 @@ type EndpointConfig struct {
 	// Leeway for Redox's clock; default 60 s, at most 5 min.
 	Leeway time.Duration
 
-	// Replay, required, remembers the assertions until they expire. Replicas must share
-	// it, or an assertion passes once at each.
+	// Replay, required, remembers the assertions until they expire, and for twice the
+	// Leeway and a minute longer: replicas may have clocks that differ by Leeway. They
+	// must share it, or an assertion passes once at each.
 	Replay replay.Store
 
 	// Observe is called once for every token request. The error of its Decision has

@@ -9,8 +9,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/strategies/replay"
 )
 
 // Of an ECDSA signature (r, s) anybody can make (r, n−s), which verifies too. Without a
@@ -81,5 +84,51 @@ func TestSameJTIOfAnotherSigner(t *testing.T) {
 		if got, _ := grant(t, e, grantRequest(grantAssertion(t, s))); got != c.want {
 			t.Errorf("%s: got %s, want %s", c.issuer, got, c.want)
 		}
+	}
+}
+
+// While one replica still accepts a token, all know that it was used: also one that read
+// its clock just before the end and records it only after, because it waited for keys or
+// for the store, and one whose clock is behind by the Leeway.
+func TestUsedTokenIsNotTakenAgainAtItsEdge(t *testing.T) {
+	const leeway, wait = 30 * time.Second, 50 * time.Second
+	grantTo := func(t *testing.T, store replay.Store, now func() time.Time) bool {
+		cfg := endpointConfig(t)
+		cfg.Leeway, cfg.Now, cfg.Replay = leeway, now, store
+		s := grantSender()
+		s.Now, s.Claims = func() time.Time { return grantNow }, map[string]any{"jti": "one"}
+		got, _ := grant(t, newTokenEndpoint(t, cfg), grantRequest(grantAssertion(t, s)))
+		return got == "200"
+	}
+	direct := func(t *testing.T, store replay.Store, now func() time.Time) bool {
+		cfg := directConfig(t)
+		cfg.Leeway, cfg.Now, cfg.Replay = leeway, now, store
+		_, err := newDirect(t, cfg).Verify(signedBy(func(s *redoxtest.JWTBearer) {
+			s.Now, s.Claims = func() time.Time { return grantNow }, map[string]any{"jti": "one"}
+		}))
+		return err == nil
+	}
+	for name, try := range map[string]func(*testing.T, replay.Store, func() time.Time) bool{"grant": grantTo, "direct": direct} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				time.Sleep(time.Until(grantNow))
+				store := replay.NewMemory(10)
+				if !try(t, store, time.Now) {
+					t.Fatal("refused at first")
+				}
+				time.Sleep(5*time.Minute + 2*leeway - time.Nanosecond)
+				read := time.Now().Add(-leeway)
+				waited := false
+				if try(t, store, func() time.Time {
+					if !waited {
+						waited = true
+						time.Sleep(wait)
+					}
+					return read
+				}) {
+					t.Error("accepted again")
+				}
+			})
+		})
 	}
 }

@@ -21,9 +21,10 @@ import (
 // replay. Of a million entries each costs at most 40 bytes, whatever the length of
 // scope and id.
 //
-// Time is the wall clock, as for the credentials' own expiry: when the clock is set
-// back, entries stay for longer; what it passed while it was wrongly ahead is
-// forgotten. Nothing runs in the background, and there is nothing to close.
+// Time is the wall clock, time.Now, whatever Now the strategies are given: that must be
+// near it. When the clock is set back, entries stay for longer; what it passed while it
+// was wrongly ahead is forgotten. Nothing runs in the background, and there is nothing to
+// close.
 type Memory struct {
 	key    *[32]byte // behind a pointer, so that printing the Memory does not show it
 	max    int64
@@ -40,9 +41,12 @@ const (
 )
 
 // NewMemory returns a Memory for maxEntries entries. Size it for the credentials that
-// arrive while one is valid: one assertion a second that is remembered for 6 minutes
-// makes 360. Memory is taken as it fills. With maxEntries of 0 or less it is full from
-// the start.
+// arrive while one is remembered, which is for longer than it is valid: one SMART
+// assertion a second, of 5 minutes, makes 480 with the default Leeway. It is one pool for
+// all clients of the endpoints that share it, so that one who sends many assertions, each
+// genuine, can fill it for all: where clients do not trust each other, give each an
+// endpoint and a Memory of its own. Memory is taken as it fills. With maxEntries of 0 or
+// less it is full from the start.
 func NewMemory(maxEntries int) *Memory {
 	shards := 1 << bits.Len(uint(max(maxEntries, 0)/perShard))
 	m := &Memory{

@@ -90,7 +90,9 @@ type EndpointConfig struct {
 	// Leeway for Redox's clock; default 60 s, at most 5 min.
 	Leeway time.Duration
 
-	// Replay, required, remembers the assertions until they expire.
+	// Replay, required, remembers the assertions until they expire, and for twice the
+	// Leeway and a minute longer: replicas, which must share it, may have clocks that
+	// differ by Leeway.
 	Replay replay.Store
 
 	// Observe is called once for every token request. The error of its Decision has

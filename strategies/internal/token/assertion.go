@@ -14,8 +14,20 @@ import (
 	"github.com/redoxauth/redoxauth-go/strategies/replay"
 )
 
-// maxJTI bounds what an assertion puts into the replay store.
-const maxJTI = 256
+const (
+	maxJTI = 256 // bytes of what an assertion puts into the replay store
+
+	// recordedWait is more than passes between the reading of the clock by which an
+	// assertion is valid, and its record: key servers are waited for 10 s, redisreplay 5 s.
+	recordedWait = time.Minute
+)
+
+// RecordedUntil returns how long the use of what expires must be remembered: while any
+// replica accepts it, whose clock may be behind the recording one's by leeway, and which
+// may have read it before it waited for keys or for the store.
+func RecordedUntil(expiry time.Time, leeway time.Duration) time.Time {
+	return expiry.Add(2*leeway + recordedWait)
+}
 
 // Terms are what a token endpoint asks of assertions ([RFC 7523, Section 3]). The
 // exported Config of a strategy has fields of the same names, so errors fit both.
@@ -124,7 +136,7 @@ func (a *Assertions) checkOnceOnly(t *jose.Token) error {
 // passes. The scope holds the issuer: another one's jti may be the same.
 func (a *Assertions) use(ctx context.Context, t *jose.Token, assertion string) error {
 	scope := a.terms.Strategy + " " + a.issuer
-	fresh, err := a.terms.Replay.Add(ctx, scope, t.ReplayID(assertion), t.Expiry.Add(a.terms.Leeway))
+	fresh, err := a.terms.Replay.Add(ctx, scope, t.ReplayID(assertion), RecordedUntil(t.Expiry, a.terms.Leeway))
 	switch {
 	case err != nil && errors.Is(err, redoxauth.ErrUnavailable):
 		return err

@@ -29,7 +29,10 @@
 //   - FLUSHALL, and a change of Prefix.
 //
 // Expiry runs by the clock of Redis from a duration that the replica computed by its
-// own, so the two need not agree.
+// own, so the two need not agree. The clocks of two replicas may differ by the Leeway
+// of token endpoints and jwtbearer, which record what they accept until twice the Leeway
+// and a minute past its expiry. Where they differ by more, what one has seen expire,
+// another may accept once more.
 package redisreplay
 
 import (
