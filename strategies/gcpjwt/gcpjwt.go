@@ -44,7 +44,8 @@
 // minutes: so long may a token pass that Google has ended. A refusal by Google is kept
 // for 10 s. Google calls tokeninfo a tool for debugging and promises no rate: this
 // package asks it about each token once in 5 minutes, and about at most 300 tokens a
-// minute that it has not seen before, 32 at once; over that the answer is 503.
+// minute that it does not know to be a listed account's, 32 at once; over that the
+// answer is 503.
 //
 // Not covered are tokens that a service account signs itself ([AIP-4111]), tokens of
 // Identity-Aware Proxy, and the Workspace claim hd.

@@ -47,14 +47,17 @@ func (v *Verifier) accessToken(ctx context.Context, token string) (*redoxauth.Id
 
 // holder returns the listed account that a token was issued to. For a service account
 // both azp and aud are its numeric ID. Of a person's token they are the OAuth client
-// that the person gave access to; to go by the e-mail address then would let every such
-// client act as that person here.
+// that the person gave access to; to go by the e-mail address then, or where neither is
+// said, would let every such client act as that person here.
 func (v *Verifier) holder(i *info) (string, error) {
 	id := i.azp
 	if id == "" {
 		id = i.aud
 	}
-	if id != "" && (!isNumericID(id) || i.aud != "" && i.aud != id) {
+	switch {
+	case id == "":
+		return "", refuse(redoxauth.ErrRejected, "subject", "Google names no account: neither azp nor aud")
+	case !isNumericID(id) || i.aud != "" && i.aud != id:
 		return "", refuse(redoxauth.ErrRejected, "client", fmt.Sprintf("issued to %+.128q for %+.128q, which is no service account", i.azp, i.aud))
 	}
 	return v.account(id, i.email)

@@ -114,6 +114,8 @@ func TestAccessTokenIsRefused(t *testing.T) {
 		{"address verified as a number", with(other, map[string]any{"email_verified": 1}), redoxauth.ErrRejected, "subject"},
 		{"address without a word on it", with(other, map[string]any{"email_verified": nil}), redoxauth.ErrRejected, "subject"},
 		{"names in another case", map[string]any{"azp": nil, "aud": nil, "email": nil, "AZP": accountID, "Email": account}, redoxauth.ErrRejected, "subject"},
+		{"a listed address alone", map[string]any{"azp": nil, "aud": nil}, redoxauth.ErrRejected, "subject"},
+		{"a listed address and empty IDs", map[string]any{"azp": "", "aud": ""}, redoxauth.ErrRejected, "subject"},
 		{"nobody", map[string]any{"azp": nil, "aud": nil, "email": nil}, redoxauth.ErrRejected, "subject"},
 		{"our azp for another aud", map[string]any{"aud": "99"}, redoxauth.ErrRejected, "client"},
 		{"another azp for our aud", map[string]any{"azp": "99"}, redoxauth.ErrRejected, "client"},
@@ -211,6 +213,37 @@ func TestIdentitiesShareNothing(t *testing.T) {
 		}
 		id.Scopes[0] = "changed"
 		clear(id.RawClaims)
+	}
+}
+
+// Whoever has a Google account can get access tokens that Google knows.
+func TestStrangersTokensKeepNoListedAccountOut(t *testing.T) {
+	f := newFake(t)
+	f.answers["ya29.good"] = info(nil)
+	v := f.verifier(nil)
+	if _, err := decide(t, v, "ya29.good"); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 1100 { // more than are remembered, within 4 minutes
+		token := fmt.Sprint("ya29.stranger-", i)
+		f.answers[token] = info(map[string]any{"azp": "99", "aud": "99", "email": "x@evil.iam.gserviceaccount.com"})
+		f.pass(200 * time.Millisecond)
+		_, err := decide(t, v, token)
+		wantError(t, err, redoxauth.ErrRejected, "subject")
+	}
+	for i := range 400 { // more than may be asked about now
+		v.Verify(request(fmt.Sprint("ya29.invented-", i)))
+	}
+	calls := f.calls()
+	if _, err := decide(t, v, "ya29.good"); err != nil || f.calls() != calls {
+		t.Errorf("error %v and %d calls, want none", err, f.calls()-calls)
+	}
+	f.pass(90 * time.Second) // and it is asked about again
+	for i := range 400 {
+		v.Verify(request(fmt.Sprint("ya29.later-", i)))
+	}
+	if _, err := decide(t, v, "ya29.good"); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -197,6 +197,9 @@ func (v *Verifier) account(numericID, verifiedEmail string) (string, error) {
 			return name, nil
 		}
 	}
+	if verifiedEmail == "" && slices.ContainsFunc(v.accounts, isEmail) {
+		return "", refuse(redoxauth.ErrRejected, "subject", fmt.Sprintf("ID %+.64q is not in ServiceAccounts, and the token names no verified e-mail address (no scope userinfo.email, or of an ID token no includeEmail): list the unique ID", numericID))
+	}
 	return "", refuse(redoxauth.ErrRejected, "subject", fmt.Sprintf("neither ID %+.64q nor verified e-mail address %+.128q is in ServiceAccounts", numericID, verifiedEmail))
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -180,5 +181,41 @@ func TestTheKindOfTokenThatIsNotConfiguredIsNotMine(t *testing.T) {
 
 	if f.calls() != 0 || f.fetches != 0 {
 		t.Errorf("%d calls and %d key fetches, want none", f.calls(), f.fetches)
+	}
+}
+
+// The scope userinfo.email is what names an address, and who lists an address may not
+// know that.
+func TestRefusalTellsThatTheTokenNamesNoAddress(t *testing.T) {
+	const hint = "names no verified e-mail address"
+	none := map[string]any{"email": nil, "email_verified": nil}
+	tests := []struct {
+		name   string
+		listed string
+		change map[string]any
+		want   []string
+	}{
+		{"an address is listed", "other@example.com", none, []string{accountID, hint, "no scope userinfo.email", "list the unique ID"}},
+		{"an address is listed, another is named", "other@example.com", nil, []string{accountID, account}},
+		{"an ID is listed", "99", none, []string{accountID}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			f := newFake(t)
+			f.answers["ya29.token"] = info(test.change)
+			v := f.verifier(func(c *google.Config) { c.ServiceAccounts = []string{test.listed} })
+			for _, token := range []string{"ya29.token", idToken(t, nil, test.change)} {
+				_, err := decide(t, v, token)
+				wantError(t, err, redoxauth.ErrRejected, "subject")
+				for _, want := range test.want {
+					if !strings.Contains(err.Error(), want) {
+						t.Errorf("error lacks %q: %v", want, err)
+					}
+				}
+				if hinted := slices.Contains(test.want, hint); strings.Contains(err.Error(), hint) != hinted {
+					t.Errorf("hint = %v, want %v: %v", !hinted, hinted, err)
+				}
+			}
+		})
 	}
 }
