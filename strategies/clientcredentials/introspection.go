@@ -3,6 +3,8 @@ package clientcredentials
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -36,7 +38,8 @@ type IntrospectionConfig struct {
 	// followed, and a request takes at most 10 s.
 	Client *http.Client
 
-	// Issuer, if set, must be the answer's iss. Then a JWT of another issuer is
+	// Issuer, if set, must be the answer's iss. Then a JWT that does not name it as iss,
+	// or in which none can be read, being padded, say, or without a signature, is
 	// [redoxauth.ErrNoCredentials], and is not sent to the endpoint.
 	Issuer string
 
@@ -166,8 +169,10 @@ func (i *introspection) decide(ctx context.Context, token string) (*redoxauth.Id
 	if len(token) > maxToken {
 		return nil, &redoxauth.Error{Kind: redoxauth.ErrNoCredentials, Reason: "malformed", Err: errors.New("a bearer token of more than 4 KiB")}
 	}
-	if iss := jose.UnverifiedIssuer(token); iss != "" && i.issuer != "" && iss != i.issuer {
-		return nil, &redoxauth.Error{Kind: redoxauth.ErrNoCredentials, Reason: "issuer", Err: fmt.Errorf("iss is %+.128q", iss)}
+	if i.issuer != "" {
+		if iss := jose.UnverifiedIssuer(token); iss != i.issuer && isJWT(token) {
+			return nil, &redoxauth.Error{Kind: redoxauth.ErrNoCredentials, Reason: "issuer", Err: fmt.Errorf("a JWT whose iss is %+.128q, or cannot be read", iss)}
+		}
 	}
 	a, err := i.answers.Get(ctx, token)
 	if err != nil {
@@ -184,6 +189,18 @@ func (i *introspection) decide(ctx context.Context, token string) (*redoxauth.Id
 		return nil, err
 	}
 	return id, nil
+}
+
+// isJWT reports whether any reader might take token for a JWT. How strict we are about
+// what we accept is no measure of what others accept, whose tokens are not ours to send.
+func isJWT(token string) bool {
+	if strings.Count(token, ".") != 2 {
+		return false
+	}
+	head, _, _ := strings.Cut(strings.NewReplacer("+", "-", "/", "_").Replace(token), ".")
+	var header map[string]json.RawMessage
+	text, err := base64.RawURLEncoding.DecodeString(head)
+	return err == nil && json.Unmarshal(text, &header) == nil && header != nil
 }
 
 // An endpointClient is the client of an introspection endpoint.

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 // FuzzIntrospectionAnswer: whatever the endpoint answers, only what another reader of
@@ -12,7 +13,7 @@ import (
 func FuzzIntrospectionAnswer(f *testing.F) {
 	for _, s := range []string{
 		good, `{"active":false}`, `{"active":"true"}`, with("active", `1`), with("active", `false,"active":true`),
-		with("aud", `["x"]`), with("exp", `1e300`), with("scope", `null`), with("cnf", `{}`), "<html>", "", "[]", "null", good + good,
+		with("aud", `["x"]`), with("exp", `1e300`), with("scope", `null`), with("cnf", `{}`), with("cnf", `null`), with("exp", `-62135596800`), "<html>", "", "[]", "null", good + good,
 		`{"active":true,"client_id":"` + clientID + `","scope":"write","aud":"` + destination + `"}`,
 	} {
 		f.Add([]byte(s))
@@ -29,8 +30,10 @@ func FuzzIntrospectionAnswer(f *testing.F) {
 		if err := json.Unmarshal(data, &a); err != nil {
 			t.Fatalf("accepted what is no JSON: %v", err)
 		}
-		_, bound := a["cnf"]
-		if a["active"] != true || a["client_id"] != clientID || bound || !holds(a["aud"], destination) || !holds(a["scope"], "write") {
+		bound := a["cnf"] != nil
+		exp, expires := a["exp"].(float64)
+		expired := expires && exp < float64(time.Now().Add(-2*time.Minute).Unix())
+		if expired || a["active"] != true || a["client_id"] != clientID || bound || !holds(a["aud"], destination) || !holds(a["scope"], "write") {
 			t.Errorf("accepted %s", data)
 		}
 	})

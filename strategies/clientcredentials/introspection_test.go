@@ -2,6 +2,7 @@ package clientcredentials_test
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -104,7 +105,7 @@ func TestAnswersAreDecided(t *testing.T) {
 		{"no exp", with("", ""), nil, ""},
 		{"scope an array, as older servers of Spring answer", with("scope", `["read","write"]`), nil, ""},
 		{"aud an array", with("aud", `["x","`+destination+`"]`), nil, ""},
-		{"null is absent", with("exp", `null`), nil, ""},
+		{"null is absent", with("exp", `null,"nbf":null,"cnf":null,"token_type":null,"token_use":null`), nil, ""},
 		{"expired within the leeway", with("exp", fmt.Sprint(time.Now().Add(-30*time.Second).Unix())), nil, ""},
 		{"exp with a fraction", with("exp", future+".5"), nil, ""},
 		{"token_type bearer", with("token_type", `"bearer"`), nil, ""},
@@ -122,6 +123,7 @@ func TestAnswersAreDecided(t *testing.T) {
 
 		{"expired", with("exp", past), rejected, "expired"},
 		{"exp long ago", with("exp", `0`), rejected, "expired"},
+		{"exp in the year 1, Go's zero time", with("exp", `-62135596800`), rejected, "expired"},
 		{"not yet valid", with("nbf", future), rejected, "not_yet_valid"},
 		{"aud missing", with("aud", ``), rejected, "audience"},
 		{"aud another", with("aud", `"https://elsewhere.example"`), rejected, "audience"},
@@ -131,7 +133,7 @@ func TestAnswersAreDecided(t *testing.T) {
 		{"a refresh token of Ory Hydra", with("token_use", `"refresh_token"`), rejected, "type"},
 		{"token_type DPoP", with("token_type", `"DPoP"`), rejected, "type"},
 		{"bound to a certificate: RFC 8705, Section 3.2", with("cnf", `{"x5t#S256":"bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"}`), rejected, "binding"},
-		{"bound, whatever that means", with("cnf", `null`), rejected, "binding"},
+		{"bound, whatever that means", with("cnf", `false`), rejected, "binding"},
 		{"scope too small", with("scope", `"read"`), redoxauth.ErrForbidden, "scope"},
 		{"scope missing", with("scope", ``), redoxauth.ErrForbidden, "scope"},
 
@@ -175,6 +177,22 @@ func TestAnswersAreDecided(t *testing.T) {
 			}
 			wantError(t, err, test.kind, test.reason)
 		})
+	}
+}
+
+// A name may hold spaces, and one that holds two of ours is none of ours.
+func TestRefusalQuotesEveryAudience(t *testing.T) {
+	for answer, want := range map[string]string{
+		with("aud", `["urn:me","urn:you"]`):                     `aud is ["urn:me" "urn:you"]`,
+		with("aud", `"urn:me urn:you"`):                         `aud is ["urn:me urn:you"]`,
+		with("aud", `"`+strings.Repeat("é", 1000)+`"`):          `aud is ["` + strings.Repeat(`\u00e9`, 128) + `"]`,
+		with("aud", `[`+strings.Repeat(`"x",`, 1000)+`"urn:"]`): `aud is [` + strings.Repeat(`"x" `, 7) + `"x"]`,
+	} {
+		_, err := newIntrospection(t, introspectionConfig(answering(http.StatusOK, answer))).Verify(message(opaque))
+		wantError(t, err, redoxauth.ErrRejected, "audience")
+		if err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("error %v, want the end %s", err, want)
+		}
 	}
 }
 
@@ -325,6 +343,51 @@ func TestForeignTokensAreNotSent(t *testing.T) {
 			_, err := newIntrospection(t, cfg).Verify(r)
 			wantError(t, err, test.kind, test.reason)
 			wantCalls(t, w, 0)
+		})
+	}
+}
+
+// A JWT is for its issuer alone, however odd: other readers are less strict than we are.
+func TestIssuerDecidesWhichJWTsAreSent(t *testing.T) {
+	text := base64.RawURLEncoding.EncodeToString
+	header, them, us := text([]byte(`{"alg":"RS256"}`)), text([]byte(`{"iss":"https://them.example"}`)), text([]byte(`{"iss":"https://as.example"}`))
+	for _, test := range []struct {
+		name, token string
+		sent        bool
+	}{
+		{"ours", header + "." + us + ".AA", true},
+		{"another issuer", header + "." + them + ".AA", false},
+		{"another issuer, no signature", header + "." + them + ".", false},
+		{"another issuer, no base64url", header + "." + them + ".+/", false},
+		{"another issuer, padded", header + "." + them + ".AA==", false},
+		{"another issuer, header in base64", base64.RawStdEncoding.EncodeToString([]byte(`{"alg":"RS256","x":"???"}`)) + "." + them + ".AA", false},
+		{"another issuer, header with a name twice", text([]byte(` {"alg":"none","alg":"RS256"}`)) + "." + them + ".AA", false},
+		{"another issuer, iss twice", header + "." + text([]byte(`{"iss":"https://them.example","iss":"https://as.example"}`)) + ".AA", false},
+		{"iss a list", header + "." + text([]byte(`{"iss":["https://as.example"]}`)) + ".AA", false},
+		{"no iss", header + "." + text([]byte(`{}`)) + ".AA", false},
+		{"claims that are encrypted", header + ".____.AA", false},
+		{"a JWE: nobody but its reader knows the issuer", header + ".a.b.c.d", true},
+		{"opaque with two dots", "ya29.c.abc", true},
+		{"opaque with two dots and a brace", text([]byte("{\x00\x01")) + ".b.c", true},
+		{"opaque with two dots, in base64 null", text([]byte("null")) + ".b.c", true},
+		{"opaque", opaque, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			for _, issuer := range []string{"https://as.example", ""} {
+				w := answering(http.StatusOK, good)
+				cfg := introspectionConfig(w)
+				cfg.Issuer = issuer
+				_, err := newIntrospection(t, cfg).Verify(message(test.token))
+				if test.sent || issuer == "" {
+					if err != nil {
+						t.Errorf("issuer %q: %v", issuer, err)
+					}
+					wantCalls(t, w, 1)
+					continue
+				}
+				wantError(t, err, redoxauth.ErrNoCredentials, "issuer")
+				wantCalls(t, w, 0)
+			}
 		})
 	}
 }
@@ -480,6 +543,29 @@ func TestInventedTokensAreBounded(t *testing.T) {
 			t.Errorf("%d busy, %d rejected, want 968 and 32", busy.Load(), rejected.Load())
 		}
 	})
+}
+
+// Every client of the authorization server has tokens that are active.
+func TestOtherClientsTokensKeepOursNotOut(t *testing.T) {
+	now := time.Unix(2_000_000_000, 0)
+	w := answering(http.StatusOK, good)
+	cfg := introspectionConfig(w)
+	cfg.CacheTTL, cfg.Now = time.Hour, func() time.Time { return now }
+	v := newIntrospection(t, cfg)
+	if _, err := v.Verify(message(opaque)); err != nil {
+		t.Fatal(err)
+	}
+	w.serve = answering(http.StatusOK, with("client_id", `"another"`)).serve
+	for i := range 1100 { // more than are remembered
+		now = now.Add(100 * time.Millisecond)
+		_, err := v.Verify(message(fmt.Sprint("another", i)))
+		wantError(t, err, redoxauth.ErrRejected, "client")
+	}
+	wantCalls(t, w, 1101)
+	if _, err := v.Verify(message(opaque)); err != nil {
+		t.Error(err)
+	}
+	wantCalls(t, w, 1101)
 }
 
 func TestSilentEndpointIsBounded(t *testing.T) {
