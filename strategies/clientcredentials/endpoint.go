@@ -63,8 +63,8 @@ type Client struct {
 //	200  the token
 //	400  invalid_request: a parameter twice or missing, credentials in the URL, two
 //	     credentials that disagree, an assertion beside a secret
-//	400  unsupported_grant_type, invalid_scope (none of them can be granted),
-//	     invalid_target (another audience or resource)
+//	400  unsupported_grant_type, invalid_scope (none of them can be granted, or more
+//	     than 200 are requested), invalid_target (another audience or resource)
 //	401  invalid_client: no credential, an unknown client or a wrong secret
 //	405, 413, 415  invalid_request: not POST, too large, of another media type
 //	429  invalid_client: more than 100 wrong credentials of one client from one address

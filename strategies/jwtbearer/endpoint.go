@@ -88,8 +88,8 @@ type Signer struct {
 //	400  invalid_request: a parameter twice or missing, credentials in the URL, a
 //	     secret or a client assertion beside the assertion
 //	400  invalid_grant: everything that is wrong with the assertion
-//	400  unsupported_grant_type, invalid_scope (none of them can be granted),
-//	     invalid_target (another audience or resource)
+//	400  unsupported_grant_type, invalid_scope (none of them can be granted, or more
+//	     than 200 are requested), invalid_target (another audience or resource)
 //	405, 413, 415  invalid_request: not POST, too large, not a form
 //	429  invalid_grant: more than 100 wrong assertions of one issuer from one address
 //	     within a minute; a right one is never refused for it

@@ -138,5 +138,5 @@ func (g grant) Narrow(allowed, requested []string) []string {
 
 // Covers implements [token.Grant].
 func (g grant) Covers(granted []string, required string) bool {
-	return covers(parseScopes(granted), parseScope(required))
+	return coverOf(parseScopes(granted)).includes(parseScope(required))
 }

@@ -12,12 +12,18 @@ import (
 //
 // [Scopes and Launch Context]: https://hl7.org/fhir/smart-app-launch/STU2.2/scopes-and-launch-context.html
 type scope struct {
-	text     string // as written
-	context  string // "system", "patient", "user"; "" if text is another kind of scope
+	place
+	access access
+	text   string // as written
+	v1     bool
+}
+
+// A place is what a scope gives access to. For a scope of another kind it is its text as
+// the query, and no context.
+type place struct {
+	context  string // "system", "patient", "user"
 	resource string // a type, or "*"
-	access   access
 	query    string
-	v1       bool
 }
 
 // access is a set of create, read, update, delete, search.
@@ -34,7 +40,7 @@ var v1 = []struct {
 // parseScope reads text. A scope of another kind, or one that is misspelt, means
 // nothing but itself.
 func parseScope(text string) scope {
-	other := scope{text: text}
+	other := scope{place: place{query: text}, access: 1, text: text}
 	s := scope{text: text}
 	var ok bool
 	var rest string
@@ -103,24 +109,33 @@ func parseScopes(texts []string) []scope {
 	return scopes
 }
 
-// covers reports whether together the granted scopes include s.
-func covers(granted []scope, s scope) bool {
-	var a access
-	for _, g := range granted {
-		if g.text == s.text {
-			return true
-		}
-		if s.context != "" && g.context == s.context &&
-			(g.resource == "*" || g.resource == s.resource) &&
-			(g.query == "" || g.query == s.query) {
-			a |= g.access
-		}
+// A cover is what scopes give access to together, by place: to compare one scope with
+// many takes as long as with one.
+type cover map[place]access
+
+func coverOf(scopes []scope) cover {
+	c := make(cover)
+	for _, s := range scopes {
+		c[s.place] |= s.access
 	}
-	return s.context != "" && s.access&^a == 0
+	return c
 }
 
-// maxGranted is more than a token can hold. It ends the work that a request of many
-// scopes makes, each with something in common with many allowed ones.
+// includes reports whether everything that s gives access to is in c.
+func (c cover) includes(s scope) bool {
+	missing := s.access
+	for _, p := range [...]place{ // of a scope of another kind only the first can be in c
+		s.place, {s.context, "*", s.query}, {s.context, s.resource, ""}, {s.context, "*", ""},
+	} {
+		if missing &^= c[p]; missing == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// maxGranted is more than a token can hold. It bounds what a request makes of many
+// scopes, each with something in common with many allowed ones.
 const maxGranted = 400
 
 // narrow returns what of the requested scopes is within the allowed ones: a scope as it
@@ -128,32 +143,38 @@ const maxGranted = 400
 // allowed. It returns nothing if that is more than maxGranted.
 func narrow(allowed, requested []scope) []scope {
 	var granted []scope
+	within, have := coverOf(allowed), make(cover)
+	grant := func(s scope) {
+		granted = append(granted, s)
+		have[s.place] |= s.access
+	}
 	for _, r := range requested {
 		if len(granted) > maxGranted {
 			return nil
 		}
-		if covers(allowed, r) {
-			granted = append(granted, r)
+		if within.includes(r) {
+			grant(r)
 			continue
 		}
 		for _, a := range allowed {
-			if common, ok := intersect(r, a); ok && !covers(granted, common) {
-				granted = append(granted, common)
+			if common, ok := intersect(r, a); ok && !have.includes(common) {
+				common.text = common.String()
+				grant(common)
 			}
 		}
 	}
 	return granted
 }
 
+// intersect returns what r and a have in common, without its text.
 func intersect(r, a scope) (scope, bool) {
-	s := scope{context: r.context, access: r.access & a.access, v1: r.v1}
+	s := scope{place: place{context: r.context}, access: r.access & a.access, v1: r.v1}
 	if r.context == "" || a.context != r.context || s.access == 0 {
 		return scope{}, false
 	}
 	var sameResource, sameQuery bool
 	s.resource, sameResource = narrower(r.resource, a.resource, "*")
 	s.query, sameQuery = narrower(r.query, a.query, "")
-	s.text = s.String()
 	return s, sameResource && sameQuery
 }
 

@@ -124,8 +124,8 @@ type Client struct {
 //	200  the token
 //	400  invalid_request: a parameter twice or missing, credentials in the URL, a secret
 //	     beside the assertion
-//	400  unsupported_grant_type, invalid_scope (none of them can be granted),
-//	     invalid_target (another audience or resource)
+//	400  unsupported_grant_type, invalid_scope (none of them can be granted, or more
+//	     than 200 are requested), invalid_target (another audience or resource)
 //	401  invalid_client: everything that is wrong with the assertion
 //	405, 413, 415  invalid_request: not POST, too large, not a form
 //	429  invalid_client: more than 100 wrong assertions of one client from one address

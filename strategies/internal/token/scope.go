@@ -7,8 +7,12 @@ import (
 	"github.com/redoxauth/redoxauth-go/strategies/internal/bearer"
 )
 
-// maxScope bounds the parameter scope, and so the size of the tokens.
-const maxScope = 4 << 10
+// The bounds of the parameter scope, and so of the tokens, and of the work to compare
+// what is requested with what is allowed. FHIR has some 150 types of resources.
+const (
+	maxScope  = 4 << 10 // bytes
+	maxScopes = 200
+)
 
 // PlainScopes are scopes that mean nothing but themselves. A [Grant] embeds them.
 type PlainScopes struct{}
@@ -40,7 +44,7 @@ func splitScopes(parameter string) ([]string, bool) {
 	for s := range strings.SplitSeq(parameter, " ") {
 		switch {
 		case s == "" || slices.Contains(scopes, s):
-		case !bearer.ValidScope(s):
+		case !bearer.ValidScope(s) || len(scopes) == maxScopes:
 			return nil, false
 		default:
 			scopes = append(scopes, s)
