@@ -171,7 +171,7 @@ func (i *introspection) decide(ctx context.Context, token string) (*redoxauth.Id
 	}
 	if i.issuer != "" {
 		if iss := jose.UnverifiedIssuer(token); iss != i.issuer && isJWT(token) {
-			return nil, &redoxauth.Error{Kind: redoxauth.ErrNoCredentials, Reason: "issuer", Err: fmt.Errorf("a JWT whose iss is %+.128q, or cannot be read", iss)}
+			return nil, &redoxauth.Error{Kind: redoxauth.ErrNoCredentials, Reason: "issuer", Err: fmt.Errorf("a JWT whose iss is, if it can be read, %+.128q", iss)}
 		}
 	}
 	a, err := i.answers.Get(ctx, token)
