@@ -69,7 +69,8 @@ type Client struct {
 //	405, 413, 415  invalid_request: not POST, too large, of another media type
 //	429  invalid_client: more than 100 wrong credentials of one client from one address
 //	     within a minute; a right one is never refused for it
-//	503  temporarily_unavailable: the body did not arrive in time
+//	503  temporarily_unavailable: the body did not arrive in time, or 32 MiB of bodies
+//	     are arriving
 //
 // [RFC 6749, Section 4.4]: https://www.rfc-editor.org/rfc/rfc6749#section-4.4
 type TokenEndpoint struct{ endpoint *token.Endpoint }

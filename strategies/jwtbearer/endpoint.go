@@ -93,8 +93,8 @@ type Signer struct {
 //	405, 413, 415  invalid_request: not POST, too large, not a form
 //	429  invalid_grant: more than 100 wrong assertions of one issuer from one address
 //	     within a minute; a right one is never refused for it
-//	503  temporarily_unavailable: keys or replay store cannot be had, or the body did
-//	     not arrive in time
+//	503  temporarily_unavailable: keys or replay store cannot be had, the body did not
+//	     arrive in time, or 32 MiB of bodies are arriving
 //
 // [RFC 7523, Section 2.1]: https://www.rfc-editor.org/rfc/rfc7523#section-2.1
 type TokenEndpoint struct{ endpoint *token.Endpoint }

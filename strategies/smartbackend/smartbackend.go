@@ -130,8 +130,8 @@ type Client struct {
 //	405, 413, 415  invalid_request: not POST, too large, not a form
 //	429  invalid_client: more than 100 wrong assertions of one client from one address
 //	     within a minute; a right one is never refused for it
-//	503  temporarily_unavailable: keys or replay store cannot be had, or the body did
-//	     not arrive in time
+//	503  temporarily_unavailable: keys or replay store cannot be had, the body did not
+//	     arrive in time, or 32 MiB of bodies are arriving
 type TokenEndpoint struct {
 	endpoint      *token.Endpoint
 	configuration []byte

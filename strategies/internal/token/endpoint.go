@@ -89,7 +89,7 @@ func (e *Endpoint) try(r *http.Request) (id *redoxauth.Identity, body []byte, er
 // issue checks what a genuine client may have before its assertion is used up, so
 // that a request refused for its scope can be sent again.
 func (e *Endpoint) issue(r *http.Request) (*redoxauth.Identity, []byte, error) {
-	q, err := read(r, e.cfg.JSON)
+	q, err := e.read(r)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -174,8 +174,7 @@ func refuse(w http.ResponseWriter, f *Refusal) {
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(f.RetryAfter.Seconds()))))
 	}
-	switch f.Err.Reason {
-	case "body_size", "body_timeout", "busy", "canceled":
+	if f.Unread {
 		// Else net/http waits for the rest of the body before it sends the answer.
 		h.Set("Connection", "close")
 	}

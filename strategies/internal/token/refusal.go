@@ -21,6 +21,7 @@ type Refusal struct {
 	Description string // fixed text of the characters that RFC 6749 allows: never what was sent
 	Challenge   string // WWW-Authenticate of a 401
 	RetryAfter  time.Duration
+	Unread      bool   // the body was not read, or not all of it
 	Wrong       bool   // a credential was wrong
 	Client      string // whose, as claimed
 	Err         *redoxauth.Error

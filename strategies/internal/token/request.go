@@ -1,7 +1,6 @@
 package token
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -18,6 +17,10 @@ const (
 	maxBody       = 64 << 10
 	maxParameters = 100
 	bodyTimeout   = 10 * time.Second
+
+	// maxBodies bounds what all bodies of an endpoint hold at once. Half of it is for
+	// those that still arrive, of which a genuine one has some 2 KiB.
+	maxBodies = 64 << 20
 )
 
 // A Request is a token request whose carriers are well formed: posted, one body of
@@ -45,15 +48,35 @@ func (q *Request) HasAny(names ...string) bool {
 	return false
 }
 
-// read reads the request r. An Authorization header of another scheme than Basic is
+// read reads the request r. When it could not read the whole body, the Refusal says so.
+func (e *Endpoint) read(r *http.Request) (*Request, error) {
+	q, parse, err := readHead(r, e.cfg.JSON)
+	var body []byte
+	if err == nil {
+		body, err = e.readBody(r)
+	}
+	if err != nil {
+		f := refusalOf(err)
+		f.Unread = true
+		return nil, f
+	}
+	if q.parameters, err = parse(body); err != nil {
+		return nil, err
+	}
+	return q, nil
+}
+
+type parser func([]byte) (map[string]string, error)
+
+// readHead reads what comes before the body. An Authorization header of another scheme than Basic is
 // no client authentication and is left alone: a sender may put its verification token
 // there on every request.
-func read(r *http.Request, acceptJSON bool) (*Request, error) {
+func readHead(r *http.Request, acceptJSON bool) (*Request, parser, error) {
 	if r.Method != http.MethodPost {
-		return nil, carrier(http.StatusMethodNotAllowed, redoxauth.ErrMalformed, "malformed", "token requests are posted")
+		return nil, nil, carrier(http.StatusMethodNotAllowed, redoxauth.ErrMalformed, "malformed", "token requests are posted")
 	}
 	if err := checkQuery(r.URL.RawQuery); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	q := &Request{}
 	switch values := r.Header["Authorization"]; len(values) {
@@ -64,21 +87,10 @@ func read(r *http.Request, acceptJSON bool) (*Request, error) {
 			q.HasBasic, q.Basic = true, strings.TrimLeft(rest, " ")
 		}
 	default:
-		return nil, Malformed("more than one Authorization header")
+		return nil, nil, Malformed("more than one Authorization header")
 	}
 	parse, err := parserFor(r.Header, acceptJSON)
-	if err != nil {
-		return nil, err
-	}
-	body, err := readBody(r)
-	if err != nil {
-		return nil, err
-	}
-	q.parameters, err = parse(body)
-	if err != nil {
-		return nil, err
-	}
-	return q, nil
+	return q, parse, err
 }
 
 // Fit reports whether a configured ID or secret can be sent: some UTF-8, without
@@ -114,7 +126,7 @@ func checkQuery(query string) error {
 
 // parserFor chooses the parser by the media type. Its parameters, as charset, do not
 // matter: both forms are UTF-8.
-func parserFor(h http.Header, acceptJSON bool) (func([]byte) (map[string]string, error), error) {
+func parserFor(h http.Header, acceptJSON bool) (parser, error) {
 	unsupported := carrier(http.StatusUnsupportedMediaType, redoxauth.ErrMalformed, "malformed", "unsupported media type")
 	if len(h["Content-Type"]) != 1 {
 		return nil, unsupported
@@ -134,20 +146,15 @@ func parserFor(h http.Header, acceptJSON bool) (func([]byte) (map[string]string,
 	return nil, unsupported
 }
 
-// readBody reads a body of at most 64 KiB within 10 s.
-func readBody(r *http.Request) ([]byte, error) {
-	if r.ContentLength > maxBody {
-		return nil, &redoxauth.Error{Kind: redoxauth.ErrTooLarge, Reason: "body_size"}
-	}
-	if r.Body == nil {
-		return nil, nil
-	}
-	ctx, cancel := context.WithTimeout(r.Context(), bodyTimeout)
-	defer cancel()
-	limited := r.WithContext(ctx)
-	// Without the ResponseWriter, which a read that outlives the request must not touch.
-	limited.Body = http.MaxBytesReader(nil, r.Body, maxBody)
-	return redoxauth.Body(limited)
+// readBody reads a body of at most 64 KiB within 10 s, on the endpoint's own budget: the
+// messages that stall elsewhere keep no token request out. Behind a Middleware, which has
+// decided who may send a body at all, the time and the budget are that Middleware's.
+func (e *Endpoint) readBody(r *http.Request) (body []byte, err error) {
+	_, err = redoxauth.Check(redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
+		body, err = redoxauth.Body(r)
+		return &redoxauth.Identity{}, err
+	}), r.WithContext(r.Context()), e.bodies) // of a copy, as Check replaces its Body
+	return body, err
 }
 
 // parseForm is stricter than url.ParseQuery: no name twice, and few of them.

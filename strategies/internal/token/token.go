@@ -59,6 +59,7 @@ type Endpoint struct {
 	signing  []byte // the first key
 	tokens   *jose.Verifier
 	failures *failures
+	bodies   *redoxauth.Options // limits of reading them, and the budget
 }
 
 // New returns the Endpoint of cfg, or all that is wrong with cfg, joined.
@@ -106,6 +107,7 @@ func New(cfg Config) (*Endpoint, error) {
 		cfg:      cfg,
 		signing:  keys[0],
 		failures: newFailures(),
+		bodies:   &redoxauth.Options{MaxBodyBytes: maxBody, MaxInFlight: maxBodies, BodyTimeout: bodyTimeout},
 		tokens: jose.NewVerifier(jose.Trust{
 			Strategy:   cfg.Strategy,
 			Keys:       jose.Secrets(func(context.Context) ([]*jose.Key, error) { return joseKeys, nil }),
