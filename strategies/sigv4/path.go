@@ -20,6 +20,9 @@ func (v *Verifier) appendPath(dst []byte, path string) ([]byte, bool) {
 	if v.keepPath {
 		return v.appendEncoded(dst, path), true
 	}
+	if strings.ContainsAny(path, `%\`) && isAmbiguous(path) {
+		return dst, false
+	}
 	start := len(dst)
 	for segment := range strings.SplitSeq(path, "/") {
 		switch segment {
@@ -50,13 +53,30 @@ func isWirePath(path string) bool {
 
 // hasDotSegments reports whether a path has dot segments, also escaped ones.
 func hasDotSegments(path string) bool {
+	raw, escaped := dotSegments(path)
+	return raw || escaped
+}
+
+func dotSegments(path string) (raw, escaped bool) {
 	for segment := range strings.SplitSeq(path, "/") {
 		switch strings.ToLower(segment) {
-		case ".", "..", "%2e", "%2e%2e", ".%2e", "%2e.":
-			return true
+		case ".", "..":
+			raw = true
+		case "%2e", "%2e%2e", ".%2e", "%2e.":
+			escaped = true
 		}
 	}
-	return false
+	return raw, escaped
+}
+
+// isAmbiguous reports whether dot segments lead elsewhere once the path is decoded:
+// "/secret%2Fx/../b" is "/b" on the wire, and "/secret/b" to a handler that cleans
+// r.URL.Path (as CVE-2021-29492 in Envoy).
+func isAmbiguous(path string) bool {
+	raw, escaped := dotSegments(path)
+	path = strings.ToLower(path)
+	slash := strings.Contains(path, "%2f") || strings.Contains(path, "%5c") || strings.Contains(path, `\`)
+	return raw && escaped || (raw || escaped) && slash
 }
 
 // appendEncoded appends a part of the path, encoded once more, or as it was sent.

@@ -28,7 +28,9 @@
 //   - the order of query parameters of different names or values, the case of their
 //     escapes, "+" against "%20", "&&", a missing "="
 //   - white space runs in header values, and how repeated lines are split at commas
-//   - "//", "/./" and "/../" in the path, unless DisablePathNormalization is set
+//   - "//", "/./" and "/../" in the path, unless DisablePathNormalization is set;
+//     beside escaped slashes or dots, which a handler could resolve to another path than
+//     the signed one, dot segments are refused
 //   - the fragment, the scheme, and the received Host if Hosts replaced it
 //   - what a middleware in front made of r.URL: verified is r.RequestURI, as it was
 //     received (in a test, change that)
