@@ -91,13 +91,18 @@ func (c *canonical) stringToSign(request []byte) []byte {
 // target returns path and query as they were on the wire. That is r.RequestURI:
 // routers and http.StripPrefix change r.URL, and r.URL.Path has lost the difference
 // between "%2F" and "/". Adapters that set none, as those of AWS Lambda, leave r.URL.
-// It returns nothing of a target that is not a path, or too long.
+// It returns nothing of a target that is not a path, too long, or absolute with a user or,
+// in HTTP/2, with another host; in HTTP/1 net/http took r.Host from it.
 func target(r *http.Request) (path, query string, ok bool) {
 	switch {
 	case r.RequestURI != "":
 		path, query, _ = strings.Cut(r.RequestURI, "?")
 		if scheme, rest, absolute := strings.Cut(path, "://"); absolute && !strings.Contains(scheme, "/") {
-			_, path, _ = strings.Cut(rest, "/") // net/http took the Host from it
+			var host string
+			host, path, _ = strings.Cut(rest, "/")
+			if strings.Contains(host, "@") || r.ProtoMajor > 1 && host != receivedHost(r) {
+				return "", "", false
+			}
 			path = "/" + path
 		}
 	case r.URL != nil && r.URL.Opaque == "":

@@ -74,7 +74,7 @@ func TestPath(t *testing.T) {
 		{"//", keepPath, "//", ""},
 		{"/a/../b//c/.", keepPath, "/a/../b//c/.", ""},
 		{"/a%20b/../c", keepPath, "/a%2520b/../c", ""},
-		{"/a%20b/../c%2fd", encodeOnce, "/c%2fd", ""},
+		{"/a%20b/../c%7cd", encodeOnce, "/c%7cd", ""},
 		{"/a%20b//c:d@e,(f)*!'+$", plain, "/a%20b//c:d@e,(f)*!'+$", ""},
 		{"/\u1234", plain, "/%E1%88%B4", ""},
 		{"http://api.example.test/a?x", nil, "/a", "x="},
@@ -83,6 +83,7 @@ func TestPath(t *testing.T) {
 		{"*", nil, "", ""},
 		{"api.example.test:443", nil, "", ""},
 		{"a", nil, "", ""},
+		{"http://user:pw@api.example.test/a", nil, "", ""},
 		{"/%", nil, "", ""},
 		{"/%2", nil, "", ""},
 		{"/%2g", plain, "", ""},
@@ -99,6 +100,40 @@ func TestPath(t *testing.T) {
 			t.Errorf("%s: %v\n%s", test.target, err, v.Explain(r))
 		case test.want == "" && (reasonOf(err) != "path" || !errors.Is(err, redoxauth.ErrMalformed)):
 			t.Errorf("%q: error %v, want path", test.target, err)
+		}
+	}
+}
+
+// A handler that cleans the decoded path must not be led to another resource than the
+// one that was signed: "/secret%2Fx/../b" has the canonical path of "/b", and is
+// "/secret/b" once decoded (CVE-2021-29492 in Envoy is of this kind).
+func TestDotSegmentsBesideEscapesAreRefused(t *testing.T) {
+	for _, test := range []struct {
+		target, canonical string
+		config            func(*sigv4.Config)
+		refused           bool
+	}{
+		{"/secret%2Fx/../b", "/b", nil, true},
+		{"/secret%2fx/../b", "/b", nil, true},
+		{"/secret%2Fx/../b", "/b", encodeOnce, true},
+		{"/secret%5Cx/../b", "/b", nil, true}, // a separator on Windows
+		{`/secret\x/../b`, "/b", nil, true},
+		{"/./secret%2Fb", "/secret%252Fb", nil, true},
+		{"/secret%2Fb/..", "/", nil, true},
+		{"/x/%2e%2e/../b", "/x/b", nil, true},
+		{"/x/.%2E/../b", "/x/b", nil, true},
+		{"/x/%2e/../b", "/x/b", nil, true},
+		{"/secret%2Fx/%2e./b", "/secret%252Fx/%252e./b", nil, true},
+		{"/a%20b/../c", "/c", nil, false},
+		{"/a%2Fb//c", "/a%252Fb/c", nil, false},
+		{"/..a%2F..b/.c", "/..a%252F..b/.c", nil, false},
+		{"/x/%2e%2e/b", "/x/%252e%252e/b", nil, false},
+		{"/secret%2Fx/../b", "/secret%252Fx/../b", keepPath, false},
+	} {
+		v := scenario{config: test.config}.verifier(t)
+		_, err := v.Verify(signFixed(test.target, test.canonical, ""))
+		if refused := errors.Is(err, redoxauth.ErrMalformed) && reasonOf(err) == "path"; refused != test.refused || !refused && err != nil {
+			t.Errorf("%s: %v", test.target, err)
 		}
 	}
 }
@@ -245,6 +280,27 @@ func TestHosts(t *testing.T) {
 	}
 	if _, err := newVerifier(t, testConfig()).Verify(parsed); err != nil {
 		t.Errorf("absolute form, signed for its host: %v", err)
+	}
+}
+
+// HTTP/2 sends the host in ":authority" (RFC 9113, Section 8.3.1), and net/http takes a
+// ":path" in absolute form beside it, of which it makes another r.URL.Host. In HTTP/1 the
+// target's host becomes r.Host, and only a proxy in front changes that one.
+func TestAbsoluteTargetOfAnotherHostIsRefused(t *testing.T) {
+	target := func(target string) func(*http.Request) {
+		return func(r *http.Request) { r.RequestURI, r.ProtoMajor = target, 2 }
+	}
+	for _, s := range []scenario{
+		{name: "the same", after: target("http://api.example.test/redox/events")},
+		{name: "another", after: target("http://evil.example.test/redox/events"), want: redoxauth.ErrMalformed, reason: "path"},
+		{name: "with a port", after: target("http://api.example.test:80/redox/events"), want: redoxauth.ErrMalformed, reason: "path"},
+		{name: "user", after: target("http://user:pw@api.example.test/redox/events"), want: redoxauth.ErrMalformed, reason: "path"},
+		{name: "user that looks like the host", after: target("http://api.example.test@evil.example.test/redox/events"), want: redoxauth.ErrMalformed, reason: "path"},
+		{name: "none", after: target("http:///redox/events"), want: redoxauth.ErrMalformed, reason: "path"},
+		{name: "another in HTTP/1", after: func(r *http.Request) { r.RequestURI = "http://upstream/redox/events" }},
+		{name: "user in HTTP/1", after: func(r *http.Request) { r.RequestURI = "http://user:pw@api.example.test/redox/events" }, want: redoxauth.ErrMalformed, reason: "path"},
+	} {
+		t.Run(s.name, s.run)
 	}
 }
 

@@ -96,7 +96,7 @@ func (v *Verifier) advice(r *http.Request, c *canonical, err error) (advice []st
 	case "session_token":
 		hint("the dashboard's sessionToken and Credential.SessionToken differ; received one: %t", p.hasToken)
 	case "path":
-		hint("dot segments are refused beside escaped slashes or dots, and always with Config.PathPrefix; so is an absolute target of another host")
+		hint("dot segments are refused beside escaped slashes or dots, and always with Config.PathPrefix")
 	case "query":
 		hint("something in the query is no pair that a handler could read: a semicolon, a stray %%, a space")
 	case "unsigned_header":

@@ -183,7 +183,8 @@ func sorted(s []string) []string {
 
 // FuzzTarget: a target is accepted exactly if an independent form reads it the same way.
 func FuzzTarget(f *testing.F) {
-	for _, seed := range []string{"/", "/a%20b//../c?b=2&a=x+y&a", "http://h/x?y", "/%2e%2e/\u1234?\u1234=%c3%bc", "*", "/?a;b", "/?%", "/%zz", "?", "/a?b?c=d"} {
+	for _, seed := range []string{"/", "/a%20b//../c?b=2&a=x+y&a", "http://h/x?y", "/%2e%2e/\u1234?\u1234=%c3%bc", "*", "/?a;b", "/?%", "/%zz", "?", "/a?b?c=d",
+		"http://api.example.test/a", "http://u:p@api.example.test/a", "/a%2Fb/../c", "/a%5c/%2E./c", "/a/%2e/../c", "/./a\\b"} {
 		for flags := range byte(8) {
 			f.Add(seed, flags)
 		}

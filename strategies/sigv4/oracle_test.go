@@ -73,15 +73,27 @@ func (f form) canonical(r *http.Request, body []byte, host string, signedHeaders
 	return strings.Join(lines, "\n"), true
 }
 
-var authority = regexp.MustCompile(`^[^/?]*://[^/?]*`)
+var (
+	authority    = regexp.MustCompile(`^[^/?]*://([^/?]*)`)
+	rawDots      = regexp.MustCompile(`/\.{1,2}(/|$)`)
+	escapedDots  = regexp.MustCompile(`(?i)/(\.?%2e|%2e\.?|%2e%2e)(/|$)`)
+	escapedSlash = regexp.MustCompile(`(?i)%2f|%5c|\\`)
+)
 
 func (f form) path(r *http.Request) (string, bool) {
 	path, _, _ := strings.Cut(r.RequestURI, "?")
+	if absolute := authority.FindStringSubmatch(path); absolute != nil && (strings.Contains(absolute[1], "@") || r.ProtoMajor > 1 && absolute[1] != r.Host) {
+		return "", false
+	}
 	if path = authority.ReplaceAllString(path, ""); path == "" {
 		path = "/"
 	}
 	path = f.prefix + path
 	if _, err := url.PathUnescape(path); err != nil || path[0] != '/' {
+		return "", false
+	}
+	raw, escaped := rawDots.MatchString(path), escapedDots.MatchString(path)
+	if !f.keepPath && (raw && escaped || (raw || escaped) && escapedSlash.MatchString(path)) {
 		return "", false
 	}
 	segments := strings.Split(path, "/")[1:]

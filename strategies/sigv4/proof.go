@@ -30,7 +30,7 @@ func (p *proof) read(r *http.Request) error {
 		return err
 	}
 	if !ok {
-		return malformed("path", "the request target is not a path, or too long")
+		return malformed("path", "the request target is not a path, too long, or names a user or another host")
 	}
 	*p = proof{path: path, query: query}
 	if p.authorization, err = parseAuthorization(parameters); err != nil {
