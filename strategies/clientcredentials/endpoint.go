@@ -18,8 +18,8 @@ type EndpointConfig struct {
 	Clients []Client // required
 
 	// Issuer and Audience, both required, are iss and aud of the tokens: names of the
-	// token endpoint and of the destination, usually their URLs. A token request may
-	// name its audience or resource, and then it must be this Audience.
+	// token endpoint and of the destination, usually their URLs, of at most 512 bytes. A
+	// token request may name its audience or resource, and then it must be this Audience.
 	Issuer, Audience string
 
 	// TokenSecrets, required, sign the tokens: each of 32 random bytes or more, the
@@ -40,9 +40,9 @@ type EndpointConfig struct {
 
 // A Client may request tokens.
 type Client struct {
-	ID string // required
+	ID string // required, at most 512 bytes
 
-	// Secrets, at least one, are all accepted: add the new one, change the dashboard,
+	// Secrets, at least one, each of at most 1 KiB, are all accepted: add the new one, change the dashboard,
 	// take the old one out when the Identity that Observe sees no longer has its
 	// position as KeyID. They should be random: the endpoint slows nobody down.
 	Secrets []string
@@ -136,8 +136,8 @@ func newGrant(clients []Client) (*grant, error) {
 	}
 	for i, c := range clients {
 		field := fmt.Sprintf("Clients[%d]", i)
-		if !token.Fit(c.ID) {
-			wrong(field+".ID", "empty, or with white space around it or control characters in it")
+		if what := token.Unfit(c.ID, token.MaxName); what != "" {
+			wrong(field+".ID", what)
 		}
 		if _, twice := g.scopes[c.ID]; twice {
 			wrong(field+".ID", "the ID of an earlier client")
@@ -146,8 +146,8 @@ func newGrant(clients []Client) (*grant, error) {
 			wrong(field+".Secrets", "required")
 		}
 		for j, s := range c.Secrets {
-			if !token.Fit(s) {
-				wrong(fmt.Sprintf("%s.Secrets[%d]", field, j), "empty, or with white space around it or control characters in it")
+			if what := token.Unfit(s, maxSecret); what != "" {
+				wrong(fmt.Sprintf("%s.Secrets[%d]", field, j), what)
 			}
 			if !g.secrets.add(c.ID, s, j) {
 				wrong(fmt.Sprintf("%s.Secrets[%d]", field, j), "with the ID and a colon before it, reads as an earlier client's")

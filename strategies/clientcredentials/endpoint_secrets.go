@@ -9,8 +9,10 @@ import (
 	"strings"
 )
 
-// maxBasic bounds what is read of a Basic credential.
-const maxBasic = 8 << 10
+const (
+	maxSecret = 1 << 10 // bytes of a configured secret
+	maxBasic  = 8 << 10 // of what is read of Basic; form-encoded, ID and secret fit into it
+)
 
 // secrets are the secrets of all clients, as digests: of one length, so that a
 // comparison tells nothing about the secret's. Every comparison is with all of them,

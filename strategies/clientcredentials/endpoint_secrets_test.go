@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/strategies/clientcredentials"
 )
 
 // RFC 6749, Section 2.3.1, and what its clients make of it.
@@ -111,6 +112,23 @@ func TestClientAuthentication(t *testing.T) {
 				t.Errorf("a secret in the error %q", err)
 			}
 		})
+	}
+}
+
+// What can be configured can be sent, also where form-encoding makes three bytes of one.
+func TestLongestCredentials(t *testing.T) {
+	id, secret := strings.Repeat("%", 512), strings.Repeat("%", 1024)
+	cfg := endpointConfig()
+	cfg.Clients = []clientcredentials.Client{{ID: id, Secrets: []string{secret}}}
+	e := newEndpoint(t, cfg)
+	for name, r := range map[string]*http.Request{
+		"form-encoded Basic": tokenRequest(url.QueryEscape(id) + ":" + url.QueryEscape(secret)),
+		"raw Basic":          tokenRequest(id + ":" + secret),
+		"body":               tokenRequest("", "client_id", id, "client_secret", secret),
+	} {
+		if w := serve(e, r); w.Code != 200 {
+			t.Errorf("%s: %d %s", name, w.Code, w.Body)
+		}
 	}
 }
 

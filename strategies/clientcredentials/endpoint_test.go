@@ -239,6 +239,11 @@ func TestNewTokenEndpointRefuses(t *testing.T) {
 		{"two clients that look alike in Basic", func(c *clientcredentials.EndpointConfig) {
 			c.Clients = []clientcredentials.Client{client("a", "b:c"), client("a:b", "c")}
 		}, []string{"Clients[1].Secrets[0]"}},
+		{"ID too long", func(c *clientcredentials.EndpointConfig) { c.Clients[0].ID = strings.Repeat("x", 513) }, []string{"Clients[0].ID"}},
+		{"secret too long", func(c *clientcredentials.EndpointConfig) { c.Clients[0].Secrets[0] = strings.Repeat("x", 1025) }, []string{"Clients[0].Secrets[0]"}},
+		{"issuer and audience too long", func(c *clientcredentials.EndpointConfig) {
+			c.Issuer, c.Audience = strings.Repeat("x", 513), strings.Repeat("x", 513)
+		}, []string{"Issuer", "Audience"}},
 		{"scope with a space", func(c *clientcredentials.EndpointConfig) { c.Clients[0].Scopes = []string{"read write"} }, []string{"Clients[0].Scopes"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

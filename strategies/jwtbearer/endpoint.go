@@ -30,8 +30,9 @@ type EndpointConfig struct {
 	Audiences []string
 
 	// Issuer and Audience, both required, are iss and aud of the access tokens: names
-	// of the token endpoint and of the destination, usually their URLs. A token request
-	// may name its audience or resource, and then it must be this Audience.
+	// of the token endpoint and of the destination, usually their URLs, of at most 512
+	// bytes. A token request may name its audience or resource, and then it must be this
+	// Audience.
 	Issuer, Audience string
 
 	// TokenSecrets, required, sign the access tokens: each of 32 random bytes or more,
@@ -60,8 +61,8 @@ type EndpointConfig struct {
 
 // A Signer may present assertions.
 type Signer struct {
-	Issuer  string     // required, of one Signer only: the assertions' iss
-	Subject string     // their sub; empty: any
+	Issuer  string     // required, of one Signer only, at most 512 bytes: the assertions' iss
+	Subject string     // their sub, at most 512 bytes; empty: any
 	Keys    keyset.Set // required: its keys and nobody else's
 
 	// Algorithms are the accepted values of alg; default RS256, ES256 and ES384.
@@ -86,7 +87,8 @@ type Signer struct {
 //
 //	200  the token
 //	400  invalid_request: a parameter twice or missing, credentials in the URL, a
-//	     secret or a client assertion beside the assertion
+//	     secret or a client assertion beside the assertion, a sub so long that the
+//	     access token would be longer than 16 KiB
 //	400  invalid_grant: everything that is wrong with the assertion
 //	400  unsupported_grant_type, invalid_scope (none of them can be granted, or more
 //	     than 200 are requested), invalid_target (another audience or resource)
@@ -178,8 +180,11 @@ func newGrant(cfg EndpointConfig) (*grant, error) {
 	g := &grant{signers: make(map[string]signer)}
 	for i, s := range cfg.Signers {
 		field := fmt.Sprintf("Signers[%d]", i)
-		if !token.Fit(s.Issuer) {
-			wrong(field+".Issuer", "empty, or with white space around it or control characters in it")
+		if what := token.Unfit(s.Issuer, token.MaxName); what != "" {
+			wrong(field+".Issuer", what)
+		}
+		if what := token.Unfit(s.Subject, token.MaxName); what != "" && s.Subject != "" {
+			wrong(field+".Subject", what)
 		}
 		if _, twice := g.signers[s.Issuer]; twice {
 			wrong(field+".Issuer", "the issuer of an earlier signer")

@@ -254,6 +254,8 @@ func TestNewTokenEndpointRefuses(t *testing.T) {
 		{"everything", func(c *jwtbearer.EndpointConfig) { *c = jwtbearer.EndpointConfig{} },
 			[]string{"Signers", "TokenURL", "Replay", "Issuer", "Audience", "TokenSecrets"}},
 		{"no issuer", func(c *jwtbearer.EndpointConfig) { c.Signers[0].Issuer = "" }, []string{"Signers[0].Issuer"}},
+		{"issuer too long", func(c *jwtbearer.EndpointConfig) { c.Signers[0].Issuer = strings.Repeat("x", 513) }, []string{"Signers[0].Issuer"}},
+		{"subject too long", func(c *jwtbearer.EndpointConfig) { c.Signers[1].Subject = strings.Repeat("x", 513) }, []string{"Signers[1].Subject"}},
 		{"issuer twice", func(c *jwtbearer.EndpointConfig) { c.Signers[1].Issuer = "redox" }, []string{"Signers[1].Issuer"}},
 		{"no keys", func(c *jwtbearer.EndpointConfig) { c.Signers[1].Keys = nil }, []string{"Signers[1].Keys"}},
 		{"HS256", func(c *jwtbearer.EndpointConfig) { c.Signers[0].Algorithms = []string{"HS256"} }, []string{"Signers[0].Algorithms"}},

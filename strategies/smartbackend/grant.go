@@ -51,8 +51,8 @@ func newGrant(cfg EndpointConfig) (grant, error) {
 	g := make(grant)
 	for i, c := range cfg.Clients {
 		field := fmt.Sprintf("Clients[%d]", i)
-		if !token.Fit(c.ID) {
-			wrong(field+".ID", "empty, or with white space around it or control characters in it")
+		if what := token.Unfit(c.ID, token.MaxName); what != "" {
+			wrong(field+".ID", what)
 		}
 		if _, twice := g[c.ID]; twice {
 			wrong(field+".ID", "the ID of an earlier client")

@@ -75,8 +75,9 @@ type EndpointConfig struct {
 	Audiences []string
 
 	// Issuer and Audience, both required, are iss and aud of the access tokens: names
-	// of the token endpoint and of the destination, usually their URLs. A token request
-	// may name its audience or resource, and then it must be this Audience.
+	// of the token endpoint and of the destination, usually their URLs, of at most 512
+	// bytes. A token request may name its audience or resource, and then it must be this
+	// Audience.
 	Issuer, Audience string
 
 	// TokenSecrets, required, sign the access tokens: each of 32 random bytes or more,
@@ -104,7 +105,7 @@ type EndpointConfig struct {
 
 // A Client may request tokens.
 type Client struct {
-	ID   string     // required: iss and sub of its assertions
+	ID   string     // required, at most 512 bytes: iss and sub of its assertions
 	Keys keyset.Set // required: its keys and nobody else's, for RS384 and ES384
 
 	// Scopes, required, are what it may request, as "system/*.rs", in version 1 or 2 of

@@ -221,6 +221,7 @@ func TestNewTokenEndpointRefuses(t *testing.T) {
 		{"misspelt scope", func(c *smartbackend.EndpointConfig) { c.Clients[0].Scopes = []string{"system/Patient.sr"} }, []string{"Clients[0].Scopes"}},
 		{"ID twice", func(c *smartbackend.EndpointConfig) { c.Clients[1].ID = "redox" }, []string{"Clients[1].ID"}},
 		{"ID pasted with a newline", func(c *smartbackend.EndpointConfig) { c.Clients[1].ID = "redox\n" }, []string{"Clients[1].ID"}},
+		{"ID too long", func(c *smartbackend.EndpointConfig) { c.Clients[1].ID = strings.Repeat("x", 513) }, []string{"Clients[1].ID"}},
 		{"short secret", func(c *smartbackend.EndpointConfig) { c.TokenSecrets[0] = []byte("short") }, []string{"TokenSecrets[0]"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -86,8 +86,8 @@ func (e *Endpoint) try(r *http.Request) (id *redoxauth.Identity, body []byte, er
 	return e.issue(r)
 }
 
-// issue checks what a genuine client may have before its assertion is used up, so
-// that a request refused for its scope can be sent again.
+// issue checks what a genuine client may have, and signs it, before its assertion is
+// used up, so that a request refused for its scope can be sent again.
 func (e *Endpoint) issue(r *http.Request) (*redoxauth.Identity, []byte, error) {
 	q, err := e.read(r)
 	if err != nil {
@@ -113,14 +113,14 @@ func (e *Endpoint) issue(r *http.Request) (*redoxauth.Identity, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	token, id, err := e.sign(p, granted)
+	if err != nil {
+		return nil, nil, err
+	}
 	if p.Use != nil {
 		if err := p.Use(r.Context()); err != nil {
 			return nil, nil, err
 		}
-	}
-	token, id, err := e.sign(p, granted)
-	if err != nil {
-		return nil, nil, err
 	}
 	body, err := encode(struct {
 		AccessToken string `json:"access_token"`

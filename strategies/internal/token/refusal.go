@@ -73,6 +73,12 @@ func invalidTarget(client string) *Refusal {
 	}
 }
 
+func tooLong(client string) *Refusal {
+	f := Malformed("the access token would be too long")
+	f.Err.Err = fmt.Errorf("client %q: %s", client, f.Description)
+	return f
+}
+
 func unsupportedGrant() *Refusal {
 	return &Refusal{
 		Status: http.StatusBadRequest, Code: "unsupported_grant_type", Description: "this grant type is not supported",

@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
@@ -91,12 +90,6 @@ func readHead(r *http.Request, acceptJSON bool) (*Request, parser, error) {
 	}
 	parse, err := parserFor(r.Header, acceptJSON)
 	return q, parse, err
-}
-
-// Fit reports whether a configured ID or secret can be sent: some UTF-8, without
-// control characters, and without the white space around it that is pasted by mistake.
-func Fit(s string) bool {
-	return s != "" && utf8.ValidString(s) && strings.TrimSpace(s) == s && !strings.ContainsFunc(s, unicode.IsControl)
 }
 
 // checkQuery refuses credentials in the URL, where every proxy logs them

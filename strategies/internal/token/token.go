@@ -24,7 +24,10 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/bearer"
@@ -35,7 +38,12 @@ const (
 	// DefaultLifetime is what SMART asks for, and short enough to need no revocation.
 	DefaultLifetime = 5 * time.Minute
 
-	leeway = 60 * time.Second
+	// MaxName is the most bytes of a name that stands in the tokens. Four of them, all
+	// escaped, and the most scopes that a client may have make a token that is accepted.
+	MaxName = 512
+
+	maxToken = 16 << 10 // bytes that package jose reads
+	leeway   = 60 * time.Second
 )
 
 // Config configures an [Endpoint]. The exported Config of a strategy has fields of the
@@ -68,11 +76,11 @@ func New(cfg Config) (*Endpoint, error) {
 	wrong := func(field, what string) {
 		errs = append(errs, fmt.Errorf("%s: %s: %s", cfg.Strategy, field, what))
 	}
-	if cfg.Issuer == "" {
-		wrong("Issuer", "required")
+	if what := Unfit(cfg.Issuer, MaxName); what != "" {
+		wrong("Issuer", what)
 	}
-	if cfg.Audience == "" {
-		wrong("Audience", "required")
+	if what := Unfit(cfg.Audience, MaxName); what != "" {
+		wrong("Audience", what)
 	}
 	if cfg.Lifetime == 0 {
 		cfg.Lifetime = DefaultLifetime
@@ -122,6 +130,24 @@ func New(cfg Config) (*Endpoint, error) {
 	}, nil
 }
 
+// Unfit says why a configured name or secret can never work, or is one that was pasted
+// with something around it; "" if it is fit.
+func Unfit(s string, most int) string {
+	switch {
+	case s == "":
+		return "required"
+	case len(s) > most:
+		return fmt.Sprintf("longer than %d bytes", most)
+	case !utf8.ValidString(s):
+		return "not UTF-8"
+	case strings.TrimSpace(s) != s:
+		return "white space around it"
+	case strings.ContainsFunc(s, unicode.IsControl):
+		return "control characters in it"
+	}
+	return ""
+}
+
 // derive makes an HMAC key of each secret ([RFC 5869]), bound to where its tokens count.
 //
 // [RFC 5869]: https://www.rfc-editor.org/rfc/rfc5869
@@ -141,7 +167,8 @@ func derive(cfg *Config) ([][]byte, error) {
 // header of the tokens (RFC 9068, Section 2.1).
 var header = base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"HS256","typ":"at+jwt"}`))
 
-// sign issues the token, and says for the operator to whom.
+// sign issues the token, and says for the operator to whom. It issues none that Verify
+// would find too long: a subject may be of any length.
 func (e *Endpoint) sign(p *Proof, scopes []string) (string, *redoxauth.Identity, error) {
 	now := e.cfg.Now().Truncate(time.Second)
 	expiry := now.Add(e.cfg.Lifetime)
@@ -161,11 +188,15 @@ func (e *Endpoint) sign(p *Proof, scopes []string) (string, *redoxauth.Identity,
 	input := header + "." + base64.RawURLEncoding.EncodeToString(claims)
 	mac := hmac.New(sha256.New, e.signing)
 	mac.Write([]byte(input))
+	token := input + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+	if len(token) > maxToken {
+		return "", nil, tooLong(p.Client)
+	}
 	id := &redoxauth.Identity{
 		Strategy: e.cfg.Strategy, Subject: p.Subject, Issuer: e.cfg.Issuer, KeyID: p.KeyID,
 		Scopes: slices.Clone(scopes), Expiry: expiry,
 	}
-	return input + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil)), id, nil
+	return token, id, nil
 }
 
 // Verify verifies the access token of r, and that it has the required scopes.

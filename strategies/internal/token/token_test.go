@@ -25,6 +25,7 @@ var (
 // A grant proves everybody to be the client "redox".
 type grant struct {
 	token.PlainScopes
+	change  func(*token.Proof)
 	seen    *token.Request
 	err     error
 	use     func(context.Context) error
@@ -36,7 +37,11 @@ func (g *grant) Prove(_ context.Context, q *token.Request) (*token.Proof, error)
 	if g.err != nil {
 		return nil, g.err
 	}
-	return &token.Proof{Client: "redox", Subject: "redox", KeyID: "7", Allowed: []string{"read", "write"}, Use: g.use}, nil
+	p := &token.Proof{Client: "redox", Subject: "redox", KeyID: "7", Allowed: []string{"read", "write"}, Use: g.use}
+	if g.change != nil {
+		g.change(p)
+	}
+	return p, nil
 }
 
 func (g *grant) Known(client, subject string) bool { return client == "redox" && !g.removed }
@@ -232,6 +237,21 @@ func TestNewRefuses(t *testing.T) {
 	for _, want := range []string{"strategy: Issuer: ", "strategy: Audience: ", "strategy: Lifetime: ", "strategy: TokenSecrets[1]: "} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q in it", err, want)
+		}
+	}
+	for name, want := range map[string]string{
+		strings.Repeat("x", 513): "longer than 512 bytes",
+		"redox\xff":              "not UTF-8", // it would be another one in the token
+		" redox":                 "white space",
+		"red\x00ox":              "control characters",
+	} {
+		cfg := config()
+		cfg.Issuer, cfg.Audience = name, name
+		_, err := token.New(cfg)
+		for _, field := range []string{"Issuer", "Audience"} {
+			if err == nil || !strings.Contains(err.Error(), "strategy: "+field+": "+want) {
+				t.Errorf("%s %.10q: got %v, want %q in it", field, name, err, want)
+			}
 		}
 	}
 	cfg = config()
