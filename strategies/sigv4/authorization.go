@@ -12,9 +12,10 @@ const (
 	terminator = "aws4_request"
 	dayLength  = len("20060102")
 
-	// maxAuthorization bounds the work on a header that nobody has vouched for. A
-	// key ID, a scope and a hundred header names fit.
+	// These bound the work on a header that nobody has vouched for. A key ID, a scope
+	// and a hundred header names fit.
 	maxAuthorization = 4 << 10
+	maxSignedHeaders = 100
 )
 
 // An authorization is the content of an Authorization header.
@@ -86,6 +87,9 @@ func (a *authorization) setCredential(credential string) error {
 // that one signature has one list. An unsorted list or one with repeated or absent
 // names let attackers of Vault choose what was covered (CVE-2020-16250).
 func checkNames(signedHeaders string) error {
+	if strings.Count(signedHeaders, ";") >= maxSignedHeaders {
+		return errors.New("the SignedHeaders are more than 100")
+	}
 	last := ""
 	for name := range strings.SplitSeq(signedHeaders, ";") {
 		if !isLowerToken(name) || name <= last {

@@ -2,16 +2,23 @@ package sigv4
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
 
 // checkCoverage wants everything signed that must be: every x-amz-* header that arrived,
 // the date among them, and RequiredHeaders. Gateways that did not ask for the first let
-// anybody add a header that changes what a signed request does (CVE-2026-54330).
+// anybody add a header that changes what a signed request does (CVE-2026-54330). Two need
+// not be signed: X-Amz-Content-Sha256 is in the canonical request anyway, and CloudFront
+// adds X-Amz-Cf-Id on the way.
 func (v *Verifier) checkCoverage(r *http.Request, signedHeaders string) error {
 	for key := range r.Header {
-		if isAmz(key) && !names(signedHeaders, key) {
+		amz := isAmz(key)
+		if key != http.CanonicalHeaderKey(key) && (amz || names(signedHeaders, key) || slices.Contains(v.required, strings.ToLower(key))) {
+			return reject("unsigned_header", "a header is in the map under a key that net/http would not make: "+shorten(key))
+		}
+		if amz && key != "X-Amz-Content-Sha256" && key != "X-Amz-Cf-Id" && !names(signedHeaders, key) {
 			return reject("unsigned_header", "a header that must be signed is not: "+shorten(key))
 		}
 	}
@@ -23,13 +30,20 @@ func (v *Verifier) checkCoverage(r *http.Request, signedHeaders string) error {
 	return nil
 }
 
-// isAmz reports whether a header must be signed for its name. Two need not:
-// X-Amz-Content-Sha256 is in the canonical request anyway, and CloudFront adds
-// X-Amz-Cf-Id on the way.
+// checkTrailer refuses x-amz-* trailers, which nothing signs. net/http leaves those that
+// were not announced too in r.Trailer, so this comes after the body is read.
+func checkTrailer(r *http.Request) error {
+	for key := range r.Trailer {
+		if isAmz(key) {
+			return reject("unsigned_header", "a trailer that would have to be signed: "+shorten(key))
+		}
+	}
+	return nil
+}
+
 func isAmz(key string) bool {
 	const prefix = "x-amz-"
-	return len(key) > len(prefix) && strings.EqualFold(key[:len(prefix)], prefix) &&
-		!strings.EqualFold(key, "x-amz-content-sha256") && !strings.EqualFold(key, "x-amz-cf-id")
+	return len(key) > len(prefix) && strings.EqualFold(key[:len(prefix)], prefix)
 }
 
 // names reports whether a list like "host;x-amz-date" has a name, in any case.

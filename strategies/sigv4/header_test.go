@@ -3,6 +3,7 @@ package sigv4_test
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -101,6 +102,87 @@ func TestUnsignedHeaders(t *testing.T) {
 	} {
 		t.Run(s.name, s.run)
 	}
+}
+
+// Adapters that write the map directly can leave a header under a key that is not
+// canonical, beside the one that was signed: a handler may read either.
+func TestHeadersUnderTwoKeys(t *testing.T) {
+	key := func(key string) func(*http.Request) {
+		return func(r *http.Request) { r.Header[key] = []string{"evil"} }
+	}
+	signedID := func(s *signer) { s.signed = []string{"host", "x-amz-date", "x-redox-id"} }
+	for _, s := range []scenario{
+		{name: "x-amz-meta", before: set("X-Amz-Meta-Role", "user"), after: key("x-amz-meta-role"), want: redoxauth.ErrRejected, reason: "unsigned_header"},
+		{name: "x-amz-meta in upper case", before: set("X-Amz-Meta-Role", "user"), after: key("X-AMZ-META-ROLE"), want: redoxauth.ErrRejected, reason: "unsigned_header"},
+		{name: "x-amz-date", after: key("x-amz-date"), want: redoxauth.ErrRejected, reason: "unsigned_header"},
+		{name: "payload hash", after: key("x-amz-content-sha256"), want: redoxauth.ErrRejected, reason: "unsigned_header"},
+		{name: "signed", before: set("X-Redox-Id", "1"), signer: signedID, after: key("x-redox-id"), want: redoxauth.ErrRejected, reason: "unsigned_header"},
+		{name: "required", config: func(c *sigv4.Config) { c.RequiredHeaders = []string{"X-Redox-ID"} }, after: key("x-redox-id"), want: redoxauth.ErrRejected, reason: "unsigned_header"},
+		{name: "neither signed nor required", after: key("traceparent")},
+	} {
+		t.Run(s.name, s.run)
+	}
+}
+
+// Trailers come after what was signed; RFC 9110, Section 6.5.1, says not to merge them
+// into headers. Undeclared ones too are in r.Trailer once net/http has read the body.
+func TestUnsignedTrailers(t *testing.T) {
+	for _, test := range []struct {
+		name, declared, trailer, payload string
+		refused                          bool
+	}{
+		{"declared", "X-Amz-Meta-Role", "X-Amz-Meta-Role: admin", "", true},
+		{"declared, hash declared", "X-Amz-Meta-Role", "X-Amz-Meta-Role: admin", "hash", true},
+		{"declared, unsigned payload", "X-Amz-Meta-Role", "X-Amz-Meta-Role: admin", "UNSIGNED-PAYLOAD", true},
+		{"declared and not sent", "X-Amz-Meta-Role", "X-Other: 1", "", true},
+		{"not declared", "", "x-amz-meta-role: admin", "", true},
+		{"not declared, hash declared", "", "x-amz-meta-role: admin", "hash", true},
+		{"not declared beside one that is", "X-Sum", "X-Sum: 1\r\nX-Amz-Meta-Role: admin", "", true},
+		{"of another name", "X-Sum", "X-Sum: 1", "", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := testSigner
+			s.payload = test.payload
+			signed := s.sign(request("/redox/events"))
+			var raw bytes.Buffer
+			fmt.Fprintf(&raw, "POST /redox/events HTTP/1.1\r\nHost: %s\r\nTransfer-Encoding: chunked\r\n", signed.Host)
+			if test.declared != "" {
+				fmt.Fprintf(&raw, "Trailer: %s\r\n", test.declared)
+			}
+			signed.Header.Write(&raw)
+			fmt.Fprintf(&raw, "\r\n%x\r\n%s\r\n0\r\n%s\r\n\r\n", len(testBody), testBody, test.trailer)
+			r, err := http.ReadRequest(bufio.NewReader(&raw))
+			if err != nil {
+				t.Fatal(err)
+			}
+			cfg := testConfig()
+			cfg.InsecureAllowUnsignedPayload = true
+			_, err = redoxauth.Check(newVerifier(t, cfg), r, nil)
+			if refused := errors.Is(err, redoxauth.ErrRejected) && reasonOf(err) == "unsigned_header"; refused != test.refused || !refused && err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// A list of names costs more than its length.
+func TestAHundredSignedHeaders(t *testing.T) {
+	many := func(r *http.Request) {
+		for i := range 98 { // host and x-amz-date make a hundred
+			r.Header.Set(fmt.Sprintf("X-Amz-%02d", i), "1")
+		}
+	}
+	plain := func(s *signer) {
+		s.signed = []string{"host", "x-amz-date"}
+		for i := range 98 {
+			s.signed = append(s.signed, fmt.Sprintf("x-amz-%02d", i))
+		}
+		s.signed = sorted(s.signed)
+	}
+	oneMore := func(s *signer) { plain(s); s.signed = sorted(append(s.signed, "x-more")) }
+	scenario{name: "as many", before: many, signer: plain}.run(t)
+	scenario{name: "one more", before: func(r *http.Request) { many(r); r.Header.Set("X-More", "1") }, signer: oneMore,
+		want: redoxauth.ErrMalformed, reason: "malformed"}.run(t)
 }
 
 // Values are trimmed, runs of white space are one space, repeated lines are joined by

@@ -24,7 +24,8 @@
 // request, and CloudFront's X-Amz-Cf-Id.
 //
 // A signature does not bind, so a handler must not act on:
-//   - headers that SignedHeaders does not name (see Config.RequiredHeaders)
+//   - headers that SignedHeaders does not name (see Config.RequiredHeaders), and trailers,
+//     of which those named x-amz-* are refused
 //   - the order of query parameters of different names or values, the case of their
 //     escapes, "+" against "%20", "&&", a missing "="
 //   - white space runs in header values, and how repeated lines are split at commas
@@ -95,8 +96,8 @@
 // when the function fails, the last list serves for 24 h, then the answer is 503.
 // The clocks may differ by MaxSkew (reason "clock_skew"): run NTP. Nothing else is
 // needed to decide, so there is no outage but that of CredentialsFunc and Replay.
-// A path and query of more than 8 KiB, or an Authorization header of more than 4 KiB, is
-// refused.
+// A path and query of more than 8 KiB, an Authorization header of more than 4 KiB, or more
+// than 100 signed headers, are refused.
 //
 // [Configurations]: https://github.com/redoxauth/redoxauth-go/tree/main/.ci/interop/proxies
 // [AWS Signature Version 4]: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html

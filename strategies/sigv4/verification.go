@@ -61,6 +61,9 @@ func (v *Verifier) prove(r *http.Request, c *canonical) (*credential, error) {
 	if err := checkBody(r, c); err != nil {
 		return nil, err
 	}
+	if err := checkTrailer(r); err != nil {
+		return nil, err
+	}
 	return match, nil
 }
 
