@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
 )
 
 // maxTarget bounds path and query, of which each pair of the query costs a place in
@@ -42,8 +44,8 @@ func (c *canonical) release() {
 }
 
 // build puts all of the canonical request together but the value of host and, unless
-// it is declared, the payload hash. length is what content-length stands for if it is signed but was not
-// sent.
+// it is declared, the payload hash. length is what content-length stands for if it is
+// signed but was not sent.
 func (c *canonical) build(v *Verifier, r *http.Request, length int64) error {
 	p := &c.proof
 	method := cmp.Or(r.Method, http.MethodGet)
@@ -62,6 +64,28 @@ func (c *canonical) build(v *Verifier, r *http.Request, length int64) error {
 	}
 	c.head = append(c.appendQuery(c.head), '\n')
 	return c.appendHeaders(r, p.signedHeaders, length)
+}
+
+// readBody reads the body if the canonical request depends on it.
+func (c *canonical) readBody(v *Verifier, r *http.Request) error {
+	p := &c.proof
+	unknown := lengthUnknown(r, p.signedHeaders)
+	if p.payload != "" && !unknown {
+		return nil
+	}
+	body, err := redoxauth.Body(r)
+	if err != nil {
+		return named(err)
+	}
+	if unknown {
+		if err := c.build(v, r, int64(len(body))); err != nil {
+			return err
+		}
+	}
+	if p.payload == "" {
+		c.setBody(body)
+	}
+	return nil
 }
 
 // setBody makes the hash of the body the payload hash.

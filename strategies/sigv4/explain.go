@@ -53,23 +53,7 @@ func (v *Verifier) Explain(r *http.Request) string {
 
 // recompute builds the canonical request also when Verify stopped before it.
 func (v *Verifier) recompute(r *http.Request, c *canonical) bool {
-	p := &c.proof
-	length := r.ContentLength
-	var body []byte
-	if p.payload == "" || lengthUnknown(r, p.signedHeaders) {
-		var err error
-		if body, err = redoxauth.Body(r); err != nil {
-			return false
-		}
-		length = int64(len(body))
-	}
-	if c.build(v, r, length) != nil {
-		return false
-	}
-	if p.payload == "" {
-		c.setBody(body)
-	}
-	return true
+	return c.build(v, r, r.ContentLength) == nil && c.readBody(v, r) == nil
 }
 
 // advice names what usually causes err.

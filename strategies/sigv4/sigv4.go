@@ -267,7 +267,8 @@ func (c *Config) problems() (errs []error) {
 //
 // When the request declares the hash of its body in X-Amz-Content-Sha256, the body is
 // read only after the signature holds; else it must be read first, within the limits of
-// [redoxauth.Options]. For an unknown access key ID it is never read.
+// [redoxauth.Options]. For an unknown access key ID it is never read; by that alone can a
+// peer tell it from a configured one.
 //
 // The errors are [redoxauth.ErrNoCredentials] (no Authorization header, or of another
 // scheme), [redoxauth.ErrMalformed] (one that cannot be read, two of them, a path or

@@ -18,7 +18,8 @@ const unsignedPayload = "UNSIGNED-PAYLOAD"
 // prove returns the credential that signed a request. c is left with its proof and
 // canonical request.
 //
-// The order is from cheap to dear. A peer that knows no secret makes us read a body
+// The order is from cheap to dear, and nothing depends on whether the key ID is configured
+// until the signature would be checked. A peer that knows no secret makes us read a body
 // only if it names a configured key, a right scope and a right date, and declares no
 // hash of the body.
 func (v *Verifier) prove(r *http.Request, c *canonical) (*credential, error) {
@@ -31,28 +32,21 @@ func (v *Verifier) prove(r *http.Request, c *canonical) (*credential, error) {
 		return nil, err
 	}
 	candidates := ring[p.keyID]
-	if len(candidates) == 0 {
-		return nil, v.refuseUnknown(r, c)
+	if err = v.admit(r, p); err == nil {
+		err = c.build(v, r, r.ContentLength)
 	}
-	if err := v.admit(r, p, candidates); err != nil {
+	switch {
+	case errors.Is(err, redoxauth.ErrMalformed):
 		return nil, err
-	}
-	length := r.ContentLength
-	var body []byte
-	if lengthUnknown(r, p.signedHeaders) {
-		if body, err = redoxauth.Body(r); err != nil {
-			return nil, named(err)
-		}
-		length = int64(len(body))
-	}
-	if err := c.build(v, r, length); err != nil {
+	case len(candidates) == 0:
+		return nil, v.refuse(r, c, err, "unknown_key", "the access key ID is not configured")
+	case err != nil:
 		return nil, err
+	case !anyFits(candidates, p):
+		return nil, v.refuse(r, c, nil, "session_token", "the session token is missing, unexpected or wrong")
 	}
-	if p.payload == "" {
-		if body, err = redoxauth.Body(r); err != nil {
-			return nil, named(err)
-		}
-		c.setBody(body)
+	if err := c.readBody(v, r); err != nil {
+		return nil, err
 	}
 	match := v.match(r, c, candidates)
 	if match == nil {
@@ -67,21 +61,9 @@ func (v *Verifier) prove(r *http.Request, c *canonical) (*credential, error) {
 	return match, nil
 }
 
-// refuseUnknown refuses a key ID that is not configured, with the work and the errors
-// that one with a wrong signature gets, but for the body.
-func (v *Verifier) refuseUnknown(r *http.Request, c *canonical) error {
-	var e *redoxauth.Error
-	if err := c.build(v, r, r.ContentLength); errors.As(err, &e) && e.Kind == redoxauth.ErrMalformed {
-		return err
-	}
-	c.setBody(nil)
-	v.match(r, c, v.keys.decoy)
-	return reject("unknown_key", "the access key ID is not configured")
-}
-
-// admit checks what needs no secret but the session token: scope, date, coverage, and
-// whether the kind of payload hash is accepted.
-func (v *Verifier) admit(r *http.Request, p *proof, candidates []*credential) error {
+// admit checks what needs no secret: scope, date, coverage, and whether the kind of
+// payload hash is accepted.
+func (v *Verifier) admit(r *http.Request, p *proof) error {
 	if p.region != v.region {
 		return reject("region", "the credential scope names another region")
 	}
@@ -104,14 +86,25 @@ func (v *Verifier) admit(r *http.Request, p *proof, candidates []*credential) er
 	if p.payload != "" && !hash && !(p.payload == unsignedPayload && v.unsigned) {
 		return reject("payload", "X-Amz-Content-Sha256 is not a hash, and not accepted")
 	}
+	return nil
+}
+
+// refuse refuses a request before its signature is checked, but after the work that a
+// wrong one costs, without the body. err is why it would be refused with any key ID.
+func (v *Verifier) refuse(r *http.Request, c *canonical, err error, reason redoxauth.Reason, why string) error {
+	if err == nil {
+		c.setBody(nil)
+		v.match(r, c, v.keys.decoy)
+	}
+	return reject(reason, why)
+}
+
+func anyFits(candidates []*credential, p *proof) bool {
 	fits := 0
 	for _, k := range candidates {
 		fits |= k.fits(p)
 	}
-	if fits == 0 {
-		return reject("session_token", "the session token is missing, unexpected or wrong")
-	}
-	return nil
+	return fits == 1
 }
 
 // match returns the first candidate whose signature and session token are those of the
