@@ -42,9 +42,10 @@ type EndpointConfig struct {
 type Client struct {
 	ID string // required, at most 512 bytes
 
-	// Secrets, at least one, each of at most 1 KiB, are all accepted: add the new one, change the dashboard,
-	// take the old one out when the Identity that Observe sees no longer has its
-	// position as KeyID. They should be random: the endpoint slows nobody down.
+	// Secrets, at least one, each of at most 1 KiB, are all accepted: put the new one
+	// before the old one, change the dashboard, take the old one out when the Identity
+	// that Observe sees no longer has its position as KeyID: of Basic and body, the
+	// higher. They should be random: the endpoint slows nobody down.
 	Secrets []string
 
 	// Scopes are what it may request. A token holds those of them that were requested;
@@ -127,6 +128,7 @@ type grant struct {
 
 func newGrant(clients []Client) (*grant, error) {
 	g := &grant{scopes: make(map[string][]string)}
+	var samples []sample
 	var errs []error
 	wrong := func(field, what string) {
 		errs = append(errs, fmt.Errorf("%s: %s: %s", strategy, field, what))
@@ -149,9 +151,12 @@ func newGrant(clients []Client) (*grant, error) {
 			if what := token.Unfit(s, maxSecret); what != "" {
 				wrong(fmt.Sprintf("%s.Secrets[%d]", field, j), what)
 			}
-			if !g.secrets.add(c.ID, s, j) {
-				wrong(fmt.Sprintf("%s.Secrets[%d]", field, j), "with the ID and a colon before it, reads as an earlier client's")
+			this := sampleOf(c.ID, s)
+			if slices.ContainsFunc(samples, this.alike) {
+				wrong(fmt.Sprintf("%s.Secrets[%d]", field, j), "with the ID and a colon before it, may be read as an earlier client's")
 			}
+			samples = append(samples, this)
+			g.secrets.add(c.ID, s, j)
 		}
 		if !token.FitScopes(c.Scopes) {
 			wrong(field+".Scopes", "not scope tokens, or more than 4 KiB of them")
@@ -174,29 +179,26 @@ func (g *grant) Prove(_ context.Context, q *token.Request) (*token.Proof, error)
 	if q.HasAny("client_assertion", "client_assertion_type", "assertion") && (q.HasBasic || secret != "") {
 		return nil, token.Malformed("an assertion beside a secret")
 	}
-	inBasic, claimed := g.secrets.findBasic(q.Basic)
-	inBody := g.secrets.findBody(id, secret)
-	if !q.HasBasic {
-		claimed = id
-	}
+	inBasic, inBody := g.secrets.findBasic(q.Basic), g.secrets.findBody(id, secret)
 	found := inBody
 	switch {
 	case q.HasBasic && secret != "":
 		if inBasic == nil || inBody == nil || inBasic.client != inBody.client {
-			f := token.Malformed("two client authentications that are not both right for one client")
-			f.Wrong, f.Client, f.Err.Reason = true, claimed, "client"
-			return nil, f
+			return nil, g.notBoth(q, inBasic, inBody)
+		}
+		if inBasic.position > inBody.position { // the older one, so that its use is seen
+			found = inBasic
 		}
 	case q.HasBasic:
 		found = inBasic
 	}
 	switch {
-	case found == nil && !q.HasBasic && secret == "":
-		return nil, invalidClient(claimed, redoxauth.ErrNoCredentials, "missing")
 	case found == nil:
-		return nil, invalidClient(claimed, redoxauth.ErrRejected, "client")
+		return nil, g.refuse(q)
 	case id != "" && id != found.client:
-		return nil, token.Malformed("client_id names another client")
+		f := token.Malformed("client_id names another client")
+		f.Err.Err = fmt.Errorf("client_id is %s beside the secret of client %s", token.Quote(id), token.Quote(found.client))
+		return nil, f
 	}
 	return &token.Proof{
 		Client: found.client, Subject: found.client, KeyID: strconv.Itoa(found.position),
@@ -204,6 +206,27 @@ func (g *grant) Prove(_ context.Context, q *token.Request) (*token.Proof, error)
 	}, nil
 }
 
-func invalidClient(claimed string, kind error, reason redoxauth.Reason) error {
-	return token.InvalidClient(claimed, `Basic realm="redox"`, &redoxauth.Error{Kind: kind, Reason: reason})
+// refuse refuses one credential, or none.
+func (g *grant) refuse(q *token.Request) error {
+	id := q.Get("client_id")
+	err := &redoxauth.Error{Kind: redoxauth.ErrRejected, Reason: "client"}
+	wrong := "wrong"
+	switch {
+	case q.HasBasic:
+		id = g.secrets.claimed(q.Basic)
+	case !q.HasAny("client_secret"):
+		err.Kind, err.Reason, wrong = redoxauth.ErrNoCredentials, "missing", "no"
+	}
+	err.Err = errors.New(g.secrets.verdict(nil, id, wrong))
+	return token.InvalidClient(id, `Basic realm="redox"`, err)
+}
+
+// notBoth refuses two credentials. It counts, for a guesser could send two at once.
+func (g *grant) notBoth(q *token.Request, inBasic, inBody *secret) error {
+	claimed := g.secrets.claimed(q.Basic)
+	f := token.Malformed("two client authentications that are not both right for one client")
+	f.Wrong, f.Client, f.Err.Reason = true, claimed, "client"
+	f.Err.Err = fmt.Errorf("Basic: %s; body: %s",
+		g.secrets.verdict(inBasic, claimed, "wrong"), g.secrets.verdict(inBody, q.Get("client_id"), "wrong"))
+	return f
 }

@@ -3,10 +3,10 @@ package clientcredentials
 import (
 	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/base64"
 	"encoding/binary"
-	"net/url"
 	"strings"
+
+	"github.com/redoxauth/redoxauth-go/strategies/internal/token"
 )
 
 const (
@@ -24,20 +24,11 @@ type secret struct {
 	position int               // among the client's
 	basic    [sha256.Size]byte // of ID ":" secret
 	body     [sha256.Size]byte // of both apart
+	alone    [sha256.Size]byte // of the secret
 }
 
-// add reports whether what Basic would show differs from that of other clients, as it
-// must: ("a", "b:c") and ("a:b", "c") look alike.
-func (s *secrets) add(id, text string, position int) bool {
-	added := secret{id, position, sha256.Sum256([]byte(id + ":" + text)), apart(id, text)}
-	distinct := true
-	for i := range *s {
-		if (*s)[i].basic == added.basic && (*s)[i].client != id {
-			distinct = false
-		}
-	}
-	*s = append(*s, added)
-	return distinct
+func (s *secrets) add(id, text string, position int) {
+	*s = append(*s, secret{id, position, sha256.Sum256([]byte(id + ":" + text)), apart(id, text), sha256.Sum256([]byte(text))})
 }
 
 func apart(id, text string) [sha256.Size]byte {
@@ -55,32 +46,20 @@ func (s secrets) findBody(id, text string) *secret {
 	return s.at(found)
 }
 
-// findBasic returns the secret that was sent in Basic, or nil, and the client it was
-// for. Half of the clients in use form-encode ID and secret first, as RFC 6749,
-// Section 2.3.1, says, and half do not; among these, some send UTF-8 and some
-// Latin-1. So the value is read in three ways, and compared as a whole, for an ID may
-// hold a colon. To take a reading more than one gives a guesser three tries in one.
-func (s secrets) findBasic(value string) (found *secret, claimed string) {
-	var raw string
-	if len(value) <= maxBasic {
-		if b, err := base64.StdEncoding.DecodeString(value); err == nil {
-			raw = string(b)
-		}
+// findBasic returns the secret that was sent in Basic, or nil. The value is compared as a
+// whole, for an ID may hold a colon.
+func (s secrets) findBasic(value string) *secret {
+	var digests [3][sha256.Size]byte
+	for i, reading := range readings(decoded(value)) {
+		digests[i] = sha256.Sum256([]byte(reading))
 	}
-	decoded := formDecoded(raw)
-	readings := [3][sha256.Size]byte{
-		sha256.Sum256([]byte(decoded)),
-		sha256.Sum256([]byte(raw)),
-		sha256.Sum256([]byte(latin1(raw))),
-	}
-	match := -1
+	found := -1
 	for i := len(s) - 1; i >= 0; i-- {
-		for _, presented := range readings {
-			match = subtle.ConstantTimeSelect(subtle.ConstantTimeCompare(s[i].basic[:], presented[:]), i, match)
+		for _, presented := range digests {
+			found = subtle.ConstantTimeSelect(subtle.ConstantTimeCompare(s[i].basic[:], presented[:]), i, found)
 		}
 	}
-	claimed, _, _ = strings.Cut(decoded, ":")
-	return s.at(match), claimed
+	return s.at(found)
 }
 
 func (s secrets) at(i int) *secret {
@@ -90,24 +69,44 @@ func (s secrets) at(i int) *secret {
 	return &s[i]
 }
 
-// formDecoded decodes both halves; what cannot be decoded stays as it is.
-func formDecoded(raw string) string {
-	id, text, ok := strings.Cut(raw, ":")
-	id, err := url.QueryUnescape(id)
-	if !ok || err != nil {
-		return raw
+// claimed returns the ID in a value of Basic that no secret matches: of those that could
+// be cut off at one of its colons, one that is configured.
+func (s secrets) claimed(value string) string {
+	all := readings(decoded(value))
+	id, _, ok := strings.Cut(all[0], ":")
+	if !ok {
+		return "" // what is there may be a secret
 	}
-	if text, err = url.QueryUnescape(text); err != nil {
-		return raw
+	for i := range s {
+		for _, reading := range all {
+			if n := len(s[i].client); len(reading) > n && reading[n] == ':' && same(reading[:n], s[i].client) {
+				id = s[i].client
+			}
+		}
 	}
-	return id + ":" + text
+	return id
 }
 
-// latin1 reads each byte as a character.
-func latin1(raw string) string {
-	runes := make([]rune, len(raw))
-	for i := range len(raw) {
-		runes[i] = rune(raw[i])
+// verdict tells the operator what was presented. It is made in the same way, in as long,
+// for an unknown client and for a wrong secret.
+func (s secrets) verdict(found *secret, id, wrong string) string {
+	presented := sha256.Sum256([]byte(id))
+	known, swapped := false, 0
+	for i := range s {
+		known = same(id, s[i].client) || known
+		swapped |= subtle.ConstantTimeCompare(presented[:], s[i].alone[:])
 	}
-	return string(runes)
+	switch {
+	case found != nil:
+		return "client " + token.Quote(found.client)
+	case swapped == 1:
+		return "a secret in the place of the client ID"
+	case id == "":
+		return "no client ID"
+	case known:
+		return wrong + " secret of client " + token.Quote(id)
+	}
+	return "unknown client " + token.Quote(id)
 }
+
+func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }

@@ -108,10 +108,32 @@ func TestClientAuthentication(t *testing.T) {
 			if id := decisions[0].Identity; id != nil && (id.Subject != clientID || id.Strategy != "clientcredentials") {
 				t.Errorf("identity %+v", id)
 			}
-			if err := decisions[0].Err; err != nil && strings.Contains(err.Error(), "secret ") {
-				t.Errorf("a secret in the error %q", err)
+			for _, s := range []string{secret, "the old secret", "another's secret"} {
+				if err := decisions[0].Err; err != nil && strings.Contains(err.Error(), s) {
+					t.Errorf("a secret in the error %q", err)
+				}
 			}
 		})
+	}
+}
+
+// After a rotation it must be seen that an old secret is still in use, wherever it is sent.
+func TestKeyIDIsThatOfTheOlderSecret(t *testing.T) {
+	cfg := endpointConfig()
+	cfg.Clients = []clientcredentials.Client{{ID: "redox", Secrets: []string{"new", "old"}}}
+	var got string
+	cfg.Observe = func(_ *http.Request, d redoxauth.Decision) { got = d.Identity.KeyID }
+	e := newEndpoint(t, cfg)
+	for _, c := range []struct{ basic, body, want string }{
+		{"new", "new", "0"}, {"old", "old", "1"}, {"new", "old", "1"}, {"old", "new", "1"}, {"new", "", "0"}, {"old", "", "1"},
+	} {
+		r := tokenRequest("redox:" + c.basic)
+		if c.body != "" {
+			r = tokenRequest("redox:"+c.basic, "client_id", "redox", "client_secret", c.body)
+		}
+		if w := serve(e, r); w.Code != 200 || got != c.want {
+			t.Errorf("%s in Basic, %q in the body: status %d, key ID %q, want %q", c.basic, c.body, w.Code, got, c.want)
+		}
 	}
 }
 
@@ -128,6 +150,45 @@ func TestLongestCredentials(t *testing.T) {
 	} {
 		if w := serve(e, r); w.Code != 200 {
 			t.Errorf("%s: %d %s", name, w.Code, w.Body)
+		}
+	}
+}
+
+// The operator learns which client failed and why, and no secret: also not where one was
+// sent in the place of the ID.
+func TestRefusalTellsWhichClient(t *testing.T) {
+	long := strings.Repeat("é", 100)
+	for _, c := range []struct {
+		name       string
+		basic      string
+		parameters []string
+		want       string // the end of the error
+	}{
+		{"Basic, unknown", "nobody:" + clientSecret, nil, `(client): unknown client "nobody"`},
+		{"Basic, wrong secret", "another:wrong", nil, `(client): wrong secret of client "another"`},
+		{"Basic, wrong secret, a colon in the ID", clientID + ":wrong", nil, `(client): wrong secret of client "redox-client:1"`},
+		{"Basic, wrong secret, form-encoded", url.QueryEscape(clientID) + ":wrong", nil, `(client): wrong secret of client "redox-client:1"`},
+		{"Basic, no colon", url.QueryEscape(clientID + ":" + clientSecret), nil, `(client): no client ID`},
+		{"Basic, swapped", clientSecret + ":" + clientID, nil, `(client): a secret in the place of the client ID`},
+		{"Basic, too long", long + ":x", nil, `(client): unknown client "` + strings.Repeat("é", 32) + `"...`},
+		{"Basic, another client_id", clientID + ":" + clientSecret, []string{"client_id", "x\n"}, `(malformed): client_id is "x\n" beside the secret of client "redox-client:1"`},
+		{"body, unknown", "", []string{"client_id", "nobody", "client_secret", "x"}, `(client): unknown client "nobody"`},
+		{"body, wrong secret", "", []string{"client_id", clientID, "client_secret", "x"}, `(client): wrong secret of client "redox-client:1"`},
+		{"body, swapped", "", []string{"client_id", clientSecret, "client_secret", clientID}, `(client): a secret in the place of the client ID`},
+		{"body, no secret", "", []string{"client_id", clientID}, `(missing): no secret of client "redox-client:1"`},
+		{"body, a secret alone, as the ID", "", []string{"client_id", clientSecret}, `(missing): a secret in the place of the client ID`},
+		{"nothing", "", nil, `(missing): no client ID`},
+		{"both, of two", "another:another's secret", []string{"client_id", clientID, "client_secret", clientSecret},
+			`(client): Basic: client "another"; body: client "redox-client:1"`},
+		{"both, one wrong", "another:another's secret", []string{"client_id", "another", "client_secret", "x"},
+			`(client): Basic: client "another"; body: wrong secret of client "another"`},
+	} {
+		cfg := endpointConfig()
+		var seen error
+		cfg.Observe = func(_ *http.Request, d redoxauth.Decision) { seen = d.Err }
+		serve(newEndpoint(t, cfg), tokenRequest(c.basic, c.parameters...))
+		if seen == nil || !strings.HasSuffix(seen.Error(), c.want) {
+			t.Errorf("%s: got %v, want %s at the end", c.name, seen, c.want)
 		}
 	}
 }

@@ -218,9 +218,6 @@ func TestConcurrentRequests(t *testing.T) {
 }
 
 func TestNewTokenEndpointRefuses(t *testing.T) {
-	client := func(id, secret string) clientcredentials.Client {
-		return clientcredentials.Client{ID: id, Secrets: []string{secret}}
-	}
 	for _, c := range []struct {
 		name   string
 		change func(*clientcredentials.EndpointConfig)
@@ -236,9 +233,6 @@ func TestNewTokenEndpointRefuses(t *testing.T) {
 		{"no secrets", func(c *clientcredentials.EndpointConfig) { c.Clients[0].Secrets = nil }, []string{"Clients[0].Secrets"}},
 		{"empty secret", func(c *clientcredentials.EndpointConfig) { c.Clients[1].Secrets[1] = "" }, []string{"Clients[1].Secrets[1]"}},
 		{"secret pasted with a newline", func(c *clientcredentials.EndpointConfig) { c.Clients[1].Secrets[0] = "secret\n" }, []string{"Clients[1].Secrets[0]"}},
-		{"two clients that look alike in Basic", func(c *clientcredentials.EndpointConfig) {
-			c.Clients = []clientcredentials.Client{client("a", "b:c"), client("a:b", "c")}
-		}, []string{"Clients[1].Secrets[0]"}},
 		{"ID too long", func(c *clientcredentials.EndpointConfig) { c.Clients[0].ID = strings.Repeat("x", 513) }, []string{"Clients[0].ID"}},
 		{"secret too long", func(c *clientcredentials.EndpointConfig) { c.Clients[0].Secrets[0] = strings.Repeat("x", 1025) }, []string{"Clients[0].Secrets[0]"}},
 		{"issuer and audience too long", func(c *clientcredentials.EndpointConfig) {
@@ -262,7 +256,7 @@ func TestNewTokenEndpointRefuses(t *testing.T) {
 					t.Errorf("got %v, want %s in it", err, field)
 				}
 			}
-			if strings.Contains(err.Error(), "secret\n") || strings.Contains(err.Error(), "b:c") {
+			if strings.Contains(err.Error(), "secret\n") {
 				t.Errorf("a secret in %q", err)
 			}
 		})

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
@@ -56,6 +57,15 @@ func InvalidGrant(client string, err *redoxauth.Error) *Refusal {
 		Status: http.StatusBadRequest, Code: "invalid_grant", Description: "the assertion was refused",
 		Wrong: true, Client: client, Err: err,
 	}
+}
+
+// Quote makes what a peer wrote fit for the operator's log: bounded, and on one line.
+func Quote(s string) string {
+	const most = 64
+	if len(s) <= most {
+		return strconv.Quote(s)
+	}
+	return strconv.Quote(s[:most]) + "..."
 }
 
 // InvalidScope refuses a genuine client that may have none of the scopes it asks for.

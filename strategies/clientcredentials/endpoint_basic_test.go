@@ -1,0 +1,91 @@
+package clientcredentials_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/strategies/clientcredentials"
+)
+
+// One value of Basic must not be read as two clients, in whatever way it is sent.
+func TestClientsThatLookAlikeInBasic(t *testing.T) {
+	for _, c := range []struct {
+		name         string
+		id, secret   string
+		id2, secret2 string
+		alike        bool
+	}{
+		{"the colon elsewhere", "a", "b:c", "a:b", "c", true},
+		{"an encoded colon", "a", "b%3Ac", "a:b", "c", true},
+		{"a plus, and a space", "a+b", "s", "a b", "s", true},
+		{"UTF-8, and the same bytes as Latin-1", "é", "s", "Ã©", "s", true},
+		{"the bytes of Latin-1, form-decoded", "Ã©%41", "s", "éA", "s", true},
+		{"both encoded, but otherwise", "%41+", "s", "A%20", "s", false},
+		{"another secret", "a+b", "s", "a b", "t", false},
+		{"not of Latin-1", "€", "s", "é", "s", false},
+	} {
+		for _, order := range [][2]int{{0, 1}, {1, 0}} {
+			clients := []clientcredentials.Client{{ID: c.id, Secrets: []string{c.secret}}, {ID: c.id2, Secrets: []string{c.secret2}}}
+			cfg := endpointConfig()
+			cfg.Clients = []clientcredentials.Client{clients[order[0]], clients[order[1]]}
+			_, err := clientcredentials.NewTokenEndpoint(cfg)
+			if alike := err != nil && strings.Contains(err.Error(), "clientcredentials: Clients[1].Secrets[0]: "); alike != c.alike {
+				t.Errorf("%s: got %v", c.name, err)
+			}
+		}
+	}
+	cfg := endpointConfig()
+	cfg.Clients = []clientcredentials.Client{{ID: "a", Secrets: []string{"b+c", "b c"}}}
+	newEndpoint(t, cfg) // both are one client's
+}
+
+// Whatever two clients can be configured, what one sends is never taken for the other's.
+func FuzzClientsAreToldApart(f *testing.F) {
+	f.Add("a", "b%3Ac", "a:b", "c")
+	f.Add("a+b", "s", "a b", "s")
+	f.Add("Ã©%41", "s", "éA", "s")
+	f.Add("é", "s", "Ã©", "t")
+	f.Fuzz(func(t *testing.T, id, secret, id2, secret2 string) {
+		cfg := endpointConfig()
+		cfg.Clients = []clientcredentials.Client{{ID: id, Secrets: []string{secret}}, {ID: id2, Secrets: []string{secret2}}}
+		var got string
+		cfg.Observe = func(_ *http.Request, d redoxauth.Decision) {
+			got = ""
+			if d.Identity != nil {
+				got = d.Identity.Subject
+			}
+		}
+		e, err := clientcredentials.NewTokenEndpoint(cfg)
+		if err != nil {
+			return
+		}
+		for _, c := range cfg.Clients {
+			raw := c.ID + ":" + c.Secrets[0]
+			sent := []string{raw, url.QueryEscape(c.ID) + ":" + url.QueryEscape(c.Secrets[0]), url.PathEscape(c.ID) + ":" + url.PathEscape(c.Secrets[0])}
+			if bytes, err := latin1(raw); err == nil {
+				sent = append(sent, bytes)
+			}
+			for _, basic := range sent {
+				if serve(e, tokenRequest(basic)); got != c.ID && (got != "" || basic == raw) {
+					t.Errorf("%q is taken for %q, not for %q", basic, got, c.ID)
+				}
+			}
+		}
+	})
+}
+
+// latin1 encodes s as Latin-1.
+func latin1(s string) (string, error) {
+	var b strings.Builder
+	for _, r := range s {
+		if r > 0xFF {
+			return "", fmt.Errorf("%q is not of Latin-1", r)
+		}
+		b.WriteByte(byte(r))
+	}
+	return b.String(), nil
+}
