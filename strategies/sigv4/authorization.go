@@ -27,11 +27,11 @@ type authorization struct {
 	signature            [sha256.Size]byte
 }
 
-// parseAuthorization parses what follows the scheme: three fields, each exactly once
-// and in any order. Where AWS lets the last of two win, this refuses.
-func parseAuthorization(parameters string) (a authorization, err error) {
+// parse parses what follows the scheme: three fields, each exactly once and in any order.
+// Where AWS lets the last of two win, this refuses.
+func (a *authorization) parse(parameters string) error {
 	if len(parameters) > maxAuthorization {
-		return a, errors.New("the Authorization header is too long")
+		return errors.New("the Authorization header is too long")
 	}
 	var credential, signature string
 	for rest, more := parameters, true; more; {
@@ -47,27 +47,27 @@ func parseAuthorization(parameters string) (a authorization, err error) {
 		case "Signature":
 			to = &signature
 		default:
-			return a, errors.New("the Authorization header has an unknown field")
+			return errors.New("the Authorization header has an unknown field")
 		}
 		if *to != "" || value == "" {
-			return a, errors.New("a field of the Authorization header is repeated or empty")
+			return errors.New("a field of the Authorization header is repeated or empty")
 		}
 		*to = value
 	}
 	if credential == "" || a.signedHeaders == "" || signature == "" {
-		return a, errors.New("the Authorization header lacks Credential, SignedHeaders or Signature")
+		return errors.New("the Authorization header lacks Credential, SignedHeaders or Signature")
 	}
 	if err := a.setCredential(credential); err != nil {
-		return a, err
+		return err
 	}
 	if err := checkNames(a.signedHeaders); err != nil {
-		return a, err
+		return err
 	}
 	if len(signature) != hex.EncodedLen(len(a.signature)) || !isLowerHex(signature) {
-		return a, errors.New("the Signature is not 64 lower-case hexadecimal digits")
+		return errors.New("the Signature is not 64 lower-case hexadecimal digits")
 	}
 	hex.Decode(a.signature[:], []byte(signature))
-	return a, nil
+	return nil
 }
 
 // setCredential splits "key/day/region/service/aws4_request".
@@ -116,8 +116,8 @@ func isLowerHex(s string) bool {
 func isLowerToken(s string) bool {
 	for i := range len(s) {
 		switch c := s[i]; {
-		case 'a' <= c && c <= 'z', '0' <= c && c <= '9':
-		case strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0:
+		case 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '-':
+		case strings.IndexByte("!#$%&'*+.^_`|~", c) >= 0:
 		default:
 			return false
 		}

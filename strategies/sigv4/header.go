@@ -84,8 +84,8 @@ func sentHeader(r *http.Request, name string) (values []string, sent bool) {
 // lengthUnknown reports whether content-length is signed and stands for a length that
 // only reading the body tells.
 func lengthUnknown(r *http.Request, signedHeaders string) bool {
-	return r.Header["Content-Length"] == nil && r.ContentLength <= 0 &&
-		r.Body != nil && r.Body != http.NoBody && names(signedHeaders, "content-length")
+	return r.ContentLength <= 0 && r.Body != nil && r.Body != http.NoBody &&
+		r.Header["Content-Length"] == nil && names(signedHeaders, "content-length")
 }
 
 // appendHeaders appends the signed headers and their list: to head up to the value of

@@ -20,7 +20,7 @@ func (v *Verifier) appendPath(dst []byte, path string) ([]byte, bool) {
 	if v.keepPath {
 		return v.appendEncoded(dst, path), true
 	}
-	if strings.ContainsAny(path, `%\`) && isAmbiguous(path) {
+	if isAmbiguous(path) {
 		return dst, false
 	}
 	start := len(dst)
@@ -43,12 +43,21 @@ func (v *Verifier) appendPath(dst []byte, path string) ([]byte, bool) {
 // nothing in it ends a line or a request target.
 func isWirePath(path string) bool {
 	for i := range len(path) {
-		b := path[i]
-		if b <= ' ' || b == 0x7f || b == '%' && !isEscape(path[i:]) {
+		if path[i] == '%' && !isEscape(path[i:]) {
 			return false
 		}
 	}
-	return strings.HasPrefix(path, "/")
+	return strings.HasPrefix(path, "/") && isVisible(path)
+}
+
+// isVisible reports whether s has no white space and no control characters of ASCII.
+func isVisible(s string) bool {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] == 0x7f {
+			return false
+		}
+	}
+	return true
 }
 
 // hasDotSegments reports whether a path has dot segments, also escaped ones.
@@ -73,6 +82,9 @@ func dotSegments(path string) (raw, escaped bool) {
 // "/secret%2Fx/../b" is "/b" on the wire, and "/secret/b" to a handler that cleans
 // r.URL.Path (as CVE-2021-29492 in Envoy).
 func isAmbiguous(path string) bool {
+	if !strings.Contains(path, "%") && !strings.Contains(path, `\`) {
+		return false
+	}
 	raw, escaped := dotSegments(path)
 	path = strings.ToLower(path)
 	slash := strings.Contains(path, "%2f") || strings.Contains(path, "%5c") || strings.Contains(path, `\`)

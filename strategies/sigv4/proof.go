@@ -33,7 +33,7 @@ func (p *proof) read(r *http.Request) error {
 		return malformed("path", "the request target is not a path, too long, or names a user or another host")
 	}
 	*p = proof{path: path, query: query}
-	if p.authorization, err = parseAuthorization(parameters); err != nil {
+	if err := p.authorization.parse(parameters); err != nil {
 		return malformed("malformed", err.Error())
 	}
 	if !names(p.signedHeaders, "host") {

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 )
@@ -131,15 +130,16 @@ func (v *Verifier) match(r *http.Request, c *canonical, candidates []*credential
 // receivedHost returns Host as it was received. An adapter that sets none may have
 // left it among the headers.
 func receivedHost(r *http.Request) string {
-	if values := r.Header["Host"]; r.Host == "" && len(values) == 1 {
+	if r.Host != "" {
+		return r.Host
+	}
+	if values := r.Header["Host"]; len(values) == 1 {
 		return values[0]
 	}
-	return r.Host
+	return ""
 }
 
-func isHost(host string) bool {
-	return host != "" && !strings.ContainsFunc(host, func(c rune) bool { return c <= ' ' || c == 0x7f })
-}
+func isHost(host string) bool { return host != "" && isVisible(host) }
 
 // checkBody compares the body with the hash that was signed.
 func checkBody(r *http.Request, c *canonical) error {
