@@ -3,6 +3,7 @@ package redoxauth
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -75,7 +76,7 @@ func attach(r *http.Request, o *Options) (b *body, original io.ReadCloser) {
 		return nil, nil
 	}
 	if b, ok := r.Body.(*body); ok {
-		b.narrow(o.maxBodyBytes())
+		b.narrow(o)
 		return b, nil
 	}
 	limit := o.maxBodyBytes()
@@ -92,8 +93,10 @@ func attach(r *http.Request, o *Options) (b *body, original io.ReadCloser) {
 	return b, original
 }
 
-// narrow applies the smaller limit of an inner wrapper.
-func (b *body) narrow(limit int64) {
+// narrow applies the smaller limits of an inner wrapper.
+func (b *body) narrow(o *Options) {
+	b.timeout = min(b.timeout, o.bodyTimeout())
+	limit := o.maxBodyBytes()
 	if limit >= b.max {
 		return
 	}
@@ -105,29 +108,24 @@ func (b *body) narrow(limit int64) {
 	}
 }
 
-// prove says that the request is genuine.
+// prove says that the request is genuine, and leaves all of the body to the handler.
 func (b *body) prove() {
 	if b != nil {
 		b.charge.prove()
+		b.off = 0
 	}
 }
 
-// reject says that the request is refused. A body that nobody began to read is put
-// back, because net/http treats its own better: it does not ask for the body of a
+// detach ends what attach began: it releases the charge, and puts a body back that is
+// not buffered. net/http treats its own better: it does not ask for the body of a
 // request that waits for "100 Continue", and closes the connection on a large one.
-func (b *body) reject(r *http.Request, original io.ReadCloser) {
+func (b *body) detach(r *http.Request, original io.ReadCloser) {
 	if b == nil || original == nil {
 		return
 	}
-	b.release()
-	if !b.buffered && !b.streamed {
+	b.charge.release()
+	if !b.buffered {
 		r.Body = original
-	}
-}
-
-func (b *body) release() {
-	if b != nil {
-		b.charge.release()
 	}
 }
 
@@ -141,10 +139,10 @@ func (b *body) releaseAfter(ctx context.Context) {
 	b.held = false
 	switch {
 	case !b.buffered: // nothing is charged, and the handler may still ask for it
-	case ctx.Value(http.ServerContextKey) != nil:
-		context.AfterFunc(ctx, b.release)
+	case ctx.Done() != nil && ctx.Value(http.ServerContextKey) != nil:
+		context.AfterFunc(ctx, b.charge.release)
 	default:
-		b.release()
+		b.charge.release()
 	}
 }
 
@@ -202,9 +200,15 @@ func (b *body) fillWithin(ctx context.Context, proven bool) ([]byte, error) {
 	done := make(chan result, 1)
 	b.charge.filling = true
 	go func() {
-		buf, err := b.fill(proven)
-		b.charge.filled() // before the answer, so that a refusal gives back at once
-		done <- result{buf, err}
+		r := result{err: errors.New("redoxauth: reading the body ended its goroutine")}
+		defer func() {
+			if p := recover(); p != nil { // here nobody else would, and the process would end
+				r = result{err: panicked("body", p)}
+			}
+			b.charge.filled() // before the answer, so that a refusal gives back at once
+			done <- r
+		}()
+		r.buf, r.err = b.fill(proven)
 	}()
 	var expired <-chan time.Time
 	if b.timeout > 0 {
@@ -224,14 +228,24 @@ func (b *body) fillWithin(ctx context.Context, proven bool) ([]byte, error) {
 	}
 }
 
-// firstRead is the buffer of a body that is not yet proven: a peer must send what it
-// makes us hold.
-const firstRead = 4 << 10
+// The first buffer of a body. Before the request is proven, a peer must send what it
+// makes us hold; after it, the buffer is as large as the body, within reason.
+const (
+	firstUnproven = 4 << 10
+	firstProven   = 64 << 20
+)
 
 func (b *body) fill(proven bool) ([]byte, error) {
-	size := int64(firstRead)
-	if b.length >= 0 && (proven || b.length < size) {
-		size = b.length
+	size, charged := int64(firstUnproven), 0
+	switch {
+	case b.length >= 0 && proven:
+		size = min(b.length, firstProven)
+		charged = int(size)
+	case b.length >= 0:
+		size = min(b.length, size)
+	}
+	if !b.charge.add(int64(charged), proven) {
+		return nil, &Error{Kind: ErrUnavailable, Reason: "busy"}
 	}
 	buf := make([]byte, 0, size+1) // one more, to see the end without growing
 	for empty := 0; empty < 100; {
@@ -240,8 +254,11 @@ func (b *body) fill(proven bool) ([]byte, error) {
 		}
 		n, err := b.src.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
-		if n > 0 && !b.charge.add(int64(n), proven) {
-			return nil, &Error{Kind: ErrUnavailable, Reason: "busy"}
+		if more := len(buf) - charged; more > 0 {
+			if !b.charge.add(int64(more), proven) {
+				return nil, &Error{Kind: ErrUnavailable, Reason: "busy"}
+			}
+			charged = len(buf)
 		}
 		switch {
 		case err == io.EOF:
@@ -275,5 +292,6 @@ func readError(err error) error {
 	case errors.Is(err, context.Canceled):
 		return &Error{Kind: ErrUnavailable, Reason: "canceled", Err: err}
 	}
-	return &Error{Kind: ErrMalformed, Reason: "body_read", Err: err}
+	// Not err: net/http quotes a malformed trailer, which may be a credential.
+	return &Error{Kind: ErrMalformed, Reason: "body_read", Err: fmt.Errorf("the body broke off: %T", err)}
 }

@@ -43,20 +43,18 @@ func (vs anyOf) Verify(r *http.Request) (*Identity, error) {
 	var telling *Error
 	var challenges []string
 	for _, v := range vs {
-		id, err := verify(v, r)
-		if err == nil {
+		id, e := verify(v, r)
+		if e == nil {
 			return id, nil
 		}
-		if !isNoCredentials(err) {
-			return nil, err
+		if e.Kind != ErrNoCredentials {
+			return nil, e
 		}
-		var found *Error
-		errors.As(classify(err, &defaults), &found)
 		if telling == nil || telling.Reason == "missing" {
-			telling = found
+			telling = e
 		}
-		if found.Challenge != "" && !slices.Contains(challenges, found.Challenge) {
-			challenges = append(challenges, found.Challenge)
+		if e.Challenge != "" && !slices.Contains(challenges, e.Challenge) {
+			challenges = append(challenges, e.Challenge)
 		}
 	}
 	e := *telling
@@ -69,28 +67,15 @@ type allOf []Verifier
 func (vs allOf) Verify(r *http.Request) (*Identity, error) {
 	var id *Identity
 	for i, v := range vs {
-		var err error
-		if id, err = verify(v, r); err != nil {
-			if i > 0 && isNoCredentials(err) {
-				return nil, reject(err)
+		var e *Error
+		if id, e = verify(v, r); e != nil {
+			if i > 0 && e.Kind == ErrNoCredentials {
+				// A secret was compared already, so what is missing is no longer "not
+				// mine" for an AnyOf around it.
+				return nil, &Error{Kind: ErrRejected, Strategy: e.Strategy, Reason: e.Reason, Challenge: e.Challenge, Err: errors.New("missing beside the proof before it")}
 			}
-			return nil, err
+			return nil, e
 		}
 	}
 	return id, nil
-}
-
-func isNoCredentials(err error) bool {
-	k := kindOf(err)
-	return k >= 0 && kinds[k].err == ErrNoCredentials
-}
-
-// reject turns ErrNoCredentials into ErrRejected: a secret was compared already, so
-// what is missing is no longer "not mine" for an AnyOf around it.
-func reject(err error) error {
-	var e *Error
-	if !errors.As(err, &e) {
-		e = &Error{Reason: "missing"}
-	}
-	return &Error{Kind: ErrRejected, Strategy: e.Strategy, Reason: e.Reason, Challenge: e.Challenge, Err: e.Err}
 }

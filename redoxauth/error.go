@@ -23,7 +23,7 @@ var (
 
 // kinds in the order in which an error that wraps several of them is read: what
 // cannot be decided outweighs what was decided, and more knowledge outweighs less.
-var kinds = []struct {
+var kinds = [...]struct {
 	err    error
 	status int
 	reason Reason // of an error that names none
@@ -107,9 +107,11 @@ func (e *Error) Error() string {
 	if e.Reason != "" {
 		fmt.Fprintf(&b, " (%s)", e.Reason)
 	}
-	if e.Err != nil && e.Err != e.Kind {
-		b.WriteString(": ")
-		b.WriteString(e.Err.Error())
+	if e.Err != nil {
+		if cause := e.Err.Error(); e.Kind == nil || cause != e.Kind.Error() {
+			b.WriteString(": ")
+			b.WriteString(cause)
+		}
 	}
 	return b.String()
 }
@@ -125,50 +127,62 @@ func (e *Error) Unwrap() []error {
 	return errs
 }
 
-// kindOf returns the index into kinds of err, or -1. The Kind of an Error decides,
+// unknown is the kind of an error that is of none.
+const unknown = len(kinds)
+
+// find returns the kind of err, as an index into kinds, and the Error that says so, if
+// one does. Of several the first kind in their order counts, lest one that was joined
+// by "no credentials" be taken for somebody else's. The Kind of an Error decides,
 // whatever kinds its cause wraps.
-func kindOf(err error) int {
-	var e *Error
-	if errors.As(err, &e) {
-		err = e.Kind
-	}
-	for i := range kinds {
-		if errors.Is(err, kinds[i].err) {
-			return i
+func find(err error) (kind int, e *Error) {
+	kind = unknown
+	switch x := err.(type) {
+	case nil:
+		return unknown, nil
+	case *Error:
+		if x == nil {
+			return unknown, nil
+		}
+		kind, _ = find(x.Kind)
+		return kind, x
+	case interface{ Unwrap() error }:
+		kind, e = find(x.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, err := range x.Unwrap() {
+			if k, found := find(err); k < kind {
+				kind, e = k, found
+			}
 		}
 	}
-	return -1
+	matcher, _ := err.(interface{ Is(error) bool })
+	for i := range kind {
+		if err == kinds[i].err || matcher != nil && matcher.Is(kinds[i].err) {
+			return i, nil
+		}
+	}
+	return kind, e
 }
 
-// classify makes sure that err is an Error with a kind, a reason and, if it is
-// ErrUnavailable, a time to retry.
-func classify(err error, o *Options) error {
-	var e *Error
-	ok := errors.As(err, &e)
-	k := kindOf(err)
-	if !ok {
-		e = &Error{Err: err}
-		if k >= 0 {
-			e.Kind = kinds[k].err
-		}
-		err = e
+// classify returns err as an Error with a reason, and with a kind if it has one: err
+// itself, if it is that already.
+func classify(err error) *Error {
+	kind, e := find(err)
+	var c Error
+	if e != nil {
+		c = *e
 	}
-	reason, retryAfter := e.Reason, e.RetryAfter
 	switch {
-	case k < 0:
-		reason = "internal"
-	case reason == "":
-		reason = kinds[k].reason
+	case kind == unknown:
+		c.Kind, c.Reason = nil, "internal"
+	case c.Reason == "":
+		c.Kind, c.Reason = kinds[kind].err, kinds[kind].reason
+	case error(e) == err && e.Kind == kinds[kind].err:
+		return e
+	default:
+		c.Kind = kinds[kind].err
 	}
-	if k >= 0 && kinds[k].err == ErrUnavailable && retryAfter <= 0 {
-		retryAfter = o.retryAfter()
-	}
-	if reason == e.Reason && retryAfter == e.RetryAfter {
-		return err
-	}
-	c := *e
-	c.Reason, c.RetryAfter = reason, retryAfter
-	if _, bare := err.(*Error); !bare { // keep what was wrapped around it
+	if bare, _ := err.(*Error); bare == nil && err != c.Kind { // keep what was wrapped around it
+		_ = err.Error() // if this panics, as on a typed nil, then here, where it is recovered
 		c.Err = err
 	}
 	return &c
@@ -180,8 +194,8 @@ func StatusCode(err error) int {
 	if err == nil {
 		return http.StatusOK
 	}
-	if k := kindOf(err); k >= 0 {
-		return kinds[k].status
+	if kind, _ := find(err); kind != unknown {
+		return kinds[kind].status
 	}
 	return http.StatusInternalServerError
 }
@@ -191,10 +205,12 @@ const defaultChallenge = `Redox realm="redox"`
 
 // WriteError answers a request that was refused with err: the status, the challenge,
 // Retry-After, and one fixed line that tells the peer nothing else.
-func WriteError(w http.ResponseWriter, err error) {
+func WriteError(w http.ResponseWriter, err error) { writeError(w, err, 1) }
+
+func writeError(w http.ResponseWriter, err error, protoMajor int) {
 	status := StatusCode(err)
-	var e *Error
-	if !errors.As(err, &e) {
+	_, e := find(err)
+	if e == nil {
 		e = &Error{}
 	}
 	h := w.Header()
@@ -213,10 +229,16 @@ func WriteError(w http.ResponseWriter, err error) {
 		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 	}
 	switch e.Reason {
-	case "body_size", "body_timeout", "busy", "canceled":
-		// Else net/http waits for the rest of the body before it sends the answer,
-		// and the peer may be one that stalls.
-		h.Set("Connection", "close")
+	case "body_timeout", "canceled":
+		http.NewResponseController(w).SetReadDeadline(time.Now()) // where it is supported
+		fallthrough
+	case "body_size", "busy":
+		// Else net/http waits for the rest of the body before it sends the answer, and
+		// the peer may be one that stalls. In HTTP/2 only the stream is concerned, and
+		// the header would end all others of the connection.
+		if protoMajor < 2 {
+			h.Set("Connection", "close")
+		}
 	}
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Type", "text/plain; charset=utf-8")

@@ -16,17 +16,17 @@ func LogDecisions(l *slog.Logger) func(r *http.Request, d Decision) {
 	return func(r *http.Request, d Decision) {
 		attrs := []slog.Attr{
 			slog.Int("status", StatusCode(d.Err)),
-			slog.String("method", r.Method),
-			slog.String("path", shorten(r.URL.Path)),
-			slog.String("remote", r.RemoteAddr),
+			slog.String("method", shorten(r.Method, 256)),
+			slog.String("path", shorten(r.URL.Path, 256)),
+			slog.String("remote", shorten(r.RemoteAddr, 256)),
 			slog.Duration("duration", d.Duration),
 		}
 		level, message := slog.LevelInfo, "redox request accepted"
 		if id := d.Identity; id != nil {
 			attrs = append(attrs,
 				slog.String("strategy", id.Strategy),
-				slog.String("subject", shorten(id.Subject)),
-				slog.String("key_id", shorten(id.KeyID)))
+				slog.String("subject", shorten(id.Subject, 256)),
+				slog.String("key_id", shorten(id.KeyID, 256)))
 		}
 		if d.Err != nil {
 			level, message = slog.LevelWarn, "redox request refused"
@@ -39,15 +39,14 @@ func LogDecisions(l *slog.Logger) func(r *http.Request, d Decision) {
 					slog.String("strategy", e.Strategy),
 					slog.String("reason", string(e.Reason)))
 			}
-			attrs = append(attrs, slog.String("error", d.Err.Error()))
+			attrs = append(attrs, slog.String("error", shorten(d.Err.Error(), 1024)))
 		}
 		l.LogAttrs(r.Context(), level, message, attrs...)
 	}
 }
 
 // shorten bounds what a peer can write into a log.
-func shorten(s string) string {
-	const most = 256
+func shorten(s string, most int) string {
 	if len(s) > most {
 		return s[:most] + "…"
 	}

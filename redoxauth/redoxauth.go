@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime"
+	"strings"
 	"time"
 )
 
@@ -36,7 +37,8 @@ type Options struct {
 	MaxBodyBytes int64
 
 	// MaxInFlight bounds the bytes of bodies that are buffered at once, charged as
-	// they arrive; default 8 × MaxBodyBytes; negative: no bound. Bodies that are not
+	// they arrive; default 8 × MaxBodyBytes; negative: no bound. With nested wrappers
+	// that of the outermost counts. Bodies that are not
 	// yet proven genuine may use half of it, so a flood of forgeries cannot keep
 	// genuine messages out. Over the bound the answer is 503. A body larger than half
 	// of it can never pass a verifier that reads the body before it can decide.
@@ -84,7 +86,7 @@ func (o *Options) maxBodyBytes() int64 {
 	if o.MaxBodyBytes <= 0 {
 		return DefaultMaxBodyBytes
 	}
-	return o.MaxBodyBytes
+	return min(o.MaxBodyBytes, 1<<40) // so that nothing computed from it overflows
 }
 
 func (o *Options) bodyTimeout() time.Duration {
@@ -118,12 +120,14 @@ func Middleware(v Verifier, opts *Options) func(http.Handler) http.Handler {
 	}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			checked, b, err := check(v, r, opts)
+			b, original := attach(r, opts.orDefaults())
+			defer b.detach(r, original)
+			checked, err := check(v, r, opts.orDefaults(), b)
 			if err != nil {
-				WriteError(w, err)
+				b.detach(r, original)
+				writeError(w, err, r.ProtoMajor)
 				return
 			}
-			defer b.release()
 			next.ServeHTTP(w, checked)
 		})
 	}
@@ -135,65 +139,80 @@ func Middleware(v Verifier, opts *Options) func(http.Handler) http.Handler {
 // [WriteError] or [StatusCode]. An answer of your own should set "Connection: close"
 // on 413 and 503, or a peer that stalls in its body can delay the answer.
 func Check(v Verifier, r *http.Request, opts *Options) (*http.Request, error) {
-	checked, b, err := check(v, r, opts)
+	b, original := attach(r, opts.orDefaults())
+	accepted := false
+	defer func() {
+		if !accepted { // refused, or Observe panicked
+			b.detach(r, original)
+		}
+	}()
+	checked, err := check(v, r, opts.orDefaults(), b)
 	if err != nil {
 		return nil, err
 	}
-	b.releaseAfter(r.Context())
+	accepted = true
+	if original != nil {
+		b.releaseAfter(r.Context())
+	}
 	return checked, nil
 }
 
-func check(v Verifier, r *http.Request, opts *Options) (*http.Request, *body, error) {
+func check(v Verifier, r *http.Request, o *Options, b *body) (*http.Request, error) {
 	start := time.Now()
-	o := opts.orDefaults()
-	id, b, err := decide(v, r, o)
+	d := decide(v, r, o, b)
 	if o.Observe != nil {
-		o.Observe(r, Decision{Identity: id, Err: err, Duration: time.Since(start)})
+		d.Duration = time.Since(start)
+		o.Observe(r, d)
 	}
-	if err != nil {
-		return nil, nil, err
+	if d.Err != nil {
+		return nil, d.Err
 	}
-	return r.WithContext(NewContext(r.Context(), id)), b, nil
+	return r.WithContext(NewContext(r.Context(), d.Identity)), nil
 }
 
-func decide(v Verifier, r *http.Request, o *Options) (*Identity, *body, error) {
+func decide(v Verifier, r *http.Request, o *Options, b *body) Decision {
 	if r.ContentLength > o.maxBodyBytes() {
-		return nil, nil, &Error{Kind: ErrTooLarge, Reason: "body_size"}
+		return Decision{Err: &Error{Kind: ErrTooLarge, Reason: "body_size"}}
 	}
-	b, original := attach(r, o)
-	id, err := verify(v, r)
-	if err != nil {
-		b.reject(r, original)
-		return nil, nil, classify(err, o)
+	streamed := b != nil && b.streamed
+	id, e := verify(v, r)
+	if e == nil && b != nil && b.streamed && !streamed && !b.buffered {
+		e = classify(errors.New("redoxauth: verifier read r.Body, and not Body, and left the handler without it"))
+	}
+	if e != nil {
+		if e.Kind == ErrUnavailable && e.RetryAfter <= 0 {
+			c := *e
+			c.RetryAfter = o.retryAfter()
+			e = &c
+		}
+		return Decision{Err: e}
 	}
 	b.prove()
-	if original == nil {
-		b = nil // the outer wrapper's, who releases it
-	}
-	return id, b, nil
+	return Decision{Identity: id}
 }
 
 // verify calls v and holds it to its contract: a careless Verifier is noticed (500),
-// and still closed.
-func verify(v Verifier, r *http.Request) (id *Identity, err error) {
+// and still closed. Its error is classified here, because that too calls methods of
+// the Verifier's author.
+func verify(v Verifier, r *http.Request) (id *Identity, e *Error) {
 	defer func() {
 		if p := recover(); p != nil {
-			id, err = nil, panicked(p)
+			id, e = nil, classify(panicked("verifier", p))
 		}
 	}()
-	id, err = v.Verify(r)
+	id, err := v.Verify(r)
 	if err != nil {
-		return nil, err
+		return nil, classify(err)
 	}
 	if id == nil {
-		return nil, errors.New("redoxauth: verifier returned neither an identity nor an error")
+		return nil, classify(errors.New("redoxauth: verifier returned neither an identity nor an error"))
 	}
 	return id, nil
 }
 
-// panicked tells where a Verifier panicked. It shows the value only if the runtime
-// made it: any other may hold what the peer sent.
-func panicked(p any) error {
+// panicked tells where who panicked. It shows the value only if the runtime made it:
+// any other may hold what the peer sent.
+func panicked(who string, p any) error {
 	what := fmt.Sprintf("%T", p)
 	if e, ok := p.(runtime.Error); ok {
 		what = e.Error()
@@ -203,18 +222,13 @@ func panicked(p any) error {
 	frames := runtime.CallersFrames(pc[:runtime.Callers(3, pc)])
 	for {
 		f, more := frames.Next()
-		if !more {
-			break
-		}
-		if f.Func != nil && !isRuntime(f.Function) {
+		if f.Function != "" && !strings.HasPrefix(f.Function, "runtime.") {
 			where = fmt.Sprintf("%s:%d", f.Function, f.Line)
 			break
 		}
+		if !more {
+			break
+		}
 	}
-	return fmt.Errorf("redoxauth: verifier panicked in %s: %s", where, what)
-}
-
-func isRuntime(function string) bool {
-	const prefix = "runtime."
-	return len(function) > len(prefix) && function[:len(prefix)] == prefix
+	return fmt.Errorf("redoxauth: %s panicked in %s: %s", who, where, what)
 }

@@ -33,7 +33,7 @@ type Secrets[S any] struct {
 	now      func() time.Time
 
 	mu      sync.Mutex
-	last    S
+	last    *S            // a pointer, so that printing Secrets shows none
 	good    time.Time     // when last was loaded; zero: never
 	called  time.Time     // when load was last called
 	running bool          // load has not returned
@@ -75,7 +75,7 @@ func (s *Secrets[S]) Get(ctx context.Context) (S, error) {
 	if !s.fresh(now) {
 		return none, &Error{Kind: ErrUnavailable, Strategy: s.strategy, Reason: "secrets", Err: s.err}
 	}
-	return s.last, nil
+	return *s.last, nil
 }
 
 // wait waits for the call in flight as long as the age of the list demands. It is
@@ -122,11 +122,12 @@ func (s *Secrets[S]) call(pending chan struct{}) {
 			close(pending)
 		}
 	}
-	context.AfterFunc(ctx, func() {
+	stop := context.AfterFunc(ctx, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		end(context.Cause(ctx))
 	})
+	defer stop()
 	list, err := s.try(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -137,12 +138,24 @@ func (s *Secrets[S]) call(pending chan struct{}) {
 	end(err)
 }
 
-// try keeps a panic of the function from ending the process.
-func (s *Secrets[S]) try(ctx context.Context) (list S, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("the function panicked: %T", p)
-		}
+// try keeps a panic of the function from ending the process, and a function that ends
+// its goroutine from being waited for ever after.
+func (s *Secrets[S]) try(ctx context.Context) (*S, error) {
+	type result struct {
+		list S
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		r := result{err: errors.New("the function ended its goroutine")}
+		defer func() {
+			if p := recover(); p != nil {
+				r.err = fmt.Errorf("the function panicked: %T", p)
+			}
+			done <- r
+		}()
+		r.list, r.err = s.load(ctx)
 	}()
-	return s.load(ctx)
+	r := <-done
+	return &r.list, r.err
 }

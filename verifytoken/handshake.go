@@ -102,7 +102,7 @@ func checkChallenge(challenge string) error {
 		return errors.New("the challenge is empty")
 	case len(challenge) > maxChallenge:
 		return errors.New("the challenge is too long")
-	case !utf8.ValidString(challenge), strings.ContainsFunc(challenge, unicode.IsControl):
+	case !utf8.ValidString(challenge), strings.ContainsRune(challenge, utf8.RuneError), strings.ContainsFunc(challenge, unicode.IsControl):
 		return errors.New("the challenge has a control character or is not UTF-8")
 	}
 	return nil
@@ -138,16 +138,24 @@ func fromQuery(r *http.Request) (*handshake, error) {
 	return &handshake{challenge: challenges[0], token: tokens[0]}, nil
 }
 
+// peek bounds the time that a peer may take to send a handshake. It has no budget: a few
+// KiB of each request are no more than net/http itself holds, and messages that wait
+// for one would depend on what strangers send.
+var peek = redoxauth.Options{MaxBodyBytes: maxHandshake + 1, MaxInFlight: -1}
+
 // fromBody looks at the body of a small POST and puts it back.
 func fromBody(r *http.Request) (*handshake, error) {
 	if r.Body == nil || r.ContentLength == 0 || r.ContentLength > maxHandshake {
 		return nil, nil
 	}
-	// redoxauth.Body bounds the time that a peer may take to send it.
 	head := *r
 	head.Body = io.NopCloser(io.LimitReader(r.Body, maxHandshake+1))
-	data, err := redoxauth.Body(&head)
-	if err != nil {
+	var data []byte
+	if _, err := redoxauth.Check(redoxauth.VerifierFunc(func(head *http.Request) (*redoxauth.Identity, error) {
+		var err error
+		data, err = redoxauth.Body(head)
+		return &redoxauth.Identity{}, err
+	}), &head, &peek); err != nil {
 		return nil, err
 	}
 	r.Body = &rejoined{Reader: io.MultiReader(bytes.NewReader(data), r.Body), Closer: r.Body}
@@ -168,6 +176,9 @@ type rejoined struct {
 // tokens. Other members are allowed; anything that is not such an object is no
 // handshake.
 func parseHandshake(data []byte) (*handshake, error) {
+	if !utf8.Valid(data) {
+		return nil, nil
+	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
 		return nil, nil

@@ -339,3 +339,58 @@ func FuzzHandshake(f *testing.F) {
 		}
 	})
 }
+
+// What strangers have in flight must not keep a genuine message or handshake out, even
+// when they have used up the budget for bodies of unproven requests.
+func TestHandshakeNeedsNoBudget(t *testing.T) {
+	if testing.Short() {
+		t.Skip("buffers 160 MiB")
+	}
+	reads := redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
+		_, err := redoxauth.Body(r)
+		return nil, err
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	stalled := make(chan struct{})
+	for range 4 { // half of the default budget
+		sent := 0
+		body := readerFunc(func(p []byte) (int, error) {
+			n := min(len(p), redoxauth.DefaultMaxBodyBytes-sent)
+			if n == 0 {
+				stalled <- struct{}{}
+				<-ctx.Done()
+				return 0, io.EOF
+			}
+			sent += n
+			return n, nil
+		})
+		r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/", body)
+		go redoxauth.Check(reads, r, nil)
+	}
+	for range 4 {
+		<-stalled
+	}
+	if _, err := redoxauth.Check(reads, httptest.NewRequest(http.MethodPost, "/", strings.NewReader("x")), nil); redoxauth.StatusCode(err) != http.StatusServiceUnavailable {
+		t.Fatalf("got %v: the budget is not used up", err)
+	}
+	v := newVerifier(t, newToken)
+	if w := serve(v.Handshake(next(t)), post(document(newToken, uuid))); w.Code != http.StatusOK {
+		t.Errorf("handshake: got %d, want 200", w.Code)
+	}
+	ok := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	if w := serve(v.Handshake(v.Wrap(ok)), message(newToken)); w.Code != http.StatusOK {
+		t.Errorf("message: got %d, want 200", w.Code)
+	}
+}
+
+// encoding/json makes U+FFFD of what is not UTF-8, and the echo would not be exact.
+func TestHandshakeEchoesExactlyOrNotAtAll(t *testing.T) {
+	v := newVerifier(t, newToken)
+	if w := serve(v.Handshake(v.Wrap(next(t))), post(document(newToken, "\xff"))); w.Code != http.StatusUnauthorized {
+		t.Errorf("not UTF-8: got %d, want it passed on, and refused for want of the header", w.Code)
+	}
+	if w := serve(v.Handshake(next(t)), post(document(newToken, `\ud800`))); w.Code != http.StatusBadRequest {
+		t.Errorf("lone surrogate: got %d, want 400", w.Code)
+	}
+}

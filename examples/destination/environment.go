@@ -83,6 +83,10 @@ func (e *environment) jwtbearer() {
 			e.cfg.jwtDirect.Keys = e.keys("JWT_JWKS_URL", "")
 		}
 	}
+	if e.flag("JWT_ISSUER") && e.flag("GRANT_ISSUER") {
+		e.errs = append(e.errs, errors.New("JWT_ISSUER, GRANT_ISSUER: one of them: both are served on /redox/jwtbearer"))
+		return
+	}
 	if e.flag("GRANT_ISSUER") {
 		e.cfg.jwtGrant = &jwtbearer.EndpointConfig{
 			Signers: []jwtbearer.Signer{{

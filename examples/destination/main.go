@@ -95,9 +95,10 @@ func serve(ctx context.Context, address string, getenv func(string) string) erro
 	}
 	server := &http.Server{
 		Handler: handler,
-		// Header and idle time-outs only: a body of 40 MB may take its time, and the
-		// library bounds the ones that it reads.
+		// The library bounds what it reads itself. These are for peers that send nothing;
+		// a message of 40 MB must fit into ReadTimeout.
 		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       2 * time.Minute,
 		IdleTimeout:       2 * time.Minute,
 	}
 	l, err := net.Listen("tcp", address)
