@@ -26,7 +26,7 @@ type JWTBearer struct {
 	Key Key // required
 
 	Issuer   string        // iss
-	Subject  string        // sub
+	Subject  string        // sub, which the grant of RFC 7523 (Section 3) requires, as jwtbearer.TokenEndpoint does
 	Audience []string      // aud, a string if it is one; default TokenURL
 	Scopes   []string      // claim scope, or the grant's parameter scope
 	Lifetime time.Duration // from iat to exp; default 5 min

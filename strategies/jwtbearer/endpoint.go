@@ -223,7 +223,9 @@ func (g *grant) Prove(ctx context.Context, q *token.Request) (*token.Proof, erro
 	issuer := jose.UnverifiedIssuer(assertion)
 	s, ok := g.signers[issuer]
 	if !ok {
-		return nil, token.InvalidGrant(issuer, &redoxauth.Error{Kind: redoxauth.ErrRejected, Reason: "issuer"})
+		return nil, token.InvalidGrant(issuer, &redoxauth.Error{
+			Kind: redoxauth.ErrRejected, Reason: "issuer", Err: token.Unknown(issuer, "signer"),
+		})
 	}
 	t, use, err := s.assertions.Verify(ctx, assertion)
 	if err != nil {

@@ -92,6 +92,32 @@ func TestRefusedGrants(t *testing.T) {
 	}
 }
 
+// The operator learns whose assertion failed, and why.
+func TestGrantRefusalTellsWhichSigner(t *testing.T) {
+	for _, c := range []struct {
+		name, assertion string
+		claims          map[string]any
+		want            string
+	}{
+		{"unknown", "", map[string]any{"iss": "nobody\n"}, `(issuer): iss is "nobody\n", of no signer`},
+		{"no JWT", "x", nil, `(issuer): the assertion is no JWT, or has no iss`},
+		{"no sub", "", map[string]any{"sub": nil}, `(malformed): assertion of "redox": the claim sub is missing`},
+	} {
+		if c.assertion == "" {
+			s := grantSender()
+			s.Claims = c.claims
+			c.assertion = grantAssertion(t, s)
+		}
+		cfg := endpointConfig(t)
+		var seen error
+		cfg.Observe = func(_ *http.Request, d redoxauth.Decision) { seen = d.Err }
+		grant(t, newTokenEndpoint(t, cfg), grantRequest(c.assertion))
+		if seen == nil || !strings.HasSuffix(seen.Error(), c.want) {
+			t.Errorf("%s: got %v, want %s at the end", c.name, seen, c.want)
+		}
+	}
+}
+
 func TestRefusedGrantRequests(t *testing.T) {
 	const malformed = "400 invalid_request"
 	for _, c := range []struct {

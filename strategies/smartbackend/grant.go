@@ -77,31 +77,33 @@ func (g grant) Prove(ctx context.Context, q *token.Request) (*token.Proof, error
 	assertion, kind := q.Get("client_assertion"), q.Get("client_assertion_type")
 	asserted := assertion != "" || kind != ""
 	secret := q.HasBasic || q.HasAny("client_secret")
+	named := q.Get("client_id")
 	switch {
 	case asserted && secret:
 		return nil, token.Malformed("a secret beside an assertion")
 	case q.HasBasic:
-		return nil, invalidClient(q.Get("client_id"), `Basic realm="redox"`, redoxauth.ErrRejected, "secrets are not accepted")
+		return nil, unproven(named, `Basic realm="redox"`, redoxauth.ErrRejected, "secrets are not accepted")
 	case secret:
-		return nil, invalidClient(q.Get("client_id"), challenge, redoxauth.ErrRejected, "secrets are not accepted")
+		return nil, unproven(named, challenge, redoxauth.ErrRejected, "secrets are not accepted")
 	case !asserted:
-		return nil, invalidClient(q.Get("client_id"), challenge, redoxauth.ErrNoCredentials, "no assertion")
+		return nil, unproven(named, challenge, redoxauth.ErrNoCredentials, "no assertion")
 	case assertion == "":
 		return nil, token.Malformed("client_assertion is missing")
 	case kind == "":
 		return nil, token.Malformed("client_assertion_type is missing")
 	case kind != assertionType:
-		return nil, invalidClient(q.Get("client_id"), challenge, redoxauth.ErrRejected, "unknown client_assertion_type")
+		return nil, unproven(named, challenge, redoxauth.ErrRejected, "unknown client_assertion_type")
 	}
 	// Who presents an assertion of no client is told at once: there is no key whose
 	// check could take the same time, and a client ID is no secret.
 	id := jose.UnverifiedIssuer(assertion)
 	c, ok := g[id]
 	if !ok {
-		return nil, invalidClient(id, challenge, redoxauth.ErrRejected, "unknown client")
+		return nil, invalidClient(id, challenge, redoxauth.ErrRejected, token.Unknown(id, "client"))
 	}
-	if named := q.Get("client_id"); named != "" && named != id {
-		return nil, invalidClient(id, challenge, redoxauth.ErrRejected, "client_id is not that of the assertion")
+	if named != "" && named != id {
+		err := fmt.Errorf("iss is %s, but client_id %s", token.Quote(id), token.Quote(named))
+		return nil, invalidClient(id, challenge, redoxauth.ErrRejected, err)
 	}
 	t, use, err := c.assertions.Verify(ctx, assertion)
 	if err != nil {
@@ -113,12 +115,17 @@ func (g grant) Prove(ctx context.Context, q *token.Request) (*token.Proof, error
 	return &token.Proof{Client: id, Subject: id, KeyID: t.KeyID, Allowed: c.scopes, Use: use}, nil
 }
 
-func invalidClient(claimed, challenge string, kind error, why string) error {
+// unproven refuses a client that presents no assertion.
+func unproven(named, challenge string, kind error, why string) error {
+	return invalidClient(named, challenge, kind, fmt.Errorf("client_id is %s: %s", token.Quote(named), why))
+}
+
+func invalidClient(claimed, challenge string, kind, why error) error {
 	reason := redoxauth.Reason("client")
 	if kind == redoxauth.ErrNoCredentials {
 		reason = "missing"
 	}
-	return token.InvalidClient(claimed, challenge, &redoxauth.Error{Kind: kind, Reason: reason, Err: errors.New(why)})
+	return token.InvalidClient(claimed, challenge, &redoxauth.Error{Kind: kind, Reason: reason, Err: why})
 }
 
 // Known implements [token.Grant].

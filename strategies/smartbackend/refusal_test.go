@@ -221,6 +221,50 @@ func TestRefusedRequests(t *testing.T) {
 	}
 }
 
+// The operator learns which client failed, and why.
+func TestRefusalTellsWhichClient(t *testing.T) {
+	issued := func(issuer string) func(*redoxtest.SMARTBackend, url.Values) {
+		return func(s *redoxtest.SMARTBackend, _ url.Values) { s.Claims = map[string]any{"iss": issuer} }
+	}
+	with := func(pairs ...string) func(*redoxtest.SMARTBackend, url.Values) {
+		return func(_ *redoxtest.SMARTBackend, p url.Values) {
+			for i := 0; i < len(pairs); i += 2 {
+				p.Set(pairs[i], pairs[i+1])
+			}
+		}
+	}
+	for _, c := range []struct {
+		name   string
+		change func(*redoxtest.SMARTBackend, url.Values)
+		want   string
+	}{
+		{"unknown", issued("nobody\n"), `(client): iss is "nobody\n", of no client`},
+		{"a long name", issued(strings.Repeat("x", 65)), `(client): iss is "` + strings.Repeat("x", 64) + `"..., of no client`},
+		{"no JWT", with("client_assertion", "x"), `(client): the assertion is no JWT, or has no iss`},
+		{"of another client_id", with("client_id", "other"), `(client): iss is "redox", but client_id "other"`},
+		{"expired", func(s *redoxtest.SMARTBackend, _ url.Values) {
+			s.Claims = map[string]any{"exp": now.Add(-time.Hour).Unix(), "iat": nil}
+		}, `(expired): assertion of "redox": expired 1h0m0s ago`},
+		{"no jti", func(s *redoxtest.SMARTBackend, _ url.Values) { s.Claims = map[string]any{"jti": nil} }, `(malformed): assertion of "redox": the claim jti is missing`},
+		{"no scope", with("scope", "x"), `(scope): client "redox"`},
+		{"a secret", with("client_assertion", "", "client_assertion_type", "", "client_id", "redox", "client_secret", "s"), `(client): client_id is "redox": secrets are not accepted`},
+		{"no assertion", with("client_assertion", "", "client_assertion_type", "", "client_id", "redox"), `(missing): client_id is "redox": no assertion`},
+	} {
+		s, p := sender(), parameters("")
+		c.change(s, p)
+		if p.Get("client_assertion_type") != "" && p.Get("client_assertion") == "" {
+			p.Set("client_assertion", assertion(t, s))
+		}
+		cfg := config(t)
+		var seen error
+		cfg.Observe = func(_ *http.Request, d redoxauth.Decision) { seen = d.Err }
+		serve(newEndpoint(t, cfg), tokenRequest(p))
+		if seen == nil || !strings.HasSuffix(seen.Error(), c.want) {
+			t.Errorf("%s: got %v, want %s at the end", c.name, seen, c.want)
+		}
+	}
+}
+
 // checkRefused also checks that nothing of the request comes back, and that the
 // operator is told once, without the assertion.
 func checkRefused(t *testing.T, r *http.Request, want string, reason redoxauth.Reason) *httptest.ResponseRecorder {

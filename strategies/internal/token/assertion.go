@@ -148,7 +148,17 @@ func (a *Assertions) use(ctx context.Context, t *jose.Token, assertion string) e
 	return nil
 }
 
-// refuse makes a Refusal of err, unless it says that nothing can be decided now.
+// Unknown says for the operator that an issuer is none of the configured, each a client
+// or a signer.
+func Unknown(issuer, configured string) error {
+	if issuer == "" {
+		return errors.New("the assertion is no JWT, or has no iss")
+	}
+	return fmt.Errorf("iss is %s, of no %s", Quote(issuer), configured)
+}
+
+// refuse makes a Refusal of err that names the issuer, unless err says that nothing can be
+// decided now.
 func (a *Assertions) refuse(err error) error {
 	var e *redoxauth.Error
 	if errors.Is(err, redoxauth.ErrUnavailable) || !errors.As(err, &e) {
@@ -156,6 +166,9 @@ func (a *Assertions) refuse(err error) error {
 	}
 	r := *e
 	r.Kind = redoxauth.ErrRejected // also where jose says "not mine"
+	if r.Err != nil {
+		r.Err = fmt.Errorf("assertion of %s: %w", Quote(a.issuer), r.Err)
+	}
 	return a.terms.Refuse(a.issuer, &r)
 }
 
