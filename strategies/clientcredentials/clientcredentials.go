@@ -169,7 +169,11 @@ func New(cfg Config) (*Verifier, error) {
 		Types:      cfg.Types,
 		Leeway:     cfg.Leeway,
 		Remember:   true,
-		Now:        cfg.Now,
+		Ours: func(token *jose.Token) bool {
+			client, _ := token.Text(t.clientIDClaim)
+			return t.admits(client)
+		},
+		Now: cfg.Now,
 	}
 	if profile {
 		trust.Required = []string{"sub", cfg.ClientIDClaim, "iat", "jti"}

@@ -97,7 +97,7 @@ func New(cfg Config) (*Verifier, error) {
 		if err != nil {
 			return nil, cfg.wrong("Endpoints.CertsURL", err.Error())
 		}
-		v.idTokens = newIDTokens(cfg, keys)
+		v.idTokens = v.newIDTokens(cfg, keys)
 	}
 	if cfg.AccessTokens {
 		v.answers = answer.New(answer.Config[*info]{

@@ -11,7 +11,7 @@ import (
 // newIDTokens pins what Google's own validators leave to the caller: the algorithm and
 // the issuer. There is no bound on age and no store of what was seen: Google's senders
 // use one token for up to an hour, and give it no jti.
-func newIDTokens(cfg Config, keys keyset.Set) *jose.Verifier {
+func (v *Verifier) newIDTokens(cfg Config, keys keyset.Set) *jose.Verifier {
 	return jose.NewVerifier(jose.Trust{
 		Strategy:   cfg.Strategy,
 		Keys:       keys,
@@ -22,7 +22,11 @@ func newIDTokens(cfg Config, keys keyset.Set) *jose.Verifier {
 		Required:   []string{"sub"},
 		Leeway:     jose.DefaultLeeway,
 		Remember:   true,
-		Now:        cfg.Now,
+		Ours: func(t *jose.Token) bool {
+			_, err := v.account(t.Subject, verifiedEmail(t))
+			return err == nil
+		},
+		Now: cfg.Now,
 	})
 }
 
@@ -36,12 +40,8 @@ func (v *Verifier) idToken(ctx context.Context, token string) (*redoxauth.Identi
 		return nil, err
 	}
 	// The audience alone proves nothing: whoever has a Google account can get a token
-	// for any. An address that is not verified is whatever its owner typed.
-	var email string
-	if t.True("email_verified") {
-		email, _ = t.Text("email")
-	}
-	account, err := v.account(t.Subject, email)
+	// for any.
+	account, err := v.account(t.Subject, verifiedEmail(t))
 	if err != nil {
 		return nil, err
 	}
@@ -53,4 +53,14 @@ func (v *Verifier) idToken(ctx context.Context, token string) (*redoxauth.Identi
 		Expiry:    t.Expiry,
 		RawClaims: t.Claims(),
 	}, nil
+}
+
+// verifiedEmail returns the token's e-mail address. One that is not verified is whatever
+// its owner typed.
+func verifiedEmail(t *jose.Token) string {
+	if !t.True("email_verified") {
+		return ""
+	}
+	email, _ := t.Text("email")
+	return email
 }

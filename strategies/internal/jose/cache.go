@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// maxRemembered bounds a cache. Only tokens that were accepted get in, so a stranger
-// cannot push them out.
+// maxRemembered bounds a cache. Only tokens that were accepted, and are ours, get in, so
+// a stranger cannot push them out.
 const maxRemembered = 1024
 
 // A cache remembers, for the tokens of one Trust, what they say and which key verified

@@ -28,6 +28,22 @@ func remembering(t *testing.T, token string) (v *jose.Verifier, clock *time.Time
 	return v, &at, trust.Keys.(*set)
 }
 
+// Others can get valid tokens from the same issuer. They must not push ours out.
+func TestTokensOfOthersAreNotRemembered(t *testing.T) {
+	trust := trust()
+	trust.Remember = true
+	trust.Ours = func(token *jose.Token) bool { return token.Subject == "us" }
+	v := jose.NewVerifier(trust)
+	for want, subject := range []string{"stranger", "us"} { // none of the first, the second
+		if _, err := v.Verify(t.Context(), signed(nil, map[string]any{"sub": subject})); err != nil {
+			t.Fatal(err)
+		}
+		if n := v.Remembered(); n != want {
+			t.Errorf("after that of %s %d tokens are remembered, want %d", subject, n, want)
+		}
+	}
+}
+
 // A hit saves the signature check. All else is decided anew.
 func TestRememberedTokenIsDecidedAnew(t *testing.T) {
 	token := signed(nil, nil)

@@ -75,6 +75,11 @@ type Trust struct {
 	// the second use of a token skips the signature check and nothing else.
 	Remember bool
 
+	// Ours, if not nil, says which of the tokens that verify are worth remembering:
+	// where others can get valid ones from the same issuer, they must not push out
+	// those that are let in. It decides nothing else.
+	Ours func(*Token) bool
+
 	Now func() time.Time // default time.Now
 }
 
@@ -155,10 +160,11 @@ func (v *Verifier) verify(ctx context.Context, token string) (*Token, error) {
 	if err := v.checkClaims(c, now); err != nil {
 		return nil, err
 	}
-	if known == nil {
+	t := &Token{Issuer: c.iss, Subject: c.claims.sub, JTI: c.claims.jti, KeyID: key.id, Expiry: c.claims.exp, content: c}
+	if known == nil && (v.trust.Ours == nil || v.trust.Ours(t)) {
 		v.cache.add(id, c, key, now)
 	}
-	return &Token{Issuer: c.iss, Subject: c.claims.sub, JTI: c.claims.jti, KeyID: key.id, Expiry: c.claims.exp, content: c}, nil
+	return t, nil
 }
 
 // read reads a token of ours.

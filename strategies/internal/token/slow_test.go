@@ -76,6 +76,15 @@ func TestEndpointHasABudgetOfItsOwn(t *testing.T) {
 	})
 }
 
+// Also behind a Middleware, whose limits are larger, a body has at most 64 KiB.
+func TestEndpointBehindMiddleware(t *testing.T) {
+	accepts := redoxauth.VerifierFunc(func(*http.Request) (*redoxauth.Identity, error) { return &redoxauth.Identity{}, nil })
+	h := redoxauth.Middleware(accepts, nil)(endpoint(t, config()))
+	issue(t, h)
+	checkAnswer(t, serve(h, form("x="+strings.Repeat("x", 64<<10))), 413, "invalid_request")
+	checkAnswer(t, serve(h, streamed(io.MultiReader(strings.NewReader("x="+strings.Repeat("x", 64<<10))))), 413, "invalid_request")
+}
+
 // net/http sends no answer before it has read a body that is not large, unless the
 // connection is closed after it.
 func TestRefusalDoesNotWaitForTheBody(t *testing.T) {
