@@ -226,7 +226,7 @@ func (g *grant) notBoth(q *token.Request, inBasic, inBody *secret) error {
 	claimed := g.secrets.claimed(q.Basic)
 	f := token.Malformed("two client authentications that are not both right for one client")
 	f.Wrong, f.Client, f.Err.Reason = true, claimed, "client"
-	f.Err.Err = fmt.Errorf("Basic: %s; body: %s",
+	f.Err.Err = fmt.Errorf("in Basic: %s; in the body: %s",
 		g.secrets.verdict(inBasic, claimed, "wrong"), g.secrets.verdict(inBody, q.Get("client_id"), "wrong"))
 	return f
 }

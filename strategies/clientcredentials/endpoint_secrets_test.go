@@ -179,9 +179,9 @@ func TestRefusalTellsWhichClient(t *testing.T) {
 		{"body, a secret alone, as the ID", "", []string{"client_id", clientSecret}, `(missing): a secret in the place of the client ID`},
 		{"nothing", "", nil, `(missing): no client ID`},
 		{"both, of two", "another:another's secret", []string{"client_id", clientID, "client_secret", clientSecret},
-			`(client): Basic: client "another"; body: client "redox-client:1"`},
+			`(client): in Basic: client "another"; in the body: client "redox-client:1"`},
 		{"both, one wrong", "another:another's secret", []string{"client_id", "another", "client_secret", "x"},
-			`(client): Basic: client "another"; body: wrong secret of client "another"`},
+			`(client): in Basic: client "another"; in the body: wrong secret of client "another"`},
 	} {
 		cfg := endpointConfig()
 		var seen error
