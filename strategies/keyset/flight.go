@@ -13,7 +13,7 @@ import (
 const (
 	fetchTimeout = 10 * time.Second
 	patience     = time.Second // that a request has with a fetch while there are old keys
-	interval     = time.Second // between the starts of fetches, at the least
+	interval     = time.Second // between the starts of fetches while they fail, at the least
 	maxWanted    = 16          // a peer can ask and hang up, again and again
 )
 
@@ -25,13 +25,14 @@ type flight struct {
 	landed  bool
 }
 
-// start returns the fetch that is running, or a new one.
+// start returns the fetch that is running, or a new one. While fetches succeed, the life
+// of the keys and the cool-down bound how many there are; else the interval does.
 func (s *RemoteSet) start(now time.Time) *flight {
 	if s.flight != nil {
 		return s.flight
 	}
 	var delay time.Duration
-	if !s.started.IsZero() {
+	if !s.started.IsZero() && (s.err != nil || len(s.good.keys) == 0) {
 		delay = min(max(interval-now.Sub(s.started), 0), interval)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), delay+fetchTimeout)
