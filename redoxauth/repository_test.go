@@ -253,6 +253,18 @@ func TestREADME(t *testing.T) {
 	} else if line := strings.Count(readme[:i], "\n") + 1; line > 10 {
 		t.Errorf("the program begins on line %d, want 10 at the latest", line)
 	}
+	examples := ""
+	for _, s := range sources(t) {
+		if strings.HasSuffix(s.name, "example_test.go") || strings.HasPrefix(s.dir, "examples/") {
+			examples += string(s.data)
+		}
+	}
+	indent := regexp.MustCompile(`(?m)^\t+`)
+	for _, code := range regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(readme, -1) {
+		if !strings.Contains(indent.ReplaceAllString(examples, ""), indent.ReplaceAllString(code[1], "")) {
+			t.Errorf("this is in no example, so nothing compiles it:\n%s", code[1])
+		}
+	}
 	if n := strings.Count(readme, "\n"); n > 150 {
 		t.Errorf("it has %d lines, want at most 150", n)
 	}

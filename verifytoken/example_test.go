@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -38,6 +39,19 @@ func Example() {
 	// Output:
 	// handshake 200 d9908e78
 	// message, accepted by token 1
+}
+
+// Decisions in the log, about handshakes and about messages.
+func Example_observe() {
+	tokens, handler := []string{"theToken"}, http.NotFoundHandler()
+
+	observe := redoxauth.LogDecisions(slog.Default())
+	token, err := verifytoken.New(verifytoken.Config{Tokens: tokens, Observe: observe})
+	protect := redoxauth.Middleware(token, &redoxauth.Options{Observe: observe})
+	http.Handle("/redox", token.Handshake(protect(handler)))
+
+	fmt.Println(err)
+	// Output: <nil>
 }
 
 // Tokens from a file that a secret store keeps up to date: a rotation needs no restart.
