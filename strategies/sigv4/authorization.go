@@ -21,9 +21,10 @@ const (
 // An authorization is the content of an Authorization header.
 type authorization struct {
 	keyID                string
-	scope                string // "20060102/us-east-1/execute-api/aws4_request", of which
-	day, region, service string // these are the parts
-	signedHeaders        string // "host;x-amz-date"
+	scope                string   // "20060102/us-east-1/execute-api/aws4_request", of which
+	day, region, service string   // these are the parts
+	signedHeaders        string   // "host;x-amz-date", of which
+	names                []string // these are the parts
 	signature            [sha256.Size]byte
 }
 
@@ -60,7 +61,7 @@ func (a *authorization) parse(parameters string) error {
 	if err := a.setCredential(credential); err != nil {
 		return err
 	}
-	if err := checkNames(a.signedHeaders); err != nil {
+	if err := a.setNames(); err != nil {
 		return err
 	}
 	if len(signature) != hex.EncodedLen(len(a.signature)) || !isLowerHex(signature) {
@@ -83,24 +84,35 @@ func (a *authorization) setCredential(credential string) error {
 	return nil
 }
 
-// checkNames wants the names of SignedHeaders in lower case, sorted and unique, so
-// that one signature has one list. An unsorted list or one with repeated or absent
-// names let attackers of Vault choose what was covered (CVE-2020-16250).
-func checkNames(signedHeaders string) error {
-	if strings.Count(signedHeaders, ";") >= maxSignedHeaders {
-		return errors.New("the SignedHeaders are more than 100")
-	}
+// setNames splits SignedHeaders. It wants its names in lower case, sorted and unique, so
+// that one signature has one list. An unsorted list or one with repeated or absent names
+// let attackers of Vault choose what was covered (CVE-2020-16250).
+func (a *authorization) setNames() error {
 	last := ""
-	for name := range strings.SplitSeq(signedHeaders, ";") {
+	for name := range strings.SplitSeq(a.signedHeaders, ";") {
 		if !isLowerToken(name) || name <= last {
 			return errors.New("the SignedHeaders are not lower-case, sorted and unique")
 		}
 		if name == "authorization" {
 			return errors.New("the SignedHeaders name authorization, which holds the signature")
 		}
+		if len(a.names) == maxSignedHeaders {
+			return errors.New("the SignedHeaders are more than 100")
+		}
+		a.names = append(a.names, name)
 		last = name
 	}
 	return nil
+}
+
+// signs reports whether SignedHeaders has a name, in any case.
+func (a *authorization) signs(name string) bool {
+	for _, signed := range a.names {
+		if len(signed) == len(name) && strings.EqualFold(signed, name) {
+			return true
+		}
+	}
+	return false
 }
 
 func isLowerHex(s string) bool {

@@ -36,7 +36,7 @@ func newCanonical() *canonical { return canonicals.Get().(*canonical) }
 // release gives c back for the next request, but not what an unusually large one made
 // of it, and none of the strings of this one.
 func (c *canonical) release() {
-	c.proof = proof{}
+	c.proof.reset()
 	const keep = 128 << 10
 	if cap(c.head)+cap(c.tail)+cap(c.whole)+cap(c.query) <= keep { // pairs are bounded by maxTarget
 		canonicals.Put(c)
@@ -63,13 +63,13 @@ func (c *canonical) build(v *Verifier, r *http.Request, length int64) error {
 		return malformed("query", "the query has no canonical form")
 	}
 	c.head = append(c.appendQuery(c.head), '\n')
-	return c.appendHeaders(r, p.signedHeaders, length)
+	return c.appendHeaders(r, length)
 }
 
 // readBody reads the body if the canonical request depends on it.
 func (c *canonical) readBody(v *Verifier, r *http.Request) error {
 	p := &c.proof
-	unknown := lengthUnknown(r, p.signedHeaders)
+	unknown := lengthUnknown(r, p)
 	if p.payload != "" && !unknown {
 		return nil
 	}

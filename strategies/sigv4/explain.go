@@ -135,7 +135,7 @@ func suspects(r *http.Request, p *proof) (found []string) {
 	if host := receivedHost(r); strings.HasPrefix(host, "127.0.0.1") || strings.HasPrefix(host, "localhost") || !strings.Contains(host, ".") {
 		found = append(found, "Host looks internal: a proxy seems to have replaced it; preserve it there, or set Config.Hosts")
 	}
-	for name := range strings.SplitSeq(p.signedHeaders, ";") {
+	for _, name := range p.names {
 		_, sent := sentHeader(r, name)
 		switch name {
 		case "accept-encoding", "user-agent", "range", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "forwarded", "via":

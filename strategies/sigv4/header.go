@@ -12,18 +12,18 @@ import (
 // anybody add a header that changes what a signed request does (CVE-2026-54330). Two need
 // not be signed: X-Amz-Content-Sha256 is in the canonical request anyway, and CloudFront
 // adds X-Amz-Cf-Id on the way.
-func (v *Verifier) checkCoverage(r *http.Request, signedHeaders string) error {
+func (v *Verifier) checkCoverage(r *http.Request, p *proof) error {
 	for key := range r.Header {
 		amz := isAmz(key)
-		if key != http.CanonicalHeaderKey(key) && (amz || names(signedHeaders, key) || slices.Contains(v.required, strings.ToLower(key))) {
+		if key != http.CanonicalHeaderKey(key) && (amz || p.signs(key) || slices.Contains(v.required, strings.ToLower(key))) {
 			return reject("unsigned_header", "a header is in the map under a key that net/http would not make: "+shorten(key))
 		}
-		if amz && key != "X-Amz-Content-Sha256" && key != "X-Amz-Cf-Id" && !names(signedHeaders, key) {
+		if amz && key != "X-Amz-Content-Sha256" && key != "X-Amz-Cf-Id" && !p.signs(key) {
 			return reject("unsigned_header", "a header that must be signed is not: "+shorten(key))
 		}
 	}
 	for _, name := range v.required {
-		if _, sent := sentHeader(r, name); sent && !names(signedHeaders, name) {
+		if _, sent := sentHeader(r, name); sent && !p.signs(name) {
 			return reject("unsigned_header", "a header that must be signed is not: "+name)
 		}
 	}
@@ -44,17 +44,6 @@ func checkTrailer(r *http.Request) error {
 func isAmz(key string) bool {
 	const prefix = "x-amz-"
 	return len(key) > len(prefix) && strings.EqualFold(key[:len(prefix)], prefix)
-}
-
-// names reports whether a list like "host;x-amz-date" has a name, in any case.
-func names(signedHeaders, name string) bool {
-	for signed, rest := "", signedHeaders; rest != ""; {
-		signed, rest, _ = strings.Cut(rest, ";")
-		if len(signed) == len(name) && strings.EqualFold(signed, name) {
-			return true
-		}
-	}
-	return false
 }
 
 // sentHeader returns the values of a header by its lower-case name. It is for all
@@ -83,18 +72,18 @@ func sentHeader(r *http.Request, name string) (values []string, sent bool) {
 
 // lengthUnknown reports whether content-length is signed and stands for a length that
 // only reading the body tells.
-func lengthUnknown(r *http.Request, signedHeaders string) bool {
+func lengthUnknown(r *http.Request, p *proof) bool {
 	return r.ContentLength <= 0 && r.Body != nil && r.Body != http.NoBody &&
-		r.Header["Content-Length"] == nil && names(signedHeaders, "content-length")
+		r.Header["Content-Length"] == nil && p.signs("content-length")
 }
 
 // appendHeaders appends the signed headers and their list: to head up to the value of
 // host, from there to tail. AWS takes a listed header that was not sent as empty; here
 // it is refused, or a list could promise more than was covered (CVE-2020-16250). Only
 // content-length may be missing: a proxy replaces it by chunks and back.
-func (c *canonical) appendHeaders(r *http.Request, signedHeaders string, length int64) error {
-	dst, tail := c.head, c.tail[:0]
-	for name := range strings.SplitSeq(signedHeaders, ";") {
+func (c *canonical) appendHeaders(r *http.Request, length int64) error {
+	p, dst, tail := &c.proof, c.head, c.tail[:0]
+	for _, name := range p.names {
 		dst = append(append(dst, name...), ':')
 		if name == "host" {
 			c.head, dst = dst, append(tail, '\n')
@@ -117,7 +106,7 @@ func (c *canonical) appendHeaders(r *http.Request, signedHeaders string, length 
 		}
 		dst = append(dst, '\n')
 	}
-	c.tail = append(append(append(dst, '\n'), signedHeaders...), '\n')
+	c.tail = append(append(append(dst, '\n'), p.signedHeaders...), '\n')
 	return nil
 }
 

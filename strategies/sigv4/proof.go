@@ -32,11 +32,12 @@ func (p *proof) read(r *http.Request) error {
 	if !ok {
 		return malformed("path", "the request target is not a path, too long, or names a user or another host")
 	}
-	*p = proof{path: path, query: query}
+	p.reset()
+	p.path, p.query = path, query
 	if err := p.authorization.parse(parameters); err != nil {
 		return malformed("malformed", err.Error())
 	}
-	if !names(p.signedHeaders, "host") {
+	if !p.signs("host") {
 		return reject("unsigned_header", "host is not signed")
 	}
 	dates, payloads, tokens := r.Header["X-Amz-Date"], r.Header["X-Amz-Content-Sha256"], r.Header["X-Amz-Security-Token"]
@@ -57,6 +58,12 @@ func (p *proof) read(r *http.Request) error {
 		p.token = sha256.Sum256([]byte(tokens[0]))
 	}
 	return nil
+}
+
+// reset empties p, but for the room that its names took.
+func (p *proof) reset() {
+	clear(p.names)
+	*p = proof{authorization: authorization{names: p.names[:0]}}
 }
 
 // readCarrier returns the parameters of the Authorization header. It is the only

@@ -78,7 +78,7 @@ func (v *Verifier) admit(r *http.Request, p *proof) error {
 	if host := receivedHost(r); len(v.hosts) == 0 && !isHost(host) {
 		return reject("host", "no usable Host was received")
 	}
-	if err := v.checkCoverage(r, p.signedHeaders); err != nil {
+	if err := v.checkCoverage(r, p); err != nil {
 		return err
 	}
 	hash := len(p.payload) == 2*sha256.Size && isLowerHex(p.payload)
