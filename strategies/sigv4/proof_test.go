@@ -1,6 +1,7 @@
 package sigv4_test
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -83,6 +84,24 @@ func TestScopeAndDate(t *testing.T) {
 	} {
 		t.Run(s.name, s.run)
 	}
+}
+
+// FuzzDate: a date is well-formed exactly if time.Parse says so of its 16 characters.
+func FuzzDate(f *testing.F) {
+	for _, seed := range []string{"20260102T030405Z", "20240229T235959Z", "20260229T000000Z", "20261301T000000Z", "20260001T000000Z", "20260100T000000Z",
+		"20260102T240000Z", "20260102T236000Z", "20260102T235960Z", "00000101T000000Z", "2026010 T000000Z", "20260102t030405z", "+0260102T030405Z", "20260102T030405.1Z"} {
+		f.Add(seed)
+	}
+	const layout = "20060102T150405Z"
+	f.Fuzz(func(t *testing.T, date string) {
+		r := testSigner.sign(request("/"))
+		r.Header.Set("X-Amz-Date", date)
+		_, err := newVerifier(t, testConfig()).Verify(r)
+		_, parseErr := time.Parse(layout, date)
+		if good := parseErr == nil && len(date) == len(layout); good != !errors.Is(err, redoxauth.ErrMalformed) {
+			t.Errorf("%q: %v, time.Parse: %v", date, err, parseErr)
+		}
+	})
 }
 
 // A signature must be compared, not only present (MiniStack#1232), and for the secret
