@@ -14,7 +14,8 @@ import (
 // Outside of [Middleware] and [Check] the default limits hold; a request whose context
 // cannot end is then read without a limit of time. The errors are [ErrTooLarge],
 // [ErrMalformed] (the body broke off) and [ErrUnavailable] (too slow, the budget is
-// used up, the context ended). Like r.Body, it is for one goroutine at a time.
+// used up, the context ended); they name no Strategy: set yours on a copy. Like r.Body, it
+// is for one goroutine at a time.
 func Body(r *http.Request) ([]byte, error) {
 	_, proven := FromContext(r.Context())
 	return buffer(r, proven)

@@ -34,7 +34,8 @@
 //
 //  1. Not mine has an edge. Before a secret or a signature is compared, a Verifier may
 //     answer [ErrNoCredentials]; after it, never. It claims only what is unmistakably
-//     its own. This makes AnyOf safe (a forgery gets no second try) and cheap (a peer
+//     its own: its own header, even one that it cannot read (400), or a shared header, as
+//     Authorization, with its own scheme, shape or issuer. This makes AnyOf safe (a forgery gets no second try) and cheap (a peer
 //     cannot make us run every Verifier).
 //  2. Fail closed, and tell whose fault it is. 401 is nobody or a wrong proof, 403 a
 //     genuine one that lacks a scope, 400 a malformed carrier, 413 too large a body, 503

@@ -279,3 +279,54 @@ func TestREADME(t *testing.T) {
 		}
 	}
 }
+
+// A strategy has the skeleton of CONTRIBUTING.md, and everybody can find it.
+func TestEveryStrategyHasTheSkeleton(t *testing.T) {
+	folders, err := filepath.Glob(filepath.Join(root, "strategies", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := []string{"verifytoken"}
+	for _, f := range folders {
+		if name := filepath.Base(f); !slices.Contains([]string{"internal", "keyset", "replay"}, name) {
+			names = append(names, "strategies/"+name)
+		}
+	}
+	for _, dir := range names {
+		name := path.Base(dir)
+		code, conformance, example := "", false, false
+		for _, s := range sources(t) {
+			if s.dir == dir && !s.test {
+				code += string(s.data)
+			} else if s.dir == dir {
+				conformance = conformance || bytes.Contains(s.data, []byte("redoxtest.TestVerifier(t, "))
+				example = example || strings.HasSuffix(s.name, "example_test.go")
+			}
+		}
+		parts := []string{"// # Redox dashboard\n", "\ntype Verifier struct", "\nfunc (v *Verifier) Verify(r *http.Request)", "\nfunc (v *Verifier) Wrap(next http.Handler)"}
+		if strings.Contains(code, "\nfunc New(") || !strings.Contains(code, "\nfunc NewTokenEndpoint(") { // smartbackend has the latter alone
+			parts = append(parts, "\ntype Config struct {", "\nfunc New(cfg Config) (*Verifier, error)")
+		}
+		for _, part := range parts {
+			if !strings.Contains(code, part) {
+				t.Errorf("%s lacks %q", dir, part)
+			}
+		}
+		if !conformance || !example {
+			t.Errorf("%s: runs redoxtest.TestVerifier: %t, has examples: %t", dir, conformance, example)
+		}
+		for file, want := range map[string]string{
+			"README.md":                         "| [" + dir + "](" + dir + ") |",
+			"redoxauth/doc.go":                  " " + dir + "\n",
+			"examples/destination/main.go":      "//	/redox/" + name,
+			"examples/destination/main_test.go": `"` + name + `"`,
+			"examples/sendas/main.go":           "-strategy " + name + " ",
+			"examples/sendas/sender.go":         `"` + name + `"`,
+		} {
+			data, err := os.ReadFile(filepath.Join(root, file))
+			if err != nil || !strings.Contains(string(data), want) {
+				t.Errorf("%s does not name %s (%q): %v", file, name, want, err)
+			}
+		}
+	}
+}

@@ -27,7 +27,8 @@ type Suite struct {
 
 	// Forged are requests with a proof that is meant for this Verifier and wrong,
 	// named by what is wrong with it. Each call returns a new request. A Verifier that
-	// takes several kinds of proof needs a forgery of each kind.
+	// takes several kinds of proof needs a forgery of each kind. Have one for each check:
+	// a wrong key, each part missing, one character changed that is still well formed.
 	Forged map[string]func() *http.Request
 
 	// UnknownKey returns a well-formed request whose headers name a key that is not
