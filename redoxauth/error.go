@@ -143,6 +143,10 @@ func find(err error) (kind int, e *Error) {
 		if x == nil {
 			return unknown, nil
 		}
+		if x.Kind == nil { // what it wraps says more
+			kind, _ = find(x.Err)
+			return kind, x
+		}
 		kind, _ = find(x.Kind)
 		return kind, x
 	case interface{ Unwrap() error }:

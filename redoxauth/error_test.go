@@ -36,7 +36,7 @@ func TestStatusCode(t *testing.T) {
 		// The Kind decides, whatever the cause: else a wrapped dependency's error could
 		// turn a decision into another.
 		"cause of another kind":            {&redoxauth.Error{Kind: rejected, Err: unavailable}, 401},
-		"no kind, cause of one":            {&redoxauth.Error{Err: rejected}, 500},
+		"no kind, cause of one":            {&redoxauth.Error{Err: rejected}, 401},
 		"joined: undecided outweighs":      {errors.Join(rejected, unavailable), 503},
 		"joined: more knowledge outweighs": {errors.Join(none, rejected), 401},
 		"joined: scope outweighs":          {errors.Join(rejected, redoxauth.ErrForbidden), 403},

@@ -197,6 +197,7 @@ func TestOddErrorsOfAVerifierAreClosed(t *testing.T) {
 		{"none and unavailable", errors.Join(none, down), 503},
 		{"unavailable and none", errors.Join(down, none), 503},
 		{"none and rejected", fmt.Errorf("tried: %w", errors.Join(none, wrong)), 401},
+		{"an Error that leaves the kind to its cause", fmt.Errorf("x: %w", &redoxauth.Error{Reason: "keys", Err: redoxauth.ErrUnavailable}), 503},
 		{"an Error with another kind as its cause", &redoxauth.Error{Kind: redoxauth.ErrRejected, Err: down}, 401},
 	}
 	for _, tt := range tests {

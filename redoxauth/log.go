@@ -14,10 +14,14 @@ import (
 // has codes of its own.
 func LogDecisions(l *slog.Logger) func(r *http.Request, d Decision) {
 	return func(r *http.Request, d Decision) {
+		path := ""
+		if r.URL != nil {
+			path = r.URL.Path
+		}
 		attrs := []slog.Attr{
 			slog.Int("status", StatusCode(d.Err)),
 			slog.String("method", shorten(r.Method, 256)),
-			slog.String("path", shorten(r.URL.Path, 256)),
+			slog.String("path", shorten(path, 256)),
 			slog.String("remote", shorten(r.RemoteAddr, 256)),
 			slog.Duration("duration", d.Duration),
 		}

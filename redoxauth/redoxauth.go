@@ -177,7 +177,7 @@ func decide(v Verifier, r *http.Request, o *Options, b *body) Decision {
 	streamed := b != nil && b.streamed
 	id, e := verify(v, r)
 	if e == nil && b != nil && b.streamed && !streamed && !b.buffered {
-		e = classify(errors.New("redoxauth: verifier read r.Body, and not Body, and left the handler without it"))
+		e = classify(errors.New("redoxauth: verifier read r.Body instead of Body: another copy of the request is left without it"))
 	}
 	if e != nil {
 		if e.Kind == ErrUnavailable && e.RetryAfter <= 0 {

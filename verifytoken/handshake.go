@@ -32,7 +32,8 @@ const (
 // matched. The challenge is opaque, of 1 to 1024 bytes, without control characters.
 // A wrong token, and a token in the header that differs from the other, is 401 and
 // nothing is echoed; a request that is a handshake but not a well-formed one is 400.
-// A larger POST streams through untouched.
+// A larger POST streams through untouched. A smaller one must arrive within 60 s; one that
+// does not is answered here, 503 or 400, and shown to Config.Observe.
 func (v *Verifier) Handshake(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
@@ -156,7 +157,11 @@ func fromBody(r *http.Request) (*handshake, error) {
 		data, err = redoxauth.Body(head)
 		return &redoxauth.Identity{}, err
 	}), &head, &peek); err != nil {
-		return nil, err
+		var e *redoxauth.Error
+		errors.As(err, &e)
+		named := *e
+		named.Strategy = strategy
+		return nil, &named
 	}
 	r.Body = &rejoined{Reader: io.MultiReader(bytes.NewReader(data), r.Body), Closer: r.Body}
 	if len(data) > maxHandshake {

@@ -100,7 +100,7 @@ type digest [sha256.Size]byte
 func New(cfg Config) (*Verifier, error) {
 	v := &Verifier{observe: cfg.Observe}
 	switch {
-	case cfg.Tokens != nil && cfg.TokensFunc != nil:
+	case len(cfg.Tokens) > 0 && cfg.TokensFunc != nil:
 		return nil, errors.New("verifytoken: Tokens, TokensFunc: exactly one is required, not both")
 	case cfg.TokensFunc != nil:
 		secrets := redoxauth.NewSecrets(strategy, cfg.TokensFunc, digestsOf, time.Now)

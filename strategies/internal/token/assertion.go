@@ -138,8 +138,6 @@ func (a *Assertions) use(ctx context.Context, t *jose.Token, assertion string) e
 	scope := a.terms.Strategy + " " + a.issuer
 	fresh, err := a.terms.Replay.Add(ctx, scope, t.ReplayID(assertion), RecordedUntil(t.Expiry, a.terms.Leeway))
 	switch {
-	case err != nil && errors.Is(err, redoxauth.ErrUnavailable):
-		return err
 	case err != nil:
 		return &redoxauth.Error{Kind: redoxauth.ErrUnavailable, Reason: "replay_store", Err: err}
 	case !fresh:

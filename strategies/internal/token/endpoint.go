@@ -57,7 +57,7 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Pragma", "no-cache")
 	h.Set("X-Content-Type-Options", "nosniff")
 	if f != nil {
-		refuse(w, f)
+		refuse(w, f, r.ProtoMajor)
 		return
 	}
 	w.Write(body)
@@ -164,7 +164,7 @@ func (e *Endpoint) count(r *http.Request, f *Refusal) *Refusal {
 	return &limited
 }
 
-func refuse(w http.ResponseWriter, f *Refusal) {
+func refuse(w http.ResponseWriter, f *Refusal, protoMajor int) {
 	h := w.Header()
 	switch f.Status {
 	case http.StatusUnauthorized:
@@ -175,8 +175,14 @@ func refuse(w http.ResponseWriter, f *Refusal) {
 		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(f.RetryAfter.Seconds()))))
 	}
 	if f.Unread {
-		// Else net/http waits for the rest of the body before it sends the answer.
-		h.Set("Connection", "close")
+		if f.Err.Reason == "body_timeout" || f.Err.Reason == "canceled" { // the peer stalls
+			http.NewResponseController(w).SetReadDeadline(time.Now()) // where it is supported
+		}
+		// Else net/http waits for the rest of the body before it sends the answer. In
+		// HTTP/2 it would end all other streams of the connection.
+		if protoMajor < 2 {
+			h.Set("Connection", "close")
+		}
 	}
 	w.WriteHeader(f.Status)
 	body, _ := encode(struct {
