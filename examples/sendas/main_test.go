@@ -54,16 +54,22 @@ func destination(t *testing.T, key redoxtest.Key) string {
 	return server.URL
 }
 
-func TestSendAs(t *testing.T) {
-	key := redoxtest.NewKey("", "ES256")
+// privatePEM returns a file that holds the private key.
+func privatePEM(t *testing.T, key redoxtest.Key) string {
 	der, err := x509.MarshalPKCS8PrivateKey(key.Signer)
 	if err != nil {
 		t.Fatal(err)
 	}
-	pemFile := filepath.Join(t.TempDir(), "private.pem")
-	if err := os.WriteFile(pemFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
+	file := filepath.Join(t.TempDir(), "private.pem")
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	return file
+}
+
+func TestSendAs(t *testing.T) {
+	key := redoxtest.NewKey("", "ES256")
+	pemFile := privatePEM(t, key)
 	url := destination(t, key)
 	tests := []struct {
 		args, path string

@@ -195,7 +195,7 @@ func (p *scanner) escape() bool {
 	return true
 }
 
-// unit reads \uXXXX.
+// unit reads one \u escape, of four hexadecimal digits.
 func (p *scanner) unit() (uint64, bool) {
 	if len(p.s)-p.i < 6 || p.s[p.i] != '\\' || p.s[p.i+1] != 'u' {
 		return 0, false
