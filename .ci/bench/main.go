@@ -36,7 +36,7 @@ func main() {
 	slice := flag.Duration("slice", 60*time.Millisecond, "how long one contender runs in one round")
 	only := flag.String("only", "", "contests whose name contains this `text`")
 	flag.Parse()
-	for _, c := range slices.Concat(tokenContest(), jwtContests(), sigv4Contests()) {
+	for _, c := range slices.Concat(tokenContest(), jwtContests(), issuedContest(), sigv4Contests()) {
 		if strings.Contains(c.name, *only) {
 			c.run(*rounds, *slice)
 		}
