@@ -10,6 +10,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -88,22 +90,39 @@ func sigv4Contest(size int, declared bool) contest {
 
 var none [sha256.Size]byte
 
-// resign verifies as one would with AWS's signer alone: read the body, sign a shadow
-// of the request again, compare.
+// resign verifies as one would with AWS's signer alone: read the Authorization header,
+// check scope, date and query, read the body, sign a shadow of the request that has
+// only the signed headers, and compare.
 func resign(fresh func() *http.Request) func() {
 	signer := v4.NewSigner()
 	credentials := aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "secret"}
 	return func() {
 		r := fresh()
+		parameters, ok := strings.CutPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 ")
+		fields := map[string]string{}
+		for field := range strings.SplitSeq(parameters, ",") {
+			name, value, _ := strings.Cut(strings.TrimSpace(field), "=")
+			fields[name] = value
+		}
+		scope := strings.Split(fields["Credential"], "/")
+		date, err := time.Parse("20060102T150405Z", r.Header.Get("X-Amz-Date"))
+		_, queryErr := url.ParseQuery(r.URL.RawQuery)
+		switch {
+		case !ok, len(scope) != 5, scope[0] != credentials.AccessKeyID, scope[1] != date.Format("20060102"),
+			scope[2] != "us-east-1", scope[3] != "execute-api", scope[4] != "aws4_request",
+			err != nil, queryErr != nil, now().Sub(date).Abs() > 5*time.Minute:
+			panic("not acceptable")
+		}
 		body := must(io.ReadAll(r.Body))
 		hash := sha256.Sum256(body)
 		shadow := &http.Request{Method: r.Method, URL: r.URL, Host: r.Host, ContentLength: r.ContentLength, Header: http.Header{}}
-		for _, name := range []string{"Content-Type", "X-Amz-Content-Sha256"} {
-			if v, ok := r.Header[name]; ok {
-				shadow.Header[name] = v
+		for name := range strings.SplitSeq(fields["SignedHeaders"], ";") {
+			key := http.CanonicalHeaderKey(name)
+			if values, ok := r.Header[key]; ok && key != "X-Amz-Date" {
+				shadow.Header[key] = values
 			}
 		}
-		check(signer.SignHTTP(context.Background(), credentials, shadow, hex.EncodeToString(hash[:]), "execute-api", "us-east-1", now()))
+		check(signer.SignHTTP(context.Background(), credentials, shadow, hex.EncodeToString(hash[:]), "execute-api", "us-east-1", date))
 		if subtle.ConstantTimeCompare([]byte(shadow.Header.Get("Authorization")), []byte(r.Header.Get("Authorization"))) != 1 {
 			panic("the signature differs")
 		}
