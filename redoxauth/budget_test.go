@@ -97,12 +97,30 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
+// useUp stalls after 90 of 100 KiB, so that what was sent is held, until a message of
+// size bytes is over the budget. A peer that comes in while such a probe is under way is
+// over it itself, and refused; then another has to.
+func useUp(t *testing.T, url, path string, size int) (hangUp func()) {
+	var peers []net.Conn
+	eventually(t, "the budget is used up", func() bool {
+		if status(t, url+path, size, false) == 503 {
+			return true
+		}
+		peers = append(peers, stall(t, url, path, 90<<10, 100<<10))
+		time.Sleep(20 * time.Millisecond)
+		return false
+	})
+	return func() {
+		for _, peer := range peers {
+			peer.Close()
+		}
+	}
+}
+
 func TestMaxInFlightKeepsHalfForGenuineMessages(t *testing.T) {
 	const kib = 1 << 10
 	url := newLimited(t, &redoxauth.Options{MaxBodyBytes: 100 * kib, MaxInFlight: 200 * kib}).url
-	// Peers that prove nothing send 90 KiB and stall, so they hold what they sent.
-	peer := stall(t, url, "/body", 90*kib, 100*kib)
-	eventually(t, "the half for unproven bodies is used up", func() bool { return status(t, url+"/body", 20*kib, false) == 503 })
+	hangUp := useUp(t, url, "/body", 20*kib) // the half for unproven bodies
 	if got := status(t, url+"/body", 5*kib, false); got != 200 {
 		t.Errorf("5 KiB, unproven, within the half: status %d", got)
 	}
@@ -112,16 +130,15 @@ func TestMaxInFlightKeepsHalfForGenuineMessages(t *testing.T) {
 	if got := status(t, url+"/check", 20*kib, false); got != 503 {
 		t.Errorf("Check: status %d, want the budget shared by all who have these Options", got)
 	}
-	peer.Close()
+	hangUp()
 	eventually(t, "released when the peer is gone", func() bool { return status(t, url+"/body", 90*kib, false) == 200 })
 }
 
 func TestMaxInFlightHoldsForProvenBodiesToo(t *testing.T) {
 	const kib = 1 << 10
 	url := newLimited(t, &redoxauth.Options{MaxBodyBytes: 100 * kib, MaxInFlight: 150 * kib}).url
-	first := stall(t, url, "/proven", 90*kib, 100*kib)
-	eventually(t, "over the whole budget", func() bool { return status(t, url+"/proven", 80*kib, false) == 503 })
-	first.Close()
+	hangUp := useUp(t, url, "/proven", 80*kib)
+	hangUp()
 	eventually(t, "released when the peer is gone", func() bool { return status(t, url+"/proven", 100*kib, false) == 200 })
 }
 
