@@ -100,9 +100,9 @@ func (b *body) narrow(o *Options) {
 	if limit >= b.max {
 		return
 	}
-	b.left = max(b.left-(b.max-limit), 0)
-	b.max = limit
-	if b.buffered && b.err == nil && int64(len(b.buf)) > limit {
+	if !b.buffered { // else both are the reading goroutine's, which may have been given up
+		b.left, b.max = max(b.left-(b.max-limit), 0), limit
+	} else if b.err == nil && int64(len(b.buf)) > limit {
 		b.err = &Error{Kind: ErrTooLarge, Reason: "body_size"}
 	}
 }

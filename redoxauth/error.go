@@ -143,11 +143,11 @@ func find(err error) (kind int, e *Error) {
 		if x == nil {
 			return unknown, nil
 		}
-		if x.Kind == nil { // what it wraps says more
-			kind, _ = find(x.Err)
-			return kind, x
+		said := x.Kind
+		if said == nil {
+			said = x.Err
 		}
-		kind, _ = find(x.Kind)
+		kind, _ = find(said)
 		return kind, x
 	case interface{ Unwrap() error }:
 		kind, e = find(x.Unwrap())

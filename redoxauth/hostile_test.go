@@ -149,6 +149,34 @@ func TestBufferOfAProvenBodyIsCharged(t *testing.T) {
 	<-done
 }
 
+// A careless verifier may accept although the body did not arrive; the goroutine that
+// reads it goes on while an inner wrapper applies its smaller limits (-race).
+func TestInnerLimitDoesNotTouchAReadGivenUp(t *testing.T) {
+	careless := redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
+		redoxauth.Body(r)
+		return &redoxauth.Identity{}, nil
+	})
+	peer, body := io.Pipe()
+	arriving := make(chan struct{})
+	go func() {
+		defer close(arriving)
+		for range 200 {
+			body.Write([]byte("x"))
+			time.Sleep(100 * time.Microsecond)
+		}
+		body.Close()
+	}()
+	r, err := redoxauth.Check(careless, httptest.NewRequest(http.MethodPost, "/", peer), &redoxauth.Options{BodyTimeout: time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := redoxauth.Check(hashing, r, &redoxauth.Options{MaxBodyBytes: 10}); !errors.Is(err, redoxauth.ErrUnavailable) {
+		t.Errorf("got %v, want the body still unavailable", err)
+	}
+	peer.Close()
+	<-arriving
+}
+
 // What net/http does for a plain handler that leaves the body unread, it must do behind
 // a wrapper: answer at once, and not ask for the body first (RFC 9110, Section 10.1.1).
 func TestUnreadBodyDoesNotDelayTheAnswer(t *testing.T) {
