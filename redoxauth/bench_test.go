@@ -2,7 +2,6 @@ package redoxauth_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -73,16 +72,6 @@ func BenchmarkAnyOf(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := v.Verify(r); !errors.Is(err, redoxauth.ErrNoCredentials) {
-			b.Fatal(err)
-		}
-	}
-}
-
-func BenchmarkSecrets(b *testing.B) {
-	s := (&vault{list: gives("a")}).secrets()
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := s.Get(context.Background()); err != nil {
 			b.Fatal(err)
 		}
 	}

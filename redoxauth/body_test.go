@@ -3,6 +3,7 @@ package redoxauth_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -21,7 +22,7 @@ import (
 
 // provenBody reads the body as a verifier that has already checked the signature.
 var provenBody = redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
-	if _, err := redoxauth.ProvenBody(r); err != nil {
+	if err := redoxauth.HashProvenBody(r, sha256.New()); err != nil {
 		return nil, err
 	}
 	return &redoxauth.Identity{Strategy: "proven"}, nil
@@ -132,13 +133,13 @@ func TestRequestWithoutBody(t *testing.T) {
 	for name, body := range map[string]io.ReadCloser{"nil": nil, "NoBody": http.NoBody} {
 		r := httptest.NewRequest(http.MethodPost, "/redox", nil)
 		r.Body = body
-		checked, err := redoxauth.Check(redoxauth.AllOf(readsBody, provenBody), r, nil)
+		checked, err := redoxauth.Check(redoxauth.AllOf(readsBody, provenBody), nil, r, nil)
 		if err != nil || checked.Body != body {
 			t.Errorf("%s: %v, body %v", name, err, checked)
 		}
 	}
 	r, _ := withBody(strings.NewReader(""), 0)
-	if _, err := redoxauth.Check(readsBody, r, nil); err != nil {
+	if _, err := redoxauth.Check(readsBody, nil, r, nil); err != nil {
 		t.Errorf("empty: %v", err)
 	}
 }
@@ -164,7 +165,7 @@ func TestBodyLimit(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, s := withBody(io.LimitReader(zeros{}, int64(tt.size)), tt.length)
-			_, err := redoxauth.Check(tt.v, r, &redoxauth.Options{MaxBodyBytes: limit})
+			_, err := redoxauth.Check(tt.v, nil, r, &redoxauth.Options{MaxBodyBytes: limit})
 			if !errors.Is(err, tt.want) {
 				t.Errorf("got %v, want %v", err, tt.want)
 			}
@@ -247,7 +248,7 @@ func TestBodyThatBreaksOff(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r, _ := withBody(tt.body, -1)
 			var e *redoxauth.Error
-			_, err := redoxauth.Check(readsBody, r, nil)
+			_, err := redoxauth.Check(readsBody, nil, r, nil)
 			if !errors.Is(err, tt.want) || !errors.As(err, &e) || e.Reason != tt.reason {
 				t.Errorf("got %v, want %v (%s)", err, tt.want, tt.reason)
 			}
@@ -276,7 +277,7 @@ func TestBodyTimeout(t *testing.T) {
 			pr, pw := io.Pipe()
 			r, _ := withBody(pr, -1)
 			var e *redoxauth.Error
-			_, err := redoxauth.Check(readsBody, r, tt.opts)
+			_, err := redoxauth.Check(readsBody, nil, r, tt.opts)
 			if !errors.Is(err, redoxauth.ErrUnavailable) || !errors.As(err, &e) || e.Reason != "body_timeout" {
 				t.Errorf("%s: got %v", name, err)
 			}
@@ -292,7 +293,7 @@ func TestBodyEndsWithTheContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gone := errors.New("peer gone")
 		for name, verify := range map[string]func(*http.Request) error{
-			"Check": func(r *http.Request) error { _, err := redoxauth.Check(readsBody, r, nil); return err },
+			"Check": func(r *http.Request) error { _, err := redoxauth.Check(readsBody, nil, r, nil); return err },
 			"Body":  func(r *http.Request) error { _, err := redoxauth.Body(r); return err },
 		} {
 			pr, pw := io.Pipe()
@@ -315,7 +316,7 @@ func TestBufferGrowsWithWhatArrived(t *testing.T) {
 		r, _ := withBody(io.MultiReader(strings.NewReader("a"), iotest.ErrReader(io.ErrUnexpectedEOF)), declared)
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		redoxauth.Check(v, r, &redoxauth.Options{MaxInFlight: -1})
+		redoxauth.Check(v, nil, r, &redoxauth.Options{MaxInFlight: -1})
 		runtime.ReadMemStats(&after)
 		return int64(after.TotalAlloc - before.TotalAlloc)
 	}
@@ -323,17 +324,17 @@ func TestBufferGrowsWithWhatArrived(t *testing.T) {
 		t.Errorf("one byte of %d declared ones made Body allocate %d bytes", declared, n)
 	}
 	if n := allocated(provenBody); n < declared || n > declared+declared/10 {
-		t.Errorf("ProvenBody allocated %d bytes, want the %d declared ones at once", n, declared)
+		t.Errorf("HashProvenBody allocated %d bytes, want the %d declared ones at once", n, declared)
 	}
 }
 
 func TestBufferOfLargeBodies(t *testing.T) {
 	for _, size := range []int{1, 4095, 4096, 4097, 100_000, 1 << 20} {
 		for _, length := range []int64{int64(size), -1} {
-			for name, v := range map[string]redoxauth.Verifier{"Body": readsBody, "ProvenBody": provenBody} {
+			for name, v := range map[string]redoxauth.Verifier{"Body": readsBody, "HashProvenBody": provenBody} {
 				want := bytes.Repeat([]byte("0123456789"), size/10+1)[:size]
 				r, _ := withBody(bytes.NewReader(want), length)
-				checked, err := redoxauth.Check(v, r, &redoxauth.Options{MaxBodyBytes: 1 << 20})
+				checked, err := redoxauth.Check(v, nil, r, &redoxauth.Options{MaxBodyBytes: 1 << 20})
 				if err != nil {
 					t.Fatalf("%s: %d bytes, length %d: %v", name, size, length, err)
 				}
@@ -347,7 +348,7 @@ func TestBufferOfLargeBodies(t *testing.T) {
 
 func TestRefusedRequestKeepsItsUnreadBody(t *testing.T) {
 	r, s := withBody(strings.NewReader("message"), 7)
-	if _, err := redoxauth.Check(verifier("", redoxauth.ErrRejected), r, nil); err == nil {
+	if _, err := redoxauth.Check(verifier("", redoxauth.ErrRejected), nil, r, nil); err == nil {
 		t.Fatal("accepted")
 	}
 	if r.Body != s {
@@ -363,7 +364,7 @@ func TestHandlerAsksForTheBodyAfterCheck(t *testing.T) {
 	})
 	opts := &redoxauth.Options{MaxBodyBytes: 100, MaxInFlight: 200}
 	for range 10 { // more than the budget, if it were not given back
-		r, err := redoxauth.Check(accept, httptest.NewRequest(http.MethodPost, "/", strings.NewReader(strings.Repeat("x", 100))), opts)
+		r, err := redoxauth.Check(accept, nil, httptest.NewRequest(http.MethodPost, "/", strings.NewReader(strings.Repeat("x", 100))), opts)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,24 +5,23 @@ import (
 	"sync/atomic"
 )
 
-// A budget counts the bytes of bodies that are buffered at once. Its atomics make
-// go vet refuse a copy of the Options that hold it.
+// A budget counts the bytes of all buffered bodies. Because of its atomics go vet refuses
+// a copy of the Options.
 type budget struct {
 	all, unproven atomic.Int64
 }
 
-// A charge is what one body costs the budget of its Options.
+// A charge is the part of the budget that one body uses.
 type charge struct {
 	opts *Options
 
 	mu            sync.Mutex
 	all, unproven int64
 	filling       bool // a goroutine may still be reading the body
-	released      bool // as soon as it is not
+	released      bool // give the charge back as soon as filling ends
 }
 
-// add charges n bytes, or reports that the budget is used up or that nobody waits
-// for the body any more.
+// add charges n bytes. It reports false if the budget is used up or the body was given up.
 func (c *charge) add(n int64, proven bool) bool {
 	limit := c.opts.MaxInFlight
 	if limit == 0 {
@@ -45,11 +44,10 @@ func (c *charge) add(n int64, proven bool) bool {
 		c.unproven += n
 	}
 	c.all += n
-	return b.all.Add(n) <= limit // what it did add is given back by release
+	return b.all.Add(n) <= limit // if not, release gives n back
 }
 
-// prove moves what was charged to the half of the budget that genuine bodies have to
-// themselves.
+// prove moves the charge out of the half of the budget that is for unproven bodies.
 func (c *charge) prove() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -57,8 +55,8 @@ func (c *charge) prove() {
 	c.unproven = 0
 }
 
-// release gives the charge back, at the latest when the reading goroutine has ended:
-// until then its buffer exists.
+// release gives the charge back now, or when the reading goroutine has ended: its buffer
+// exists until then.
 func (c *charge) release() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -66,7 +64,7 @@ func (c *charge) release() {
 	c.giveBack()
 }
 
-// filled says that the reading goroutine has ended.
+// filled marks the end of the reading goroutine.
 func (c *charge) filled() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

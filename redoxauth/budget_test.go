@@ -51,7 +51,7 @@ func newLimited(t *testing.T, opts *redoxauth.Options) limited {
 	mux.Handle("/body", redoxauth.Middleware(readsBody, opts)(hold))
 	mux.Handle("/proven", redoxauth.Middleware(provenBody, opts)(hold))
 	mux.HandleFunc("/check", func(w http.ResponseWriter, r *http.Request) {
-		checked, err := redoxauth.Check(readsBody, r, opts)
+		checked, err := redoxauth.Check(readsBody, nil, r, opts)
 		if err != nil {
 			redoxauth.WriteError(w, err)
 			return
@@ -191,7 +191,7 @@ func TestCheckOutsideOfNetHTTPLeaksNoCharge(t *testing.T) {
 	opts := &redoxauth.Options{MaxBodyBytes: 100, MaxInFlight: 200}
 	for i := range 20 {
 		r, _ := withBody(strings.NewReader(strings.Repeat("a", 90)), 90)
-		if _, err := redoxauth.Check(readsBody, r, opts); err != nil {
+		if _, err := redoxauth.Check(readsBody, nil, r, opts); err != nil {
 			t.Fatalf("request %d: %v", i, err)
 		}
 	}
@@ -212,7 +212,7 @@ func TestRefusedRequestsLeakNoCharge(t *testing.T) {
 	for i := range 40 {
 		for _, v := range []redoxauth.Verifier{refuses, panics, redoxauth.AllOf(readsBody, refuses)} {
 			r, _ := withBody(strings.NewReader(strings.Repeat("a", 90)), 90)
-			if _, err := redoxauth.Check(v, r, opts); err == nil || errors.Is(err, redoxauth.ErrUnavailable) {
+			if _, err := redoxauth.Check(v, nil, r, opts); err == nil || errors.Is(err, redoxauth.ErrUnavailable) {
 				t.Fatalf("request %d: %v", i, err)
 			}
 		}

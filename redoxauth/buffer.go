@@ -3,7 +3,6 @@ package redoxauth
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -16,7 +15,7 @@ func (b *body) buffer(ctx context.Context, proven bool) ([]byte, error) {
 		return b.buf, b.err
 	}
 	if b.streamed {
-		return nil, errors.New("redoxauth: the body was read before it could be verified")
+		return nil, Errorf(nil, "internal", "the body was read before it could be verified")
 	}
 	b.buffered = true
 	if b.timeout == 0 && ctx.Done() == nil {
@@ -27,9 +26,9 @@ func (b *body) buffer(ctx context.Context, proven bool) ([]byte, error) {
 	return b.buf, b.err
 }
 
-// fillWithin is fill with an end. A Read of a request's body cannot be interrupted
-// without the ResponseWriter, so it runs in a goroutine of its own; one that stalls
-// ends when the server closes the connection, at the latest as the handler returns.
+// fillWithin is fill within the time-out and the context. fill runs in a goroutine of its
+// own, because a Read cannot be interrupted everywhere. A Read that is given up ends by
+// the deadline of its connection, or when the handler returns.
 func (b *body) fillWithin(ctx context.Context, proven bool) ([]byte, error) {
 	type result struct {
 		buf []byte
@@ -38,12 +37,12 @@ func (b *body) fillWithin(ctx context.Context, proven bool) ([]byte, error) {
 	done := make(chan result, 1)
 	b.charge.filling = true
 	go func() {
-		r := result{err: errors.New("redoxauth: reading the body ended its goroutine")}
+		r := result{err: errors.New("reading the body ended its goroutine")}
 		defer func() {
-			if p := recover(); p != nil { // here nobody else would, and the process would end
+			if p := recover(); p != nil { // an unrecovered panic would end the process
 				r = result{err: panicked("body", p)}
 			}
-			b.charge.filled() // before the answer, so that a refusal gives back at once
+			b.charge.filled() // before the answer, so that a refusal gives the charge back at once
 			done <- r
 		}()
 		r.buf, r.err = b.fill(proven)
@@ -58,16 +57,23 @@ func (b *body) fillWithin(ctx context.Context, proven bool) ([]byte, error) {
 	case r := <-done:
 		return r.buf, r.err
 	case <-expired:
-		b.charge.release()
-		return nil, &Error{Kind: ErrUnavailable, Reason: "body_timeout"}
+		return nil, b.giveUp(Errorf(ErrUnavailable, "body_timeout", ""))
 	case <-ctx.Done():
-		b.charge.release()
-		return nil, &Error{Kind: ErrUnavailable, Reason: "canceled", Err: context.Cause(ctx)}
+		return nil, b.giveUp(&Error{Kind: ErrUnavailable, Reason: "canceled", Err: context.Cause(ctx)})
 	}
 }
 
-// The first buffer of a body. Before the request is proven, a peer must send what it
-// makes us hold; after it, the buffer is as large as the body, within reason.
+// giveUp ends the Read, where the connection allows it, and gives the charge back.
+func (b *body) giveUp(e *Error) error {
+	if b.writer != nil {
+		http.NewResponseController(b.writer).SetReadDeadline(time.Now())
+	}
+	b.charge.release()
+	return e
+}
+
+// The size of the first buffer. An unproven peer must send what we hold for it. For a
+// proven one the buffer is as large as the body, up to firstProven.
 const (
 	firstUnproven = 4 << 10
 	firstProven   = 64 << 20
@@ -83,9 +89,9 @@ func (b *body) fill(proven bool) ([]byte, error) {
 		size = min(b.length, size)
 	}
 	if charged > 0 && !b.charge.add(int64(charged), proven) {
-		return nil, &Error{Kind: ErrUnavailable, Reason: "busy"}
+		return nil, Errorf(ErrUnavailable, "busy", "")
 	}
-	buf := make([]byte, 0, size+1) // one more, to see the end without growing
+	buf := make([]byte, 0, size+1) // one byte more shows the end without growing
 	for empty := 0; empty < 100; {
 		if len(buf) == cap(buf) {
 			buf = b.grow(buf)
@@ -94,7 +100,7 @@ func (b *body) fill(proven bool) ([]byte, error) {
 		buf = buf[:len(buf)+n]
 		if more := len(buf) - charged; more > 0 {
 			if !b.charge.add(int64(more), proven) {
-				return nil, &Error{Kind: ErrUnavailable, Reason: "busy"}
+				return nil, Errorf(ErrUnavailable, "busy", "")
 			}
 			charged = len(buf)
 		}
@@ -110,7 +116,7 @@ func (b *body) fill(proven bool) ([]byte, error) {
 	return nil, readError(io.ErrNoProgress)
 }
 
-// grow doubles the buffer, but not beyond what the body can still be.
+// grow doubles the buffer, up to the largest size that the body can have.
 func (b *body) grow(buf []byte) []byte {
 	most := b.max
 	if b.length >= int64(len(buf)) {
@@ -124,12 +130,12 @@ func readError(err error) error {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		return &Error{Kind: ErrTooLarge, Reason: "body_size"}
+		return Errorf(ErrTooLarge, "body_size", "")
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
-		return &Error{Kind: ErrUnavailable, Reason: "body_timeout", Err: err}
+		return Errorf(ErrUnavailable, "body_timeout", "%w", err)
 	case errors.Is(err, context.Canceled):
-		return &Error{Kind: ErrUnavailable, Reason: "canceled", Err: err}
+		return Errorf(ErrUnavailable, "canceled", "%w", err)
 	}
-	// Not err: net/http quotes a malformed trailer, which may be a credential.
-	return &Error{Kind: ErrMalformed, Reason: "body_read", Err: fmt.Errorf("the body broke off: %T", err)}
+	// Not err itself: net/http quotes a malformed trailer, which may be a credential.
+	return Errorf(ErrMalformed, "body_read", "the body broke off: %T", err)
 }

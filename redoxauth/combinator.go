@@ -1,30 +1,30 @@
 package redoxauth
 
 import (
-	"errors"
 	"net/http"
 	"slices"
 	"strings"
 )
 
-// AnyOf returns a Verifier that accepts what one of its members accepts: the first
-// that recognises a credential, so does not answer [ErrNoCredentials], decides. When
-// none does, the error carries the challenges of all and the most telling reason.
+// AnyOf returns a Verifier that accepts what one of its members accepts. The first member
+// that recognises a credential decides: the first whose answer is not
+// [ErrNoCredentials]. If none recognises one, the error has the challenges of all members
+// and the reason that tells the operator most.
 //
-// It is as strong as its weakest member. It cannot tell apart what looks alike: two
-// bearer verifiers of one issuer, two sigv4 regions, gcpjwt beside wif belong on two
-// paths. A verification token and a credential is [AllOf]. Introspection of opaque
-// tokens knows no shape of its own and comes last.
+// AnyOf is as strong as its weakest member. To demand a verification token and a
+// credential, use [AllOf]. AnyOf cannot tell similar credentials apart: two bearer
+// verifiers of one issuer, two sigv4 regions, or gcpjwt beside wif belong on two paths.
+// Introspection takes every bearer token, so it comes last.
 func AnyOf(first Verifier, rest ...Verifier) Verifier {
 	return anyOf(members("AnyOf", first, rest))
 }
 
-// AllOf returns a Verifier that accepts what all its members accept, asked in order.
-// The Identity is the last one's, as with nested wrappers. When the first has
-// accepted, a later one's [ErrNoCredentials] becomes [ErrRejected].
+// AllOf returns a Verifier that accepts what all of its members accept. They are asked in
+// order, and the Identity is that of the last one, as with nested wrappers. After the
+// first member has accepted, [ErrNoCredentials] of a later one becomes [ErrRejected].
 //
-// It is one decision for Observe, which does not see the KeyID of an earlier member. To
-// see all during a rotation nest wrappers with the same Options: Observe is called for each.
+// AllOf is one decision: Observe does not see the Identity of an earlier member. To see
+// the KeyID of each member during a rotation, nest wrappers with the same Options.
 func AllOf(first Verifier, rest ...Verifier) Verifier {
 	return allOf(members("AllOf", first, rest))
 }
@@ -70,11 +70,16 @@ func (vs allOf) Verify(r *http.Request) (*Identity, error) {
 		var e *Error
 		if id, e = verify(v, r); e != nil {
 			if i > 0 && e.Kind == ErrNoCredentials {
-				// A secret was compared already, so what is missing is no longer "not
-				// mine" for an AnyOf around it.
-				return nil, &Error{Kind: ErrRejected, Strategy: e.Strategy, Reason: e.Reason, Challenge: e.Challenge, Err: errors.New("missing beside the proof before it")}
+				// A secret was already compared. An AnyOf around this must not try another
+				// member.
+				c := Errorf(ErrRejected, e.Reason, "missing beside the accepted proof before it").In(e.Strategy)
+				c.Challenge = e.Challenge
+				return nil, c
 			}
 			return nil, e
+		}
+		if b, ok := r.Body.(*body); ok {
+			b.prove() // as an outer wrapper does
 		}
 	}
 	return id, nil

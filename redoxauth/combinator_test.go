@@ -101,7 +101,7 @@ func TestAnyOfKeepsTheMostTellingReasonAndAllChallenges(t *testing.T) {
 func TestAnyOfLeavesItsMembersErrorsAlone(t *testing.T) {
 	shared := &redoxauth.Error{Kind: redoxauth.ErrNoCredentials, Challenge: "A a=1"}
 	v := redoxauth.AnyOf(verifier("", shared), verifier("", kindError(redoxauth.ErrNoCredentials, "issuer", "B b=1")))
-	redoxauth.Check(v, post(""), nil)
+	redoxauth.Check(v, nil, post(""), nil)
 	if want := (redoxauth.Error{Kind: redoxauth.ErrNoCredentials, Challenge: "A a=1"}); *shared != want {
 		t.Errorf("got %#v, want %#v", *shared, want)
 	}

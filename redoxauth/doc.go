@@ -44,7 +44,7 @@
 //     and retries, and an operator must be able to see why.
 //  3. The peer learns a status, a challenge and one fixed line. The operator learns
 //     the rest through [Options].Observe; no secret is in any error.
-//  4. The body is read only through [Body] (or [ProvenBody]). The handler reads the
+//  4. The body is read only through [Body] and [HashBody]. The handler reads the
 //     bytes that were verified. No body is read before the headers are well formed and
 //     name a configured key.
 //  5. Verify is safe for concurrent use, honours the request's context, never panics,

@@ -1,6 +1,7 @@
 package redoxauth
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -36,16 +37,36 @@ var kinds = [...]struct {
 	{ErrNoCredentials, http.StatusUnauthorized, "missing"},
 }
 
-// An Error is the error of a Verifier: for the peer a Kind and a Challenge, for the
-// operator a Reason and a cause. It never holds a token, a key, a signature or a
-// whole header.
+// An Error is the error of a Verifier. Kind and Challenge are for the peer, Reason and
+// Err are for the operator. An Error never holds a token, a key, a signature or a whole
+// header.
 type Error struct {
-	Kind       error         // one of the kinds, as ErrRejected
-	Strategy   string        // the package that decided, as "sigv4"
+	Kind       error         // one of the kinds, such as ErrRejected
+	Strategy   string        // the package that decided, such as "sigv4"
 	Reason     Reason        // for metrics
-	Challenge  string        // the WWW-Authenticate value, if any
+	Challenge  string        // the value of WWW-Authenticate, if any
 	RetryAfter time.Duration // of ErrUnavailable; zero: Options.RetryAfter
 	Err        error         // the cause, if there is more to say
+
+	protoMajor int // of the request; zero if Check and ReadBody have not seen it
+}
+
+// Errorf returns an [*Error] whose Err is fmt.Errorf(format, args...), or nil if format
+// is empty. The text must not hold a secret. A nil kind means a fault of the Verifier:
+// the status is 500, and the Error keeps its reason.
+func Errorf(kind error, reason Reason, format string, args ...any) *Error {
+	e := &Error{Kind: kind, Reason: reason}
+	if format != "" {
+		e.Err = fmt.Errorf(format, args...)
+	}
+	return e
+}
+
+// In returns a copy of e whose Strategy is strategy.
+func (e *Error) In(strategy string) *Error {
+	c := *e
+	c.Strategy = strategy
+	return &c
 }
 
 // A Reason is a short stable word that says why a request was refused, fit for a
@@ -177,7 +198,7 @@ func classify(err error) *Error {
 	}
 	switch {
 	case kind == unknown:
-		c.Kind, c.Reason = nil, "internal"
+		c.Kind, c.Reason = nil, cmp.Or(c.Reason, "internal")
 	case c.Reason == "":
 		c.Kind, c.Reason = kinds[kind].err, kinds[kind].reason
 	case error(e) == err && e.Kind == kinds[kind].err:
@@ -204,14 +225,21 @@ func StatusCode(err error) int {
 	return http.StatusInternalServerError
 }
 
+// unread reports whether the body of the refused request was not read to its end.
+func (e *Error) unread() bool {
+	switch e.Reason {
+	case "body_timeout", "canceled", "body_size", "busy":
+		return true
+	}
+	return false
+}
+
 // defaultChallenge is for verifiers that name none: a 401 must carry one.
 const defaultChallenge = `Redox realm="redox"`
 
 // WriteError answers a request that was refused with err: the status, the challenge,
 // Retry-After, and one fixed line that tells the peer nothing else.
-func WriteError(w http.ResponseWriter, err error) { writeError(w, err, 1) }
-
-func writeError(w http.ResponseWriter, err error, protoMajor int) {
+func WriteError(w http.ResponseWriter, err error) {
 	status := StatusCode(err)
 	_, e := find(err)
 	if e == nil {
@@ -232,17 +260,11 @@ func writeError(w http.ResponseWriter, err error, protoMajor int) {
 		}
 		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 	}
-	switch e.Reason {
-	case "body_timeout", "canceled":
-		http.NewResponseController(w).SetReadDeadline(time.Now()) // where it is supported
-		fallthrough
-	case "body_size", "busy":
-		// Else net/http waits for the rest of the body before it sends the answer, and
-		// the peer may be one that stalls. In HTTP/2 only the stream is concerned, and
-		// the header would end all others of the connection.
-		if protoMajor < 2 {
-			h.Set("Connection", "close")
-		}
+	if e.unread() && e.protoMajor < 2 {
+		// Without the header net/http reads the rest of the body before it sends the
+		// answer, and the peer may stall. In HTTP/2 a body is a stream of its own, and
+		// the header would end all streams of the connection.
+		h.Set("Connection", "close")
 	}
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Type", "text/plain; charset=utf-8")

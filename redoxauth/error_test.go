@@ -138,7 +138,7 @@ func TestDecisionCompletesTheError(t *testing.T) {
 		"not of any kind": {io.EOF, redoxauth.Error{Reason: "internal"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := redoxauth.Check(verifier("", tt.err), post(""), nil)
+			_, err := redoxauth.Check(verifier("", tt.err), nil, post(""), nil)
 			var got *redoxauth.Error
 			if !errors.As(err, &got) {
 				t.Fatalf("%T is no *Error", err)

@@ -1,16 +1,12 @@
 package redoxauth_test
 
 import (
-	"context"
-	"crypto/sha256"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
@@ -75,7 +71,7 @@ func ExampleCheck() {
 		return
 	}
 	route := func(w http.ResponseWriter, r *http.Request) {
-		r, err := redoxauth.Check(token, r, nil)
+		r, err := redoxauth.Check(token, nil, r, nil)
 		if err != nil {
 			redoxauth.WriteError(w, err)
 			return
@@ -169,38 +165,6 @@ func ExampleLogDecisions() {
 	h := redoxauth.Middleware(token, &redoxauth.Options{Observe: redoxauth.LogDecisions(logger)})(destination)
 	play(h, redoxtest.VerificationToken{Token: "guess"})
 	// Output:
-	// level=WARN msg="redox request refused" status=401 method=POST path=/redox remote=192.0.2.1:1234 strategy=verifytoken reason=token error="verifytoken: credentials rejected (token)"
+	// level=WARN msg="redox request refused" event=message status=401 method=POST path=/redox remote=192.0.2.1:1234 strategy=verifytoken reason=token error="verifytoken: credentials rejected (token): the token is none of Config.Tokens"
 	// 401
-}
-
-// Secrets for a Verifier of your own, that a vault supplies.
-func ExampleNewSecrets() {
-	fromVault := func(ctx context.Context) ([]string, error) { return []string{"new", "old"}, nil }
-	digest := func(tokens []string) (digests [][sha256.Size]byte, err error) {
-		for _, t := range tokens {
-			digests = append(digests, sha256.Sum256([]byte(t)))
-		}
-		return digests, nil
-	}
-	secrets := redoxauth.NewSecrets("example", fromVault, digest, time.Now)
-
-	v := redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
-		digests, err := secrets.Get(r.Context())
-		if err != nil {
-			return nil, err // ErrUnavailable: 503, not 401
-		}
-		presented, matched := sha256.Sum256([]byte(r.Header.Get("X-Example"))), 0
-		for _, d := range digests { // all of them, in constant time
-			matched |= subtle.ConstantTimeCompare(presented[:], d[:])
-		}
-		if matched != 1 {
-			return nil, &redoxauth.Error{Kind: redoxauth.ErrRejected, Strategy: "example", Reason: "token"}
-		}
-		return &redoxauth.Identity{Strategy: "example"}, nil
-	})
-	r := httptest.NewRequest(http.MethodPost, "/redox", nil)
-	r.Header.Set("X-Example", "old")
-	id, err := v.Verify(r)
-	fmt.Println(id.Strategy, err)
-	// Output: example <nil>
 }

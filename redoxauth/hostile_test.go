@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -16,7 +17,6 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
-	"testing/synctest"
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
@@ -57,7 +57,7 @@ func TestChargeIsGivenBackWhateverHappens(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if r.URL.Path == "/after" {
 					opts.Observe = nil
-					if _, err := redoxauth.Check(hashing, r, opts); err != nil {
+					if _, err := redoxauth.Check(hashing, nil, r, opts); err != nil {
 						redoxauth.WriteError(w, err)
 					}
 					return
@@ -69,7 +69,7 @@ func TestChargeIsGivenBackWhateverHappens(t *testing.T) {
 					if tt.context != nil {
 						r = r.WithContext(tt.context(r.Context()))
 					}
-					redoxauth.Check(tt.v, r, opts)
+					redoxauth.Check(tt.v, nil, r, opts)
 				}()
 				<-done
 			}))
@@ -100,7 +100,7 @@ func TestPanicInReadIsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := httptest.NewRequest(http.MethodPost, "/", io.NopCloser(readerFunc(read)))
-			_, err := redoxauth.Check(hashing, r, &redoxauth.Options{})
+			_, err := redoxauth.Check(hashing, nil, r, &redoxauth.Options{})
 			if got := redoxauth.StatusCode(err); got != http.StatusInternalServerError {
 				t.Errorf("got %d, %v, want 500", got, err)
 			}
@@ -116,7 +116,7 @@ func TestLimitsDoNotOverflow(t *testing.T) {
 	for _, limit := range []int64{math.MaxInt64, 1 << 61, 1 << 60} {
 		opts := &redoxauth.Options{MaxBodyBytes: limit}
 		r := httptest.NewRequest(http.MethodPost, "/", iotest.OneByteReader(strings.NewReader(strings.Repeat("x", 10_000))))
-		if _, err := redoxauth.Check(hashing, r, opts); err != nil {
+		if _, err := redoxauth.Check(hashing, nil, r, opts); err != nil {
 			t.Errorf("MaxBodyBytes %d: %v", limit, err)
 		}
 	}
@@ -125,7 +125,7 @@ func TestLimitsDoNotOverflow(t *testing.T) {
 // A request whose headers are proven may say that 40 MiB follow, and send none.
 func TestBufferOfAProvenBodyIsCharged(t *testing.T) {
 	proven := redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
-		_, err := redoxauth.ProvenBody(r)
+		err := redoxauth.HashProvenBody(r, sha256.New())
 		return &redoxauth.Identity{}, err
 	})
 	opts := &redoxauth.Options{MaxBodyBytes: 1000, MaxInFlight: 1500}
@@ -137,12 +137,12 @@ func TestBufferOfAProvenBodyIsCharged(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() {
-		_, err := redoxauth.Check(proven, first.WithContext(ctx), opts)
+		_, err := redoxauth.Check(proven, nil, first.WithContext(ctx), opts)
 		done <- err
 	}()
 	<-started
 	second := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(strings.Repeat("x", 1000)))
-	if _, err := redoxauth.Check(proven, second, opts); redoxauth.StatusCode(err) != http.StatusServiceUnavailable {
+	if _, err := redoxauth.Check(proven, nil, second, opts); redoxauth.StatusCode(err) != http.StatusServiceUnavailable {
 		t.Errorf("got %v, want 503: two buffers of 1000 bytes are over the 1500", err)
 	}
 	cancel()
@@ -166,11 +166,11 @@ func TestInnerLimitDoesNotTouchAReadGivenUp(t *testing.T) {
 		}
 		body.Close()
 	}()
-	r, err := redoxauth.Check(careless, httptest.NewRequest(http.MethodPost, "/", peer), &redoxauth.Options{BodyTimeout: time.Millisecond})
+	r, err := redoxauth.Check(careless, nil, httptest.NewRequest(http.MethodPost, "/", peer), &redoxauth.Options{BodyTimeout: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := redoxauth.Check(hashing, r, &redoxauth.Options{MaxBodyBytes: 10}); !errors.Is(err, redoxauth.ErrUnavailable) {
+	if _, err := redoxauth.Check(hashing, nil, r, &redoxauth.Options{MaxBodyBytes: 10}); !errors.Is(err, redoxauth.ErrUnavailable) {
 		t.Errorf("got %v, want the body still unavailable", err)
 	}
 	peer.Close()
@@ -293,38 +293,13 @@ func TestLogLineIsBounded(t *testing.T) {
 	}
 }
 
-func TestSecretsPrintNone(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := redoxauth.NewSecrets("test", func(context.Context) ([]string, error) { return []string{"HUNTER2"}, nil },
-			func(list []string) ([]string, error) { return list, nil }, time.Now)
-		if _, err := s.Get(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		synctest.Wait()
-		if printed := fmt.Sprintf("%v %+v %#v", s, s, s); strings.Contains(printed, "HUNTER2") {
-			t.Errorf("printed: %s", printed)
-		}
-	})
-}
-
-func TestFunctionThatEndsItsGoroutineIsCalledAgain(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		v := &vault{list: func(context.Context) ([]string, error) { runtime.Goexit(); return nil, nil }}
-		s := v.secrets()
-		wantUnavailable(t, s, "secrets")
-		v.now(gives("a"))
-		time.Sleep(30 * time.Second)
-		want(t, s, "a")
-	})
-}
-
 // A verifier that drains r.Body would leave the handler an empty message, and a 200.
 func TestVerifierThatReadsTheRawBodyIsNoticed(t *testing.T) {
 	careless := redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
 		io.Copy(io.Discard, r.Body)
 		return &redoxauth.Identity{}, nil
 	})
-	_, err := redoxauth.Check(careless, httptest.NewRequest(http.MethodPost, "/", strings.NewReader("message")), nil)
+	_, err := redoxauth.Check(careless, nil, httptest.NewRequest(http.MethodPost, "/", strings.NewReader("message")), nil)
 	if got := redoxauth.StatusCode(err); got != http.StatusInternalServerError {
 		t.Errorf("got %d, want 500", got)
 	}
@@ -333,7 +308,7 @@ func TestVerifierThatReadsTheRawBodyIsNoticed(t *testing.T) {
 		io.Copy(io.Discard, r.Body)
 		return &redoxauth.Identity{}, nil
 	})
-	r, err := redoxauth.Check(rereading, httptest.NewRequest(http.MethodPost, "/", strings.NewReader("message")), nil)
+	r, err := redoxauth.Check(rereading, nil, httptest.NewRequest(http.MethodPost, "/", strings.NewReader("message")), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// An Identity says who sent a request and how that was proven. Every request gets a
-// fresh one.
+// An Identity says who sent a request, and which proof showed it. Every request gets a
+// new Identity.
 type Identity struct {
 	// Strategy is the package that accepted the proof: "verifytoken", "sigv4", …
 	Strategy string
@@ -17,11 +17,11 @@ type Identity struct {
 	// proof names nobody, as a shared token does.
 	Subject string
 
-	// Issuer is who issued the proof, if anybody but the Subject did.
+	// Issuer is who issued the proof; empty if the Subject made it.
 	Issuer string
 
-	// KeyID tells which configured secret (its position, from "0") or key (its kid)
-	// matched. It shows that an old one is still in use.
+	// KeyID is the configured secret (its position, from "0") or the key (its kid) that
+	// matched. It shows whether an old one is still in use.
 	KeyID string
 
 	// Scopes are the scopes of an access token.
@@ -30,7 +30,7 @@ type Identity struct {
 	// Expiry is when the proof ends; zero if it does not.
 	Expiry time.Time
 
-	// RawClaims is what was verified, as a JSON object; nil if the proof has no claims.
+	// RawClaims is the JSON object that was verified; nil if the proof has no claims.
 	RawClaims json.RawMessage
 }
 
@@ -49,8 +49,8 @@ func NewContext(ctx context.Context, id *Identity) context.Context {
 	return context.WithValue(ctx, identityKey{}, id)
 }
 
-// FromContext returns the Identity that [Middleware] or [Check] put into the context:
-// with nested wrappers, that of the innermost.
+// FromContext returns the Identity that [Middleware] or [Check] put into the context.
+// With nested wrappers it is the Identity of the innermost one.
 func FromContext(ctx context.Context) (*Identity, bool) {
 	id, ok := ctx.Value(identityKey{}).(*Identity)
 	return id, ok && id != nil

@@ -6,25 +6,30 @@ import (
 	"net/http"
 )
 
-// LogDecisions returns a function for [Options].Observe that logs every decision: one
-// accepted at level Info, a refusal at Warn, and what is our own fault (503, 500) at
-// Error. It logs method, path, peer (behind a proxy that is the proxy), strategy, and
-// the subject and key ID of an accepted request or the reason of a refusal; never the
-// query, a header or a credential. The status is that of [StatusCode]; a token endpoint
-// has codes of its own.
+// LogDecisions returns a function for [Options].Observe that logs every decision. The
+// level is Info for an accepted request, Warn for a refusal, and Error for a fault of
+// ours (503, 500).
+//
+// It logs the event, the status (unless it is 0), method, path, the address of the peer
+// (behind a proxy: of the proxy) and the strategy; of an accepted request subject and key
+// ID; of a refusal the reason and the error. It never logs the query, a header or a
+// credential.
 func LogDecisions(l *slog.Logger) func(r *http.Request, d Decision) {
 	return func(r *http.Request, d Decision) {
 		path := ""
 		if r.URL != nil {
 			path = r.URL.Path
 		}
-		attrs := []slog.Attr{
-			slog.Int("status", StatusCode(d.Err)),
+		attrs := make([]slog.Attr, 0, 12)
+		attrs = append(attrs, slog.String("event", string(d.Event)))
+		if d.Status != 0 {
+			attrs = append(attrs, slog.Int("status", d.Status))
+		}
+		attrs = append(attrs,
 			slog.String("method", shorten(r.Method, 256)),
 			slog.String("path", shorten(path, 256)),
 			slog.String("remote", shorten(r.RemoteAddr, 256)),
-			slog.Duration("duration", d.Duration),
-		}
+			slog.Duration("duration", d.Duration))
 		level, message := slog.LevelInfo, "redox request accepted"
 		if id := d.Identity; id != nil {
 			attrs = append(attrs,
@@ -49,7 +54,7 @@ func LogDecisions(l *slog.Logger) func(r *http.Request, d Decision) {
 	}
 }
 
-// shorten bounds what a peer can write into a log.
+// shorten limits what a peer can write into a log.
 func shorten(s string, most int) string {
 	if len(s) > most {
 		return s[:most] + "…"

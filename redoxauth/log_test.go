@@ -31,14 +31,14 @@ func logged(t *testing.T, r *http.Request, d redoxauth.Decision) map[string]any 
 
 func TestLogDecisions(t *testing.T) {
 	r := httptest.NewRequest(http.MethodPost, "/redox/adt?verification-token=secret", nil)
-	request := map[string]any{"method": "POST", "path": "/redox/adt", "remote": "192.0.2.1:1234", "duration": float64(time.Millisecond)}
+	request := map[string]any{"event": "message", "method": "POST", "path": "/redox/adt", "remote": "192.0.2.1:1234", "duration": float64(time.Millisecond)}
 	for name, tt := range map[string]struct {
 		d    redoxauth.Decision
 		want map[string]any
 	}{
 		"accepted": {
 			redoxauth.Decision{Identity: &redoxauth.Identity{Strategy: "sigv4", Subject: "AKIDEXAMPLE", KeyID: "0"}},
-			map[string]any{"level": "INFO", "msg": "redox request accepted", "status": 200.0, "strategy": "sigv4", "subject": "AKIDEXAMPLE", "key_id": "0"},
+			map[string]any{"level": "INFO", "msg": "redox request accepted", "strategy": "sigv4", "subject": "AKIDEXAMPLE", "key_id": "0"},
 		},
 		"refused": {
 			redoxauth.Decision{Err: &redoxauth.Error{Kind: redoxauth.ErrRejected, Strategy: "sigv4", Reason: "signature"}},
@@ -54,7 +54,10 @@ func TestLogDecisions(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			tt.d.Duration = time.Millisecond
+			tt.d.Event, tt.d.Duration = "message", time.Millisecond
+			if tt.d.Err != nil {
+				tt.d.Status = redoxauth.StatusCode(tt.d.Err)
+			}
 			for k, v := range request {
 				tt.want[k] = v
 			}
@@ -74,9 +77,9 @@ func TestLogShowsNeitherQueryNorCredential(t *testing.T) {
 	var out bytes.Buffer
 	opts := &redoxauth.Options{Observe: redoxauth.LogDecisions(slog.New(slog.NewTextHandler(&out, nil)))}
 	for _, err := range []error{nil, redoxauth.ErrRejected, redoxauth.ErrUnavailable, errors.New("x")} {
-		redoxauth.Check(verifier("test", err), r, opts)
+		redoxauth.Check(verifier("test", err), nil, r, opts)
 	}
-	redoxauth.Check(redoxauth.VerifierFunc(func(*http.Request) (*redoxauth.Identity, error) { panic(r.Header) }), r, opts)
+	redoxauth.Check(redoxauth.VerifierFunc(func(*http.Request) (*redoxauth.Identity, error) { panic(r.Header) }), nil, r, opts)
 	if lines := strings.Count(out.String(), "\n"); lines != 5 {
 		t.Errorf("%d lines, want 5", lines)
 	}

@@ -104,7 +104,7 @@ func TestRefusedRequestNeverReachesTheHandler(t *testing.T) {
 			if w.Code != tt.want || w.Body.String() != http.StatusText(tt.want)+"\n" {
 				t.Errorf("answer: %d %q, want %d and its text", w.Code, w.Body, tt.want)
 			}
-			checked, err := redoxauth.Check(v, post("message"), opts)
+			checked, err := redoxauth.Check(v, nil, post("message"), opts)
 			if checked != nil || redoxauth.StatusCode(err) != tt.want {
 				t.Errorf("Check: %v, %v", checked, err)
 			}
@@ -270,7 +270,7 @@ func TestCheckHandsOnTheIdentityAndItsOwnContext(t *testing.T) {
 	type key struct{}
 	r := post("message")
 	r = r.WithContext(context.WithValue(r.Context(), key{}, "value"))
-	checked, err := redoxauth.Check(verifier("test", nil), r, nil)
+	checked, err := redoxauth.Check(verifier("test", nil), nil, r, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

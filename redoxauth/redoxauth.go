@@ -1,7 +1,6 @@
 package redoxauth
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"runtime"
@@ -9,12 +8,12 @@ import (
 	"time"
 )
 
-// A Verifier decides whether a request comes from whom it claims to come from.
+// A Verifier authenticates a request: it decides whether the request comes from Redox.
 //
 // Verify returns a non-nil Identity and a nil error, or a nil Identity and an error
 // that wraps one of the kinds: [ErrNoCredentials], [ErrRejected], [ErrForbidden],
 // [ErrMalformed], [ErrTooLarge] or [ErrUnavailable]. The package documentation lists
-// what else it must promise.
+// what else a Verifier must promise.
 type Verifier interface {
 	Verify(r *http.Request) (*Identity, error)
 }
@@ -25,39 +24,40 @@ type VerifierFunc func(r *http.Request) (*Identity, error)
 // Verify calls f(r).
 func (f VerifierFunc) Verify(r *http.Request) (*Identity, error) { return f(r) }
 
-// Options are the limits of [Middleware] and [Check]. The zero value is ready to use.
+// Options are the limits of [Middleware], [Check] and [ReadBody]. The zero value is ready
+// to use.
 //
-// Options must not be copied after first use: they hold the budget of MaxInFlight,
-// which all wrappers given the same *Options share. All wrappers given nil share one
-// set of defaults.
+// Options hold the budget of MaxInFlight, so they must not be copied after first use.
+// Wrappers that are given the same *Options share its budget. Wrappers that are given nil
+// share one set of defaults.
 type Options struct {
-	// MaxBodyBytes is the largest body, in bytes; default [DefaultMaxBodyBytes].
-	// A request that declares a larger one is answered 413 before anything else,
-	// and reading past it is an error, for verifiers and for the handler.
+	// MaxBodyBytes is the largest body, in bytes; default [DefaultMaxBodyBytes]. A
+	// request that declares a larger one is answered 413 before anything else. Reading
+	// more than MaxBodyBytes is an error, for verifiers and for the handler.
 	MaxBodyBytes int64
 
-	// MaxInFlight bounds the bytes of bodies that are buffered at once, charged as
-	// they arrive; default 8 × MaxBodyBytes; negative: no bound. With nested wrappers
-	// that of the outermost counts. Bodies that are not
-	// yet proven genuine may use half of it, so a flood of forgeries cannot keep
-	// genuine messages out. Over the bound the answer is 503. A body larger than half
-	// of it can never pass a verifier that reads the body before it can decide.
+	// MaxInFlight is the most memory for buffered bodies, in bytes; default 8 ×
+	// MaxBodyBytes; negative: no limit. Bodies are charged as they arrive. Bodies that
+	// are not yet proven genuine may use half of it, so forgeries cannot keep genuine
+	// messages out. When the limit is reached, the answer is 503. A body larger than half
+	// of MaxInFlight never passes a Verifier that must read the body before it decides.
+	// With nested wrappers, the limit of the outermost wrapper counts.
 	//
-	// Middleware holds the charge until the handler returns. Check holds it until
-	// the context of a net/http server's request ends, and for requests that
-	// come from elsewhere until Check returns.
+	// Middleware gives the charge back when the handler returns. Check gives it back
+	// when the context of the request ends if the request comes from a net/http server,
+	// and otherwise before Check returns.
 	MaxInFlight int64
 
-	// BodyTimeout is how long reading one body for verification may take; default
-	// 60 s. After it the answer is 503.
+	// BodyTimeout is how long it may take to read one body; default 60 s. After that
+	// the answer is 503.
 	BodyTimeout time.Duration
 
-	// RetryAfter is what 503 answers suggest; default 10 s.
+	// RetryAfter is the Retry-After of 503 answers; default 10 s.
 	RetryAfter time.Duration
 
 	// Observe is called once for every decision, before the handler runs. It must be
-	// safe for concurrent use. The Decision's error holds no secret, but r does: do
-	// not log r's headers or query. See [LogDecisions].
+	// safe for concurrent use. The Decision holds no secret, but r does: do not log the
+	// headers or the query of r. See [LogDecisions].
 	Observe func(r *http.Request, d Decision)
 
 	budget budget
@@ -72,7 +72,7 @@ const (
 	defaultRetryAfter  = 10 * time.Second
 )
 
-// defaults serve everybody who passes nil, so that they share one budget.
+// defaults are the Options of all who pass nil. They share one budget.
 var defaults Options
 
 func (o *Options) orDefaults() *Options {
@@ -86,7 +86,7 @@ func (o *Options) maxBodyBytes() int64 {
 	if o.MaxBodyBytes <= 0 {
 		return DefaultMaxBodyBytes
 	}
-	return min(o.MaxBodyBytes, 1<<40) // so that nothing computed from it overflows
+	return min(o.MaxBodyBytes, 1<<40) // products of it must not overflow
 }
 
 func (o *Options) bodyTimeout() time.Duration {
@@ -103,29 +103,39 @@ func (o *Options) retryAfter() time.Duration {
 	return o.RetryAfter
 }
 
-// A Decision is what was decided about one request: exactly one of Identity and Err
-// is set. Err is always, or wraps, an [*Error].
+// An Event is what a [Decision] is about: "message", "handshake" or "token_request".
+type Event string
+
+// A Decision is what was decided about one request. Exactly one of Identity and Err is
+// set. Err is or wraps an [*Error].
 type Decision struct {
+	Event    Event
 	Identity *Identity
 	Err      error
+
+	// Status is the HTTP status that the peer gets. It is 0 for an accepted message,
+	// because the handler has not answered yet. After [Check] it is StatusCode(Err).
+	Status int
+
 	Duration time.Duration // of the verification, reading the body included
 }
 
-// Middleware returns a wrapper that lets a request through to the handler only when v
-// accepts it, and answers it with [WriteError] otherwise. The handler finds the
-// [Identity] with [FromContext]. A nil opts means the defaults.
+// Middleware returns a wrapper that passes a request to the handler only if v accepts
+// it, and otherwise answers with [WriteError]. The handler finds the [Identity] with
+// [FromContext]. A nil opts means the defaults.
 func Middleware(v Verifier, opts *Options) func(http.Handler) http.Handler {
 	if v == nil {
 		panic("redoxauth: Middleware: nil Verifier")
 	}
+	o := opts.orDefaults()
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			b, original := attach(r, opts.orDefaults())
+			b, original := attach(w, r, o)
 			defer b.detach(r, original)
-			checked, err := check(v, r, opts.orDefaults(), b)
+			checked, err := check(v, r, o, b)
 			if err != nil {
 				b.detach(r, original)
-				writeError(w, err, r.ProtoMajor)
+				WriteError(w, err)
 				return
 			}
 			next.ServeHTTP(w, checked)
@@ -133,20 +143,24 @@ func Middleware(v Verifier, opts *Options) func(http.Handler) http.Handler {
 	}
 }
 
-// Check does what [Middleware] does, except that it writes no answer: for frameworks,
-// and for answers of your own. On success hand on the request it returns, whose
-// context carries the [Identity]; on failure it returns nil and an error for
-// [WriteError] or [StatusCode]. An answer of your own should set "Connection: close"
-// on 413 and 503, or a peer that stalls in its body can delay the answer.
-func Check(v Verifier, r *http.Request, opts *Options) (*http.Request, error) {
-	b, original := attach(r, opts.orDefaults())
+// Check decides as [Middleware] does, and writes no answer. It is for frameworks, and for
+// answers of your own. If v accepts r, hand on the request that Check returns: its
+// context carries the [Identity]. Otherwise the error is for [WriteError] or
+// [StatusCode]. Set "Connection: close" in a 413 or 503 answer of your own on HTTP/1,
+// because otherwise a peer that stalls in its body can delay the answer.
+//
+// w is the writer of the request's answer, by which Check ends the read of a body that
+// takes too long. It may be nil where the body is in memory, such as on AWS Lambda.
+func Check(v Verifier, w http.ResponseWriter, r *http.Request, opts *Options) (*http.Request, error) {
+	o := opts.orDefaults()
+	b, original := attach(w, r, o)
 	accepted := false
 	defer func() {
 		if !accepted { // refused, or Observe panicked
 			b.detach(r, original)
 		}
 	}()
-	checked, err := check(v, r, opts.orDefaults(), b)
+	checked, err := check(v, r, o, b)
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +173,11 @@ func Check(v Verifier, r *http.Request, opts *Options) (*http.Request, error) {
 
 func check(v Verifier, r *http.Request, o *Options, b *body) (*http.Request, error) {
 	start := time.Now()
-	d := decide(v, r, o, b)
+	id, e := decide(v, r, o, b)
+	d := Decision{Event: "message", Identity: id}
+	if e != nil {
+		d.Err, d.Status = o.refusal(e, r), StatusCode(e)
+	}
 	if o.Observe != nil {
 		d.Duration = time.Since(start)
 		o.Observe(r, d)
@@ -167,37 +185,44 @@ func check(v Verifier, r *http.Request, o *Options, b *body) (*http.Request, err
 	if d.Err != nil {
 		return nil, d.Err
 	}
-	return r.WithContext(NewContext(r.Context(), d.Identity)), nil
+	return r.WithContext(NewContext(r.Context(), id)), nil
 }
 
-func decide(v Verifier, r *http.Request, o *Options, b *body) Decision {
+// refusal returns e with what the answer to r needs.
+func (o *Options) refusal(e *Error, r *http.Request) *Error {
+	if e.Kind == ErrUnavailable && e.RetryAfter <= 0 || e.unread() {
+		c := *e
+		c.protoMajor = r.ProtoMajor
+		if c.RetryAfter <= 0 {
+			c.RetryAfter = o.retryAfter()
+		}
+		return &c
+	}
+	return e
+}
+
+func decide(v Verifier, r *http.Request, o *Options, b *body) (*Identity, *Error) {
 	if r.ContentLength > o.maxBodyBytes() {
-		return Decision{Err: &Error{Kind: ErrTooLarge, Reason: "body_size"}}
+		return nil, Errorf(ErrTooLarge, "body_size", "")
 	}
 	streamed := b != nil && b.streamed
 	id, e := verify(v, r)
 	if e == nil && b != nil && b.streamed && !streamed && !b.buffered {
-		e = classify(errors.New("redoxauth: verifier read r.Body instead of Body: another copy of the request is left without it"))
+		id, e = nil, Errorf(nil, "internal", "the Verifier read r.Body instead of Body: other copies of the request have no body now")
 	}
 	if e != nil {
-		if e.Kind == ErrUnavailable && e.RetryAfter <= 0 {
-			c := *e
-			c.RetryAfter = o.retryAfter()
-			e = &c
-		}
-		return Decision{Err: e}
+		return nil, e
 	}
 	b.prove()
-	return Decision{Identity: id}
+	return id, nil
 }
 
-// verify calls v and holds it to its contract: a careless Verifier is noticed (500),
-// and still closed. Its error is classified here, because that too calls methods of
-// the Verifier's author.
+// verify calls v. A Verifier that breaks its contract refuses the request (500). The
+// error is classified here because that too may run code of the Verifier's author.
 func verify(v Verifier, r *http.Request) (id *Identity, e *Error) {
 	defer func() {
 		if p := recover(); p != nil {
-			id, e = nil, classify(panicked("verifier", p))
+			id, e = nil, Errorf(nil, "internal", "%w", panicked("verifier", p))
 		}
 	}()
 	id, err := v.Verify(r)
@@ -205,13 +230,13 @@ func verify(v Verifier, r *http.Request) (id *Identity, e *Error) {
 		return nil, classify(err)
 	}
 	if id == nil {
-		return nil, classify(errors.New("redoxauth: verifier returned neither an identity nor an error"))
+		return nil, Errorf(nil, "internal", "the Verifier returned neither an Identity nor an error")
 	}
 	return id, nil
 }
 
-// panicked tells where who panicked. It shows the value only if the runtime made it:
-// any other may hold what the peer sent.
+// panicked reports where the panic occurred. It shows only values that the runtime made:
+// others may hold what the peer sent.
 func panicked(who string, p any) error {
 	what := fmt.Sprintf("%T", p)
 	if e, ok := p.(runtime.Error); ok {
@@ -230,5 +255,5 @@ func panicked(who string, p any) error {
 			break
 		}
 	}
-	return fmt.Errorf("redoxauth: %s panicked in %s: %s", who, where, what)
+	return fmt.Errorf("%s panicked in %s: %s", who, where, what)
 }

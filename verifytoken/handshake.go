@@ -21,36 +21,39 @@ const (
 	tokenName    = "verification-token"
 )
 
-// Handshake answers Redox's destination verification and passes everything else on to
-// next, body intact. It recognises
+// Handshake answers Redox's destination verification and passes every other request to
+// next, with its body. It recognises
 //
 //	POST  {"verification-token":"<token>","challenge":"<challenge>"}, at most 4 KiB
 //	GET   ?challenge=<challenge>&verification-token=<token>
 //	GET   ?challenge=<challenge>, with the token in the header
 //
-// and answers 200 with exactly the challenge as plain text, but only after the token
-// matched. The challenge is opaque, of 1 to 1024 bytes, without control characters.
-// A wrong token, and a token in the header that differs from the other, is 401 and
-// nothing is echoed; a request that is a handshake but not a well-formed one is 400.
-// A larger POST streams through untouched. A smaller one must arrive within 60 s; one that
-// does not is answered here, 503 or 400, and shown to Config.Observe.
+// If the token matches, the answer is 200 with exactly the challenge as plain text. The
+// challenge has 1 to 1024 bytes and no control characters. The answer is 401, without
+// the challenge, if the token is wrong or the header holds another token. It is 400 if
+// the handshake is not well formed.
+//
+// Handshake reads POST bodies of up to 4 KiB, within 60 s. If such a body breaks off or
+// takes longer, Handshake answers 400 or 503 and calls Config.Observe. A larger body
+// streams to next.
 func (v *Verifier) Handshake(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		h, err := readHandshake(r)
+		h, err := readHandshake(w, r)
 		if h == nil && err == nil {
 			next.ServeHTTP(w, r)
 			return
 		}
-		var id *redoxauth.Identity
+		d := redoxauth.Decision{Event: "handshake", Err: err}
 		if err == nil {
-			id, err = v.verifyHandshake(r, h)
+			d.Identity, d.Err = v.verifyHandshake(r, h)
 		}
 		if v.observe != nil {
-			v.observe(r, redoxauth.Decision{Identity: id, Err: err, Duration: time.Since(start)})
+			d.Status, d.Duration = redoxauth.StatusCode(d.Err), time.Since(start)
+			v.observe(r, d)
 		}
-		if err != nil {
-			redoxauth.WriteError(w, err)
+		if d.Err != nil {
+			redoxauth.WriteError(w, d.Err)
 			return
 		}
 		writeChallenge(w, h.challenge)
@@ -61,14 +64,14 @@ func (v *Verifier) Handshake(next http.Handler) http.Handler {
 type handshake struct {
 	challenge string
 	token     string // of the body or the query
-	inHeader  bool   // there is none: the header's counts
+	inHeader  bool   // the token is in the header
 }
 
 func (v *Verifier) verifyHandshake(r *http.Request, h *handshake) (*redoxauth.Identity, error) {
 	headers := r.Header[header]
 	switch {
 	case len(headers) > 1:
-		return nil, refused(redoxauth.ErrMalformed, "malformed", errors.New("more than one verification-token header"))
+		return nil, errTwoHeaders()
 	case h.inHeader:
 		h.token = headers[0]
 	}
@@ -77,17 +80,17 @@ func (v *Verifier) verifyHandshake(r *http.Request, h *handshake) (*redoxauth.Id
 		return nil, err
 	}
 	if len(headers) == 1 && headers[0] != h.token {
-		return nil, refused(redoxauth.ErrRejected, "token", errors.New("the header holds another token"))
+		return nil, refused(redoxauth.ErrRejected, "token", "the header holds another token")
 	}
-	if err := checkChallenge(h.challenge); err != nil {
-		return nil, refused(redoxauth.ErrMalformed, "challenge", err)
+	if wrong := checkChallenge(h.challenge); wrong != "" {
+		return nil, refused(redoxauth.ErrMalformed, "challenge", wrong)
 	}
 	return id, nil
 }
 
-// writeChallenge echoes what a peer sent, so nothing in it may be taken for a page, a
-// script or a cacheable answer. Plain text fits both of Redox's descriptions: the
-// challenge alone, and the challenge anywhere in the body.
+// writeChallenge echoes what a peer sent. The headers keep browsers and caches from using
+// it as a page or a script. Plain text fits both descriptions of Redox: the challenge
+// alone, and the challenge anywhere in the body.
 func writeChallenge(w http.ResponseWriter, challenge string) {
 	h := w.Header()
 	h.Set("Content-Type", "text/plain; charset=utf-8")
@@ -97,25 +100,25 @@ func writeChallenge(w http.ResponseWriter, challenge string) {
 	io.WriteString(w, challenge)
 }
 
-func checkChallenge(challenge string) error {
+func checkChallenge(challenge string) (wrong string) {
 	switch {
 	case challenge == "":
-		return errors.New("the challenge is empty")
+		return "the challenge is empty"
 	case len(challenge) > maxChallenge:
-		return errors.New("the challenge is too long")
+		return "the challenge is longer than 1024 bytes"
 	case !utf8.ValidString(challenge), strings.ContainsRune(challenge, utf8.RuneError), strings.ContainsFunc(challenge, unicode.IsControl):
-		return errors.New("the challenge has a control character or is not UTF-8")
+		return "the challenge has a control character or is not UTF-8"
 	}
-	return nil
+	return ""
 }
 
 // readHandshake returns nil and no error if r is no handshake.
-func readHandshake(r *http.Request) (*handshake, error) {
+func readHandshake(w http.ResponseWriter, r *http.Request) (*handshake, error) {
 	switch r.Method {
 	case http.MethodGet:
 		return fromQuery(r)
 	case http.MethodPost:
-		return fromBody(r)
+		return fromBody(w, r)
 	}
 	return nil, nil
 }
@@ -130,8 +133,8 @@ func fromQuery(r *http.Request) (*handshake, error) {
 		return nil, nil
 	}
 	if err != nil || len(challenges) > 1 || len(tokens) > 1 {
-		// Not err: it would quote the query, and the token with it.
-		return nil, refused(redoxauth.ErrMalformed, "query", errors.New("the query has a repeated or malformed parameter"))
+		// Not err itself: it quotes the query, and the token with it.
+		return nil, refused(redoxauth.ErrMalformed, "query", "the query has a repeated or malformed parameter")
 	}
 	if len(tokens) == 0 {
 		return &handshake{challenge: challenges[0], inHeader: true}, nil
@@ -139,29 +142,22 @@ func fromQuery(r *http.Request) (*handshake, error) {
 	return &handshake{challenge: challenges[0], token: tokens[0]}, nil
 }
 
-// peek bounds the time that a peer may take to send a handshake. It has no budget: a few
-// KiB of each request are no more than net/http itself holds, and messages that wait
-// for one would depend on what strangers send.
+// peek are the limits of reading a possible handshake. It has no budget: 4 KiB a request
+// are as much as net/http holds, and messages must not depend on what strangers send.
 var peek = redoxauth.Options{MaxBodyBytes: maxHandshake + 1, MaxInFlight: -1}
 
-// fromBody looks at the body of a small POST and puts it back.
-func fromBody(r *http.Request) (*handshake, error) {
+// fromBody reads the body of a small POST and puts it back.
+func fromBody(w http.ResponseWriter, r *http.Request) (*handshake, error) {
 	if r.Body == nil || r.ContentLength == 0 || r.ContentLength > maxHandshake {
 		return nil, nil
 	}
 	head := *r
 	head.Body = io.NopCloser(io.LimitReader(r.Body, maxHandshake+1))
-	var data []byte
-	if _, err := redoxauth.Check(redoxauth.VerifierFunc(func(head *http.Request) (*redoxauth.Identity, error) {
-		var err error
-		data, err = redoxauth.Body(head)
-		return &redoxauth.Identity{}, err
-	}), &head, &peek); err != nil {
+	data, err := redoxauth.ReadBody(w, &head, &peek)
+	if err != nil {
 		var e *redoxauth.Error
 		errors.As(err, &e)
-		named := *e
-		named.Strategy = strategy
-		return nil, &named
+		return nil, e.In(strategy)
 	}
 	r.Body = &rejoined{Reader: io.MultiReader(bytes.NewReader(data), r.Body), Closer: r.Body}
 	if len(data) > maxHandshake {
@@ -176,10 +172,9 @@ type rejoined struct {
 	io.Closer
 }
 
-// parseHandshake reads the two members of a JSON object, by their exact names: what
-// encoding/json makes of a struct would also take "Challenge", and the last of two
-// tokens. Other members are allowed; anything that is not such an object is no
-// handshake.
+// parseHandshake reads the two members of a JSON object by their exact names. Other
+// members may be there. Other JSON is no handshake. Decoding into a struct would also
+// accept "Challenge", and would take the last of two tokens.
 func parseHandshake(data []byte) (*handshake, error) {
 	if !utf8.Valid(data) {
 		return nil, nil
@@ -213,7 +208,7 @@ func parseHandshake(data []byte) (*handshake, error) {
 	token, isText := tokens[0].(string)
 	challenge, isTextToo := challenges[0].(string)
 	if !isText || !isTextToo || len(tokens) > 1 || len(challenges) > 1 {
-		return nil, refused(redoxauth.ErrMalformed, "malformed", errors.New("a member of the handshake is repeated or no string"))
+		return nil, refused(redoxauth.ErrMalformed, "malformed", "challenge or verification-token is repeated, or is not a string")
 	}
 	return &handshake{challenge: challenge, token: token}, nil
 }

@@ -366,12 +366,12 @@ func TestHandshakeNeedsNoBudget(t *testing.T) {
 			return n, nil
 		})
 		r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/", body)
-		go redoxauth.Check(reads, r, nil)
+		go redoxauth.Check(reads, nil, r, nil)
 	}
 	for range 4 {
 		<-stalled
 	}
-	if _, err := redoxauth.Check(reads, httptest.NewRequest(http.MethodPost, "/", strings.NewReader("x")), nil); redoxauth.StatusCode(err) != http.StatusServiceUnavailable {
+	if _, err := redoxauth.Check(reads, nil, httptest.NewRequest(http.MethodPost, "/", strings.NewReader("x")), nil); redoxauth.StatusCode(err) != http.StatusServiceUnavailable {
 		t.Fatalf("got %v: the budget is not used up", err)
 	}
 	v := newVerifier(t, newToken)

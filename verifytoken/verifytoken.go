@@ -1,47 +1,51 @@
 // Package verifytoken verifies the token that Redox sends with every message, and
 // answers the handshake by which Redox verifies a destination.
 //
+//	token, err := verifytoken.New(verifytoken.Config{Tokens: []string{"..."}})
+//	http.Handle("/redox", token.Handshake(token.Wrap(handler)))
+//
 // # Redox dashboard
 //
-// The destination's fields and where they go:
-//
-//	verification token     Config.Tokens (choose it: long, random, letters and digits)
-//	verification method    GET or POST: Handshake answers both
+//	destination            Config
+//	verification token     Tokens; choose it: long, random, letters and digits
+//	verification method    nothing: Handshake answers GET and POST
 //
 // Redox sends the token in the header "verification-token" of each message
-// ([Authenticate incoming data]), and once, with a challenge, when somebody presses
-// "Verify & Save" ([Create and verify an endpoint]). A destination with an auth
-// credential needs a token too, for that handshake; Redox does not document whether
-// its messages then carry the header.
+// ([Authenticate incoming data]). When somebody presses "Verify & Save", Redox sends a
+// handshake: the token and a challenge ([Create and verify an endpoint]). A destination
+// with an auth credential needs a token too, for that handshake. Redox does not document
+// whether its messages then carry the header.
 //
 // # Use
 //
-// [Verifier.Handshake] is always the outermost wrapper: its own proof is complete, and
+// [Verifier.Handshake] is always the outermost wrapper. The handshake proves itself, and
 // the token of a POST handshake is in the body, not in the header.
 //
 //	http.Handle("/redox", token.Handshake(token.Wrap(handler)))      // token alone
 //	http.Handle("/redox", token.Handshake(signature.Wrap(handler)))  // credential
 //
-// Register the path without a method: a "POST /redox" pattern loses the GET form of
-// the handshake. Keep queries out of access logs: the GET form has the token there.
+// Register the path without a method: the pattern "POST /redox" does not match the GET
+// form of the handshake. Do not log queries: the GET form has the token there.
+//
+// A token proves that the sender knows the token. It does not cover the message. Use TLS,
+// and prefer a credential, or demand both ([redoxauth.AllOf]).
 //
 // # Rotation
 //
-// Redox holds one token per destination and changes it at once, so list the new and
-// the old one, change the dashboard, and drop the old one when [redoxauth.Identity].KeyID
-// (the position of the token that matched) no longer names it. With TokensFunc no
-// restart is needed.
+// Redox has one token per destination, and a change in the dashboard takes effect at once.
+// List the new and the old token, change the dashboard, and remove the old one when
+// [redoxauth.Identity].KeyID no longer names its position. With TokensFunc this needs no
+// restart.
 //
-// # When Redox's destination verification fails
+// # When "Verify & Save" fails
 //
-// Redox shows the status it got. 401: the token differs from the dashboard's; white
-// space is never part of a token. 400: the request is no handshake that Redox
-// documents, see the error given to Config.Observe. 404 or 405: the path or the method
-// is not registered. 503: TokensFunc failed. A self-signed certificate or a time-out
-// shows as "Error code".
+// Redox shows the status that it got:
 //
-// A token alone proves that the sender knows the token, not what it sends: put
-// TLS in front of it, and prefer a credential, or both ([redoxauth.AllOf]).
+//	401         the token differs from the dashboard's
+//	400         the request is no handshake that Redox documents; Config.Observe gets the error
+//	404, 405    the path or the method is not registered
+//	503         TokensFunc failed
+//	Error code  a time-out, or a self-signed certificate
 //
 // [Authenticate incoming data]: https://docs.redoxengine.com/basics/data-exchange-with-redox/authenticating-incoming-data
 // [Create and verify an endpoint]: https://docs.redoxengine.com/how-to/manage-your-redox-configuration/create-and-verify-an-endpoint
@@ -60,75 +64,76 @@ import (
 	"unicode"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/rotation"
 )
 
 const (
 	strategy  = "verifytoken"
 	header    = "Verification-Token"
-	maxToken  = 4 << 10 // bytes; a longer one is refused unread
+	maxToken  = 4 << 10 // bytes; a longer token is refused without hashing it
 	challenge = `verification-token realm="redox"`
 )
 
 // Config configures [New]. Exactly one of Tokens and TokensFunc is required.
 type Config struct {
-	// Tokens are the accepted tokens: several during a rotation. A token is not
-	// empty, has no white space around it, and has at most 4096 bytes.
+	// Tokens are the accepted tokens: several during a rotation. A token has 1 to 4096
+	// bytes, no white space around it, and no control characters.
 	Tokens []string
 
-	// TokensFunc supplies them instead, so that a rotation needs no restart: it is
-	// called on use, at most every 30 s, and for at most 10 s; see [redoxauth.Secrets].
+	// TokensFunc supplies the tokens instead, so that a rotation needs no restart. It is
+	// called on use, at most every 30 s, and for at most 10 s; see [rotation.Secrets].
 	TokensFunc func(context.Context) ([]string, error)
 
-	// Observe is called for every handshake, as [redoxauth.Options].Observe is for
-	// every message.
+	// Observe is called for every handshake, as [redoxauth.Options].Observe is called
+	// for every message. The Event is "handshake".
 	Observe func(*http.Request, redoxauth.Decision)
 }
 
-// A Verifier verifies the token of a message. It is safe for concurrent use.
+// A Verifier verifies the token of a message. It is safe for concurrent use. A zero
+// Verifier refuses everything with status 500.
 type Verifier struct {
-	digests func(context.Context) ([]digest, error)
+	tokens  *rotation.Secrets[[]digest]
 	observe func(*http.Request, redoxauth.Decision)
 }
 
 var _ redoxauth.Verifier = (*Verifier)(nil)
 
-// A digest stands for a token, so that comparing takes the same time whatever the
-// lengths are.
+// A digest is the SHA-256 of a token. Digests have one length, so comparing them takes
+// the same time for every token.
 type digest [sha256.Size]byte
 
-// New returns a Verifier for cfg, or all that is wrong with cfg.
+// New returns a Verifier. Its error names everything that is wrong with cfg.
 func New(cfg Config) (*Verifier, error) {
 	v := &Verifier{observe: cfg.Observe}
 	switch {
 	case len(cfg.Tokens) > 0 && cfg.TokensFunc != nil:
 		return nil, errors.New("verifytoken: Tokens, TokensFunc: exactly one is required, not both")
 	case cfg.TokensFunc != nil:
-		secrets := redoxauth.NewSecrets(strategy, cfg.TokensFunc, digestsOf, time.Now)
-		v.digests = secrets.Get
+		v.tokens = rotation.NewSecrets(strategy, cfg.TokensFunc, digestsOf, time.Now)
 	default:
 		digests, err := digestsOf(cfg.Tokens)
 		if err != nil {
 			return nil, err
 		}
-		v.digests = func(context.Context) ([]digest, error) { return digests, nil }
+		v.tokens = rotation.Static(digests)
 	}
 	return v, nil
 }
 
 // Verify accepts a request whose one verification-token header holds a configured
-// token. The Identity has no Subject: the token names nobody.
+// token. The Identity has no Subject, because the token names nobody.
 //
-// The error is [redoxauth.ErrNoCredentials] without the header, ErrMalformed for two,
-// ErrRejected for a wrong token, and ErrUnavailable when TokensFunc has failed.
+// The error is [redoxauth.ErrNoCredentials] without the header, ErrMalformed for two
+// headers, ErrRejected for a wrong token, and ErrUnavailable if TokensFunc failed.
 func (v *Verifier) Verify(r *http.Request) (*redoxauth.Identity, error) {
 	values := r.Header[header]
 	switch len(values) {
 	case 0:
-		return nil, refused(redoxauth.ErrNoCredentials, "missing", nil)
+		return nil, refused(redoxauth.ErrNoCredentials, "missing", "no verification-token header")
 	case 1:
 		return v.match(r.Context(), values[0])
 	default:
-		return nil, refused(redoxauth.ErrMalformed, "malformed", errors.New("more than one verification-token header"))
+		return nil, errTwoHeaders()
 	}
 }
 
@@ -138,34 +143,43 @@ func (v *Verifier) Wrap(next http.Handler) http.Handler {
 	return redoxauth.Middleware(v, nil)(next)
 }
 
-// match compares with every token and does not stop at the first that matches: how
-// long it takes tells nothing about which.
+// match compares token with every configured token. It does not stop at the first match,
+// so the time it takes does not show which one matched.
 func (v *Verifier) match(ctx context.Context, token string) (*redoxauth.Identity, error) {
-	digests, err := v.digests(ctx)
+	if v.tokens == nil {
+		return nil, refused(nil, "internal", "a zero Verifier: make it with New")
+	}
+	digests, err := v.tokens.Get(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if token == "" || len(token) > maxToken {
-		return nil, refused(redoxauth.ErrRejected, "token", nil)
+		return nil, refused(redoxauth.ErrRejected, "token", "the token is none of Config.Tokens")
 	}
-	var stack [256]byte // most tokens fit, and need no allocation
+	var stack [256]byte // most tokens fit: no allocation
 	presented := digest(sha256.Sum256(append(stack[:0], token...)))
 	found := -1
 	for i := range digests {
 		found = subtle.ConstantTimeSelect(subtle.ConstantTimeCompare(presented[:], digests[i][:]), i, found)
 	}
 	if found < 0 {
-		return nil, refused(redoxauth.ErrRejected, "token", nil)
+		return nil, refused(redoxauth.ErrRejected, "token", "the token is none of Config.Tokens")
 	}
 	return &redoxauth.Identity{Strategy: strategy, KeyID: strconv.Itoa(found)}, nil
 }
 
-func refused(kind error, reason redoxauth.Reason, err error) error {
-	return &redoxauth.Error{Kind: kind, Strategy: strategy, Reason: reason, Challenge: challenge, Err: err}
+func refused(kind error, reason redoxauth.Reason, why string) error {
+	e := redoxauth.Errorf(kind, reason, "%s", why).In(strategy)
+	e.Challenge = challenge
+	return e
 }
 
-// digestsOf checks the tokens and hashes them. An empty token would accept whoever
-// sends none, as several public receivers do.
+func errTwoHeaders() error {
+	return refused(redoxauth.ErrMalformed, "malformed", "more than one verification-token header")
+}
+
+// digestsOf checks the tokens and hashes them. An empty token would accept requests
+// without a token, as several public receivers do.
 func digestsOf(tokens []string) ([]digest, error) {
 	if len(tokens) == 0 {
 		return nil, errors.New("verifytoken: Tokens: at least one is required")

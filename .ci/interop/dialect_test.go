@@ -25,7 +25,7 @@ func verifying(t *testing.T, cfg sigv4.Config) (address string, explained <-chan
 	}
 	explanations := make(chan string, 1)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, err := redoxauth.Check(v, r, nil); err != nil {
+		if _, err := redoxauth.Check(v, nil, r, nil); err != nil {
 			explanations <- v.Explain(r)
 			redoxauth.WriteError(w, err)
 		}

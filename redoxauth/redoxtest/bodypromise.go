@@ -42,7 +42,7 @@ func testBody(c *check) {
 				wrap(r)
 				var checked *http.Request
 				var err error
-				c.within(what, func() { checked, err = redoxauth.Check(v, r, nil) })
+				c.within(what, func() { checked, err = redoxauth.Check(v, nil, r, nil) })
 				if err != nil {
 					c.fail("%s: refused: %v", what, err)
 					continue
@@ -119,7 +119,7 @@ func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
 func (c *check) check(what string, v redoxauth.Verifier, r *http.Request, o *redoxauth.Options) (checked *http.Request, err error) {
 	c.Helper()
-	c.within(what, func() { checked, err = redoxauth.Check(v, r, o) })
+	c.within(what, func() { checked, err = redoxauth.Check(v, nil, r, o) })
 	return checked, err
 }
 

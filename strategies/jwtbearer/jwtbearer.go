@@ -65,6 +65,7 @@ import (
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/rotation"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/bearer"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
 	"github.com/redoxauth/redoxauth-go/strategies/keyset"
@@ -89,7 +90,7 @@ type Config struct {
 	Secrets [][]byte
 
 	// SecretsFunc supplies the secrets instead, so that a rotation needs no restart: it
-	// is called on use, at most every 30 s; see [redoxauth.Secrets].
+	// is called on use, at most every 30 s; see [rotation.Secrets].
 	SecretsFunc func(context.Context) ([][]byte, error)
 
 	// Algorithms are the accepted values of alg ([RFC 7518, Section 3.1]); default
@@ -260,7 +261,7 @@ func (c *Config) secrets() (jose.Source, error) {
 	names := slices.Clone(c.Algorithms)
 	prepare := func(secrets [][]byte) ([]*jose.Key, error) { return jose.HMACKeys(secrets, names) }
 	if c.SecretsFunc != nil {
-		return jose.Secrets(redoxauth.NewSecrets(strategy, c.SecretsFunc, prepare, c.Now).Get), nil
+		return jose.Secrets(rotation.NewSecrets(strategy, c.SecretsFunc, prepare, c.Now).Get), nil
 	}
 	if c.Secrets == nil {
 		return nil, nil

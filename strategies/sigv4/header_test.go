@@ -157,7 +157,7 @@ func TestUnsignedTrailers(t *testing.T) {
 			}
 			cfg := testConfig()
 			cfg.InsecureAllowUnsignedPayload = true
-			_, err = redoxauth.Check(newVerifier(t, cfg), r, nil)
+			_, err = redoxauth.Check(newVerifier(t, cfg), nil, r, nil)
 			if refused := errors.Is(err, redoxauth.ErrRejected) && reasonOf(err) == "unsigned_header"; refused != test.refused || !refused && err != nil {
 				t.Error(err)
 			}
@@ -268,7 +268,7 @@ func TestChunksBesideContentLength(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checked, err := redoxauth.Check(newVerifier(t, testConfig()), r, nil)
+	checked, err := redoxauth.Check(newVerifier(t, testConfig()), nil, r, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

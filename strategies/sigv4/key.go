@@ -15,14 +15,13 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/rotation"
 )
 
 // keys are where a Verifier has its keyring from.
 type keys struct {
-	static  keyring
-	secrets *redoxauth.Secrets[keyring] // or nil
-	decoy   []*credential               // that sign for unknown key IDs
+	secrets *rotation.Secrets[keyring]
+	decoy   []*credential // that sign for unknown key IDs
 }
 
 func newKeys(cfg Config, now func() time.Time) (*keys, error) {
@@ -34,20 +33,17 @@ func newKeys(cfg Config, now func() time.Time) (*keys, error) {
 	case cfg.CredentialsFunc == nil && len(cfg.Credentials) == 0:
 		return nil, errors.New("sigv4: Credentials: none, and no CredentialsFunc")
 	case cfg.CredentialsFunc == nil:
-		var err error
-		k.static, err = prepare(cfg.Credentials)
+		ring, err := prepare(cfg.Credentials)
+		k.secrets = rotation.Static(ring)
 		return k, err
 	case len(cfg.Credentials) > 0:
 		return nil, errors.New("sigv4: CredentialsFunc: beside Credentials")
 	}
-	k.secrets = redoxauth.NewSecrets(strategy, cfg.CredentialsFunc, prepare, now)
+	k.secrets = rotation.NewSecrets(strategy, cfg.CredentialsFunc, prepare, now)
 	return k, nil
 }
 
 func (k *keys) get(ctx context.Context) (keyring, error) {
-	if k.secrets == nil {
-		return k.static, nil
-	}
 	return k.secrets.Get(ctx)
 }
 

@@ -107,7 +107,7 @@ func TestBodyErrorsKeepTheirKind(t *testing.T) {
 		}
 		r = s.sign(request("/"))
 		r.Body = io.NopCloser(strings.NewReader(testBody))
-		_, err = redoxauth.Check(newVerifier(t, testConfig()), r, &redoxauth.Options{MaxBodyBytes: 8})
+		_, err = redoxauth.Check(newVerifier(t, testConfig()), nil, r, &redoxauth.Options{MaxBodyBytes: 8})
 		if !errors.Is(err, redoxauth.ErrTooLarge) {
 			t.Errorf("declared %q: %v, want ErrTooLarge", declared, err)
 		}

@@ -132,7 +132,7 @@ type Config struct {
 	// Credentials are accepted, all of them. Several may share an AccessKeyID.
 	Credentials []Credential
 
-	// CredentialsFunc supplies them instead, as [redoxauth.Secrets] says.
+	// CredentialsFunc supplies them instead, as [rotation.Secrets] says.
 	CredentialsFunc func(context.Context) ([]Credential, error)
 
 	// Region and Service must equal those of the request's credential scope.

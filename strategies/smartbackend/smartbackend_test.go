@@ -144,7 +144,7 @@ func TestTokenAnswer(t *testing.T) {
 	if w.Header().Get("Cache-Control") != "no-store" || w.Header().Get("Pragma") != "no-cache" {
 		t.Errorf("headers %v", w.Header())
 	}
-	want := redoxauth.Decision{Identity: &redoxauth.Identity{
+	want := redoxauth.Decision{Event: "token_request", Status: 200, Identity: &redoxauth.Identity{
 		Strategy: "smartbackend", Subject: "redox", Issuer: "https://api.example.com", KeyID: "es",
 		Scopes: []string{"system/*.rs"}, Expiry: now.Add(5 * time.Minute),
 	}}

@@ -29,7 +29,7 @@ import (
 func Check(v redoxauth.Verifier, opts *redoxauth.Options) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			r, err := redoxauth.Check(v, c.Request(), opts)
+			r, err := redoxauth.Check(v, c.Response(), c.Request(), opts)
 			if err != nil {
 				redoxauth.WriteError(c.Response(), err)
 				return nil

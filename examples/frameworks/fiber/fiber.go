@@ -56,7 +56,7 @@ func Check(v redoxauth.Verifier, opts *redoxauth.Options) fiber.Handler {
 		defer cancel()
 		r, err := newRequest(ctx, c)
 		if err == nil {
-			r, err = redoxauth.Check(v, r, opts)
+			r, err = redoxauth.Check(v, nil, r, opts)
 		}
 		if err != nil {
 			redoxauth.WriteError(&response{c, http.Header{}}, err)

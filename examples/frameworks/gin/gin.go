@@ -25,7 +25,7 @@ import (
 // Check lets a request through to the next handlers only when v accepts it.
 func Check(v redoxauth.Verifier, opts *redoxauth.Options) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		r, err := redoxauth.Check(v, c.Request, opts)
+		r, err := redoxauth.Check(v, c.Writer, c.Request, opts)
 		if err != nil {
 			redoxauth.WriteError(c.Writer, err)
 			c.Abort()

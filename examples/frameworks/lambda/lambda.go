@@ -74,7 +74,7 @@ func REST(v redoxauth.Verifier, opts *redoxauth.Options, next RESTHandler) RESTH
 	return func(ctx context.Context, event events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
 		r, err := restRequest(ctx, event)
 		if err == nil {
-			r, err = redoxauth.Check(v, r, opts)
+			r, err = redoxauth.Check(v, nil, r, opts)
 		}
 		if err != nil {
 			w := core.NewProxyResponseWriter()
@@ -90,7 +90,7 @@ func HTTPAPI(v redoxauth.Verifier, opts *redoxauth.Options, next HTTPAPIHandler)
 	return func(ctx context.Context, event events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
 		r, err := httpAPIRequest(ctx, event)
 		if err == nil {
-			r, err = redoxauth.Check(v, r, opts)
+			r, err = redoxauth.Check(v, nil, r, opts)
 		}
 		if err != nil {
 			w := core.NewProxyResponseWriterV2()

@@ -73,7 +73,7 @@ func (w Wanted) name() string {
 }
 
 // Secrets is a [Source] of HMAC keys: all of them are compared, whatever kid the token
-// names. The function may be redoxauth.Secrets.Get.
+// names. The function may be Get of rotation.Secrets.
 type Secrets func(ctx context.Context) ([]*Key, error)
 
 // Keys implements [Source].

@@ -45,7 +45,7 @@ type Proof struct {
 // ServeHTTP answers a token request.
 func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
-	id, body, err := e.try(r)
+	id, body, err := e.try(w, r)
 	var f *Refusal
 	if err != nil {
 		f = e.count(r, refusalOf(err))
@@ -67,29 +67,29 @@ func (e *Endpoint) observe(r *http.Request, id *redoxauth.Identity, f *Refusal, 
 	if e.cfg.Observe == nil {
 		return
 	}
-	decision := redoxauth.Decision{Identity: id, Duration: d}
+	decision := redoxauth.Decision{Event: "token_request", Status: http.StatusOK, Identity: id, Duration: d}
 	if f != nil {
 		named := *f.Err
 		named.Strategy = e.cfg.Strategy
-		decision.Err = &named
+		decision.Err, decision.Status = &named, f.Status
 	}
 	e.cfg.Observe(r, decision)
 }
 
 // try is issue, with a panic of the operator's replay store as a fault of ours.
-func (e *Endpoint) try(r *http.Request) (id *redoxauth.Identity, body []byte, err error) {
+func (e *Endpoint) try(w http.ResponseWriter, r *http.Request) (id *redoxauth.Identity, body []byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			id, body, err = nil, nil, fmt.Errorf("panic: %T", p)
 		}
 	}()
-	return e.issue(r)
+	return e.issue(w, r)
 }
 
 // issue checks what a genuine client may have, and signs it, before its assertion is
 // used up, so that a request refused for its scope can be sent again.
-func (e *Endpoint) issue(r *http.Request) (*redoxauth.Identity, []byte, error) {
-	q, err := e.read(r)
+func (e *Endpoint) issue(w http.ResponseWriter, r *http.Request) (*redoxauth.Identity, []byte, error) {
+	q, err := e.read(w, r)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -175,9 +175,6 @@ func refuse(w http.ResponseWriter, f *Refusal, protoMajor int) {
 		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(f.RetryAfter.Seconds()))))
 	}
 	if f.Unread {
-		if f.Err.Reason == "body_timeout" || f.Err.Reason == "canceled" { // the peer stalls
-			http.NewResponseController(w).SetReadDeadline(time.Now()) // where it is supported
-		}
 		// Else net/http waits for the rest of the body before it sends the answer. In
 		// HTTP/2 it would end all other streams of the connection.
 		if protoMajor < 2 {

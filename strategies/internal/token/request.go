@@ -48,11 +48,11 @@ func (q *Request) HasAny(names ...string) bool {
 }
 
 // read reads the request r. When it could not read the whole body, the Refusal says so.
-func (e *Endpoint) read(r *http.Request) (*Request, error) {
+func (e *Endpoint) read(w http.ResponseWriter, r *http.Request) (*Request, error) {
 	q, parse, err := readHead(r, e.cfg.JSON)
 	var body []byte
 	if err == nil {
-		body, err = e.readBody(r)
+		body, err = e.readBody(w, r)
 	}
 	if err != nil {
 		f := refusalOf(err)
@@ -142,12 +142,8 @@ func parserFor(h http.Header, acceptJSON bool) (parser, error) {
 // readBody reads a body of at most 64 KiB within 10 s, on the endpoint's own budget: the
 // messages that stall elsewhere keep no token request out. Behind a Middleware, which has
 // decided who may send a body at all, the time and the budget are that Middleware's.
-func (e *Endpoint) readBody(r *http.Request) (body []byte, err error) {
-	_, err = redoxauth.Check(redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
-		body, err = redoxauth.Body(r)
-		return &redoxauth.Identity{}, err
-	}), r.WithContext(r.Context()), e.bodies) // of a copy, as Check replaces its Body
-	return body, err
+func (e *Endpoint) readBody(w http.ResponseWriter, r *http.Request) (body []byte, err error) {
+	return redoxauth.ReadBody(w, r.WithContext(r.Context()), e.bodies) // of a copy, as ReadBody replaces its Body
 }
 
 // parseForm is stricter than url.ParseQuery: no name twice, and few of them.

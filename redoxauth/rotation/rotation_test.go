@@ -1,8 +1,10 @@
-package redoxauth_test
+package rotation_test
 
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -11,6 +13,7 @@ import (
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/rotation"
 )
 
 // A vault is a source of secrets that can be told how to behave.
@@ -37,8 +40,8 @@ func (v *vault) call(ctx context.Context) ([]string, error) {
 	return list(ctx)
 }
 
-func (v *vault) secrets() *redoxauth.Secrets[string] {
-	return redoxauth.NewSecrets("test",
+func (v *vault) secrets() *rotation.Secrets[string] {
+	return rotation.NewSecrets("test",
 		v.call,
 		func(list []string) (string, error) {
 			if list[0] == "invalid" {
@@ -56,14 +59,14 @@ func failsWith(err error) func(context.Context) ([]string, error) {
 	return func(context.Context) ([]string, error) { return nil, err }
 }
 
-func want(t *testing.T, s *redoxauth.Secrets[string], want string) {
+func want(t *testing.T, s *rotation.Secrets[string], want string) {
 	t.Helper()
 	if got, err := s.Get(t.Context()); got != want || err != nil {
 		t.Errorf("got %q, %v, want %q", got, err, want)
 	}
 }
 
-func wantUnavailable(t *testing.T, s *redoxauth.Secrets[string], reason redoxauth.Reason) error {
+func wantUnavailable(t *testing.T, s *rotation.Secrets[string], reason redoxauth.Reason) error {
 	t.Helper()
 	got, err := s.Get(t.Context())
 	var e *redoxauth.Error
@@ -270,4 +273,39 @@ func TestCallEndsAfter10Seconds(t *testing.T) {
 		synctest.Wait()
 		want(t, s, "next")
 	})
+}
+
+func TestSecretsPrintNone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := rotation.NewSecrets("test", func(context.Context) ([]string, error) { return []string{"HUNTER2"}, nil },
+			func(list []string) ([]string, error) { return list, nil }, time.Now)
+		if _, err := s.Get(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if printed := fmt.Sprintf("%v %+v %#v", s, s, s); strings.Contains(printed, "HUNTER2") {
+			t.Errorf("printed: %s", printed)
+		}
+	})
+}
+
+func TestFunctionThatEndsItsGoroutineIsCalledAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := &vault{list: func(context.Context) ([]string, error) { runtime.Goexit(); return nil, nil }}
+		s := v.secrets()
+		wantUnavailable(t, s, "secrets")
+		v.now(gives("a"))
+		time.Sleep(30 * time.Second)
+		want(t, s, "a")
+	})
+}
+
+func BenchmarkSecrets(b *testing.B) {
+	s := (&vault{list: gives("a")}).secrets()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := s.Get(context.Background()); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

@@ -1,0 +1,175 @@
+// Package rotation holds what changes while a server runs: lists of secrets that a
+// function supplies.
+//
+// The ...Func fields of the strategies are built on it. It is also for authors of
+// verifiers. No field of the Redox dashboard has to do with it.
+package rotation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+)
+
+const (
+	interval = 30 * time.Second // between calls
+	timeout  = 10 * time.Second // of one call
+	maxAge   = 24 * time.Hour   // of the last good list
+	oldAge   = 5 * time.Minute  // of a list that is worth waiting for a newer one
+	patience = time.Second      // of a request that waits for it
+)
+
+// Secrets is a list of secrets. With [NewSecrets] a function supplies the list, so that a
+// rotation needs no restart. The function is called on use: at most every 30 s, in the
+// background once there is a list, and with a context of 10 s. After an error or an
+// empty list, the last good list stays in use for at most 24 h. Then, or if there never
+// was a good list, the error is [redoxauth.ErrUnavailable].
+//
+// So under traffic a change is seen within a minute. After a pause in traffic, when the
+// list is older than 5 min, a request waits up to a second for the new list, so that a
+// withdrawn secret is not accepted once more.
+//
+// S is what a Verifier makes of the list, such as digests. Secrets are safe for concurrent
+// use.
+type Secrets[S any] struct {
+	strategy string
+	load     func(context.Context) (S, error) // nil: last never changes
+	now      func() time.Time
+
+	mu      sync.Mutex
+	last    *S            // a pointer, so that printing Secrets shows none
+	good    time.Time     // when last was loaded; zero: never
+	called  time.Time     // when load was last called
+	running bool          // load has not returned
+	pending chan struct{} // of a call: closed when it returns or its time is over
+	err     error         // why the last call gave no list
+}
+
+// Static returns Secrets that never change.
+func Static[S any](list S) *Secrets[S] { return &Secrets[S]{last: &list} }
+
+// NewSecrets returns the Secrets that list supplies to the package strategy. prepare
+// checks and converts them; it never gets an empty list. The operator sees the errors of
+// list and prepare, so they must hold no secret.
+func NewSecrets[T, S any](strategy string, list func(context.Context) ([]T, error), prepare func([]T) (S, error), now func() time.Time) *Secrets[S] {
+	load := func(ctx context.Context) (S, error) {
+		var none S
+		secrets, err := list(ctx)
+		if err != nil {
+			return none, err
+		}
+		if len(secrets) == 0 {
+			return none, errors.New("empty list")
+		}
+		return prepare(secrets)
+	}
+	return &Secrets[S]{strategy: strategy, load: load, now: now}
+}
+
+// Get returns the prepared list. The first call waits for it, within ctx.
+func (s *Secrets[S]) Get(ctx context.Context) (S, error) {
+	if s.load == nil {
+		return *s.last, nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	if !s.running && (s.called.IsZero() || now.Sub(s.called) >= interval) {
+		s.called, s.running, s.pending = now, true, make(chan struct{})
+		go s.call(s.pending)
+	}
+	var none S
+	if err := s.wait(ctx, now); err != nil {
+		return none, redoxauth.Errorf(redoxauth.ErrUnavailable, "canceled", "%w", err).In(s.strategy)
+	}
+	if !s.fresh(now) {
+		return none, redoxauth.Errorf(redoxauth.ErrUnavailable, "secrets", "%w", s.err).In(s.strategy)
+	}
+	return *s.last, nil
+}
+
+// wait waits for the running call, as long as the age of the list demands. It is called
+// with s.mu held, and unlocks it while it waits.
+func (s *Secrets[S]) wait(ctx context.Context, now time.Time) error {
+	pending := s.pending
+	var enough <-chan time.Time // nil if there is no list to fall back on
+	if s.fresh(now) {
+		left := patience - now.Sub(s.called)
+		if now.Sub(s.good) < oldAge || left <= 0 {
+			return nil
+		}
+		t := time.NewTimer(left)
+		defer t.Stop()
+		enough = t.C
+	}
+	if pending == nil {
+		return nil
+	}
+	s.mu.Unlock()
+	defer s.mu.Lock()
+	select {
+	case <-pending:
+	case <-enough:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+func (s *Secrets[S]) fresh(now time.Time) bool {
+	return !s.good.IsZero() && now.Sub(s.good) <= maxAge
+}
+
+// call runs in a goroutine of its own, because the end of one request must not fail the
+// others that wait. If the function ignores its context, it is not called again before
+// it returns, and nobody waits for it after its 10 s.
+func (s *Secrets[S]) call(pending chan struct{}) {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	end := func(err error) { // with s.mu held
+		if s.pending == pending {
+			s.pending, s.err = nil, err
+			close(pending)
+		}
+	}
+	stop := context.AfterFunc(ctx, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		end(context.Cause(ctx))
+	})
+	defer stop()
+	list, err := s.try(ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.running = false
+	if err == nil {
+		s.last, s.good = list, s.now()
+	}
+	end(err)
+}
+
+// try calls load. It turns a panic of the function, and the end of its goroutine, into
+// an error.
+func (s *Secrets[S]) try(ctx context.Context) (*S, error) {
+	type result struct {
+		list S
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		r := result{err: errors.New("the function ended its goroutine")}
+		defer func() {
+			if p := recover(); p != nil {
+				r.err = fmt.Errorf("the function panicked: %T", p)
+			}
+			done <- r
+		}()
+		r.list, r.err = s.load(ctx)
+	}()
+	r := <-done
+	return &r.list, r.err
+}

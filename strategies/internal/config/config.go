@@ -1,0 +1,115 @@
+// Package config checks the configurations of the strategies.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Limits of every Leeway. A token may be "a few minutes" late at most ([RFC 7519,
+// Section 4.1.4]).
+//
+// [RFC 7519, Section 4.1.4]: https://www.rfc-editor.org/rfc/rfc7519#section-4.1.4
+const (
+	DefaultLeeway = 60 * time.Second
+	MaxLeeway     = 5 * time.Minute
+)
+
+// Problems collects everything that is wrong with the Config of one package.
+type Problems struct {
+	Package string // that the errors name
+	errs    []error
+}
+
+// Add adds a problem of a field.
+func (p *Problems) Add(field, format string, args ...any) {
+	p.errs = append(p.errs, fmt.Errorf("%s: %s: %w", p.Package, field, fmt.Errorf(format, args...)))
+}
+
+// Err returns all problems, joined, and the errors of others; nil if there are none.
+func (p *Problems) Err(others ...error) error { return errors.Join(append(p.errs, others...)...) }
+
+// Name checks a name or a secret that is required: an issuer, an audience, an ID. White
+// space around it is refused, because it was most likely pasted by mistake. most is the
+// largest length in bytes; 0 means no limit.
+func (p *Problems) Name(field, name string, most int) {
+	switch {
+	case name == "":
+		p.Add(field, "required")
+	case most > 0 && len(name) > most:
+		p.Add(field, "longer than %d bytes", most)
+	case !utf8.ValidString(name):
+		p.Add(field, "not UTF-8")
+	case strings.TrimSpace(name) != name:
+		p.Add(field, "white space around it")
+	case strings.ContainsFunc(name, unicode.IsControl):
+		p.Add(field, "control characters in it")
+	}
+}
+
+// Names checks a list of names. An empty list is allowed.
+func (p *Problems) Names(field string, names []string) {
+	for i, name := range names {
+		p.Name(fmt.Sprintf("%s[%d]", field, i), name, 0)
+	}
+}
+
+// Scopes checks that each scope can stand in a token and in a challenge.
+func (p *Problems) Scopes(field string, scopes []string) {
+	if i := slices.IndexFunc(scopes, func(s string) bool { return !ValidScope(s) }); i >= 0 {
+		p.Add(fmt.Sprintf("%s[%d]", field, i), "%q is not a scope of RFC 6749, Section 3.3", scopes[i])
+	}
+}
+
+// ValidScope reports whether s is a scope-token ([RFC 6749, Section 3.3]).
+//
+// [RFC 6749, Section 3.3]: https://www.rfc-editor.org/rfc/rfc6749#section-3.3
+func ValidScope(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// Leeway sets the default of a Leeway and checks it.
+func (p *Problems) Leeway(leeway *time.Duration) {
+	if *leeway == 0 {
+		*leeway = DefaultLeeway
+	}
+	if *leeway < 0 || *leeway > MaxLeeway {
+		p.Add("Leeway", "%v, want 0 to %v", *leeway, MaxLeeway)
+	}
+}
+
+// URL checks a URL that is required. See [WrongURL].
+func (p *Problems) URL(field, address string, allowHTTP bool) {
+	if wrong := WrongURL(address, allowHTTP); wrong != "" {
+		p.Add(field, "%s", wrong)
+	}
+}
+
+// WrongURL says what is wrong with the URL of an endpoint; "" if nothing is. The URL must
+// be absolute, with https, and without user, password or fragment. With allowHTTP it may
+// have http.
+func WrongURL(address string, allowHTTP bool) string {
+	u, err := url.Parse(address)
+	switch {
+	case err != nil, u.Host == "", u.Opaque != "", u.Scheme != "https" && u.Scheme != "http":
+		return "not an absolute http or https URL" // err would show a password
+	case u.Scheme == "http" && !allowHTTP:
+		return "http, want https (InsecureAllowHTTP allows http)"
+	case u.User != nil:
+		return "has a user or a password"
+	case strings.Contains(address, "#"):
+		return "has a fragment"
+	}
+	return ""
+}
