@@ -30,7 +30,7 @@
 // # What a Verifier must promise
 //
 // These promises hold for every Verifier of this module. A Verifier of your own must
-// keep them too; redoxtest.TestVerifier tests them.
+// keep them too; verifiertest.TestVerifier tests them.
 //
 //  1. Not mine has an edge. Before a secret or a signature is compared, a Verifier may
 //     answer [ErrNoCredentials]; after it, never. It claims only what is unmistakably

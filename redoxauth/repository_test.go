@@ -300,7 +300,7 @@ func TestEveryStrategyHasTheSkeleton(t *testing.T) {
 			if s.dir == dir && !s.test {
 				code += string(s.data)
 			} else if s.dir == dir {
-				conformance = conformance || bytes.Contains(s.data, []byte("redoxtest.TestVerifier(t, "))
+				conformance = conformance || bytes.Contains(s.data, []byte("verifiertest.TestVerifier(t, "))
 				example = example || strings.HasSuffix(s.name, "example_test.go")
 			}
 		}
@@ -314,7 +314,7 @@ func TestEveryStrategyHasTheSkeleton(t *testing.T) {
 			}
 		}
 		if !conformance || !example {
-			t.Errorf("%s: runs redoxtest.TestVerifier: %t, has examples: %t", dir, conformance, example)
+			t.Errorf("%s: runs verifiertest.TestVerifier: %t, has examples: %t", dir, conformance, example)
 		}
 		for file, want := range map[string]string{
 			"README.md":                         "| [" + dir + "](" + dir + ") |",

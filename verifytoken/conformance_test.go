@@ -7,6 +7,7 @@ import (
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 	"github.com/redoxauth/redoxauth-go/verifytoken"
 )
 
@@ -25,7 +26,7 @@ func TestVerifierKeepsThePromises(t *testing.T) {
 			"": {Token: right}, "after a rotation": {Token: old}, "in the bearer token too": {Token: right, Bearer: true},
 		} {
 			t.Run(name+" "+sent, func(t *testing.T) {
-				redoxtest.TestVerifier(t, redoxtest.Suite{
+				verifiertest.TestVerifier(t, verifiertest.Suite{
 					New:     func() redoxauth.Verifier { return v },
 					Genuine: func() *http.Request { return redoxtest.NewRequest(sender) },
 					Forged: map[string]func() *http.Request{

@@ -12,6 +12,7 @@ import (
 	"testing/iotest"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 	"github.com/redoxauth/redoxauth-go/verifytoken"
 )
 
@@ -154,7 +155,7 @@ func TestHandshakeRefusesAndEchoesNothing(t *testing.T) {
 			if body := w.Body.String(); body != http.StatusText(w.Code)+"\n" {
 				t.Errorf("got body %q, want one fixed line", body)
 			}
-			wantError(t, got.Err, tt.want, tt.reason)
+			verifiertest.CheckError(t, got.Err, tt.want, tt.reason)
 			if strings.Contains(got.Err.Error(), newToken) {
 				t.Errorf("the error shows the token: %v", got.Err)
 			}

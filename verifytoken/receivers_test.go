@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 	"github.com/redoxauth/redoxauth-go/verifytoken"
 )
 
@@ -108,7 +109,7 @@ func TestApplicationNameProvesNothing(t *testing.T) {
 	r := message()
 	r.Header.Set("Application-Name", "RedoxEngine")
 	_, err := newVerifier(t, newToken).Verify(r)
-	wantError(t, err, redoxauth.ErrNoCredentials, "missing")
+	verifiertest.CheckError(t, err, redoxauth.ErrNoCredentials, "missing")
 }
 
 // A FastAPI receiver accepts a token or an HMAC: the weaker one is enough. Token and

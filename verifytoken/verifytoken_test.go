@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 	"github.com/redoxauth/redoxauth-go/verifytoken"
 )
 
@@ -37,18 +38,6 @@ func message(tokens ...string) *http.Request {
 		r.Header.Add("verification-token", token)
 	}
 	return r
-}
-
-// wantError fails unless err is of the kind and has the reason.
-func wantError(t *testing.T, err, kind error, reason redoxauth.Reason) {
-	t.Helper()
-	if !errors.Is(err, kind) {
-		t.Fatalf("got error %v, want %v", err, kind)
-	}
-	var e *redoxauth.Error
-	if !errors.As(err, &e) || e.Reason != reason || e.Strategy != "verifytoken" {
-		t.Errorf("got %#v, want reason %q of verifytoken", err, reason)
-	}
 }
 
 func TestNewRefusesConfig(t *testing.T) {
@@ -116,7 +105,10 @@ func TestVerify(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			id, err := v.Verify(message(tt.tokens...))
 			if tt.want != nil {
-				wantError(t, err, tt.want, tt.reason)
+				verifiertest.CheckError(t, err, tt.want, tt.reason)
+				if !strings.HasPrefix(fmt.Sprint(err), "verifytoken: ") {
+					t.Errorf("error %q does not name the strategy", err)
+				}
 				return
 			}
 			if err != nil {
@@ -136,7 +128,7 @@ func TestVerifyReadsItsOwnHeaderOnly(t *testing.T) {
 	r.Header.Set("Authorization", "Bearer "+newToken)
 	r.URL.RawQuery = "verification-token=" + newToken
 	_, err := newVerifier(t, newToken).Verify(r)
-	wantError(t, err, redoxauth.ErrNoCredentials, "missing")
+	verifiertest.CheckError(t, err, redoxauth.ErrNoCredentials, "missing")
 }
 
 func TestNothingPrintsAToken(t *testing.T) {
@@ -195,7 +187,7 @@ func TestTokensFuncRotatesWithoutRestart(t *testing.T) {
 			t.Errorf("within 24 h of failures: %v", err)
 		}
 		later(2 * time.Hour)
-		wantError(t, verify(newToken), redoxauth.ErrUnavailable, "secrets")
+		verifiertest.CheckError(t, verify(newToken), redoxauth.ErrUnavailable, "secrets")
 	})
 }
 

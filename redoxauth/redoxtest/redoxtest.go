@@ -1,5 +1,4 @@
-// Package redoxtest is a Redox for tests: it sends what Redox would send, and checks
-// that a [redoxauth.Verifier] keeps its promises.
+// Package redoxtest is a Redox for tests: it sends what Redox would send.
 //
 // # Senders
 //
@@ -38,10 +37,6 @@
 // [AuthorizationServer] for access tokens and introspection, and [Google]. They rotate
 // their keys, count their calls, and fail on demand with an [Outage]. [Forgeries] makes
 // of a genuine JWT what attackers would.
-//
-// # Verifiers of your own
-//
-// [TestVerifier] runs the promises of package redoxauth against any Verifier.
 //
 // # What is not known
 //

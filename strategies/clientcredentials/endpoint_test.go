@@ -15,6 +15,7 @@ import (
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 	"github.com/redoxauth/redoxauth-go/strategies/clientcredentials"
 )
 
@@ -182,7 +183,7 @@ func TestEndpointTokensKeepThePromises(t *testing.T) {
 	for name, value := range forgeries {
 		forged[name] = func() *http.Request { return message(value) }
 	}
-	redoxtest.TestVerifier(t, redoxtest.Suite{
+	verifiertest.TestVerifier(t, verifiertest.Suite{
 		New:     func() redoxauth.Verifier { return e.Verifier("write") },
 		Genuine: func() *http.Request { return message(token()) },
 		Forged:  forged,

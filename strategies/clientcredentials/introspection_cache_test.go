@@ -13,6 +13,7 @@ import (
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 	"github.com/redoxauth/redoxauth-go/strategies/clientcredentials"
 )
 
@@ -82,9 +83,9 @@ func TestAnotherEndpointDecidesForItself(t *testing.T) {
 		t.Error(err)
 	}
 	_, err := writes.Verify(message(opaque))
-	wantError(t, err, redoxauth.ErrForbidden, "scope")
+	verifiertest.CheckError(t, err, redoxauth.ErrForbidden, "scope")
 	_, err = redoxauth.AllOf(reads, writes).Verify(message(opaque))
-	wantError(t, err, redoxauth.ErrForbidden, "scope")
+	verifiertest.CheckError(t, err, redoxauth.ErrForbidden, "scope")
 }
 
 // slowly answers after a second of the test's clock.
@@ -111,7 +112,7 @@ func TestParallelUsesShareOneCall(t *testing.T) {
 					ctx, cancel := context.WithTimeout(r.Context(), time.Millisecond)
 					defer cancel()
 					_, err := v.Verify(r.WithContext(ctx))
-					wantError(t, err, redoxauth.ErrUnavailable, "canceled")
+					verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "canceled")
 					return
 				}
 				if _, err := v.Verify(r); err != nil {
@@ -175,7 +176,7 @@ func TestOtherClientsTokensKeepOursNotOut(t *testing.T) {
 	for i := range 1100 { // more than are remembered
 		now = now.Add(100 * time.Millisecond)
 		_, err := v.Verify(message(fmt.Sprint("another", i)))
-		wantError(t, err, redoxauth.ErrRejected, "client")
+		verifiertest.CheckError(t, err, redoxauth.ErrRejected, "client")
 	}
 	wantCalls(t, w, 1101)
 	if _, err := v.Verify(message(opaque)); err != nil {
@@ -193,7 +194,7 @@ func TestSilentEndpointIsBounded(t *testing.T) {
 		v := newIntrospection(t, introspectionConfig(w))
 		start := time.Now()
 		_, err := v.Verify(message(opaque))
-		wantError(t, err, redoxauth.ErrUnavailable, "unavailable")
+		verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "unavailable")
 		if d := time.Since(start); d != 10*time.Second {
 			t.Errorf("took %v, want 10 s", d)
 		}
@@ -220,10 +221,10 @@ func TestRevocationAndOutage(t *testing.T) {
 		t.Errorf("a remembered token during an outage: %v", err)
 	}
 	_, err := v.Verify(message(fresh))
-	wantError(t, err, redoxauth.ErrUnavailable, "unavailable")
+	verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "unavailable")
 	now = now.Add(time.Minute)
 	_, err = v.Verify(message(token))
-	wantError(t, err, redoxauth.ErrUnavailable, "unavailable")
+	verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "unavailable")
 	s.Fail(nil)
 	if _, err := v.Verify(message(token)); err != nil {
 		t.Errorf("after the outage: %v", err)
@@ -231,5 +232,5 @@ func TestRevocationAndOutage(t *testing.T) {
 	s.Revoke(token)
 	now = now.Add(time.Minute)
 	_, err = v.Verify(message(token))
-	wantError(t, err, redoxauth.ErrRejected, "inactive")
+	verifiertest.CheckError(t, err, redoxauth.ErrRejected, "inactive")
 }

@@ -15,6 +15,7 @@ import (
 	oauth2cc "golang.org/x/oauth2/clientcredentials"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 	"github.com/redoxauth/redoxauth-go/strategies/clientcredentials"
 )
 
@@ -42,7 +43,7 @@ func TestEndpointFailuresAreUnavailable(t *testing.T) {
 			v := newIntrospection(t, cfg)
 			for range 2 {
 				_, err := v.Verify(message(opaque))
-				wantError(t, err, redoxauth.ErrUnavailable, "unavailable")
+				verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "unavailable")
 				for _, secret := range []string{opaque, ourPass, url.QueryEscape(ourPass), "hunter2"} {
 					if s := fmt.Sprint(err); strings.Contains(s, secret) {
 						t.Errorf("the error shows a secret: %s", s)
@@ -132,7 +133,7 @@ func TestForeignTokensAreNotSent(t *testing.T) {
 			r := message("")
 			r.Header["Authorization"] = test.header
 			_, err := newIntrospection(t, cfg).Verify(r)
-			wantError(t, err, test.kind, test.reason)
+			verifiertest.CheckError(t, err, test.kind, test.reason)
 			wantCalls(t, w, 0)
 		})
 	}
@@ -176,7 +177,7 @@ func TestIssuerDecidesWhichJWTsAreSent(t *testing.T) {
 					wantCalls(t, w, 1)
 					continue
 				}
-				wantError(t, err, redoxauth.ErrNoCredentials, "issuer")
+				verifiertest.CheckError(t, err, redoxauth.ErrNoCredentials, "issuer")
 				wantCalls(t, w, 0)
 			}
 		})
@@ -220,7 +221,7 @@ func TestClientOfOAuth2Authenticates(t *testing.T) {
 	source.TokenURL = refusing.URL
 	cfg.Client = source.Client(t.Context())
 	_, err = newIntrospection(t, cfg).Verify(message(opaque))
-	wantError(t, err, redoxauth.ErrUnavailable, "unavailable")
+	verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "unavailable")
 	if s := fmt.Sprint(err); strings.Contains(s, "hunter2") || !strings.Contains(s, "status 403") {
 		t.Errorf("error %q, want the status and nothing of the answer", s)
 	}

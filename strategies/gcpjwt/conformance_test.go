@@ -7,6 +7,7 @@ import (
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 	"github.com/redoxauth/redoxauth-go/strategies/gcpjwt"
 )
 
@@ -61,7 +62,7 @@ func TestAccessTokensKeepThePromises(t *testing.T) {
 	sender := &redoxtest.GCPJWT{Email: account.Email, Key: account.Key, TokenURL: g.TokenURL, Scopes: []string{scope}}
 	revoked := g.AccessToken(account, scope)
 	g.Revoke(revoked)
-	redoxtest.TestVerifier(t, redoxtest.Suite{
+	verifiertest.TestVerifier(t, verifiertest.Suite{
 		New:     func() redoxauth.Verifier { return newVerifier(t, cfg) },
 		Genuine: func() *http.Request { return redoxtest.NewRequest(sender) },
 		Forged: map[string]func() *http.Request{
@@ -92,7 +93,7 @@ func TestIDTokensKeepThePromises(t *testing.T) {
 	for name, token := range tokens {
 		forged[name] = withToken(token)
 	}
-	redoxtest.TestVerifier(t, redoxtest.Suite{
+	verifiertest.TestVerifier(t, verifiertest.Suite{
 		New:     func() redoxauth.Verifier { return newVerifier(t, cfg) },
 		Genuine: func() *http.Request { return redoxtest.NewRequest(sender) },
 		Forged:  forged,

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 	"github.com/redoxauth/redoxauth-go/strategies/jwtbearer"
 	"github.com/redoxauth/redoxauth-go/strategies/keyset"
 )
@@ -62,11 +63,12 @@ func TestRecordedTokens(t *testing.T) {
 			} else {
 				cfg.Keys = publicKeys(t, filepath.Join(captures, "keys"))
 			}
-			id, err := newDirect(t, cfg).Verify(r)
-			checkError(t, id, err, nil, "", "")
+			if _, err := newDirect(t, cfg).Verify(r); err != nil {
+				t.Error(err)
+			}
 			cfg.Now = func() time.Time { return time.Unix(int64(claims["exp"].(float64)), 0).Add(time.Minute) }
-			id, err = newDirect(t, cfg).Verify(r)
-			checkError(t, id, err, redoxauth.ErrRejected, "expired", `Bearer realm="redox", error="invalid_token"`)
+			_, err = newDirect(t, cfg).Verify(r)
+			verifiertest.CheckError(t, err, redoxauth.ErrRejected, "expired")
 		})
 	}
 	if found != len(direct) {

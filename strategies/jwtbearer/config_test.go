@@ -62,14 +62,16 @@ func TestConfigIsCopied(t *testing.T) {
 	cfg.Scopes, cfg.Types, cfg.Algorithms = []string{"read"}, []string{"JWT"}, []string{"RS256"}
 	v := newDirect(t, cfg)
 	cfg.Audience[0], cfg.Scopes[0], cfg.Types[0], cfg.Algorithms[0] = "x", "x", "x", "none"
-	id, err := v.Verify(signedBy(nil))
-	checkError(t, id, err, nil, "", "")
+	if _, err := v.Verify(signedBy(nil)); err != nil {
+		t.Error(err)
+	}
 	secret := secretConfig()
 	secret.Secrets = [][]byte{append([]byte(nil), directSecret.Secret...)}
 	v = newDirect(t, secret)
 	clear(secret.Secrets[0])
-	id, err = v.Verify(signedBy(func(s *redoxtest.JWTBearer) { s.Key = directSecret }))
-	checkError(t, id, err, nil, "", "")
+	if _, err := v.Verify(signedBy(func(s *redoxtest.JWTBearer) { s.Key = directSecret })); err != nil {
+		t.Error(err)
+	}
 }
 
 // What an operator needs to configure a first real token is in the errors, one by one,
@@ -102,8 +104,9 @@ func TestErrorsTellWhatTheTokenSays(t *testing.T) {
 		}
 		step.learn()
 	}
-	id, err := newDirect(t, cfg).Verify(signedBy(sender))
-	checkError(t, id, err, nil, "", "")
+	if _, err := newDirect(t, cfg).Verify(signedBy(sender)); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestVerifierShowsNoSecret(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 	"github.com/redoxauth/redoxauth-go/strategies/jwtbearer"
 )
 
@@ -38,7 +39,7 @@ func TestDirectTokensKeepThePromises(t *testing.T) {
 					return r
 				}
 			}
-			suite := redoxtest.Suite{
+			suite := verifiertest.Suite{
 				New:     func() redoxauth.Verifier { return newDirect(t, test.cfg) },
 				Genuine: func() *http.Request { return redoxtest.NewRequest(sender) },
 				Forged:  forged,
@@ -50,7 +51,7 @@ func TestDirectTokensKeepThePromises(t *testing.T) {
 					return signedBy(func(s *redoxtest.JWTBearer) { s.Key = redoxtest.NewKey("unknown", test.key.Algorithm) })
 				}
 			}
-			redoxtest.TestVerifier(t, suite)
+			verifiertest.TestVerifier(t, suite)
 		})
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 )
 
 func TestGrantTokensKeepThePromises(t *testing.T) {
@@ -27,7 +28,7 @@ func TestGrantTokensKeepThePromises(t *testing.T) {
 	for name, value := range forgeries {
 		forged[name] = func() *http.Request { return grantMessage(value) }
 	}
-	redoxtest.TestVerifier(t, redoxtest.Suite{
+	verifiertest.TestVerifier(t, verifiertest.Suite{
 		New:     func() redoxauth.Verifier { return e.Verifier("write") },
 		Genuine: func() *http.Request { return redoxtest.NewRequest(s) },
 		Forged:  forged,

@@ -7,6 +7,7 @@ import (
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 	"github.com/redoxauth/redoxauth-go/strategies/sigv4"
 )
 
@@ -26,7 +27,7 @@ func TestConformance(t *testing.T) {
 			}
 		}
 		t.Run(map[bool]string{false: "hash not declared", true: "hash declared"}[declared], func(t *testing.T) {
-			redoxtest.TestVerifier(t, redoxtest.Suite{
+			verifiertest.TestVerifier(t, verifiertest.Suite{
 				New: func() redoxauth.Verifier {
 					v, err := sigv4.New(testConfig())
 					if err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 	"github.com/redoxauth/redoxauth-go/strategies/smartbackend"
 )
 
@@ -35,7 +36,7 @@ func TestVerifierKeepsThePromises(t *testing.T) {
 	for name, value := range forgeries {
 		forged[name] = func() *http.Request { return message(value) }
 	}
-	redoxtest.TestVerifier(t, redoxtest.Suite{
+	verifiertest.TestVerifier(t, verifiertest.Suite{
 		New:     func() redoxauth.Verifier { return e.Verifier("system/*.rs") },
 		Genuine: func() *http.Request { return redoxtest.NewRequest(s) },
 		Forged:  forged,

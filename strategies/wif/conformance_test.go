@@ -8,6 +8,7 @@ import (
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 	"github.com/redoxauth/redoxauth-go/strategies/wif"
 )
 
@@ -80,7 +81,7 @@ func TestAccessTokensKeepThePromises(t *testing.T) {
 	}
 	revoked := g.AccessToken(account, scope)
 	g.Revoke(revoked)
-	redoxtest.TestVerifier(t, redoxtest.Suite{
+	verifiertest.TestVerifier(t, verifiertest.Suite{
 		New:     func() redoxauth.Verifier { return newVerifier(t, cfg) },
 		Genuine: func() *http.Request { return redoxtest.NewRequest(sender) },
 		Forged: map[string]func() *http.Request{

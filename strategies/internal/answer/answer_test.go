@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/answer"
 )
 
@@ -58,14 +59,6 @@ func limited(r *remote, perMinute int) *answer.Cache[string] {
 	}, r.fetch)
 }
 
-func wantReason(t *testing.T, err, kind error, reason redoxauth.Reason) {
-	t.Helper()
-	var e *redoxauth.Error
-	if !errors.Is(err, kind) || !errors.As(err, &e) || e.Reason != reason {
-		t.Fatalf("error = %v, want %v (%s)", err, kind, reason)
-	}
-}
-
 func wantCalls(t *testing.T, r *remote, want int64) {
 	t.Helper()
 	if got := r.calls.Load(); got != want {
@@ -99,7 +92,7 @@ func TestAnswersAreKeptForTheirLife(t *testing.T) {
 					t.Helper()
 					a, err := c.Get(t.Context(), test.token)
 					if test.token == "bad" {
-						wantReason(t, err, redoxauth.ErrRejected, "inactive")
+						verifiertest.CheckError(t, err, redoxauth.ErrRejected, "inactive")
 					} else if err != nil || a != "about good" {
 						t.Fatalf("Get = %q, %v", a, err)
 					}
@@ -137,7 +130,7 @@ func TestAFailureIsUnavailableAndNeverKept(t *testing.T) {
 			c := newCache(r)
 			for range 3 {
 				_, err := c.Get(t.Context(), "good")
-				wantReason(t, err, redoxauth.ErrUnavailable, "unavailable")
+				verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "unavailable")
 				if !errors.Is(err, failure) {
 					t.Errorf("error %v does not wrap its cause", err)
 				}
@@ -162,7 +155,7 @@ func TestAGoodTokenThatIsNoLongerActiveIsRefused(t *testing.T) {
 		r.err = &redoxauth.Error{Kind: redoxauth.ErrRejected, Reason: "inactive"}
 		for range 2 {
 			_, err := c.Get(t.Context(), "good")
-			wantReason(t, err, redoxauth.ErrRejected, "inactive")
+			verifiertest.CheckError(t, err, redoxauth.ErrRejected, "inactive")
 		}
 		wantCalls(t, r, 2)
 	})
@@ -206,7 +199,7 @@ func TestTheEndOfOneRequestFailsNoOther(t *testing.T) {
 			t.Fatalf("the second: %v", err)
 		}
 		err := <-first
-		wantReason(t, err, redoxauth.ErrUnavailable, "canceled")
+		verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "canceled")
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("error %v does not wrap the context's", err)
 		}
@@ -229,7 +222,7 @@ func TestACallEndsAfterTenSeconds(t *testing.T) {
 					})
 				start := time.Now()
 				_, err := c.Get(t.Context(), "good")
-				wantReason(t, err, redoxauth.ErrUnavailable, "unavailable")
+				verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "unavailable")
 				if !errors.Is(err, context.DeadlineExceeded) {
 					t.Errorf("error %v does not wrap the deadline", err)
 				}
@@ -259,7 +252,7 @@ func TestACallThatPanicsOrExitsIsAFailure(t *testing.T) {
 					})
 				for range 100 { // more than calls at once: the place is given back
 					_, err := c.Get(t.Context(), "s3cret")
-					wantReason(t, err, redoxauth.ErrUnavailable, "unavailable")
+					verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "unavailable")
 					if strings.Contains(err.Error(), "s3cret") {
 						t.Fatalf("the error shows the token: %v", err)
 					}

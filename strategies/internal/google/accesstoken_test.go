@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/google"
 )
 
@@ -142,7 +143,7 @@ func TestAccessTokenIsRefused(t *testing.T) {
 			f.answers["ya29.token"] = info(test.change)
 			v := f.verifier(func(c *google.Config) { c.Scopes = []string{scope} })
 			_, err := decide(t, v, "ya29.token")
-			wantError(t, err, test.want, test.reason)
+			verifiertest.CheckError(t, err, test.want, test.reason)
 		})
 	}
 }
@@ -151,9 +152,9 @@ func TestAccessTokenThatIsTooLongIsNotSent(t *testing.T) {
 	f := newFake(t)
 	v := f.verifier(nil)
 	_, err := decide(t, v, "ya29."+strings.Repeat("a", 4096-5))
-	wantError(t, err, redoxauth.ErrRejected, "inactive")
+	verifiertest.CheckError(t, err, redoxauth.ErrRejected, "inactive")
 	_, err = decide(t, v, "ya29."+strings.Repeat("a", 4096-4))
-	wantError(t, err, redoxauth.ErrRejected, "malformed")
+	verifiertest.CheckError(t, err, redoxauth.ErrRejected, "malformed")
 	if f.calls() != 1 {
 		t.Errorf("%d calls, want 1", f.calls())
 	}
@@ -185,10 +186,10 @@ func TestAnswersAreRememberedAndDecidedAnew(t *testing.T) {
 	accepted(2)
 	f.pass(1)
 	_, err := decide(t, v, "ya29.good")
-	wantError(t, err, redoxauth.ErrRejected, "inactive")
+	verifiertest.CheckError(t, err, redoxauth.ErrRejected, "inactive")
 	for range 100 {
 		_, err = decide(t, v, "ya29.good")
-		wantError(t, err, redoxauth.ErrRejected, "inactive")
+		verifiertest.CheckError(t, err, redoxauth.ErrRejected, "inactive")
 	}
 	if f.calls() != 3 {
 		t.Errorf("%d calls, want 3", f.calls())
@@ -229,7 +230,7 @@ func TestStrangersTokensKeepNoListedAccountOut(t *testing.T) {
 		f.answers[token] = info(map[string]any{"azp": "99", "aud": "99", "email": "x@evil.iam.gserviceaccount.com"})
 		f.pass(200 * time.Millisecond)
 		_, err := decide(t, v, token)
-		wantError(t, err, redoxauth.ErrRejected, "subject")
+		verifiertest.CheckError(t, err, redoxauth.ErrRejected, "subject")
 	}
 	for i := range 400 { // more than may be asked about now
 		v.Verify(request(fmt.Sprint("ya29.invented-", i)))

@@ -185,11 +185,3 @@ func decide(t *testing.T, v redoxauth.Verifier, token string) (*redoxauth.Identi
 	}
 	return nil, err
 }
-
-func wantError(t *testing.T, err, kind error, reason redoxauth.Reason) {
-	t.Helper()
-	var e *redoxauth.Error
-	if !errors.Is(err, kind) || !errors.As(err, &e) || e.Reason != reason {
-		t.Errorf("error = %v, want %v (%s)", err, kind, reason)
-	}
-}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/google"
 )
 
@@ -173,11 +174,11 @@ func TestTheKindOfTokenThatIsNotConfiguredIsNotMine(t *testing.T) {
 
 	v := f.verifier(func(c *google.Config) { c.AccessTokens = false })
 	_, err := decide(t, v, "ya29.c.good") // three segments, as those of service accounts have
-	wantError(t, err, redoxauth.ErrNoCredentials, "type")
+	verifiertest.CheckError(t, err, redoxauth.ErrNoCredentials, "type")
 
 	v = f.verifier(func(c *google.Config) { c.Audience = nil })
 	_, err = decide(t, v, idToken(t, nil, nil))
-	wantError(t, err, redoxauth.ErrNoCredentials, "type")
+	verifiertest.CheckError(t, err, redoxauth.ErrNoCredentials, "type")
 
 	if f.calls() != 0 || f.fetches != 0 {
 		t.Errorf("%d calls and %d key fetches, want none", f.calls(), f.fetches)
@@ -206,7 +207,7 @@ func TestRefusalTellsThatTheTokenNamesNoAddress(t *testing.T) {
 			v := f.verifier(func(c *google.Config) { c.ServiceAccounts = []string{test.listed} })
 			for _, token := range []string{"ya29.token", idToken(t, nil, test.change)} {
 				_, err := decide(t, v, token)
-				wantError(t, err, redoxauth.ErrRejected, "subject")
+				verifiertest.CheckError(t, err, redoxauth.ErrRejected, "subject")
 				for _, want := range test.want {
 					if !strings.Contains(err.Error(), want) {
 						t.Errorf("error lacks %q: %v", want, err)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/google"
 )
 
@@ -153,7 +154,7 @@ func TestIDTokenIsRefused(t *testing.T) {
 				}
 			})
 			_, err := decide(t, v, idToken(t, test.header, test.change))
-			wantError(t, err, test.want, test.reason)
+			verifiertest.CheckError(t, err, test.want, test.reason)
 			if f.calls() != 0 {
 				t.Error("an ID token was sent to Google")
 			}
@@ -186,7 +187,7 @@ func TestIDTokenUnderAnotherKeyIsRefused(t *testing.T) {
 			f := newFake(t)
 			f.keys = append(f.keys, ec)
 			_, err := decide(t, f.verifier(nil), test.token)
-			wantError(t, err, redoxauth.ErrRejected, test.reason)
+			verifiertest.CheckError(t, err, redoxauth.ErrRejected, test.reason)
 		})
 	}
 }
@@ -208,7 +209,7 @@ func TestTokenOfIAPIsNotMine(t *testing.T) {
 	iap := redoxtest.NewKey("iap", "ES256")
 	f.keys = append(f.keys, iap)
 	_, err := decide(t, f.verifier(nil), signed(t, iap, nil, map[string]any{"iss": "https://cloud.google.com/iap"}))
-	wantError(t, err, redoxauth.ErrNoCredentials, "issuer")
+	verifiertest.CheckError(t, err, redoxauth.ErrNoCredentials, "issuer")
 }
 
 // https://cloud.google.com/pubsub/docs/authenticate-push-subscriptions: a token may be
@@ -224,7 +225,7 @@ func TestIDTokenIsUsedForAnHour(t *testing.T) {
 		f.pass(time.Minute)
 	}
 	_, err := decide(t, v, token)
-	wantError(t, err, redoxauth.ErrRejected, "expired")
+	verifiertest.CheckError(t, err, redoxauth.ErrRejected, "expired")
 }
 
 // Google rotates its keys; https://www.googleapis.com/oauth2/v3/certs says for how long
@@ -250,5 +251,5 @@ func TestKeysThatCannotBeFetchedAreAnOutage(t *testing.T) {
 	f := newFake(t)
 	f.fail(func(*http.Request) (*http.Response, error) { return nil, errors.New("connection refused") })
 	_, err := decide(t, f.verifier(nil), idToken(t, nil, nil))
-	wantError(t, err, redoxauth.ErrUnavailable, "keys")
+	verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "keys")
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/google"
 )
 
@@ -22,7 +23,7 @@ func TestAccessTokenThatGoogleDoesNotKnowIsRefused(t *testing.T) {
 		f := newFake(t)
 		f.answers["ya29.bad"] = reply{http.StatusBadRequest, body}
 		_, err := decide(t, f.verifier(nil), "ya29.bad")
-		wantError(t, err, redoxauth.ErrRejected, "inactive")
+		verifiertest.CheckError(t, err, redoxauth.ErrRejected, "inactive")
 	}
 }
 
@@ -72,7 +73,7 @@ func TestTokenInfoThatDoesNotAnswerIsAnOutage(t *testing.T) {
 			v := f.verifier(nil)
 			f.fail(outage)
 			_, err := decide(t, v, "ya29.good")
-			wantError(t, err, redoxauth.ErrUnavailable, "unavailable")
+			verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "unavailable")
 			f.fail(nil)
 			if _, err := decide(t, v, "ya29.good"); err != nil {
 				t.Errorf("after the outage: %v", err)
@@ -95,7 +96,7 @@ func TestTokenInfoThatHangsIsAnOutage(t *testing.T) {
 		v := f.verifier(func(c *google.Config) { c.Now = time.Now })
 		begin := time.Now()
 		_, err := decide(t, v, "ya29.good")
-		wantError(t, err, redoxauth.ErrUnavailable, "unavailable")
+		verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "unavailable")
 		if waited := time.Since(begin); waited != 10*time.Second {
 			t.Errorf("waited %v, want 10s", waited)
 		}
@@ -104,7 +105,7 @@ func TestTokenInfoThatHangsIsAnOutage(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		_, err = v.Verify(request("ya29.good").WithContext(ctx))
-		wantError(t, err, redoxauth.ErrUnavailable, "canceled")
+		verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "canceled")
 		time.Sleep(10 * time.Second) // lets the call end
 	})
 }

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
 )
 
@@ -28,7 +29,7 @@ func TestUnsignedTokens(t *testing.T) {
 					want = "malformed"
 				}
 				_, err := jose.NewVerifier(trust()).Verify(t.Context(), token)
-				check(t, err, redoxauth.ErrRejected, want)
+				verifiertest.CheckError(t, err, redoxauth.ErrRejected, want)
 			})
 		}
 	}
@@ -53,13 +54,13 @@ func TestPublicKeyIsNoSecret(t *testing.T) {
 			t.Run(name+" "+alg, func(t *testing.T) {
 				token := sign(alg, secret, object(with(goodHeader, map[string]any{"alg": alg})), object(goodClaims))
 				_, err := jose.NewVerifier(trust()).Verify(t.Context(), token)
-				check(t, err, redoxauth.ErrRejected, "algorithm")
+				verifiertest.CheckError(t, err, redoxauth.ErrRejected, "algorithm")
 
 				// Nor would a Trust help that lists the algorithm, which CheckAlgorithms refuses.
 				mixed := trust()
 				mixed.Algorithms = []string{alg, "RS256"}
 				_, err = jose.NewVerifier(mixed).Verify(t.Context(), token)
-				check(t, err, redoxauth.ErrRejected, "algorithm")
+				verifiertest.CheckError(t, err, redoxauth.ErrRejected, "algorithm")
 			})
 		}
 	}
@@ -73,14 +74,16 @@ func TestTokenDoesNotChooseTheAlgorithm(t *testing.T) {
 	for alg, want := range map[string]error{"RS256": nil, "RS384": redoxauth.ErrRejected, "PS256": redoxauth.ErrRejected} {
 		_, err := jose.NewVerifier(trust).Verify(t.Context(), sign(alg, keys().rsa, object(with(goodHeader, map[string]any{"alg": alg})), object(goodClaims)))
 		if want == nil {
-			check(t, err, nil, "")
+			if err != nil {
+				t.Error(err)
+			}
 		} else {
-			check(t, err, want, "algorithm")
+			verifiertest.CheckError(t, err, want, "algorithm")
 		}
 	}
 	trust.Keys = jwks(jwk(keys().rsa, map[string]any{"kid": "1", "alg": "PS256"}))
 	_, err := jose.NewVerifier(trust).Verify(t.Context(), signed(nil, nil))
-	check(t, err, redoxauth.ErrRejected, "algorithm")
+	verifiertest.CheckError(t, err, redoxauth.ErrRejected, "algorithm")
 }
 
 // CVE-2018-0114 (node-jose), CVE-2026-27962 (Authlib): a key that the token brings along.
@@ -97,7 +100,7 @@ func TestKeyInTheHeaderIsNotUsed(t *testing.T) {
 			if extra["kid"] != nil {
 				want = "unknown_key"
 			}
-			check(t, err, redoxauth.ErrRejected, want)
+			verifiertest.CheckError(t, err, redoxauth.ErrRejected, want)
 		})
 	}
 }
@@ -123,7 +126,9 @@ func TestSignaturesOfECDSA(t *testing.T) {
 	}
 	zero := new(big.Int)
 	_, err = jose.NewVerifier(trust).Verify(t.Context(), good[:dot]+"."+b64(raw))
-	check(t, err, nil, "")
+	if err != nil {
+		t.Error(err)
+	}
 	for name, sig := range map[string][]byte{
 		"zeros": make([]byte, 64), "r zero": fill(zero, s, 32), "s zero": fill(r, zero, 32),
 		"r is n": fill(n, s, 32), "s is n": fill(r, n, 32), "both n": fill(n, n, 32),
@@ -133,7 +138,7 @@ func TestSignaturesOfECDSA(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := jose.NewVerifier(trust).Verify(t.Context(), good[:dot]+"."+b64(sig))
-			check(t, err, redoxauth.ErrRejected, "signature")
+			verifiertest.CheckError(t, err, redoxauth.ErrRejected, "signature")
 		})
 	}
 }
@@ -151,9 +156,11 @@ func TestSaltOfPSS(t *testing.T) {
 		}
 		_, err = jose.NewVerifier(trust).Verify(t.Context(), input+"."+b64(sig))
 		if want == nil {
-			check(t, err, nil, "")
+			if err != nil {
+				t.Error(err)
+			}
 		} else {
-			check(t, err, want, "signature")
+			verifiertest.CheckError(t, err, want, "signature")
 		}
 	}
 }
@@ -166,7 +173,7 @@ func TestWrongCurve(t *testing.T) {
 		trust.Keys, trust.Algorithms = jwks(jwk(private, map[string]any{"kid": "1"})), []string{name}
 		token := sign("ES256", private, object(with(goodHeader, map[string]any{"alg": name})), object(goodClaims))
 		_, err := jose.NewVerifier(trust).Verify(t.Context(), token)
-		check(t, err, redoxauth.ErrRejected, "algorithm")
+		verifiertest.CheckError(t, err, redoxauth.ErrRejected, "algorithm")
 	}
 }
 
@@ -182,7 +189,9 @@ func TestAlgorithms(t *testing.T) {
 			trust.Keys = jwks(jwk(key, map[string]any{"kid": "1", "alg": alg, "use": "sig", "key_ops": []string{"verify"}}))
 			token := sign(alg, key, object(with(goodHeader, map[string]any{"alg": alg})), object(goodClaims))
 			_, err := jose.NewVerifier(trust).Verify(t.Context(), token)
-			check(t, err, nil, "")
+			if err != nil {
+				t.Error(err)
+			}
 
 			dot := strings.LastIndexByte(token, '.')
 			forged := []byte(token)
@@ -194,19 +203,21 @@ func TestAlgorithms(t *testing.T) {
 				forged[dot+5] = 'B'
 			}
 			_, err = jose.NewVerifier(trust).Verify(t.Context(), string(forged))
-			check(t, err, redoxauth.ErrRejected, "signature")
+			verifiertest.CheckError(t, err, redoxauth.ErrRejected, "signature")
 
 			other := sign(alg, key, object(with(goodHeader, map[string]any{"alg": alg})), object(with(goodClaims, map[string]any{"sub": "admin"})))
 			mixed := other[:strings.LastIndexByte(other, '.')] + token[dot:]
 			_, err = jose.NewVerifier(trust).Verify(t.Context(), mixed)
-			check(t, err, redoxauth.ErrRejected, "signature")
+			verifiertest.CheckError(t, err, redoxauth.ErrRejected, "signature")
 		})
 	}
 	// EdDSA under its two names is one algorithm.
 	trust := trust()
 	trust.Algorithms, trust.Keys = []string{"EdDSA"}, jwks(jwk(k.ed, map[string]any{"kid": "1", "alg": "EdDSA"}))
 	_, err := jose.NewVerifier(trust).Verify(t.Context(), sign("Ed25519", k.ed, object(with(goodHeader, map[string]any{"alg": "Ed25519"})), object(goodClaims)))
-	check(t, err, nil, "")
+	if err != nil {
+		t.Error(err)
+	}
 }
 
 // Keys belong to a Trust: the same kid elsewhere is another key (CVE-2025-59936,
@@ -217,9 +228,11 @@ func TestKeysOfOneIssuerDoNotServeAnother(t *testing.T) {
 	va, vb := jose.NewVerifier(a), jose.NewVerifier(b)
 	claimsB := object(with(goodClaims, map[string]any{"iss": "b"}))
 	_, err := vb.Verify(t.Context(), sign("RS256", keys().rsa2, object(goodHeader), claimsB))
-	check(t, err, nil, "")
+	if err != nil {
+		t.Error(err)
+	}
 	_, err = vb.Verify(t.Context(), sign("RS256", keys().rsa, object(goodHeader), claimsB)) // A speaks for B
-	check(t, err, redoxauth.ErrRejected, "signature")
+	verifiertest.CheckError(t, err, redoxauth.ErrRejected, "signature")
 	_, err = va.Verify(t.Context(), sign("RS256", keys().rsa2, object(goodHeader), object(goodClaims)))
-	check(t, err, redoxauth.ErrRejected, "signature")
+	verifiertest.CheckError(t, err, redoxauth.ErrRejected, "signature")
 }

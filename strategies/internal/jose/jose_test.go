@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
 )
 
@@ -42,25 +44,6 @@ func trust() jose.Trust {
 
 func signed(header, claims map[string]any) string {
 	return sign("RS256", keys().rsa, object(with(goodHeader, header)), object(with(goodClaims, claims)))
-}
-
-// check compares the error's kind and reason with those wanted; nil and "" is success.
-func check(t *testing.T, err error, kind error, reason redoxauth.Reason) {
-	t.Helper()
-	var e *redoxauth.Error
-	if err != nil && !errors.As(err, &e) {
-		t.Fatalf("error %v (%T), want an *redoxauth.Error", err, err)
-	}
-	switch {
-	case kind == nil && err != nil:
-		t.Errorf("error %v, want none", err)
-	case kind != nil && err == nil:
-		t.Errorf("accepted, want %v (%s)", kind, reason)
-	case err != nil && (!errors.Is(err, kind) || e.Reason != reason):
-		t.Errorf("error %v, want %v (%s)", err, kind, reason)
-	case err != nil && e.Strategy != "test":
-		t.Errorf("strategy %q, want %q", e.Strategy, "test")
-	}
 }
 
 func TestVerifyReturnsWhatTheTokenSays(t *testing.T) {
@@ -150,7 +133,16 @@ func TestHeader(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := jose.NewVerifier(trust()).Verify(t.Context(), signed(test.header, nil))
-			check(t, err, test.want, test.reason)
+			if test.want == nil {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			verifiertest.CheckError(t, err, test.want, test.reason)
+			if !strings.HasPrefix(fmt.Sprint(err), "test: ") {
+				t.Errorf("error %v does not name the strategy", err)
+			}
 		})
 	}
 }
@@ -206,7 +198,13 @@ func TestTrustNarrows(t *testing.T) {
 			trust := trust()
 			test.narrow(&trust)
 			_, err := jose.NewVerifier(trust).Verify(t.Context(), signed(test.header, test.claims))
-			check(t, err, test.want, test.reason)
+			if test.want == nil {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			verifiertest.CheckError(t, err, test.want, test.reason)
 		})
 	}
 }
@@ -224,7 +222,7 @@ func TestForeignIssuerComesBeforeEverythingElse(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := jose.NewVerifier(trust()).Verify(t.Context(), signed(header, map[string]any{"iss": "other", "exp": 0, "aud": 1}))
-			check(t, err, redoxauth.ErrNoCredentials, "issuer")
+			verifiertest.CheckError(t, err, redoxauth.ErrNoCredentials, "issuer")
 		})
 	}
 }
@@ -238,7 +236,7 @@ func TestSignatureComesBeforeClaims(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			token := sign("RS256", keys().rsa2, object(goodHeader), object(with(goodClaims, claims)))
 			_, err := jose.NewVerifier(trust()).Verify(t.Context(), token)
-			check(t, err, redoxauth.ErrRejected, "signature")
+			verifiertest.CheckError(t, err, redoxauth.ErrRejected, "signature")
 		})
 	}
 }
@@ -248,7 +246,7 @@ func TestErrorsOfTheSource(t *testing.T) {
 	trust := trust()
 	trust.Keys = &set{err: down}
 	_, err := jose.NewVerifier(trust).Verify(t.Context(), signed(nil, nil))
-	check(t, err, redoxauth.ErrUnavailable, "keys")
+	verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "keys")
 	if down.Strategy != "" {
 		t.Error("the Source's own error was changed")
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
 )
 
@@ -52,7 +53,7 @@ func TestFormHasOneSpelling(t *testing.T) {
 	for name, token := range forms() {
 		t.Run(name, func(t *testing.T) {
 			_, err := jose.NewVerifier(trust).Verify(t.Context(), token)
-			check(t, err, redoxauth.ErrRejected, "malformed")
+			verifiertest.CheckError(t, err, redoxauth.ErrRejected, "malformed")
 		})
 	}
 }
@@ -86,7 +87,7 @@ func TestOtherFormsAreNotMine(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := jose.NewVerifier(trust()).Verify(t.Context(), token)
-			check(t, err, redoxauth.ErrNoCredentials, "missing")
+			verifiertest.CheckError(t, err, redoxauth.ErrNoCredentials, "missing")
 		})
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
 )
 
@@ -34,13 +35,13 @@ func TestSecretsAreAllCompared(t *testing.T) {
 	}
 	forged := sign("HS256", []byte(strings.Repeat("x", 32)), object(with(goodHeader, map[string]any{"alg": "HS256"})), object(goodClaims))
 	_, err := v.Verify(t.Context(), forged)
-	check(t, err, redoxauth.ErrRejected, "signature")
+	verifiertest.CheckError(t, err, redoxauth.ErrRejected, "signature")
 	// A Trust for secrets takes no other algorithm.
 	_, err = v.Verify(t.Context(), signed(nil, nil))
-	check(t, err, redoxauth.ErrRejected, "algorithm")
+	verifiertest.CheckError(t, err, redoxauth.ErrRejected, "algorithm")
 	// Nor another hash than is listed.
 	_, err = v.Verify(t.Context(), sign("HS512", keys().secret, object(with(goodHeader, map[string]any{"alg": "HS512"})), object(goodClaims)))
-	check(t, err, redoxauth.ErrRejected, "algorithm")
+	verifiertest.CheckError(t, err, redoxauth.ErrRejected, "algorithm")
 }
 
 // A secret that is long enough for one hash is not used with a longer one.
@@ -49,7 +50,7 @@ func TestShortSecretUnderALongerHash(t *testing.T) {
 	trust.Algorithms, trust.Keys = []string{"HS256", "HS512"}, secrets(t, keys().secret[:32])
 	token := sign("HS512", keys().secret[:32], object(with(goodHeader, map[string]any{"alg": "HS512"})), object(goodClaims))
 	_, err := jose.NewVerifier(trust).Verify(t.Context(), token)
-	check(t, err, redoxauth.ErrRejected, "algorithm")
+	verifiertest.CheckError(t, err, redoxauth.ErrRejected, "algorithm")
 }
 
 func TestSecretsThatCannotBeHad(t *testing.T) {
@@ -58,12 +59,12 @@ func TestSecretsThatCannotBeHad(t *testing.T) {
 	token := sign("HS256", keys().secret, object(with(goodHeader, map[string]any{"alg": "HS256"})), object(goodClaims))
 	trust.Keys = jose.Secrets(func(context.Context) ([]*jose.Key, error) { return nil, nil })
 	_, err := jose.NewVerifier(trust).Verify(t.Context(), token)
-	check(t, err, redoxauth.ErrUnavailable, "secrets")
+	verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "secrets")
 	trust.Keys = jose.Secrets(func(context.Context) ([]*jose.Key, error) {
 		return nil, &redoxauth.Error{Kind: redoxauth.ErrUnavailable, Reason: "secrets"}
 	})
 	_, err = jose.NewVerifier(trust).Verify(t.Context(), token)
-	check(t, err, redoxauth.ErrUnavailable, "secrets")
+	verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "secrets")
 }
 
 // RFC 7518, Section 3.2: the key is as long as the hash.

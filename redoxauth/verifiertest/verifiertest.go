@@ -1,4 +1,12 @@
-package redoxtest
+// Package verifiertest tests that a [redoxauth.Verifier] keeps the promises of package
+// redoxauth.
+//
+//	func TestMyVerifier(t *testing.T) {
+//		verifiertest.TestVerifier(t, verifiertest.Suite{ … })
+//	}
+//
+// [CheckError] is for further tests of a Verifier.
+package verifiertest
 
 import (
 	"context"
@@ -14,48 +22,67 @@ import (
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 )
 
-// A Suite describes a Verifier to [TestVerifier]. Requests are such as a handler gets;
-// [NewRequest] and [httptest.NewRequest] make them.
+// A Suite describes a Verifier to [TestVerifier]. All requests are requests as a handler
+// receives them: redoxtest.NewRequest and [httptest.NewRequest] make such requests.
 type Suite struct {
-	// New returns the Verifier under test: a new one, or always the same.
+	// New returns the Verifier under test. It may return the same one every time.
 	New func() redoxauth.Verifier
 
-	// Genuine returns a new request with a body of at least two bytes and a fresh proof,
-	// which the Verifier accepts. The proof on the wire should be 16 characters or
-	// longer, so that it can be looked for in errors and logs.
+	// Genuine returns a new request that the Verifier accepts. Its body has at least two
+	// bytes, and its proof is fresh. The proof should have 16 characters or more, because
+	// the tests search errors and logs for it.
 	Genuine func() *http.Request
 
-	// Forged are requests with a proof that is meant for this Verifier and wrong,
-	// named by what is wrong with it. Each call returns a new request. A Verifier that
-	// takes several kinds of proof needs a forgery of each kind. Have one for each check:
-	// a wrong key, each part missing, one character changed that is still well formed.
+	// Forged are requests with a wrong proof of the kind that this Verifier checks. The
+	// name says what is wrong. Each call returns a new request. If the Verifier takes
+	// several kinds of proof, add a forgery of each kind. Add one forgery for each check:
+	// a wrong key, each part missing, one character changed so that the proof is still
+	// well formed.
 	Forged map[string]func() *http.Request
 
 	// UnknownKey returns a well-formed request whose headers name a key that is not
-	// configured: its body must not be read. Nil if the proof names no key.
+	// configured. The Verifier must refuse it without reading the body. Nil if the proof
+	// names no key.
 	UnknownKey func() *http.Request
 
-	// Covers names the parts of a request that the proof covers: "method", "host",
-	// "path", "query", "body", and "header:Name" for a header of Genuine. Each is
-	// changed and must then be refused; the parts that are not listed are changed too,
-	// and must then be accepted.
+	// Covers lists the parts of a request that the proof covers: "method", "host",
+	// "path", "query", "body", and "header:Name" for a header of Genuine. The tests change
+	// each listed part, and the Verifier must refuse. They also change each part that is
+	// not listed, and the Verifier must accept.
 	Covers []string
 
-	// Secrets are what is configured and must not show up anywhere, as the key of a
-	// signature. What Genuine and Forged send is looked for in any case.
+	// Secrets are configured values that must not appear anywhere, such as a signing key.
+	// The credentials in Genuine and Forged need not be listed.
 	Secrets []string
 }
 
-// TestVerifier tests that a Verifier keeps the promises of package redoxauth. Each is
-// a sub-test, and a failure prints the promise. Run it with -race.
+// TestVerifier tests that a Verifier keeps the promises of package redoxauth. Each
+// promise is a sub-test, and each failure prints the promise that was broken. Run it
+// with -race.
 //
-// What a test from outside cannot see remains: that an outage of a dependency is
+// The tests cannot see three things: that the failure of a dependency is
 // [redoxauth.ErrUnavailable], that secrets are compared in constant time, and that
-// Forged leaves no way to forge out.
+// Forged is exhaustive.
 func TestVerifier(t *testing.T, s Suite) {
 	s.validate(t)
 	for _, p := range promises {
 		t.Run(p.name, func(t *testing.T) { p.test(&check{T: t, suite: s, promise: p.text}) })
+	}
+}
+
+// CheckError fails the test unless err is of the given kind, and its [redoxauth.Error]
+// has the given reason. A nil kind asks for an error of no known kind, which is
+// answered with status 500. The reason "" stands for any.
+func CheckError(t testing.TB, err, kind error, reason redoxauth.Reason) {
+	t.Helper()
+	var e *redoxauth.Error
+	switch {
+	case err == nil:
+		t.Errorf("no error, want %v (%s)", kind, reason)
+	case kind == nil && redoxauth.StatusCode(err) != http.StatusInternalServerError:
+		t.Errorf("error %v, want one of no known kind (%s)", err, reason)
+	case kind != nil && !errors.Is(err, kind), reason != "" && (!errors.As(err, &e) || e.Reason != reason):
+		t.Errorf("error %v, want %v (%s)", err, kind, reason)
 	}
 }
 
@@ -86,38 +113,28 @@ var promises = []struct {
 	{"challenge on 401", "a 401 carries WWW-Authenticate (RFC 9110, Section 15.5.2), and bearer challenges follow RFC 6750, Section 3", testChallenge},
 }
 
-// NewRequest returns a POST of [PatientAdmin], signed by s, as a handler gets it. Like
-// [httptest.NewRequest], it panics on an error.
-func NewRequest(s Signer) *http.Request {
-	r := newMessage()
-	if err := s.Sign(r); err != nil {
-		panic("redoxtest: NewRequest: " + err.Error())
-	}
-	return r
-}
-
 var parts = []string{"method", "host", "path", "query", "body"}
 
 func (s Suite) validate(t *testing.T) {
 	t.Helper()
 	if s.New == nil || s.Genuine == nil || len(s.Forged) == 0 {
-		t.Fatal("redoxtest: Suite: New, Genuine and Forged are required")
+		t.Fatal("verifiertest: Suite: New, Genuine and Forged are required")
 	}
 	r := s.Genuine()
 	for _, part := range s.Covers {
 		name, isHeader := headerName(part)
 		if !isHeader && !slices.Contains(parts, part) {
-			t.Fatalf("redoxtest: Suite: Covers: unknown part %q", part)
+			t.Fatalf("verifiertest: Suite: Covers: unknown part %q", part)
 		}
 		if isHeader && r.Header.Get(name) == "" {
-			t.Fatalf("redoxtest: Suite: Covers: Genuine has no header %q", name)
+			t.Fatalf("verifiertest: Suite: Covers: Genuine has no header %q", name)
 		}
 	}
 	if body, err := readBody(r); err != nil || len(body) < 2 {
-		t.Fatalf("redoxtest: Suite: Genuine: the body has %d bytes, want at least 2 (error: %v)", len(body), err)
+		t.Fatalf("verifiertest: Suite: Genuine: the body has %d bytes, want at least 2 (error: %v)", len(body), err)
 	}
 	if len(wireSecrets(s.Genuine())) == 0 {
-		t.Fatal("redoxtest: Suite: Genuine: no credential of 16 characters or more in its headers")
+		t.Fatal("verifiertest: Suite: Genuine: no credential of 16 characters or more in its headers")
 	}
 }
 

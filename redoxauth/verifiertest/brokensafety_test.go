@@ -1,4 +1,4 @@
-package redoxtest_test
+package verifiertest_test
 
 import (
 	"errors"
@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
-	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 )
 
 func addClosed(add adder) {
@@ -61,7 +61,7 @@ func (p printable) Verify(r *http.Request) (*redoxauth.Identity, error) { return
 
 func addSafety(add adder) {
 	token := newToken("Verification-Token")
-	with := func(f func(r *http.Request, presented string) error) redoxtest.Suite {
+	with := func(f func(r *http.Request, presented string) error) verifiertest.Suite {
 		return tokenSuite(redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
 			if presented := r.Header.Get("Verification-Token"); presented != "" {
 				if err := f(r, presented); err != nil {
@@ -124,7 +124,7 @@ func addSafety(add adder) {
 
 func addChallenge(add adder) {
 	bearer := newToken("")
-	with := func(f func(kind error) string) redoxtest.Suite {
+	with := func(f func(kind error) string) verifiertest.Suite {
 		return bearerSuite(redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
 			id, err := bearer.Verify(r)
 			var e *redoxauth.Error

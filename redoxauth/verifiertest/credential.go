@@ -1,76 +1,12 @@
-package redoxtest
+package verifiertest
 
 import (
 	"bytes"
 	"encoding/base64"
-	"io"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 )
-
-func newMessage() *http.Request {
-	message := PatientAdmin()
-	r := httptest.NewRequest(http.MethodPost, "https://destination.example/redox?feed=1", bytes.NewReader(message))
-	r.Header.Set("Content-Type", contentType(message))
-	r.Header.Set("Application-Name", "RedoxEngine")
-	return r
-}
-
-// setTarget changes what the request line says.
-func setTarget(r *http.Request, escapedPath, query string) {
-	u := *r.URL
-	u.Path, u.RawPath = escapedPath, ""
-	if p, err := u.Parse(escapedPath); err == nil {
-		u.Path, u.RawPath = p.Path, p.RawPath
-	}
-	u.RawQuery = query
-	r.URL = &u
-	r.RequestURI = u.RequestURI()
-}
-
-func setBody(r *http.Request, body []byte) {
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	r.ContentLength = int64(len(body))
-}
-
-// change returns r with one part changed: the changes that a proof which covers the
-// part must notice.
-func change(r *http.Request, part string) *http.Request {
-	switch part {
-	case "method":
-		if r.Method == http.MethodPost {
-			r.Method = http.MethodPut
-		} else {
-			r.Method = http.MethodPost
-		}
-	case "host":
-		r.Host = "other." + r.Host
-	case "path":
-		setTarget(r, r.URL.EscapedPath()+"x", r.URL.RawQuery)
-	case "query":
-		query := "redoxtest=1"
-		if r.URL.RawQuery != "" {
-			query = r.URL.RawQuery + "&" + query
-		}
-		setTarget(r, r.URL.EscapedPath(), query)
-	case "body":
-		body, _ := readBody(r)
-		body = bytes.Clone(body)
-		body[len(body)-1] ^= 1
-		setBody(r, body)
-	default:
-		name, _ := headerName(part)
-		r.Header.Set(name, r.Header.Get(name)+"x")
-	}
-	return r
-}
-
-func headerName(part string) (string, bool) {
-	name, ok := strings.CutPrefix(part, "header:")
-	return http.CanonicalHeaderKey(name), ok
-}
 
 // foreign are credentials of every kind that Redox can send, none of which any
 // Verifier knows.

@@ -1,4 +1,4 @@
-package redoxtest_test
+package verifiertest_test
 
 import (
 	"bytes"
@@ -7,7 +7,7 @@ import (
 	"net/http"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
-	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 )
 
 // readAll is the body as a Verifier reads it that does not know Body.
@@ -17,7 +17,7 @@ func readAll(r *http.Request) []byte {
 }
 
 // macOver is a macVerifier that reads the body in a way of its own.
-func macOver(read func(*http.Request) ([]byte, error)) redoxtest.Suite {
+func macOver(read func(*http.Request) ([]byte, error)) verifiertest.Suite {
 	return macSuite(redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
 		id, signature, err := parseMAC(r)
 		if err != nil {

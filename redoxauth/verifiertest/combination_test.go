@@ -1,4 +1,4 @@
-package redoxtest_test
+package verifiertest_test
 
 import (
 	"net/http"
@@ -6,6 +6,7 @@ import (
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 	"github.com/redoxauth/redoxauth-go/strategies/sigv4"
 	"github.com/redoxauth/redoxauth-go/verifytoken"
 )
@@ -35,7 +36,7 @@ func TestCombinationsKeepThePromises(t *testing.T) {
 	any := redoxauth.AnyOf(byToken, bySignature)
 	all := redoxauth.AllOf(byToken, bySignature)
 	forgedEither := map[string]func() *http.Request{"wrong token": request(wrongToken), "wrong secret": request(wrong)}
-	for name, s := range map[string]redoxtest.Suite{
+	for name, s := range map[string]verifiertest.Suite{
 		"AnyOf, token sent": {
 			New: func() redoxauth.Verifier { return any }, Genuine: request(rightToken), Forged: forgedEither, Secrets: secrets,
 		},
@@ -53,6 +54,6 @@ func TestCombinationsKeepThePromises(t *testing.T) {
 			UnknownKey: request(both{rightToken, unknown}), Covers: covers, Secrets: secrets,
 		},
 	} {
-		t.Run(name, func(t *testing.T) { redoxtest.TestVerifier(t, s) })
+		t.Run(name, func(t *testing.T) { verifiertest.TestVerifier(t, s) })
 	}
 }

@@ -1,4 +1,4 @@
-package redoxtest_test
+package verifiertest_test
 
 import (
 	"crypto/hmac"
@@ -14,6 +14,7 @@ import (
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 )
 
 // A macVerifier is a Verifier as a user may write one: an HMAC over method, path,
@@ -93,8 +94,8 @@ func request(s redoxtest.Signer) func() *http.Request {
 	return func() *http.Request { return redoxtest.NewRequest(s) }
 }
 
-func macSuite(v redoxauth.Verifier) redoxtest.Suite {
-	return redoxtest.Suite{
+func macSuite(v redoxauth.Verifier) verifiertest.Suite {
+	return verifiertest.Suite{
 		New:        func() redoxauth.Verifier { return v },
 		Genuine:    request(macSender{macKeyID, macKey}),
 		Forged:     map[string]func() *http.Request{"wrong key": request(macSender{macKeyID, "wrong"})},
@@ -166,16 +167,16 @@ func (s bearerSender) Sign(r *http.Request) error {
 	return nil
 }
 
-func tokenSuite(v redoxauth.Verifier) redoxtest.Suite {
-	return redoxtest.Suite{
+func tokenSuite(v redoxauth.Verifier) verifiertest.Suite {
+	return verifiertest.Suite{
 		New:     func() redoxauth.Verifier { return v },
 		Genuine: request(redoxtest.VerificationToken{Token: token}),
 		Forged:  map[string]func() *http.Request{"wrong token": request(redoxtest.VerificationToken{Token: "f" + token[1:]})},
 	}
 }
 
-func bearerSuite(v redoxauth.Verifier) redoxtest.Suite {
-	return redoxtest.Suite{
+func bearerSuite(v redoxauth.Verifier) verifiertest.Suite {
+	return verifiertest.Suite{
 		New:     func() redoxauth.Verifier { return v },
 		Genuine: request(bearerSender{token}),
 		Forged:  map[string]func() *http.Request{"wrong token": request(bearerSender{"f" + token[1:]})},
@@ -211,35 +212,56 @@ func TestVerifierOfCorrectOnes(t *testing.T) {
 	}
 	all.UnknownKey = request(both{right, macSender{"somebody", "wrong"}})
 
-	for name, s := range map[string]redoxtest.Suite{
+	for name, s := range map[string]verifiertest.Suite{
 		"token in a header": tokenSuite(header), "bearer token": bearerSuite(bearer), "MAC": macSuite(newMAC()),
 		"AnyOf, MAC sent": anyMAC, "AnyOf, token sent": anyToken, "AllOf": all,
 	} {
-		t.Run(name, func(t *testing.T) { redoxtest.TestVerifier(t, s) })
+		t.Run(name, func(t *testing.T) { verifiertest.TestVerifier(t, s) })
 	}
 }
 
-func TestNewRequestIsForHandlers(t *testing.T) {
-	r := redoxtest.NewRequest(redoxtest.VerificationToken{Token: token})
-	if r.RequestURI == "" || r.Host == "" || r.Method != http.MethodPost || r.ContentLength <= 0 {
-		t.Errorf("NewRequest: %q %q %q, %d bytes, want a server's request", r.Method, r.RequestURI, r.Host, r.ContentLength)
-	}
-	defer func() {
-		if recover() == nil {
-			t.Error("NewRequest with a Signer that fails did not panic")
-		}
-	}()
-	redoxtest.NewRequest(failing{})
+// A failedTest notes whether a test failed.
+type failedTest struct {
+	testing.TB
+	failed bool
 }
 
-type failing struct{}
+func (f *failedTest) Helper()               {}
+func (f *failedTest) Errorf(string, ...any) { f.failed = true }
 
-func (failing) Sign(*http.Request) error { return errors.New("no key") }
+func TestCheckError(t *testing.T) {
+	expired := fmt.Errorf("%w", &redoxauth.Error{Kind: redoxauth.ErrRejected, Reason: "expired"})
+	for _, test := range []struct {
+		name      string
+		err, kind error
+		reason    redoxauth.Reason
+		ok        bool
+	}{
+		{"kind and reason", expired, redoxauth.ErrRejected, "expired", true},
+		{"any reason", expired, redoxauth.ErrRejected, "", true},
+		{"other reason", expired, redoxauth.ErrRejected, "audience", false},
+		{"other kind", expired, redoxauth.ErrForbidden, "expired", false},
+		{"a kind where none is wanted", expired, nil, "expired", false},
+		{"no error", nil, redoxauth.ErrRejected, "", false},
+		{"no error where one of no kind is wanted", nil, nil, "", false},
+		{"no kind", errors.New("bug"), nil, "", true},
+		{"no kind, and a reason", &redoxauth.Error{Reason: "internal"}, nil, "internal", true},
+		{"no redoxauth.Error, and a reason", redoxauth.ErrRejected, redoxauth.ErrRejected, "expired", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var f failedTest
+			verifiertest.CheckError(&f, test.err, test.kind, test.reason)
+			if f.failed == test.ok {
+				t.Errorf("CheckError failed the test: %t, want %t", f.failed, !test.ok)
+			}
+		})
+	}
+}
 
 func ExampleTestVerifier() {
 	var t *testing.T // of a test function, as func TestMyVerifier(t *testing.T)
 
-	redoxtest.TestVerifier(t, redoxtest.Suite{
+	verifiertest.TestVerifier(t, verifiertest.Suite{
 		New:     func() redoxauth.Verifier { return newMAC() },
 		Genuine: func() *http.Request { return redoxtest.NewRequest(macSender{macKeyID, macKey}) },
 		Forged: map[string]func() *http.Request{

@@ -1,4 +1,4 @@
-package redoxtest_test
+package verifiertest_test
 
 import (
 	"bytes"
@@ -13,20 +13,21 @@ import (
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 )
 
 // A broken Verifier breaks one promise, as receivers and gateways in the field have
 // done. The promise is the name of the sub-test that must catch it.
 type broken struct {
 	promise string
-	suite   redoxtest.Suite
+	suite   verifiertest.Suite
 }
 
-type adder = func(promise, name string, s redoxtest.Suite)
+type adder = func(promise, name string, s verifiertest.Suite)
 
 func brokenVerifiers() map[string]broken {
 	all := map[string]broken{}
-	add := func(promise, name string, s redoxtest.Suite) { all[name] = broken{promise, s} }
+	add := func(promise, name string, s verifiertest.Suite) { all[name] = broken{promise, s} }
 	for _, addSome := range []func(adder){addGenuine, addIdentity, addParts, addMine, addClosed, addSecrets, addBody, addSafety, addChallenge} {
 		addSome(add)
 	}
@@ -36,7 +37,7 @@ func brokenVerifiers() map[string]broken {
 type verify = func(r *http.Request) (*redoxauth.Identity, error)
 
 // around makes a Verifier out of one, and a suite for it.
-func around(suite func(redoxauth.Verifier) redoxtest.Suite, v redoxauth.Verifier, f func(verify) verify) redoxtest.Suite {
+func around(suite func(redoxauth.Verifier) verifiertest.Suite, v redoxauth.Verifier, f func(verify) verify) verifiertest.Suite {
 	return suite(redoxauth.VerifierFunc(f(v.Verify)))
 }
 
@@ -80,33 +81,33 @@ func before(f func(r *http.Request) error) func(verify) verify {
 
 // TestBroken is the child process of [TestVerifierCatches].
 func TestBroken(t *testing.T) {
-	name := os.Getenv("REDOXTEST_BROKEN")
+	name := os.Getenv("VERIFIERTEST_BROKEN")
 	if name == "" {
 		t.Skip("run by TestVerifierCatches")
 	}
 	if s, ok := invalidSuites()[name]; ok {
-		redoxtest.TestVerifier(t, s)
+		verifiertest.TestVerifier(t, s)
 		return
 	}
-	redoxtest.TestVerifier(t, brokenVerifiers()[name].suite)
+	verifiertest.TestVerifier(t, brokenVerifiers()[name].suite)
 }
 
 // invalidSuites would test nothing, by the message that says so.
-func invalidSuites() map[string]redoxtest.Suite {
-	change := func(f func(*redoxtest.Suite)) redoxtest.Suite {
+func invalidSuites() map[string]verifiertest.Suite {
+	change := func(f func(*verifiertest.Suite)) verifiertest.Suite {
 		s := macSuite(newMAC())
 		f(&s)
 		return s
 	}
-	return map[string]redoxtest.Suite{
-		"New, Genuine and Forged are required": change(func(s *redoxtest.Suite) { s.Forged = nil }),
-		`unknown part "headers"`:               change(func(s *redoxtest.Suite) { s.Covers = []string{"headers"} }),
-		`Genuine has no header "X-None"`:       change(func(s *redoxtest.Suite) { s.Covers = []string{"header:x-none"} }),
-		"the body has 0 bytes": change(func(s *redoxtest.Suite) {
+	return map[string]verifiertest.Suite{
+		"New, Genuine and Forged are required": change(func(s *verifiertest.Suite) { s.Forged = nil }),
+		`unknown part "headers"`:               change(func(s *verifiertest.Suite) { s.Covers = []string{"headers"} }),
+		`Genuine has no header "X-None"`:       change(func(s *verifiertest.Suite) { s.Covers = []string{"header:x-none"} }),
+		"the body has 0 bytes": change(func(s *verifiertest.Suite) {
 			s.Covers = nil
 			s.Genuine = func() *http.Request { return httptest.NewRequest(http.MethodPost, "/redox", nil) }
 		}),
-		"no credential of 16 characters": change(func(s *redoxtest.Suite) {
+		"no credential of 16 characters": change(func(s *verifiertest.Suite) {
 			s.Covers = nil
 			s.Genuine = request(redoxtest.VerificationToken{Token: "short"})
 		}),
@@ -116,7 +117,7 @@ func invalidSuites() map[string]redoxtest.Suite {
 func TestInvalidSuiteFails(t *testing.T) {
 	for message := range invalidSuites() {
 		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestBroken$", "-test.v")
-		cmd.Env = append(os.Environ(), "REDOXTEST_BROKEN="+message)
+		cmd.Env = append(os.Environ(), "VERIFIERTEST_BROKEN="+message)
 		out, err := cmd.CombinedOutput()
 		if err == nil || !bytes.Contains(out, []byte(message)) || bytes.Contains(out, []byte("TestBroken/")) {
 			t.Errorf("want the failure %q and no sub-test, got %v:\n%s", message, err, out)
@@ -132,7 +133,7 @@ func TestVerifierCatches(t *testing.T) {
 			t.Parallel()
 			underscored := strings.ReplaceAll(broken.promise, " ", "_")
 			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestBroken$/^"+underscored+"$", "-test.v")
-			cmd.Env = append(os.Environ(), "REDOXTEST_BROKEN="+name)
+			cmd.Env = append(os.Environ(), "VERIFIERTEST_BROKEN="+name)
 			out, err := cmd.CombinedOutput()
 			var exit *exec.ExitError
 			if !errors.As(err, &exit) || exit.ExitCode() != 1 {
@@ -152,7 +153,7 @@ func TestEveryPromiseIsBrokenOnce(t *testing.T) {
 		broken[strings.ReplaceAll(b.promise, " ", "_")] = true
 	}
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestBroken$", "-test.v")
-	cmd.Env = append(os.Environ(), "REDOXTEST_BROKEN=no strategy")
+	cmd.Env = append(os.Environ(), "VERIFIERTEST_BROKEN=no strategy")
 	out, _ := cmd.CombinedOutput() // fails, as it should
 	promises := regexp.MustCompile(`(?m)^=== RUN +TestBroken/([^/\n]+)$`).FindAllSubmatch(out, -1)
 	if len(promises) != len(broken) {

@@ -1,4 +1,4 @@
-package redoxtest_test
+package verifiertest_test
 
 import (
 	"errors"
@@ -7,7 +7,7 @@ import (
 	"sync"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
-	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 )
 
 func addGenuine(add adder) {
@@ -60,7 +60,7 @@ func addParts(add adder) {
 		}
 		return nil
 	})))
-	add("uncovered parts may change", "covers more than it says", func() redoxtest.Suite {
+	add("uncovered parts may change", "covers more than it says", func() verifiertest.Suite {
 		s := macSuite(newMAC())
 		s.Covers = []string{"method", "path"}
 		return s

@@ -1,4 +1,4 @@
-package redoxtest
+package verifiertest
 
 import (
 	"net/http"

@@ -1,4 +1,4 @@
-package redoxtest
+package verifiertest
 
 import (
 	"encoding/json"
@@ -163,7 +163,7 @@ func testForged(c *check) {
 
 // other is a Verifier of a credential that no other Verifier knows.
 var other = redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
-	switch r.Header.Get("X-Redoxtest-Other") {
+	switch r.Header.Get("X-Verifiertest-Other") {
 	case "":
 		return nil, &redoxauth.Error{Kind: redoxauth.ErrNoCredentials, Strategy: "other"}
 	case "right":
@@ -173,7 +173,7 @@ var other = redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, e
 })
 
 func withOther(r *http.Request, credential string) *http.Request {
-	r.Header.Set("X-Redoxtest-Other", credential)
+	r.Header.Set("X-Verifiertest-Other", credential)
 	return r
 }
 
