@@ -6,9 +6,11 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -18,6 +20,7 @@ import (
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 )
 
 // provenBody reads the body as a verifier that has already checked the signature.
@@ -370,6 +373,71 @@ func TestHandlerAsksForTheBodyAfterCheck(t *testing.T) {
 		}
 		if body, err := redoxauth.Body(r); err != nil || len(body) != 100 {
 			t.Fatalf("got %d bytes, %v, want 100", len(body), err)
+		}
+	}
+}
+
+func TestReadBody(t *testing.T) {
+	small := &redoxauth.Options{MaxBodyBytes: 10, RetryAfter: 3 * time.Second}
+	for name, tt := range map[string]struct {
+		body   io.Reader
+		length int64
+		want   error
+		reason redoxauth.Reason
+	}{
+		"small":               {strings.NewReader("0123456789"), 10, nil, ""},
+		"of unknown length":   {strings.NewReader("0123456789"), -1, nil, ""},
+		"empty":               {strings.NewReader(""), 0, nil, ""},
+		"declared too large":  {strings.NewReader(""), 11, redoxauth.ErrTooLarge, "body_size"},
+		"too large":           {strings.NewReader("0123456789x"), -1, redoxauth.ErrTooLarge, "body_size"},
+		"broken off":          {iotest.ErrReader(io.ErrUnexpectedEOF), 5, redoxauth.ErrMalformed, "body_read"},
+		"over its time limit": {iotest.ErrReader(os.ErrDeadlineExceeded), 5, redoxauth.ErrUnavailable, "body_timeout"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, body := withBody(tt.body, tt.length)
+			got, err := redoxauth.ReadBody(nil, r, small)
+			if tt.want == nil {
+				if err != nil || int64(len(got)) != body.read.Load() {
+					t.Errorf("got %q, %v", got, err)
+				}
+				return
+			}
+			verifiertest.CheckError(t, err, tt.want, tt.reason)
+			var e *redoxauth.Error
+			if errors.As(err, &e) && errors.Is(err, redoxauth.ErrUnavailable) && e.RetryAfter != 3*time.Second {
+				t.Errorf("RetryAfter %v, want that of Options", e.RetryAfter)
+			}
+		})
+	}
+	// Behind a wrapper that has the body already, ReadBody returns it, within its own limit.
+	h := redoxauth.Middleware(readsBody, nil)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if got, err := redoxauth.ReadBody(w, r, nil); string(got) != "the message" || err != nil {
+			t.Errorf("got %q, %v", got, err)
+		}
+		if _, err := redoxauth.ReadBody(w, r, small); !errors.Is(err, redoxauth.ErrTooLarge) {
+			t.Errorf("got %v, want ErrTooLarge", err)
+		}
+	}))
+	if w := serve(h, post("the message")); w.Code != http.StatusOK {
+		t.Errorf("status %d", w.Code)
+	}
+}
+
+func TestHashBody(t *testing.T) {
+	for name, hashBody := range map[string]func(*http.Request, hash.Hash) error{"HashBody": redoxauth.HashBody, "HashProvenBody": redoxauth.HashProvenBody} {
+		h, want := sha256.New(), sha256.Sum256([]byte("the message"))
+		v := redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
+			return &redoxauth.Identity{}, hashBody(r, h)
+		})
+		r, err := redoxauth.Check(v, nil, post("the message"), nil)
+		if err != nil || [32]byte(h.Sum(nil)) != want {
+			t.Fatalf("%s: got %x, %v, want %x", name, h.Sum(nil), err, want)
+		}
+		if again, err := redoxauth.Body(r); string(again) != "the message" || err != nil {
+			t.Errorf("%s: Body returns %q, %v", name, again, err)
+		}
+		if _, err := redoxauth.Check(v, nil, post("the message"), &redoxauth.Options{MaxBodyBytes: 3}); !errors.Is(err, redoxauth.ErrTooLarge) {
+			t.Errorf("%s: got %v, want ErrTooLarge", name, err)
 		}
 	}
 }

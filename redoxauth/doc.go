@@ -1,8 +1,8 @@
-// Package redoxauth lets a server be sure that a request comes from Redox.
+// Package redoxauth verifies that a request comes from Redox.
 //
-// Redox (https://www.redoxengine.com) moves health data between organisations and
-// POSTs it to a customer's HTTPS endpoint, a "destination". It proves itself in one
-// of seven ways, and each way is a package that exports a [Verifier]:
+// Redox (https://www.redoxengine.com) moves health data between organisations. It POSTs
+// the data to a customer's HTTPS endpoint, a "destination". Redox proves itself in one of
+// seven ways. Each is a package with a [Verifier]:
 //
 //	Redox dashboard                             package
 //	verification token                          verifytoken
@@ -13,72 +13,71 @@
 //	OAuth 2.0 2-legged with JWT for GCP         strategies/gcpjwt
 //	Google Workload Identity Federation         strategies/wif
 //
-// This package holds what they share: the Verifier, the [Identity] it yields, the
-// errors, and [Middleware] and [Check], which put a Verifier in front of a handler.
-// It imports the standard library only.
+// This package has what they share: the Verifier, the [Identity] that it returns, the
+// errors, and [Middleware] and [Check], which put a Verifier in front of a handler. It
+// imports the standard library only.
 //
 // # Protect an endpoint
 //
-// Every Verifier has a method Wrap; wrappers nest, and all of them must accept:
+// Every Verifier has a method Wrap. Wrappers nest, and then all of them must accept:
 //
 //	http.Handle("/redox", token.Handshake(token.Wrap(signature.Wrap(handler))))
 //
-// [Middleware] is the same with [Options]: limits on bodies, and Observe for logs and
-// metrics. [Check] is for frameworks that do not speak http.Handler. [AnyOf] and
-// [AllOf] combine Verifiers.
+// [Middleware] is Wrap with [Options]: limits for bodies, and Observe for logs and
+// metrics. [Check] is for frameworks that do not use http.Handler. [AnyOf] and [AllOf]
+// combine Verifiers.
 //
-// # What a Verifier must promise
-//
-// These promises hold for every Verifier of this module. A Verifier of your own must
-// keep them too; verifiertest.TestVerifier tests them.
-//
-//  1. Not mine has an edge. Before a secret or a signature is compared, a Verifier may
-//     answer [ErrNoCredentials]; after it, never. It claims only what is unmistakably
-//     its own: its own header, even one that it cannot read (400), or a shared header, as
-//     Authorization, with its own scheme, shape or issuer. This makes AnyOf safe (a forgery gets no second try) and cheap (a peer
-//     cannot make us run every Verifier).
-//  2. Fail closed, and tell whose fault it is. 401 is nobody or a wrong proof, 403 a
-//     genuine one that lacks a scope, 400 a malformed carrier, 413 too large a body, 503
-//     what cannot be decided now because something of ours is down. A dependency that
-//     is down is never 401: Redox pauses the whole feed on any answer of 400 or more
-//     and retries, and an operator must be able to see why.
-//  3. The peer learns a status, a challenge and one fixed line. The operator learns
-//     the rest through [Options].Observe; no secret is in any error.
-//  4. The body is read only through [Body] and [HashBody]. The handler reads the
-//     bytes that were verified. No body is read before the headers are well formed and
-//     name a configured key.
-//  5. Verify is safe for concurrent use, honours the request's context, never panics,
-//     and keeps memory bounded whatever is sent.
-//  6. It works behind any router that hands on *http.Request, and nesting two wrappers
-//     accepts the same as AllOf.
-//  7. A 401 carries WWW-Authenticate ([RFC 9110, Section 15.5.2]); bearer challenges
-//     follow [RFC 6750, Section 3].
-//
-// # What a peer sees on failure
+// # What a peer gets
 //
 //	kind              status  meaning
-//	ErrNoCredentials  401     nothing was sent that this Verifier knows
-//	ErrRejected       401     the proof is wrong, expired, replayed or for somebody else
-//	ErrForbidden      403     the proof is genuine, but lacks a scope
-//	ErrMalformed      400     carriers that contradict each other or cannot be read
+//	ErrNoCredentials  401     the request has no credential that this Verifier knows
+//	ErrRejected       401     the credential is wrong, expired, replayed or for someone else
+//	ErrForbidden      403     the credential is genuine, and lacks a scope
+//	ErrMalformed      400     a header, the query or the body cannot be read
 //	ErrTooLarge       413     the body is larger than Options.MaxBodyBytes
-//	ErrUnavailable    503     it cannot be decided now; with Retry-After
-//	any other error   500     a fault of the Verifier; closed all the same
+//	ErrUnavailable    503     something that the decision needs is down; with Retry-After
+//	any other error   500     a fault of the Verifier; the request is refused
+//
+// The peer gets the status, a challenge and one fixed line. The operator gets the rest
+// through [Options].Observe. No error holds a secret.
+//
+// # Alerts
+//
+// Every answer of 400 or more pauses the whole feed until a retry succeeds. Alert on
+// status 503 (a dependency of yours is down), on 500 (a bug), and on refusals with a
+// Reason other than "missing": whoever sends a credential is Redox or an attacker. A
+// refusal has no subject, because the request proved none. If [Identity].KeyID names an
+// old secret long after a rotation, the dashboard was not changed.
 //
 // # Limits of your server
 //
-// The library bounds what it reads itself ([Options]). The rest is the server's: set
-// ReadHeaderTimeout and IdleTimeout of [http.Server], and ReadTimeout if 40 MB can arrive
-// within it, or peers that send nothing keep connections open. Leave MaxHeaderBytes at
-// its default of 1 MiB or lower it.
+// [Options] limit what this module reads. Your server limits the rest: set
+// ReadHeaderTimeout and IdleTimeout of [http.Server]. Set ReadTimeout too, to a time in
+// which 40 MB can arrive: without it a peer that sends nothing keeps its connection. Keep
+// MaxHeaderBytes at its default of 1 MiB, or lower it.
 //
-// # What to alert on
+// # Promises of a Verifier
 //
-// Any refusal of Redox pauses the feed. Alert on 503 (a dependency of yours is down), on
-// 500 (a bug), and on refusals whose Reason is not "missing": somebody who tries a
-// credential is Redox or an attacker. A refusal names no subject, because none is proven. An
-// [Identity].KeyID that names an old secret long after a rotation says that the
-// dashboard was not changed.
+// This section is for authors of Verifiers. The Verifiers of this module keep these
+// promises. verifiertest.TestVerifier tests yours.
+//
+//  1. When to return ErrNoCredentials: only before a secret or a signature was compared.
+//     A Verifier claims only what is certainly its own: its own header, even if it cannot
+//     read it (400), or a shared header, such as Authorization, with its own scheme, form
+//     or issuer. So AnyOf is safe, because a forgery gets no second try, and cheap,
+//     because a peer cannot make it run every Verifier.
+//  2. Fail closed, and with the right status. If something that the decision needs is
+//     down, the answer is 503 and never 401.
+//  3. The peer learns no reason, and no error holds a secret.
+//  4. A Verifier reads the body only through [Body], [HashBody] and [HashProvenBody]. The
+//     handler reads the bytes that were verified. No body is read before the headers are
+//     well formed and name a configured key.
+//  5. Verify is safe for concurrent use, honours the context of the request, does not
+//     panic, and uses bounded memory for any request.
+//  6. It works behind every router that passes on *http.Request. Two nested wrappers
+//     accept the same requests as AllOf.
+//  7. A 401 has a WWW-Authenticate header ([RFC 9110, Section 15.5.2]). Bearer challenges
+//     follow [RFC 6750, Section 3].
 //
 // [RFC 9110, Section 15.5.2]: https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2
 // [RFC 6750, Section 3]: https://www.rfc-editor.org/rfc/rfc6750#section-3

@@ -22,8 +22,7 @@ var (
 	ErrUnavailable   = errors.New("redoxauth: cannot be decided now") // 503
 )
 
-// kinds in the order in which an error that wraps several of them is read: what
-// cannot be decided outweighs what was decided, and more knowledge outweighs less.
+// kinds are in order of precedence: if an error wraps several of them, the first counts.
 var kinds = [...]struct {
 	err    error
 	status int
@@ -69,24 +68,24 @@ func (e *Error) In(strategy string) *Error {
 	return &c
 }
 
-// A Reason is a short stable word that says why a request was refused, fit for a
-// metrics label. The list may grow.
+// A Reason is a short stable word for metrics: it says why a request was refused. The
+// list may grow.
 //
 //	missing         no credential of this kind
-//	malformed       a credential or carrier that cannot be read
-//	rejected        refused by a Verifier that names no reason
-//	internal        a fault of a Verifier: its error is of no kind, or it panicked
+//	malformed       a credential, or the header that carries it, cannot be read
+//	rejected        refused by a Verifier that gives no reason
+//	internal        a fault of a Verifier: its error has no kind, or it panicked
 //	unavailable     a dependency failed
-//	token           the verification token is not one of the configured
+//	token           the verification token is not configured
 //	challenge       the handshake's challenge is missing, too long or unprintable
 //	signature       the signature does not verify
-//	algorithm       an algorithm that is not accepted
+//	algorithm       the algorithm is not accepted
 //	unknown_key     the key ID names no configured key, or more than one
 //	keys            the public keys cannot be fetched
-//	issuer          issued by somebody else
-//	subject         issued for somebody else
+//	issuer          issued by another issuer
+//	subject         issued for another subject
 //	client          the client is unknown, or its credentials are wrong
-//	audience        meant for another audience
+//	audience        issued for another audience
 //	type            another kind of token
 //	expired         past its expiry
 //	not_yet_valid   before its start, or issued in the future
@@ -95,15 +94,15 @@ func (e *Error) In(strategy string) *Error {
 //	scope           a scope is missing
 //	inactive        the authorization server says that the token is not active
 //	binding         bound to a key or certificate that this server cannot check
-//	replayed        seen before
-//	replay_store    the store of what was seen before failed or is full
+//	replayed        used before
+//	replay_store    the replay store failed or is full
 //	region          the credential scope names another region
 //	service         the credential scope names another service
 //	unsigned_header a header that must be signed is not
 //	payload         the body does not match its declared hash
 //	host            signed for another host
-//	path            a path with no canonical form
-//	query           a query with no canonical form, or credentials in it
+//	path            the path has no canonical form
+//	query           the query has no canonical form, or credentials are in it
 //	session_token   the session token is missing, unexpected or wrong
 //	body_size       the body is larger than Options.MaxBodyBytes
 //	body_timeout    the body did not arrive within Options.BodyTimeout
@@ -148,13 +147,11 @@ func (e *Error) Unwrap() []error {
 	return errs
 }
 
-// unknown is the kind of an error that is of none.
+// unknown is the kind of an error that wraps none of kinds.
 const unknown = len(kinds)
 
-// find returns the kind of err, as an index into kinds, and the Error that says so, if
-// one does. Of several the first kind in their order counts, lest one that was joined
-// by "no credentials" be taken for somebody else's. The Kind of an Error decides,
-// whatever kinds its cause wraps.
+// find returns the kind of err, as an index into kinds, and the Error that names it, if
+// there is one. The Kind of an Error decides, whatever its cause wraps.
 func find(err error) (kind int, e *Error) {
 	kind = unknown
 	switch x := err.(type) {
@@ -188,33 +185,31 @@ func find(err error) (kind int, e *Error) {
 	return kind, e
 }
 
-// classify returns err as an Error with a reason, and with a kind if it has one: err
-// itself, if it is that already.
+// classify returns err as an Error with a reason, and with a kind if err has one. It
+// returns err itself if that is such an Error.
 func classify(err error) *Error {
-	kind, e := find(err)
+	i, e := find(err)
+	var kind error
+	reason := Reason("internal")
+	if i != unknown {
+		kind, reason = kinds[i].err, kinds[i].reason
+	}
 	var c Error
 	if e != nil {
 		c = *e
 	}
-	switch {
-	case kind == unknown:
-		c.Kind, c.Reason = nil, cmp.Or(c.Reason, "internal")
-	case c.Reason == "":
-		c.Kind, c.Reason = kinds[kind].err, kinds[kind].reason
-	case error(e) == err && e.Kind == kinds[kind].err:
-		return e
-	default:
-		c.Kind = kinds[kind].err
-	}
-	if bare, _ := err.(*Error); bare == nil && err != c.Kind { // keep what was wrapped around it
-		_ = err.Error() // if this panics, as on a typed nil, then here, where it is recovered
+	c.Kind, c.Reason = kind, cmp.Or(c.Reason, reason)
+	if bare, _ := err.(*Error); bare == nil && err != kind { // keep what was wrapped around e
+		_ = err.Error() // a typed nil panics here, where verify recovers
 		c.Err = err
+	} else if bare != nil && bare.Kind == kind && bare.Reason == c.Reason {
+		return bare
 	}
 	return &c
 }
 
-// StatusCode returns the HTTP status for err: 200 for nil, 500 for an error of no
-// known kind.
+// StatusCode returns the HTTP status for err: 200 for nil, and 500 for an error that
+// wraps none of the kinds.
 func StatusCode(err error) int {
 	if err == nil {
 		return http.StatusOK
@@ -234,11 +229,11 @@ func (e *Error) unread() bool {
 	return false
 }
 
-// defaultChallenge is for verifiers that name none: a 401 must carry one.
+// defaultChallenge is for verifiers that set none: a 401 must have a challenge.
 const defaultChallenge = `Redox realm="redox"`
 
-// WriteError answers a request that was refused with err: the status, the challenge,
-// Retry-After, and one fixed line that tells the peer nothing else.
+// WriteError answers a request that was refused with err. It writes the status, the
+// challenge, Retry-After, and one fixed line that tells the peer nothing else.
 func WriteError(w http.ResponseWriter, err error) {
 	status := StatusCode(err)
 	_, e := find(err)

@@ -155,3 +155,23 @@ func TestDecisionCompletesTheError(t *testing.T) {
 		t.Errorf("the Verifier's own error was changed: %#v", shared)
 	}
 }
+
+func TestErrorf(t *testing.T) {
+	cause := errors.New("connection refused")
+	e := redoxauth.Errorf(redoxauth.ErrUnavailable, "keys", "fetch %s: %w", "https://issuer.example", cause)
+	if !errors.Is(e, redoxauth.ErrUnavailable) || !errors.Is(e, cause) || e.Error() != "redoxauth: cannot be decided now (keys): fetch https://issuer.example: connection refused" {
+		t.Errorf("got %v", e)
+	}
+	named := e.In("jwtbearer")
+	if named.Strategy != "jwtbearer" || e.Strategy != "" || named.Err != e.Err {
+		t.Errorf("got %#v of %#v", named, e)
+	}
+	if bare := redoxauth.Errorf(redoxauth.ErrRejected, "token", ""); bare.Err != nil {
+		t.Errorf("got the cause %v, want none", bare.Err)
+	}
+	// A fault of the Verifier is 500, and keeps its reason.
+	fault := redoxauth.Errorf(nil, "body_read", "a middleware has read the body")
+	if _, err := redoxauth.Check(verifier("", fault), nil, post(""), nil); redoxauth.StatusCode(err) != 500 || !errors.Is(err, fault) {
+		t.Errorf("got %d, %v", redoxauth.StatusCode(err), err)
+	}
+}

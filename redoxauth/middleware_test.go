@@ -3,12 +3,14 @@ package redoxauth_test
 import (
 	"bufio"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"strings"
 	"testing"
 	"time"
@@ -111,9 +113,11 @@ func TestRefusedRequestNeverReachesTheHandler(t *testing.T) {
 			if len(seen) != 2 {
 				t.Fatalf("Observe was called %d times, want once by each", len(seen))
 			}
-			var e *redoxauth.Error
-			if d := seen[0]; d.Identity != nil || !errors.As(d.Err, &e) || e.Reason != tt.reason {
-				t.Errorf("Decision: %+v, want an *Error with reason %q", d, tt.reason)
+			for _, d := range seen {
+				var e *redoxauth.Error
+				if d.Identity != nil || !errors.As(d.Err, &e) || e.Reason != tt.reason || d.Event != "message" || d.Status != tt.want {
+					t.Errorf("Decision: %+v, want a message, status %d and an *Error with reason %q", d, tt.want, tt.reason)
+				}
 			}
 			if strings.Contains(fmt.Sprintf("%+v %v", seen[0].Err, seen[0].Err), "secret-token") {
 				t.Errorf("the error shows the value of the panic: %v", seen[0].Err)
@@ -133,8 +137,8 @@ func TestObserveSeesEveryDecisionOnceBeforeTheHandler(t *testing.T) {
 	var order []string
 	opts := &redoxauth.Options{Observe: func(r *http.Request, d redoxauth.Decision) {
 		order = append(order, fmt.Sprint("observe ", r.URL.Path, d.Identity != nil, d.Err != nil))
-		if d.Duration < 0 {
-			t.Errorf("Duration %v", d.Duration)
+		if d.Duration < 0 || d.Event != "message" || d.Status != 0 { // the handler has not answered yet
+			t.Errorf("Decision %+v", d)
 		}
 	}}
 	h := redoxauth.Middleware(verifier("a", nil), opts)(redoxauth.Middleware(verifier("b", nil), opts)(
@@ -188,6 +192,99 @@ func TestNestedWrappersMeanAllOf(t *testing.T) {
 			}
 			if len(strategies) != 0 && (len(strategies) != 2 || strategies[0] != strategies[1] || bodies[0] != "message" || bodies[1] != "message") {
 				t.Errorf("the handlers saw %q, %q", strategies, bodies)
+			}
+		})
+	}
+}
+
+// After an outer wrapper has accepted, the body is proven (Options.MaxInFlight). net/http
+// puts a trailer that was not announced into its own copy of the request alone.
+func TestNestedWrappersMeanAllOfOnTheWire(t *testing.T) {
+	accepts := verifier("accepts", nil)
+	refusesTrailers := redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
+		if err := redoxauth.HashBody(r, sha256.New()); err != nil {
+			return nil, err
+		}
+		if len(r.Trailer) > 0 {
+			return nil, redoxauth.ErrRejected
+		}
+		return &redoxauth.Identity{Strategy: "trailers"}, nil
+	})
+	body := strings.Repeat("x", 6<<10)
+	chunked := func(trailer string) string {
+		return fmt.Sprintf("Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n%s\r\n", len(body), body, trailer)
+	}
+	sized := fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(body), body)
+	for name, tt := range map[string]struct {
+		first, second redoxauth.Verifier
+		rest          string // of the request
+		want          int
+	}{
+		"proven body over half of the budget":   {accepts, readsBody, sized, 200},
+		"unproven body over half of the budget": {readsBody, accepts, sized, 503},
+		"trailer, not announced":                {accepts, refusesTrailers, chunked("X-Amz-Meta-Role: admin\r\n"), 401},
+		"trailer, announced":                    {accepts, refusesTrailers, "Trailer: X-Amz-Meta-Role\r\n" + chunked("X-Amz-Meta-Role: admin\r\n"), 401},
+		"no trailer":                            {accepts, refusesTrailers, chunked(""), 200},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for combination, wrap := range map[string]func(*redoxauth.Options, http.Handler) http.Handler{
+				"nested": func(o *redoxauth.Options, h http.Handler) http.Handler {
+					return redoxauth.Middleware(tt.first, o)(redoxauth.Middleware(tt.second, o)(h))
+				},
+				"AllOf": func(o *redoxauth.Options, h http.Handler) http.Handler {
+					return redoxauth.Middleware(redoxauth.AllOf(tt.first, tt.second), o)(h)
+				},
+			} {
+				server := httptest.NewServer(wrap(&redoxauth.Options{MaxInFlight: 10 << 10}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if got, err := io.ReadAll(r.Body); string(got) != body || err != nil {
+						t.Errorf("%s: the handler reads %d bytes, %v", combination, len(got), err)
+					}
+				})))
+				t.Cleanup(server.Close)
+				response, err := http.ReadResponse(converse(t, server.URL, "POST /redox HTTP/1.1\r\nHost: h\r\n"+tt.rest), nil)
+				if err != nil || response.StatusCode != tt.want {
+					t.Errorf("%s: got %v, %v, want %d", combination, response, err, tt.want)
+				}
+			}
+		})
+	}
+}
+
+// "Connection: close" would end all other streams of an HTTP/2 connection.
+func TestRefusedBodyKeepsTheHTTP2Connection(t *testing.T) {
+	opts := &redoxauth.Options{MaxBodyBytes: 10}
+	for name, h := range map[string]http.HandlerFunc{
+		"Middleware": redoxauth.Middleware(readsBody, opts)(never(t)).ServeHTTP,
+		"Check": func(w http.ResponseWriter, r *http.Request) {
+			_, err := redoxauth.Check(readsBody, w, r, opts)
+			redoxauth.WriteError(w, err)
+		},
+		"ReadBody": func(w http.ResponseWriter, r *http.Request) {
+			_, err := redoxauth.ReadBody(w, r, opts)
+			redoxauth.WriteError(w, err)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewUnstartedServer(h)
+			server.EnableHTTP2 = true
+			server.StartTLS()
+			defer server.Close()
+			for i, body := range []io.Reader{strings.NewReader("a body over the limit"), io.MultiReader(strings.NewReader("of no announced length")), strings.NewReader("a third one")} {
+				reused := false
+				ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) { reused = c.Reused }})
+				r, err := http.NewRequestWithContext(ctx, http.MethodPost, server.URL, body)
+				if err != nil {
+					t.Fatal(err)
+				}
+				response, err := server.Client().Do(r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				io.Copy(io.Discard, response.Body)
+				response.Body.Close()
+				if response.ProtoMajor != 2 || response.StatusCode != http.StatusRequestEntityTooLarge || reused != (i > 0) {
+					t.Errorf("request %d: HTTP/%d, status %d, connection used again: %t", i, response.ProtoMajor, response.StatusCode, reused)
+				}
 			}
 		})
 	}

@@ -1,6 +1,7 @@
 package redoxauth
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"runtime"
@@ -190,11 +191,11 @@ func check(v Verifier, r *http.Request, o *Options, b *body) (*http.Request, err
 
 // refusal returns e with what the answer to r needs.
 func (o *Options) refusal(e *Error, r *http.Request) *Error {
-	if e.Kind == ErrUnavailable && e.RetryAfter <= 0 || e.unread() {
+	if e.Kind == ErrUnavailable || e.unread() {
 		c := *e
 		c.protoMajor = r.ProtoMajor
-		if c.RetryAfter <= 0 {
-			c.RetryAfter = o.retryAfter()
+		if c.Kind == ErrUnavailable {
+			c.RetryAfter = cmp.Or(c.RetryAfter, o.retryAfter())
 		}
 		return &c
 	}
