@@ -1,9 +1,9 @@
 package clientcredentials
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
@@ -18,23 +18,17 @@ type accessTokens struct {
 	clientIDClaim, scopeClaim string
 }
 
-func (a *accessTokens) verify(r *http.Request) (*redoxauth.Identity, error) {
-	token, err := bearer.Token(strategy, r)
+func (a *accessTokens) decide(ctx context.Context, token string) (*redoxauth.Identity, error) {
+	t, err := a.tokens.Verify(ctx, token)
 	if err != nil {
 		return nil, err
 	}
-	t, err := a.tokens.Verify(r.Context(), token)
-	if err != nil {
-		return nil, bearer.Challenge(strategy, err)
-	}
-	id := &redoxauth.Identity{
-		Strategy: strategy, Issuer: t.Issuer, KeyID: t.KeyID,
-		Scopes: t.Scopes(a.scopeClaim), Expiry: t.Expiry, RawClaims: t.Claims(),
-	}
+	id := t.Identity(strategy, a.scopeClaim)
 	client, _ := t.Text(a.clientIDClaim)
 	if err := a.allow(id, client, t.Subject); err != nil {
-		return nil, bearer.Challenge(strategy, err)
+		return nil, err
 	}
+	t.Remember()
 	return id, nil
 }
 
@@ -62,7 +56,7 @@ func (p policy) allow(id *redoxauth.Identity, client, sub string) error {
 	if client == "" {
 		id.Subject = sub
 	}
-	return bearer.CheckScopes(strategy, id.Scopes, p.scopes)
+	return bearer.CheckScopes(id.Scopes, p.scopes)
 }
 
 func refuse(reason redoxauth.Reason, why string) error {

@@ -85,6 +85,7 @@ import (
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/bearer"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
 	"github.com/redoxauth/redoxauth-go/strategies/keyset"
 )
@@ -141,9 +142,7 @@ type Config struct {
 }
 
 // A Verifier verifies access tokens. It is safe for concurrent use.
-type Verifier struct {
-	verify func(*http.Request) (*redoxauth.Identity, error)
-}
+type Verifier struct{ bearer bearer.Verifier }
 
 var _ redoxauth.Verifier = (*Verifier)(nil)
 
@@ -160,26 +159,20 @@ func New(cfg Config) (*Verifier, error) {
 		clientIDClaim: cfg.ClientIDClaim,
 		scopeClaim:    cfg.ScopeClaim,
 	}
-	trust := jose.Trust{
-		Strategy:   strategy,
+	trust := jose.Config{
 		Keys:       cfg.Keys,
 		Algorithms: cfg.Algorithms,
 		Issuers:    []string{cfg.Issuer},
 		Audience:   cfg.Audience,
 		Types:      cfg.Types,
 		Leeway:     cfg.Leeway,
-		Remember:   true,
-		Ours: func(token *jose.Token) bool {
-			client, _ := token.Text(t.clientIDClaim)
-			return t.admits(client)
-		},
-		Now: cfg.Now,
+		Now:        cfg.Now,
 	}
 	if profile {
 		trust.Required = []string{"sub", cfg.ClientIDClaim, "iat", "jti"}
 	}
-	t.tokens = jose.NewVerifier(trust)
-	return &Verifier{verify: t.verify}, nil
+	t.tokens = jose.New(trust)
+	return &Verifier{bearer.New(strategy, t.decide)}, nil
 }
 
 // Verify accepts a request whose bearer token is an access token for us, of a client
@@ -189,7 +182,7 @@ func New(cfg Config) (*Verifier, error) {
 // shape or issuer; ErrMalformed for two Authorization headers; ErrForbidden for a scope;
 // ErrUnavailable when the keys, or the answer about an opaque token, cannot be had;
 // ErrRejected for anything else, a token that is bound to a key (cnf) included.
-func (v *Verifier) Verify(r *http.Request) (*redoxauth.Identity, error) { return v.verify(r) }
+func (v *Verifier) Verify(r *http.Request) (*redoxauth.Identity, error) { return v.bearer.Verify(r) }
 
 // Wrap returns a handler that lets through to next what v accepts: it is
 // redoxauth.Middleware(v, nil)(next).
@@ -211,7 +204,7 @@ func (c *Config) setDefaults() {
 		c.ScopeClaim = "scope"
 	}
 	if c.Leeway == 0 {
-		c.Leeway = jose.DefaultLeeway
+		c.Leeway = config.DefaultLeeway
 	}
 }
 
@@ -236,7 +229,7 @@ func (c *Config) check() error {
 	if err := jose.CheckAlgorithms(c.Algorithms, false); err != nil {
 		wrong("Algorithms", err.Error())
 	}
-	if c.Leeway < 0 || c.Leeway > jose.MaxLeeway {
+	if c.Leeway < 0 || c.Leeway > config.MaxLeeway {
 		wrong("Leeway", "not from 0 to 5 min")
 	}
 	checkPolicy(c.ClientIDs, c.InsecureAnyClient, c.Scopes, wrong)
@@ -250,7 +243,7 @@ func checkPolicy(clientIDs []string, anyClient bool, scopes []string, wrong func
 	if slices.Contains(clientIDs, "") {
 		wrong("ClientIDs", "an empty ID")
 	}
-	if slices.ContainsFunc(scopes, func(s string) bool { return !bearer.ValidScope(s) }) {
+	if slices.ContainsFunc(scopes, func(s string) bool { return !config.ValidScope(s) }) {
 		wrong("Scopes", "not a scope of RFC 6749, Section 3.3")
 	}
 }

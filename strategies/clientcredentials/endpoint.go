@@ -111,10 +111,7 @@ func (t *TokenEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // configured here. The Identity's Subject is the client ID, its KeyID the position of
 // the secret in TokenSecrets.
 func (t *TokenEndpoint) Verifier(scopes ...string) *Verifier {
-	scopes = slices.Clone(scopes)
-	return &Verifier{func(r *http.Request) (*redoxauth.Identity, error) {
-		return t.endpoint.Verify(r, scopes)
-	}}
+	return &Verifier{t.endpoint.Verifier(scopes)}
 }
 
 const strategy = "clientcredentials"

@@ -113,7 +113,7 @@ func NewIntrospection(cfg IntrospectionConfig) (*Verifier, error) {
 		Now:       cfg.Now,
 		Ours:      func(a *response) bool { return i.admits(a.clientID) },
 	}, newEndpointClient(cfg).fetch)
-	return &Verifier{verify: i.verify}, nil
+	return &Verifier{bearer.New(strategy, i.decide)}, nil
 }
 
 func (c *IntrospectionConfig) check() error {
@@ -151,18 +151,6 @@ type introspection struct {
 	audience []string
 	answers  *answer.Cache[*response]
 	now      func() time.Time
-}
-
-func (i *introspection) verify(r *http.Request) (*redoxauth.Identity, error) {
-	token, err := bearer.Token(strategy, r)
-	if err != nil {
-		return nil, err
-	}
-	id, err := i.decide(r.Context(), token)
-	if err != nil {
-		return nil, bearer.Challenge(strategy, err)
-	}
-	return id, nil
 }
 
 func (i *introspection) decide(ctx context.Context, token string) (*redoxauth.Identity, error) {

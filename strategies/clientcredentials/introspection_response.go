@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
 )
 
@@ -104,9 +105,9 @@ func (a *response) check(issuer string, audience []string, now time.Time) error 
 		return refuse("type", "a refresh token")
 	case issuer != "" && a.iss != issuer:
 		return refuse("issuer", fmt.Sprintf("iss is %+.128q", a.iss))
-	case a.expires && !now.Before(a.exp.Add(jose.DefaultLeeway)):
+	case a.expires && !now.Before(a.exp.Add(config.DefaultLeeway)):
 		return refuse("expired", fmt.Sprintf("expired %v ago", now.Sub(a.exp).Round(time.Second)))
-	case now.Before(a.nbf.Add(-jose.DefaultLeeway)):
+	case now.Before(a.nbf.Add(-config.DefaultLeeway)):
 		return refuse("not_yet_valid", fmt.Sprintf("valid in %v", a.nbf.Sub(now).Round(time.Second)))
 	}
 	return a.checkAudience(audience)

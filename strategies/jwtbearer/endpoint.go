@@ -139,10 +139,7 @@ func (t *TokenEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // configured here. The Identity's Subject is the assertion's sub, its KeyID the position
 // of the secret in TokenSecrets.
 func (t *TokenEndpoint) Verifier(scopes ...string) *Verifier {
-	scopes = slices.Clone(scopes)
-	return &Verifier{func(r *http.Request) (*redoxauth.Identity, error) {
-		return t.endpoint.Verify(r, scopes)
-	}}
+	return &Verifier{t.endpoint.Verifier(scopes)}
 }
 
 // A grant knows the signers of a TokenEndpoint, by issuer.

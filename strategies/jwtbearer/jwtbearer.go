@@ -67,6 +67,7 @@ import (
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/rotation"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/bearer"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
 	"github.com/redoxauth/redoxauth-go/strategies/keyset"
 	"github.com/redoxauth/redoxauth-go/strategies/replay"
@@ -136,9 +137,7 @@ type Config struct {
 }
 
 // A Verifier verifies bearer tokens. It is safe for concurrent use.
-type Verifier struct {
-	verify func(*http.Request) (*redoxauth.Identity, error)
-}
+type Verifier struct{ bearer bearer.Verifier }
 
 var _ redoxauth.Verifier = (*Verifier)(nil)
 
@@ -155,8 +154,7 @@ func New(cfg Config) (*Verifier, error) {
 		keys = secrets
 	}
 	d := &direct{
-		tokens: jose.NewVerifier(jose.Trust{
-			Strategy:    strategy,
+		tokens: jose.New(jose.Config{
 			Keys:        keys,
 			Algorithms:  cfg.Algorithms,
 			Issuers:     []string{cfg.Issuer},
@@ -165,14 +163,13 @@ func New(cfg Config) (*Verifier, error) {
 			Types:       cfg.Types,
 			MaxLifetime: cfg.MaxLifetime,
 			Leeway:      cfg.Leeway,
-			Remember:    cfg.Replay == nil,
 			Now:         cfg.Now,
 		}),
 		scopes: slices.Clone(cfg.Scopes),
 		replay: cfg.Replay,
 		leeway: cfg.Leeway,
 	}
-	return &Verifier{verify: d.verify}, nil
+	return &Verifier{bearer.New(strategy, d.decide)}, nil
 }
 
 // Verify accepts a request whose bearer token was signed under the configured keys and
@@ -182,7 +179,7 @@ func New(cfg Config) (*Verifier, error) {
 // JWT or of another issuer; ErrMalformed for two Authorization headers; ErrForbidden for
 // a scope; ErrUnavailable when keys, secrets or Replay cannot be had; ErrRejected for
 // anything else.
-func (v *Verifier) Verify(r *http.Request) (*redoxauth.Identity, error) { return v.verify(r) }
+func (v *Verifier) Verify(r *http.Request) (*redoxauth.Identity, error) { return v.bearer.Verify(r) }
 
 // Wrap lets requests through to next that [Verifier.Verify] accepts, with the default
 // limits of [redoxauth.Options].
@@ -206,7 +203,7 @@ func (c *Config) setDefaults() {
 		c.MaxLifetime = defaultMaxLifetime
 	}
 	if c.Leeway == 0 {
-		c.Leeway = jose.DefaultLeeway
+		c.Leeway = config.DefaultLeeway
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -238,7 +235,7 @@ func (c *Config) check() (jose.Source, error) {
 	if slices.Contains(c.Audience, "") {
 		wrong("Audience", "an empty name")
 	}
-	if slices.ContainsFunc(c.Scopes, func(s string) bool { return !bearer.ValidScope(s) }) {
+	if slices.ContainsFunc(c.Scopes, func(s string) bool { return !config.ValidScope(s) }) {
 		wrong("Scopes", "not a scope of RFC 6749, Section 3.3")
 	}
 	if len(c.Types) == 0 {
@@ -247,7 +244,7 @@ func (c *Config) check() (jose.Source, error) {
 	if c.MaxLifetime < 0 {
 		wrong("MaxLifetime", "negative")
 	}
-	if c.Leeway < 0 || c.Leeway > jose.MaxLeeway {
+	if c.Leeway < 0 || c.Leeway > config.MaxLeeway {
 		wrong("Leeway", "not from 0 to 5 min")
 	}
 	secrets, err := c.secrets()

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/redoxauth/redoxauth-go/strategies/internal/bearer"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
 )
 
 // A scope of SMART App Launch: "system/Patient.rs?status=active". Version 1 wrote
@@ -98,7 +98,7 @@ func parseAccess(word string) (access, bool) {
 // isScope reports whether text can be configured: a SMART scope, or one of another kind
 // that does not look like a SMART scope gone wrong.
 func isScope(text string) bool {
-	return bearer.ValidScope(text) && (parseScope(text).context != "" || !strings.Contains(text, "/"))
+	return config.ValidScope(text) && (parseScope(text).context != "" || !strings.Contains(text, "/"))
 }
 
 func parseScopes(texts []string) []scope {

@@ -54,10 +54,10 @@ package smartbackend
 import (
 	"errors"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/bearer"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/token"
 	"github.com/redoxauth/redoxauth-go/strategies/keyset"
 	"github.com/redoxauth/redoxauth-go/strategies/replay"
@@ -179,17 +179,12 @@ func (t *TokenEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // all of scopes, else the error is [redoxauth.ErrForbidden]; its client must still be
 // configured here.
 func (t *TokenEndpoint) Verifier(scopes ...string) *Verifier {
-	scopes = slices.Clone(scopes)
-	return &Verifier{func(r *http.Request) (*redoxauth.Identity, error) {
-		return t.endpoint.Verify(r, scopes)
-	}}
+	return &Verifier{t.endpoint.Verifier(scopes)}
 }
 
 // A Verifier verifies the access tokens of a [TokenEndpoint]. It is safe for concurrent
 // use.
-type Verifier struct {
-	verify func(*http.Request) (*redoxauth.Identity, error)
-}
+type Verifier struct{ bearer bearer.Verifier }
 
 var _ redoxauth.Verifier = (*Verifier)(nil)
 
@@ -199,7 +194,7 @@ var _ redoxauth.Verifier = (*Verifier)(nil)
 // The errors: [redoxauth.ErrNoCredentials] without a bearer token, or for one that is no
 // JWT or of another issuer; ErrMalformed for two Authorization headers; ErrForbidden for
 // a scope; ErrRejected for anything else.
-func (v *Verifier) Verify(r *http.Request) (*redoxauth.Identity, error) { return v.verify(r) }
+func (v *Verifier) Verify(r *http.Request) (*redoxauth.Identity, error) { return v.bearer.Verify(r) }
 
 // Wrap lets requests through to next that [Verifier.Verify] accepts, with the default
 // limits of [redoxauth.Options].

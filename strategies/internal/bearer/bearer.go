@@ -1,80 +1,91 @@
-// Package bearer is what the strategies that take bearer tokens share: the token of a
-// request, and errors with the challenges of [RFC 6750, Section 3].
+// Package bearer is what the strategies that take bearer tokens share: one Verifier, which
+// completes errors with the challenges of [RFC 6750, Section 3].
 //
 // [RFC 6750, Section 3]: https://www.rfc-editor.org/rfc/rfc6750#section-3
 package bearer
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
 )
 
-// Token returns the bearer token of r. The errors are those of redoxauth.BearerToken,
-// as [Challenge] completes them.
-func Token(strategy string, r *http.Request) (string, error) {
-	token, err := redoxauth.BearerToken(r)
-	if err != nil {
-		return "", Challenge(strategy, err)
-	}
-	return token, nil
+// A Verifier verifies the bearer token of a request. The zero Verifier refuses every
+// request with status 500.
+type Verifier struct {
+	strategy string
+	decide   func(ctx context.Context, token string) (*redoxauth.Identity, error)
 }
 
-// Challenge returns a copy of err that names the strategy and carries the challenge for
-// its kind: without an error code when there was no token (RFC 6750, Section 3.1), and
-// with the code and nothing else otherwise, so that a peer learns no reason. An error
+// New returns a Verifier. It calls decide with the token of a request. Errors of decide
+// need neither a strategy nor a challenge: the Verifier adds both.
+func New(strategy string, decide func(ctx context.Context, token string) (*redoxauth.Identity, error)) Verifier {
+	return Verifier{strategy, decide}
+}
+
+// Verify returns what decide returns for the token of r. The errors of a request without
+// one usable token are those of [redoxauth.BearerToken].
+func (v Verifier) Verify(r *http.Request) (*redoxauth.Identity, error) {
+	if v.decide == nil {
+		return nil, redoxauth.Errorf(nil, "internal", "a zero Verifier: create it with its constructor")
+	}
+	token, err := redoxauth.BearerToken(r)
+	if err != nil {
+		return nil, v.complete(err)
+	}
+	id, err := v.decide(r.Context(), token)
+	if err != nil {
+		return nil, v.complete(err)
+	}
+	return id, nil
+}
+
+// complete returns a copy of err that names the strategy and has the challenge for its
+// kind. Without a token the challenge has no error code (RFC 6750, Section 3.1). Otherwise
+// it has the code and nothing else, so that the peer does not learn the reason. An error
 // that is no [*redoxauth.Error] is returned as it is.
-func Challenge(strategy string, err error) error {
+func (v Verifier) complete(err error) error {
 	var e *redoxauth.Error
 	if !errors.As(err, &e) {
 		return err
 	}
-	c := *e
-	c.Strategy = strategy
+	e = e.In(v.strategy)
 	switch e.Kind {
 	case redoxauth.ErrNoCredentials:
-		c.Challenge = `Bearer realm="redox"`
+		e.Challenge = `Bearer realm="redox"`
 	case redoxauth.ErrRejected:
-		c.Challenge = `Bearer realm="redox", error="invalid_token"`
+		e.Challenge = `Bearer realm="redox", error="invalid_token"`
 	case redoxauth.ErrMalformed:
-		c.Challenge = `Bearer realm="redox", error="invalid_request"`
+		e.Challenge = `Bearer realm="redox", error="invalid_request"`
 	}
-	return &c
+	return e
 }
 
-// CheckScopes returns redoxauth.ErrForbidden unless all required scopes are granted.
-func CheckScopes(strategy string, granted, required []string) error {
+// CheckScopes returns [Insufficient] unless granted holds all required scopes.
+func CheckScopes(granted, required []string) error {
 	for _, scope := range required {
 		if !slices.Contains(granted, scope) {
-			return Insufficient(strategy, required)
+			return Insufficient(required)
 		}
 	}
 	return nil
 }
 
 // Insufficient returns the redoxauth.ErrForbidden of a genuine token that lacks one of
-// the required scopes, which must be [ValidScope].
-func Insufficient(strategy string, required []string) error {
+// the required scopes. The challenge names them. If one of them is no scope-token
+// (RFC 6749, Section 3.3), the challenge names none: a quote or a line break in a scope
+// must not end the header.
+func Insufficient(required []string) error {
 	scope := strings.Join(required, " ")
-	return &redoxauth.Error{
-		Kind:      redoxauth.ErrForbidden,
-		Strategy:  strategy,
-		Reason:    "scope",
-		Challenge: `Bearer realm="redox", error="insufficient_scope", scope="` + scope + `"`,
-		Err:       errors.New("required: " + scope),
+	e := redoxauth.Errorf(redoxauth.ErrForbidden, "scope", "required: %+q", scope)
+	e.Challenge = `Bearer realm="redox", error="insufficient_scope"`
+	if !slices.ContainsFunc(required, func(s string) bool { return !config.ValidScope(s) }) {
+		e.Challenge += `, scope="` + scope + `"`
 	}
-}
-
-// ValidScope reports whether s is a scope-token (RFC 6749, Section 3.3): what a
-// challenge can quote.
-func ValidScope(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; c <= ' ' || c > '~' || c == '"' || c == '\\' {
-			return false
-		}
-	}
-	return s != ""
+	return e
 }

@@ -8,15 +8,23 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/bearer"
 )
 
+// refuse returns the error that a Verifier makes of err.
+func refuse(err error) error {
+	v := bearer.New("test", func(context.Context, string) (*redoxauth.Identity, error) { return nil, err })
+	r := httptest.NewRequest("POST", "/", nil)
+	r.Header.Set("Authorization", "Bearer abc")
+	_, err = v.Verify(r)
+	return err
+}
+
 // RFC 6750, Section 3: without a token no error code, with one the code for its kind,
 // and no more.
-func TestChallenge(t *testing.T) {
+func TestErrorsAreCompleted(t *testing.T) {
 	for _, test := range []struct {
 		kind error
 		want string
@@ -26,102 +34,104 @@ func TestChallenge(t *testing.T) {
 		{redoxauth.ErrMalformed, `Bearer realm="redox", error="invalid_request"`},
 		{redoxauth.ErrUnavailable, ""},
 	} {
-		cause := errors.New("cause")
-		given := &redoxauth.Error{Kind: test.kind, Reason: "signature", RetryAfter: time.Second, Err: cause}
-		err := bearer.Challenge("test", given)
-		var e *redoxauth.Error
-		if !errors.As(err, &e) || !errors.Is(err, test.kind) || !errors.Is(err, cause) {
-			t.Fatalf("error %v lost its kind or cause", err)
+		given := redoxauth.Error{Kind: test.kind, Reason: "signature", RetryAfter: time.Second, Err: errors.New("cause")}
+		want, err := given, given
+		want.Strategy, want.Challenge = "test", test.want
+		var got *redoxauth.Error
+		if errors.As(refuse(&err), &got); got == nil || *got != want {
+			t.Errorf("error %+v, want %+v", got, want)
 		}
-		if e.Challenge != test.want || e.Strategy != "test" || e.Reason != "signature" || e.RetryAfter != time.Second {
-			t.Errorf("%v: %+v, want challenge %q", test.kind, e, test.want)
-		}
-		if given.Strategy != "" || given.Challenge != "" {
+		if err != given {
 			t.Error("the error given was changed")
 		}
 	}
-	if err := bearer.Challenge("test", context.Canceled); err != context.Canceled {
+	if err := refuse(context.Canceled); err != context.Canceled {
 		t.Errorf("error %v, want it as it was", err)
 	}
 }
 
-func TestToken(t *testing.T) {
+func TestVerify(t *testing.T) {
+	none, malformed := redoxauth.ErrNoCredentials, redoxauth.ErrMalformed
 	for _, test := range []struct {
 		name          string
 		authorization []string
 		query         string
-		token         string
 		want          error
 		challenge     string
 	}{
-		{"one", []string{"Bearer abc"}, "", "abc", nil, ""},
-		{"scheme in another case", []string{"bEARER abc"}, "", "abc", nil, ""}, // RFC 9110, Section 11.1
-		{"none", nil, "", "", redoxauth.ErrNoCredentials, `Bearer realm="redox"`},
-		{"another scheme", []string{"Basic abc"}, "", "", redoxauth.ErrNoCredentials, `Bearer realm="redox"`},
-		{"two headers", []string{"Bearer abc", "Bearer abc"}, "", "", redoxauth.ErrMalformed, `Bearer realm="redox", error="invalid_request"`},
-		{"in the query too", []string{"Bearer abc"}, "?access_token=abc", "", redoxauth.ErrMalformed, `Bearer realm="redox", error="invalid_request"`}, // RFC 6750, Section 2
-		{"in the query alone", nil, "?access_token=abc", "", redoxauth.ErrNoCredentials, `Bearer realm="redox"`},
+		{"one", []string{"Bearer abc"}, "", nil, ""},
+		{"scheme in another case", []string{"bEARER abc"}, "", nil, ""}, // RFC 9110, Section 11.1
+		{"none", nil, "", none, `Bearer realm="redox"`},
+		{"another scheme", []string{"Basic abc"}, "", none, `Bearer realm="redox"`},
+		{"two headers", []string{"Bearer abc", "Bearer abc"}, "", malformed, `Bearer realm="redox", error="invalid_request"`},
+		{"in the query too", []string{"Bearer abc"}, "?access_token=abc", malformed, `Bearer realm="redox", error="invalid_request"`}, // RFC 6750, Section 2
+		{"in the query alone", nil, "?access_token=abc", none, `Bearer realm="redox"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			v := bearer.New("test", func(_ context.Context, token string) (*redoxauth.Identity, error) {
+				return &redoxauth.Identity{Subject: token}, nil
+			})
 			r := httptest.NewRequest("POST", "/"+test.query, nil)
 			r.Header["Authorization"] = test.authorization
-			token, err := bearer.Token("test", r)
-			if token != test.token || !errors.Is(err, test.want) {
-				t.Fatalf("token %q, error %v; want %q, %v", token, err, test.token, test.want)
+			id, err := v.Verify(r)
+			if test.want == nil {
+				if err != nil || id.Subject != "abc" {
+					t.Errorf("Identity %v, error %v", id, err)
+				}
+				return
 			}
+			verifiertest.CheckError(t, err, test.want, "")
 			var e *redoxauth.Error
-			if errors.As(err, &e) && (e.Challenge != test.challenge || e.Strategy != "test") {
-				t.Errorf("challenge %q of %q, want %q", e.Challenge, e.Strategy, test.challenge)
+			if !errors.As(err, &e) || e.Challenge != test.challenge || e.Strategy != "test" {
+				t.Errorf("error %+v, want the challenge %q", err, test.challenge)
 			}
 		})
 	}
 }
 
-func TestCheckScopes(t *testing.T) {
-	if err := bearer.CheckScopes("test", []string{"a", "b"}, []string{"b"}); err != nil {
-		t.Error(err)
-	}
-	if err := bearer.CheckScopes("test", nil, nil); err != nil {
-		t.Error(err)
-	}
-	err := bearer.CheckScopes("test", []string{"a", "B"}, []string{"a", "b"})
-	var e *redoxauth.Error
-	if !errors.As(err, &e) {
-		t.Fatalf("error %v", err)
-	}
-	want := redoxauth.Error{Kind: redoxauth.ErrForbidden, Strategy: "test", Reason: "scope", Challenge: `Bearer realm="redox", error="insufficient_scope", scope="a b"`}
-	got := *e
-	got.Err = nil
-	if got != want {
-		t.Error(cmp.Diff(want.Challenge, got.Challenge), got)
-	}
+func TestZeroVerifierRefuses(t *testing.T) {
+	r := httptest.NewRequest("POST", "/", nil)
+	r.Header.Set("Authorization", "Bearer abc")
+	_, err := bearer.Verifier{}.Verify(r)
+	verifiertest.CheckError(t, err, nil, "internal")
 }
 
-// A challenge quotes scopes and nothing else, so a scope must be one (RFC 6749, Section
-// 3.3, and the characters of its Section 5.2).
-func TestValidScope(t *testing.T) {
-	for scope, want := range map[string]bool{
-		"system/*.rs": true, "https://www.googleapis.com/auth/cloud-platform": true, "!": true, "~": true,
-		"": false, "a b": false, `a"b`: false, `a\b`: false, "a\nb": false, "é": false, "\x7f": false,
+func TestCheckScopes(t *testing.T) {
+	for _, test := range []struct {
+		granted, required []string
+		challenge         string // empty: enough
+	}{
+		{[]string{"a", "b"}, []string{"b"}, ""},
+		{nil, nil, ""},
+		{[]string{"a", "B"}, []string{"a", "b"}, `Bearer realm="redox", error="insufficient_scope", scope="a b"`},
+		// No scope of RFC 6749, Section 3.3. It must not end the quoted string or the header.
+		{nil, []string{"a", "b\"\r\nSet-Cookie: x"}, `Bearer realm="redox", error="insufficient_scope"`},
 	} {
-		if got := bearer.ValidScope(scope); got != want {
-			t.Errorf("ValidScope(%q) = %v, want %v", scope, got, want)
+		err := bearer.CheckScopes(test.granted, test.required)
+		if test.challenge == "" {
+			if err != nil {
+				t.Error(err)
+			}
+			continue
+		}
+		err = refuse(err)
+		verifiertest.CheckError(t, err, redoxauth.ErrForbidden, "scope")
+		var e *redoxauth.Error
+		if !errors.As(err, &e) || e.Challenge != test.challenge || e.Strategy != "test" {
+			t.Errorf("error %+v, want the challenge %q", err, test.challenge)
 		}
 	}
 }
 
-// FuzzInsufficient: whatever is a valid scope, the challenge keeps RFC 6750's form.
+// FuzzInsufficient: whatever the scopes are, the challenge has the form of RFC 6750.
 func FuzzInsufficient(f *testing.F) {
 	for _, s := range []string{"a", "system/*.rs", `"`, `\`, "\r\n", "é", ""} {
 		f.Add(s)
 	}
-	form := regexp.MustCompile(`^Bearer realm="redox", error="insufficient_scope", scope="[\x21\x23-\x5B\x5D-\x7E]+"$`)
+	form := regexp.MustCompile(`^Bearer realm="redox", error="insufficient_scope"(, scope="[\x21\x23-\x5B\x5D-\x7E]+")?$`)
 	f.Fuzz(func(t *testing.T, scope string) {
-		if !bearer.ValidScope(scope) {
-			return
-		}
 		var e *redoxauth.Error
-		if err := bearer.Insufficient("test", []string{scope}); !errors.As(err, &e) || !form.MatchString(e.Challenge) {
+		if err := bearer.Insufficient([]string{scope}); !errors.As(err, &e) || !form.MatchString(e.Challenge) {
 			t.Errorf("challenge %q", e.Challenge)
 		}
 	})

@@ -9,7 +9,7 @@ import (
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/bearer"
-	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
 )
 
 // accessToken decides about a token that begins with prefix. What Google said is
@@ -29,10 +29,10 @@ func (v *Verifier) accessToken(ctx context.Context, token string) (*redoxauth.Id
 	if err != nil {
 		return nil, err
 	}
-	if now := v.now(); !now.Before(i.expiry.Add(jose.DefaultLeeway)) {
+	if now := v.now(); !now.Before(i.expiry.Add(config.DefaultLeeway)) {
 		return nil, refuse(redoxauth.ErrRejected, "expired", fmt.Sprintf("expired %v ago", now.Sub(i.expiry).Round(time.Second)))
 	}
-	if err := bearer.CheckScopes(v.strategy, i.scopes, v.scopes); err != nil {
+	if err := bearer.CheckScopes(i.scopes, v.scopes); err != nil {
 		return nil, err
 	}
 	return &redoxauth.Identity{

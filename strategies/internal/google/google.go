@@ -4,6 +4,7 @@
 package google
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/answer"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/bearer"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
 	"github.com/redoxauth/redoxauth-go/strategies/keyset"
 )
@@ -59,6 +61,7 @@ type Config struct {
 
 // A Verifier is safe for concurrent use.
 type Verifier struct {
+	bearer   bearer.Verifier
 	strategy string
 	accounts []string
 	scopes   []string
@@ -87,6 +90,7 @@ func New(cfg Config) (*Verifier, error) {
 		scopes:   slices.Clone(cfg.Scopes),
 		now:      cfg.Now,
 	}
+	v.bearer = bearer.New(cfg.Strategy, v.decide)
 	if len(cfg.Audience) > 0 {
 		keys, err := keyset.Remote(keyset.RemoteConfig{
 			URL:               cfg.CertsURL,
@@ -97,7 +101,7 @@ func New(cfg Config) (*Verifier, error) {
 		if err != nil {
 			return nil, cfg.wrong("Endpoints.CertsURL", err.Error())
 		}
-		v.idTokens = v.newIDTokens(cfg, keys)
+		v.idTokens = newIDTokens(cfg, keys)
 	}
 	if cfg.AccessTokens {
 		v.answers = answer.New(answer.Config[*info]{
@@ -132,7 +136,7 @@ func (c Config) check() error {
 		wrong("Scopes", "only access tokens have scopes: set AccessTokens")
 	}
 	for _, s := range c.Scopes {
-		if !bearer.ValidScope(s) {
+		if !config.ValidScope(s) {
 			wrong("Scopes", fmt.Sprintf("%q is not one scope", s))
 		}
 	}
@@ -175,19 +179,14 @@ func wrongURL(address string, allowHTTP bool) string {
 
 // Verify accepts a request with a token of a service account that is listed.
 func (v *Verifier) Verify(r *http.Request) (*redoxauth.Identity, error) {
-	token, err := bearer.Token(v.strategy, r)
-	if err != nil {
-		return nil, err
-	}
-	decide := v.idToken
+	return v.bearer.Verify(r)
+}
+
+func (v *Verifier) decide(ctx context.Context, token string) (*redoxauth.Identity, error) {
 	if strings.HasPrefix(token, prefix) {
-		decide = v.accessToken
+		return v.accessToken(ctx, token)
 	}
-	id, err := decide(r.Context(), token)
-	if err != nil {
-		return nil, bearer.Challenge(v.strategy, err)
-	}
-	return id, nil
+	return v.idToken(ctx, token)
 }
 
 // account returns the listed one of the names that Google gives an account.

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
 	"github.com/redoxauth/redoxauth-go/strategies/keyset"
 )
@@ -11,22 +12,16 @@ import (
 // newIDTokens pins what Google's own validators leave to the caller: the algorithm and
 // the issuer. There is no bound on age and no store of what was seen: Google's senders
 // use one token for up to an hour, and give it no jti.
-func (v *Verifier) newIDTokens(cfg Config, keys keyset.Set) *jose.Verifier {
-	return jose.NewVerifier(jose.Trust{
-		Strategy:   cfg.Strategy,
+func newIDTokens(cfg Config, keys keyset.Set) *jose.Verifier {
+	return jose.New(jose.Config{
 		Keys:       keys,
 		Algorithms: []string{"RS256"},
 		Issuers:    issuers,
 		Audience:   cfg.Audience,
 		Types:      []string{"", "JWT"},
 		Required:   []string{"sub"},
-		Leeway:     jose.DefaultLeeway,
-		Remember:   true,
-		Ours: func(t *jose.Token) bool {
-			_, err := v.account(t.Subject, verifiedEmail(t))
-			return err == nil
-		},
-		Now: cfg.Now,
+		Leeway:     config.DefaultLeeway,
+		Now:        cfg.Now,
 	})
 }
 
@@ -45,14 +40,10 @@ func (v *Verifier) idToken(ctx context.Context, token string) (*redoxauth.Identi
 	if err != nil {
 		return nil, err
 	}
-	return &redoxauth.Identity{
-		Strategy:  v.strategy,
-		Subject:   account,
-		Issuer:    t.Issuer,
-		KeyID:     t.KeyID,
-		Expiry:    t.Expiry,
-		RawClaims: t.Claims(),
-	}, nil
+	t.Remember()
+	id := t.Identity(v.strategy, "")
+	id.Subject = account
+	return id, nil
 }
 
 // verifiedEmail returns the token's e-mail address. One that is not verified is whatever

@@ -28,7 +28,7 @@ func TestUnsignedTokens(t *testing.T) {
 				if sig == "" {
 					want = "malformed"
 				}
-				_, err := jose.NewVerifier(trust()).Verify(t.Context(), token)
+				_, err := jose.New(trust()).Verify(t.Context(), token)
 				verifiertest.CheckError(t, err, redoxauth.ErrRejected, want)
 			})
 		}
@@ -53,13 +53,13 @@ func TestPublicKeyIsNoSecret(t *testing.T) {
 		for _, alg := range []string{"HS256", "HS384", "HS512"} {
 			t.Run(name+" "+alg, func(t *testing.T) {
 				token := sign(alg, secret, object(with(goodHeader, map[string]any{"alg": alg})), object(goodClaims))
-				_, err := jose.NewVerifier(trust()).Verify(t.Context(), token)
+				_, err := jose.New(trust()).Verify(t.Context(), token)
 				verifiertest.CheckError(t, err, redoxauth.ErrRejected, "algorithm")
 
 				// Nor would a Trust help that lists the algorithm, which CheckAlgorithms refuses.
 				mixed := trust()
 				mixed.Algorithms = []string{alg, "RS256"}
-				_, err = jose.NewVerifier(mixed).Verify(t.Context(), token)
+				_, err = jose.New(mixed).Verify(t.Context(), token)
 				verifiertest.CheckError(t, err, redoxauth.ErrRejected, "algorithm")
 			})
 		}
@@ -72,7 +72,7 @@ func TestTokenDoesNotChooseTheAlgorithm(t *testing.T) {
 	trust := trust()
 	trust.Algorithms = []string{"RS256", "RS384", "PS256"}
 	for alg, want := range map[string]error{"RS256": nil, "RS384": redoxauth.ErrRejected, "PS256": redoxauth.ErrRejected} {
-		_, err := jose.NewVerifier(trust).Verify(t.Context(), sign(alg, keys().rsa, object(with(goodHeader, map[string]any{"alg": alg})), object(goodClaims)))
+		_, err := jose.New(trust).Verify(t.Context(), sign(alg, keys().rsa, object(with(goodHeader, map[string]any{"alg": alg})), object(goodClaims)))
 		if want == nil {
 			if err != nil {
 				t.Error(err)
@@ -82,7 +82,7 @@ func TestTokenDoesNotChooseTheAlgorithm(t *testing.T) {
 		}
 	}
 	trust.Keys = jwks(jwk(keys().rsa, map[string]any{"kid": "1", "alg": "PS256"}))
-	_, err := jose.NewVerifier(trust).Verify(t.Context(), signed(nil, nil))
+	_, err := jose.New(trust).Verify(t.Context(), signed(nil, nil))
 	verifiertest.CheckError(t, err, redoxauth.ErrRejected, "algorithm")
 }
 
@@ -95,7 +95,7 @@ func TestKeyInTheHeaderIsNotUsed(t *testing.T) {
 		"jku":              {"jku": "https://attacker.example/keys.json"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := jose.NewVerifier(trust()).Verify(t.Context(), sign("RS256", keys().rsa2, object(with(goodHeader, extra)), object(goodClaims)))
+			_, err := jose.New(trust()).Verify(t.Context(), sign("RS256", keys().rsa2, object(with(goodHeader, extra)), object(goodClaims)))
 			want := redoxauth.Reason("signature")
 			if extra["kid"] != nil {
 				want = "unknown_key"
@@ -125,7 +125,7 @@ func TestSignaturesOfECDSA(t *testing.T) {
 		return append(r.FillBytes(make([]byte, size)), s.FillBytes(make([]byte, size))...)
 	}
 	zero := new(big.Int)
-	_, err = jose.NewVerifier(trust).Verify(t.Context(), good[:dot]+"."+b64(raw))
+	_, err = jose.New(trust).Verify(t.Context(), good[:dot]+"."+b64(raw))
 	if err != nil {
 		t.Error(err)
 	}
@@ -137,7 +137,7 @@ func TestSignaturesOfECDSA(t *testing.T) {
 		"swapped": fill(s, r, 32), "one byte": {1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := jose.NewVerifier(trust).Verify(t.Context(), good[:dot]+"."+b64(sig))
+			_, err := jose.New(trust).Verify(t.Context(), good[:dot]+"."+b64(sig))
 			verifiertest.CheckError(t, err, redoxauth.ErrRejected, "signature")
 		})
 	}
@@ -154,7 +154,7 @@ func TestSaltOfPSS(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = jose.NewVerifier(trust).Verify(t.Context(), input+"."+b64(sig))
+		_, err = jose.New(trust).Verify(t.Context(), input+"."+b64(sig))
 		if want == nil {
 			if err != nil {
 				t.Error(err)
@@ -172,7 +172,7 @@ func TestWrongCurve(t *testing.T) {
 		trust := trust()
 		trust.Keys, trust.Algorithms = jwks(jwk(private, map[string]any{"kid": "1"})), []string{name}
 		token := sign("ES256", private, object(with(goodHeader, map[string]any{"alg": name})), object(goodClaims))
-		_, err := jose.NewVerifier(trust).Verify(t.Context(), token)
+		_, err := jose.New(trust).Verify(t.Context(), token)
 		verifiertest.CheckError(t, err, redoxauth.ErrRejected, "algorithm")
 	}
 }
@@ -188,7 +188,7 @@ func TestAlgorithms(t *testing.T) {
 			trust.Algorithms = []string{alg}
 			trust.Keys = jwks(jwk(key, map[string]any{"kid": "1", "alg": alg, "use": "sig", "key_ops": []string{"verify"}}))
 			token := sign(alg, key, object(with(goodHeader, map[string]any{"alg": alg})), object(goodClaims))
-			_, err := jose.NewVerifier(trust).Verify(t.Context(), token)
+			_, err := jose.New(trust).Verify(t.Context(), token)
 			if err != nil {
 				t.Error(err)
 			}
@@ -202,19 +202,19 @@ func TestAlgorithms(t *testing.T) {
 			if string(forged) == token {
 				forged[dot+5] = 'B'
 			}
-			_, err = jose.NewVerifier(trust).Verify(t.Context(), string(forged))
+			_, err = jose.New(trust).Verify(t.Context(), string(forged))
 			verifiertest.CheckError(t, err, redoxauth.ErrRejected, "signature")
 
 			other := sign(alg, key, object(with(goodHeader, map[string]any{"alg": alg})), object(with(goodClaims, map[string]any{"sub": "admin"})))
 			mixed := other[:strings.LastIndexByte(other, '.')] + token[dot:]
-			_, err = jose.NewVerifier(trust).Verify(t.Context(), mixed)
+			_, err = jose.New(trust).Verify(t.Context(), mixed)
 			verifiertest.CheckError(t, err, redoxauth.ErrRejected, "signature")
 		})
 	}
 	// EdDSA under its two names is one algorithm.
 	trust := trust()
 	trust.Algorithms, trust.Keys = []string{"EdDSA"}, jwks(jwk(k.ed, map[string]any{"kid": "1", "alg": "EdDSA"}))
-	_, err := jose.NewVerifier(trust).Verify(t.Context(), sign("Ed25519", k.ed, object(with(goodHeader, map[string]any{"alg": "Ed25519"})), object(goodClaims)))
+	_, err := jose.New(trust).Verify(t.Context(), sign("Ed25519", k.ed, object(with(goodHeader, map[string]any{"alg": "Ed25519"})), object(goodClaims)))
 	if err != nil {
 		t.Error(err)
 	}
@@ -225,7 +225,7 @@ func TestAlgorithms(t *testing.T) {
 func TestKeysOfOneIssuerDoNotServeAnother(t *testing.T) {
 	a, b := trust(), trust()
 	b.Issuers, b.Keys = []string{"b"}, jwks(jwk(keys().rsa2, map[string]any{"kid": "1"}))
-	va, vb := jose.NewVerifier(a), jose.NewVerifier(b)
+	va, vb := jose.New(a), jose.New(b)
 	claimsB := object(with(goodClaims, map[string]any{"iss": "b"}))
 	_, err := vb.Verify(t.Context(), sign("RS256", keys().rsa2, object(goodHeader), claimsB))
 	if err != nil {

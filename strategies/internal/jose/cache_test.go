@@ -16,31 +16,32 @@ import (
 func remembering(t *testing.T, token string) (v *jose.Verifier, clock *time.Time, source *set) {
 	t.Helper()
 	trust := trust()
-	trust.Remember = true
 	at := now
 	trust.Now = func() time.Time { return at }
-	v = jose.NewVerifier(trust)
-	if _, err := v.Verify(t.Context(), token); err != nil {
+	v = jose.New(trust)
+	accepted, err := v.Verify(t.Context(), token)
+	if err != nil {
 		t.Fatal(err)
 	}
+	accepted.Remember()
 	if n := v.Remembered(); n != 1 {
 		t.Fatalf("%d tokens remembered, want 1", n)
 	}
 	return v, &at, trust.Keys.(*set)
 }
 
-// Others can get valid tokens from the same issuer. They must not push ours out.
-func TestTokensOfOthersAreNotRemembered(t *testing.T) {
-	trust := trust()
-	trust.Remember = true
-	trust.Ours = func(token *jose.Token) bool { return token.Subject == "us" }
-	v := jose.NewVerifier(trust)
-	for want, subject := range []string{"stranger", "us"} { // none of the first, the second
-		if _, err := v.Verify(t.Context(), signed(nil, map[string]any{"sub": subject})); err != nil {
-			t.Fatal(err)
-		}
+// Others can get valid tokens of the same issuer. They must not push out those that a
+// strategy accepts, so a token that verifies is not remembered until the strategy says so.
+func TestTokenIsRememberedWhenAccepted(t *testing.T) {
+	v := jose.New(trust())
+	token, err := v.Verify(t.Context(), signed(nil, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, remember := range []func(){func() {}, token.Remember} {
+		remember()
 		if n := v.Remembered(); n != want {
-			t.Errorf("after that of %s %d tokens are remembered, want %d", subject, n, want)
+			t.Errorf("%d tokens remembered, want %d", n, want)
 		}
 	}
 }
@@ -121,10 +122,10 @@ func TestRememberedTokenIsFreshEachTime(t *testing.T) {
 // A secret that moves keeps its token, under its new position.
 func TestRememberedTokenAfterRotation(t *testing.T) {
 	trust := trust()
-	trust.Algorithms, trust.Remember = []string{"HS256"}, true
+	trust.Algorithms = []string{"HS256"}
 	list := secrets(t, keys().secret)
 	trust.Keys = jose.Secrets(func(ctx context.Context) ([]*jose.Key, error) { return list(ctx) })
-	v := jose.NewVerifier(trust)
+	v := jose.New(trust)
 	token := sign("HS256", keys().secret, object(with(goodHeader, map[string]any{"alg": "HS256"})), object(goodClaims))
 	for i, list_ := range []jose.Secrets{list, secrets(t, keys().other, keys().secret)} {
 		list = list_
@@ -132,6 +133,7 @@ func TestRememberedTokenAfterRotation(t *testing.T) {
 		if err != nil || got.KeyID != fmt.Sprint(i) {
 			t.Fatalf("token %+v, error %v; want the secret %d", got, err, i)
 		}
+		got.Remember()
 	}
 	list = secrets(t, keys().other)
 	_, err := v.Verify(t.Context(), token)
@@ -177,8 +179,8 @@ func TestRememberedTokenIsThatToken(t *testing.T) {
 
 func TestMemoryOfTokensIsBounded(t *testing.T) {
 	trust := trust()
-	trust.Algorithms, trust.Keys, trust.Remember = []string{"HS256"}, secrets(t, keys().secret), true
-	v := jose.NewVerifier(trust)
+	trust.Algorithms, trust.Keys = []string{"HS256"}, secrets(t, keys().secret)
+	v := jose.New(trust)
 	header := object(with(goodHeader, map[string]any{"alg": "HS256"}))
 	var wg sync.WaitGroup
 	for worker := range 4 {
@@ -186,9 +188,12 @@ func TestMemoryOfTokensIsBounded(t *testing.T) {
 			for i := range 600 {
 				token := sign("HS256", keys().secret, header, object(with(goodClaims, map[string]any{"jti": fmt.Sprint(worker, i)})))
 				for range 2 {
-					if _, err := v.Verify(t.Context(), token); err != nil {
+					verified, err := v.Verify(t.Context(), token)
+					if err != nil {
 						t.Error(err)
+						continue
 					}
+					verified.Remember()
 				}
 			}
 		})

@@ -79,10 +79,10 @@ func (v *Verifier) checkClaims(c *content, now time.Time) error {
 	if err := v.checkAudience(c.claims.aud); err != nil {
 		return err
 	}
-	if s := v.trust.Subject; s != "" && c.claims.sub != s {
+	if s := v.cfg.Subject; s != "" && c.claims.sub != s {
 		return refuse("subject", "sub is "+quote(c.claims.sub))
 	}
-	for _, name := range v.trust.Required {
+	for _, name := range v.cfg.Required {
 		if raw, ok := c.body.get(name); !ok || raw == "null" || raw == `""` {
 			return refuse("malformed", "the claim "+name+" is missing")
 		}
@@ -91,7 +91,7 @@ func (v *Verifier) checkClaims(c *content, now time.Time) error {
 }
 
 func (v *Verifier) checkTime(c *claims, now time.Time) error {
-	leeway := v.trust.Leeway
+	leeway := v.cfg.Leeway
 	if c.exp.IsZero() {
 		return refuse("lifetime", "the claim exp is missing")
 	}
@@ -104,28 +104,28 @@ func (v *Verifier) checkTime(c *claims, now time.Time) error {
 	if now.Before(c.iat.Add(-leeway)) {
 		return refuse("not_yet_valid", fmt.Sprintf("issued in %v", c.iat.Sub(now).Round(time.Second)))
 	}
-	start, most := c.iat, v.trust.MaxLifetime
+	start, most := c.iat, v.cfg.MaxLifetime
 	if start.IsZero() {
 		start, most = now, most+leeway
 	}
-	if life := c.exp.Sub(start); v.trust.MaxLifetime > 0 && life > most {
-		return refuse("lifetime", fmt.Sprintf("valid for %v, more than %v", life.Round(time.Second), v.trust.MaxLifetime))
+	if life := c.exp.Sub(start); v.cfg.MaxLifetime > 0 && life > most {
+		return refuse("lifetime", fmt.Sprintf("valid for %v, more than %v", life.Round(time.Second), v.cfg.MaxLifetime))
 	}
 	return nil
 }
 
 func (v *Verifier) checkAudience(aud []string) error {
-	if len(v.trust.Audience) == 0 {
+	if len(v.cfg.Audience) == 0 {
 		if len(aud) > 0 {
 			return refuse("audience", "aud is "+quote(strings.Join(aud, " "))+", but none is configured")
 		}
 		return nil
 	}
-	if v.trust.OneAudience && len(aud) > 1 {
+	if v.cfg.OneAudience && len(aud) > 1 {
 		return refuse("audience", "aud has more than one value")
 	}
 	for _, name := range aud {
-		if slices.Contains(v.trust.Audience, name) {
+		if slices.Contains(v.cfg.Audience, name) {
 			return nil
 		}
 	}

@@ -140,7 +140,7 @@ func TestCookbookOtherForms(t *testing.T) {
 			if token == "" || token == "null" {
 				continue
 			}
-			if _, err := jose.NewVerifier(trust).Verify(t.Context(), token); err == nil {
+			if _, err := jose.New(trust).Verify(t.Context(), token); err == nil {
 				t.Errorf("%s: accepted %.40s", path, token)
 			}
 			refused++

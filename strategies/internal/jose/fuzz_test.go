@@ -55,7 +55,7 @@ func FuzzToken(f *testing.F) {
 	for _, token := range forms() {
 		f.Add(token)
 	}
-	v := jose.NewVerifier(trust())
+	v := jose.New(trust())
 	f.Fuzz(func(t *testing.T, token string) {
 		if _, err := v.Verify(t.Context(), token); err == nil && token != signed(nil, nil) {
 			t.Fatalf("accepted %q", token)
@@ -87,7 +87,7 @@ func FuzzSigned(f *testing.F) {
 	trust := trust()
 	trust.Algorithms = []string{"HS256"}
 	trust.Keys = secrets(f, keys().secret)
-	v := jose.NewVerifier(trust)
+	v := jose.New(trust)
 	clock := jwt.WithClock(jwt.ClockFunc(func() time.Time { return now }))
 	f.Fuzz(func(t *testing.T, header, claims string) {
 		token := sign("HS256", keys().secret, header, claims)

@@ -22,18 +22,9 @@ import (
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 )
 
-// Leeway for clocks that disagree, and its bound ("no more than a few minutes",
-// RFC 7519, Section 4.1.4). Configurations of strategies use both.
-const (
-	DefaultLeeway = 60 * time.Second
-	MaxLeeway     = 5 * time.Minute
-)
-
-// A Trust is whose tokens are accepted, and what for. Its zero fields are strict: no
-// issuer, no algorithm, no type is accepted unless it is listed.
-type Trust struct {
-	Strategy string // the package that errors name
-
+// Config says which tokens a [Verifier] accepts. Its zero fields are strict: no issuer,
+// algorithm or type is accepted unless it is listed.
+type Config struct {
 	// Keys verify the tokens, under Algorithms alone: all of them symmetric (HS256) or
 	// none. A key that names no algorithm takes the first of them that fits it, so
 	// that a token never chooses.
@@ -71,44 +62,31 @@ type Trust struct {
 	// followed, with or without.
 	MatchJKU bool
 
-	// Remember keeps verified signatures, for tokens that are sent with many requests:
-	// the second use of a token skips the signature check and nothing else.
-	Remember bool
-
-	// Ours, if not nil, says which of the tokens that verify are worth remembering:
-	// where others can get valid ones from the same issuer, they must not push out
-	// those that are let in. It decides nothing else.
-	Ours func(*Token) bool
-
 	Now func() time.Time // default time.Now
 }
 
-// A Verifier holds tokens to a Trust. It is safe for concurrent use.
+// A Verifier verifies tokens. It is safe for concurrent use.
 type Verifier struct {
-	trust Trust
-	cache *cache // nil unless Trust.Remember
+	cfg   Config
+	cache *cache
 }
 
-// NewVerifier returns the Verifier of t. Algorithms and Keys must be what
-// [CheckAlgorithms] accepts; it panics on a Trust without Keys.
-func NewVerifier(t Trust) *Verifier {
-	if t.Keys == nil {
-		panic("jose: Trust without Keys")
+// New returns the Verifier of cfg. [CheckAlgorithms] must accept Algorithms. New panics
+// if Keys is nil.
+func New(cfg Config) *Verifier {
+	if cfg.Keys == nil {
+		panic("jose: Config without Keys")
 	}
-	t.Algorithms = slices.Clone(t.Algorithms)
-	for i, name := range t.Algorithms {
-		t.Algorithms[i] = canonical(name)
+	cfg.Algorithms = slices.Clone(cfg.Algorithms)
+	for i, name := range cfg.Algorithms {
+		cfg.Algorithms[i] = canonical(name)
 	}
-	t.Issuers, t.Audience = slices.Clone(t.Issuers), slices.Clone(t.Audience)
-	t.Types, t.Required = slices.Clone(t.Types), slices.Clone(t.Required)
-	if t.Now == nil {
-		t.Now = time.Now
+	cfg.Issuers, cfg.Audience = slices.Clone(cfg.Issuers), slices.Clone(cfg.Audience)
+	cfg.Types, cfg.Required = slices.Clone(cfg.Types), slices.Clone(cfg.Required)
+	if cfg.Now == nil {
+		cfg.Now = time.Now
 	}
-	v := &Verifier{trust: t}
-	if t.Remember {
-		v.cache = newCache()
-	}
-	return v
+	return &Verifier{cfg: cfg, cache: newCache()}
 }
 
 // Verify returns the verified token, or an [*redoxauth.Error]:
@@ -118,23 +96,16 @@ func NewVerifier(t Trust) *Verifier {
 //   - ErrUnavailable: the keys cannot be had now
 //
 // The error's cause shows what the token said, shortened and quoted; never the token,
-// its signature or a key.
-func (v *Verifier) Verify(ctx context.Context, token string) (*Token, error) {
-	t, err := v.verify(ctx, token)
-	if err != nil {
-		return nil, v.name(err)
-	}
-	return t, nil
-}
-
-// verify follows one order: form, issuer, header, key, signature, claims. The issuer
+// its signature or a key. It names no strategy.
+//
+// Verify follows one order: form, issuer, header, key, signature, claims. The issuer
 // comes before what the header says, which differs between issuers: else the token of
 // another Verifier's issuer would be refused here instead of passed on.
-func (v *Verifier) verify(ctx context.Context, token string) (*Token, error) {
+func (v *Verifier) Verify(ctx context.Context, token string) (*Token, error) {
 	if err := checkForm(token); err != nil {
 		return nil, err
 	}
-	now, raw := v.trust.Now(), []byte(token)
+	now, raw := v.cfg.Now(), []byte(token)
 	id, c, known := v.cache.get(raw, now)
 	if c == nil {
 		var err error
@@ -145,7 +116,7 @@ func (v *Verifier) verify(ctx context.Context, token string) (*Token, error) {
 	if err := v.checkHeader(c); err != nil {
 		return nil, err
 	}
-	key, err := c.Verify(ctx, raw, v.trust.Keys, v.trust.Algorithms, known)
+	key, err := c.Verify(ctx, raw, v.cfg.Keys, v.cfg.Algorithms, known)
 	if err != nil {
 		return nil, err
 	}
@@ -161,8 +132,8 @@ func (v *Verifier) verify(ctx context.Context, token string) (*Token, error) {
 		return nil, err
 	}
 	t := &Token{Issuer: c.iss, Subject: c.claims.sub, JTI: c.claims.jti, KeyID: key.id, Expiry: c.claims.exp, content: c}
-	if known == nil && (v.trust.Ours == nil || v.trust.Ours(t)) {
-		v.cache.add(id, c, key, now)
+	if known == nil {
+		t.verifier, t.id, t.key = v, id, key
 	}
 	return t, nil
 }
@@ -173,7 +144,7 @@ func (v *Verifier) read(token string) (*content, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.iss == "" || !slices.Contains(v.trust.Issuers, c.iss) {
+	if c.iss == "" || !slices.Contains(v.cfg.Issuers, c.iss) {
 		return nil, &redoxauth.Error{Kind: redoxauth.ErrNoCredentials, Reason: "issuer", Err: errors.New("iss is " + quote(c.iss))}
 	}
 	return c, nil
@@ -191,10 +162,10 @@ func (v *Verifier) checkHeader(c *content) error {
 // what discovers their URL.
 func (v *Verifier) checkJKU(c *content) error {
 	jku, ok := c.header.get("jku")
-	if !ok || !v.trust.MatchJKU {
+	if !ok || !v.cfg.MatchJKU {
 		return nil
 	}
-	if s, ok := jku.text(); !ok || s == "" || s != v.trust.Keys.URL() {
+	if s, ok := jku.text(); !ok || s == "" || s != v.cfg.Keys.URL() {
 		return refuse("unknown_key", "jku is not the URL of the configured keys")
 	}
 	return nil
@@ -202,25 +173,14 @@ func (v *Verifier) checkJKU(c *content) error {
 
 func (v *Verifier) acceptsType(c *content) bool {
 	if !c.hasTyp {
-		return slices.Contains(v.trust.Types, "")
+		return slices.Contains(v.cfg.Types, "")
 	}
 	typ := c.typ
 	const prefix = "application/"
 	if len(typ) > len(prefix) && strings.EqualFold(typ[:len(prefix)], prefix) && !strings.Contains(typ[len(prefix):], "/") {
 		typ = typ[len(prefix):] // RFC 7515, Section 4.1.9
 	}
-	return typ != "" && slices.ContainsFunc(v.trust.Types, func(t string) bool { return strings.EqualFold(t, typ) })
-}
-
-// name puts the strategy into a copy of err: a Source may share its errors.
-func (v *Verifier) name(err error) error {
-	var e *redoxauth.Error
-	if !errors.As(err, &e) {
-		return err
-	}
-	named := *e
-	named.Strategy = v.trust.Strategy
-	return &named
+	return typ != "" && slices.ContainsFunc(v.cfg.Types, func(t string) bool { return strings.EqualFold(t, typ) })
 }
 
 func refuse(reason redoxauth.Reason, why string) error {

@@ -190,7 +190,7 @@ func TestWanted(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			trust := trust()
 			trust.Keys = jwks(test.keys...)
-			_, err := jose.NewVerifier(trust).Verify(t.Context(), signed(test.header, nil))
+			_, err := jose.New(trust).Verify(t.Context(), signed(test.header, nil))
 			if test.want == nil {
 				if err != nil {
 					t.Error(err)
@@ -278,7 +278,7 @@ func TestKeysShowNoSecret(t *testing.T) {
 	}
 	trust := trust()
 	trust.Algorithms, trust.Keys = []string{"HS256"}, secrets(t, keys().secret)
-	for _, text := range []string{fmt.Sprintf("%+v %v %s", k, k[0], k[0]), fmt.Sprintf("%+v", jose.NewVerifier(trust))} {
+	for _, text := range []string{fmt.Sprintf("%+v %v %s", k, k[0], k[0]), fmt.Sprintf("%+v", jose.New(trust))} {
 		if strings.Contains(text, string(keys().secret)) || strings.Contains(text, fmt.Sprint(keys().secret[:8])) {
 			t.Errorf("%s shows a secret", text)
 		}

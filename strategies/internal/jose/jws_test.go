@@ -52,7 +52,7 @@ func TestFormHasOneSpelling(t *testing.T) {
 	trust.Keys.(*set).keys = append(trust.Keys.(*set).keys, jwks(jwk(keys().ed, nil)).keys...)
 	for name, token := range forms() {
 		t.Run(name, func(t *testing.T) {
-			_, err := jose.NewVerifier(trust).Verify(t.Context(), token)
+			_, err := jose.New(trust).Verify(t.Context(), token)
 			verifiertest.CheckError(t, err, redoxauth.ErrRejected, "malformed")
 		})
 	}
@@ -86,7 +86,7 @@ func TestOtherFormsAreNotMine(t *testing.T) {
 		"many dots": strings.Repeat(".", 1<<20), // CVE-2025-30204 (golang-jwt), CVE-2025-27144 (go-jose)
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := jose.NewVerifier(trust()).Verify(t.Context(), token)
+			_, err := jose.New(trust()).Verify(t.Context(), token)
 			verifiertest.CheckError(t, err, redoxauth.ErrNoCredentials, "missing")
 		})
 	}
@@ -94,7 +94,7 @@ func TestOtherFormsAreNotMine(t *testing.T) {
 
 // A token of dots or of 1 MB costs no more than a look at it.
 func TestHostileTokensAllocateLittle(t *testing.T) {
-	v := jose.NewVerifier(trust())
+	v := jose.New(trust())
 	for name, token := range map[string]string{
 		"dots":  strings.Repeat(".", 1<<20),
 		"large": strings.Repeat("A", 1<<19) + "." + strings.Repeat("A", 1<<19) + ".AA",
@@ -130,7 +130,7 @@ func TestUnverifiedIssuer(t *testing.T) {
 func TestReplayIDNamesWhatWasSigned(t *testing.T) {
 	trust := trust()
 	trust.Keys, trust.Algorithms = jwks(jwk(keys().p256, map[string]any{"kid": "1"})), []string{"ES256"}
-	v := jose.NewVerifier(trust)
+	v := jose.New(trust)
 	id := func(token string) string {
 		got, err := v.Verify(t.Context(), token)
 		if err != nil {

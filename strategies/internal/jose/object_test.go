@@ -117,7 +117,7 @@ func TestNamesMatchExactly(t *testing.T) {
 			if test.claims != "" {
 				claims = claims[:len(claims)-1] + "," + test.claims + "}"
 			}
-			got, err := jose.NewVerifier(trust()).Verify(t.Context(), sign("RS256", keys().rsa, header, claims))
+			got, err := jose.New(trust()).Verify(t.Context(), sign("RS256", keys().rsa, header, claims))
 			if err != nil {
 				t.Error(err)
 			}
@@ -126,7 +126,7 @@ func TestNamesMatchExactly(t *testing.T) {
 			}
 		})
 	}
-	_, err := jose.NewVerifier(trust()).Verify(t.Context(), sign("RS256", keys().rsa, `{"ALG":"RS256"}`, object(goodClaims)))
+	_, err := jose.New(trust()).Verify(t.Context(), sign("RS256", keys().rsa, `{"ALG":"RS256"}`, object(goodClaims)))
 	verifiertest.CheckError(t, err, redoxauth.ErrRejected, "algorithm")
 }
 
@@ -140,7 +140,7 @@ func TestDuplicateNames(t *testing.T) {
 		{"exp, escaped", object(goodHeader), strings.Replace(object(goodClaims), "{", `{"\u0065xp":1900000000,`, 1)},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := jose.NewVerifier(trust()).Verify(t.Context(), sign("RS256", keys().rsa, test.header, test.claims))
+			_, err := jose.New(trust()).Verify(t.Context(), sign("RS256", keys().rsa, test.header, test.claims))
 			verifiertest.CheckError(t, err, redoxauth.ErrRejected, "malformed")
 		})
 	}

@@ -23,7 +23,7 @@ func TestSecretsAreAllCompared(t *testing.T) {
 	trust := trust()
 	trust.Algorithms = []string{"HS256"}
 	trust.Keys = secrets(t, keys().other, keys().secret)
-	v := jose.NewVerifier(trust)
+	v := jose.New(trust)
 	for name, header := range map[string]map[string]any{
 		"no kid": {"kid": nil}, "any kid": nil, "a position as kid": {"kid": "0"},
 	} {
@@ -49,7 +49,7 @@ func TestShortSecretUnderALongerHash(t *testing.T) {
 	trust := trust()
 	trust.Algorithms, trust.Keys = []string{"HS256", "HS512"}, secrets(t, keys().secret[:32])
 	token := sign("HS512", keys().secret[:32], object(with(goodHeader, map[string]any{"alg": "HS512"})), object(goodClaims))
-	_, err := jose.NewVerifier(trust).Verify(t.Context(), token)
+	_, err := jose.New(trust).Verify(t.Context(), token)
 	verifiertest.CheckError(t, err, redoxauth.ErrRejected, "algorithm")
 }
 
@@ -58,12 +58,12 @@ func TestSecretsThatCannotBeHad(t *testing.T) {
 	trust.Algorithms = []string{"HS256"}
 	token := sign("HS256", keys().secret, object(with(goodHeader, map[string]any{"alg": "HS256"})), object(goodClaims))
 	trust.Keys = jose.Secrets(func(context.Context) ([]*jose.Key, error) { return nil, nil })
-	_, err := jose.NewVerifier(trust).Verify(t.Context(), token)
+	_, err := jose.New(trust).Verify(t.Context(), token)
 	verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "secrets")
 	trust.Keys = jose.Secrets(func(context.Context) ([]*jose.Key, error) {
 		return nil, &redoxauth.Error{Kind: redoxauth.ErrUnavailable, Reason: "secrets"}
 	})
-	_, err = jose.NewVerifier(trust).Verify(t.Context(), token)
+	_, err = jose.New(trust).Verify(t.Context(), token)
 	verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "secrets")
 }
 

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"strings"
 	"time"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
 )
 
 // A Token is a verified token.
@@ -17,6 +19,34 @@ type Token struct {
 	Expiry  time.Time // exp
 
 	content *content
+
+	// What Remember keeps. verifier is nil if the token is remembered already.
+	verifier *Verifier
+	id       [sha256.Size]byte
+	key      *Key
+}
+
+// Remember makes the next use of the token cheaper: the Verifier then skips the signature
+// check, and nothing else. A strategy calls it after it has accepted the token, and never
+// for a token that it refuses: others can get valid tokens of the same issuer, and theirs
+// must not push out those that are accepted.
+func (t *Token) Remember() {
+	if t.verifier != nil {
+		t.verifier.cache.add(t.id, t.content, t.key, t.verifier.cfg.Now())
+	}
+}
+
+// Identity returns a new Identity. Its scopes are those of the claim scopeClaim; an empty
+// name means none.
+func (t *Token) Identity(strategy, scopeClaim string) *redoxauth.Identity {
+	id := &redoxauth.Identity{
+		Strategy: strategy, Subject: t.Subject, Issuer: t.Issuer, KeyID: t.KeyID,
+		Expiry: t.Expiry, RawClaims: t.Claims(),
+	}
+	if scopeClaim != "" {
+		id.Scopes = t.Scopes(scopeClaim)
+	}
+	return id
 }
 
 // Claims returns all claims, as a fresh copy of the JSON object that was signed.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
 	"github.com/redoxauth/redoxauth-go/strategies/replay"
 )
@@ -39,7 +40,7 @@ type Terms struct {
 	Audiences   []string // default TokenURL
 	Types       []string
 	Required    []string      // claims
-	MatchJKU    bool          // as of jose.Trust
+	MatchJKU    bool          // as of jose.Config
 	MaxLifetime time.Duration // of the strategy
 	Leeway      time.Duration
 	Replay      replay.Store
@@ -66,9 +67,9 @@ func (t *Terms) Complete() error {
 		t.Audiences = []string{t.TokenURL}
 	}
 	if t.Leeway == 0 {
-		t.Leeway = jose.DefaultLeeway
+		t.Leeway = config.DefaultLeeway
 	}
-	if t.Leeway < 0 || t.Leeway > jose.MaxLeeway {
+	if t.Leeway < 0 || t.Leeway > config.MaxLeeway {
 		wrong("Leeway", "not from 0 to 5 min")
 	}
 	if t.Replay == nil {
@@ -80,8 +81,7 @@ func (t *Terms) Complete() error {
 // Of returns the Assertions of one issuer, a client or a signer, under t, which is
 // Complete. An empty subject is any.
 func (t *Terms) Of(issuer, subject string, keys jose.Source, algorithms []string) *Assertions {
-	return &Assertions{t, issuer, jose.NewVerifier(jose.Trust{
-		Strategy:    t.Strategy,
+	return &Assertions{t, issuer, jose.New(jose.Config{
 		Keys:        keys,
 		Algorithms:  algorithms,
 		Issuers:     []string{issuer},

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/redoxauth/redoxauth-go/strategies/internal/bearer"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
 )
 
 // The bounds of the parameter scope, and so of the tokens, and of the work to compare
@@ -44,7 +44,7 @@ func splitScopes(parameter string) ([]string, bool) {
 	for s := range strings.SplitSeq(parameter, " ") {
 		switch {
 		case s == "" || slices.Contains(scopes, s):
-		case !bearer.ValidScope(s) || len(scopes) == maxScopes:
+		case !config.ValidScope(s) || len(scopes) == maxScopes:
 			return nil, false
 		default:
 			scopes = append(scopes, s)
@@ -58,6 +58,6 @@ func joinScopes(scopes []string) string { return strings.Join(scopes, " ") }
 // FitScopes reports whether the configured scopes can stand in a request and in a
 // challenge.
 func FitScopes(scopes []string) bool {
-	return !slices.ContainsFunc(scopes, func(s string) bool { return !bearer.ValidScope(s) }) &&
+	return !slices.ContainsFunc(scopes, func(s string) bool { return !config.ValidScope(s) }) &&
 		len(joinScopes(scopes)) <= maxScope
 }

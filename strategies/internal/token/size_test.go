@@ -28,7 +28,7 @@ func TestNoTokenTooLongToBeAccepted(t *testing.T) {
 			continue
 		}
 		issued++
-		if _, err := e.Verify(bearer(answer(t, w)["access_token"].(string)), nil); err != nil {
+		if _, err := e.Verifier(nil).Verify(bearer(answer(t, w)["access_token"].(string))); err != nil {
 			t.Fatalf("issued for a subject of %d bytes: %v", n, err)
 		}
 	}
@@ -47,7 +47,7 @@ func TestTokenOfTheLongestNames(t *testing.T) {
 	cfg.Issuer, cfg.Audience = name, name
 	cfg.Grant = knowing{&grant{change: func(p *token.Proof) { p.Client, p.Subject, p.Allowed = name, name, scopes }}}
 	e := endpoint(t, cfg)
-	if _, err := e.Verify(bearer(issue(t, e)), scopes); err != nil {
+	if _, err := e.Verifier(scopes).Verify(bearer(issue(t, e))); err != nil {
 		t.Error(err)
 	}
 }

@@ -23,7 +23,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -116,15 +115,13 @@ func New(cfg Config) (*Endpoint, error) {
 		signing:  keys[0],
 		failures: newFailures(),
 		bodies:   &redoxauth.Options{MaxBodyBytes: maxBody, MaxInFlight: maxBodies, BodyTimeout: bodyTimeout},
-		tokens: jose.NewVerifier(jose.Trust{
-			Strategy:   cfg.Strategy,
+		tokens: jose.New(jose.Config{
 			Keys:       jose.Secrets(func(context.Context) ([]*jose.Key, error) { return joseKeys, nil }),
 			Algorithms: []string{"HS256"},
 			Issuers:    []string{cfg.Issuer},
 			Audience:   []string{cfg.Audience},
 			Types:      []string{"at+jwt"},
 			Leeway:     leeway,
-			Remember:   true,
 			Now:        cfg.Now,
 		}),
 	}, nil
@@ -199,31 +196,30 @@ func (e *Endpoint) sign(p *Proof, scopes []string) (string, *redoxauth.Identity,
 	return token, id, nil
 }
 
-// Verify verifies the access token of r, and that it has the required scopes.
-func (e *Endpoint) Verify(r *http.Request, required []string) (*redoxauth.Identity, error) {
-	raw, err := bearer.Token(e.cfg.Strategy, r)
+// Verifier returns a verifier of the access tokens that e issues. A token must have the
+// required scopes.
+func (e *Endpoint) Verifier(required []string) bearer.Verifier {
+	required = slices.Clone(required)
+	return bearer.New(e.cfg.Strategy, func(ctx context.Context, token string) (*redoxauth.Identity, error) {
+		return e.decide(ctx, token, required)
+	})
+}
+
+func (e *Endpoint) decide(ctx context.Context, token string, required []string) (*redoxauth.Identity, error) {
+	t, err := e.tokens.Verify(ctx, token)
 	if err != nil {
 		return nil, err
 	}
-	t, err := e.tokens.Verify(r.Context(), raw)
-	if err != nil {
-		return nil, bearer.Challenge(e.cfg.Strategy, err)
-	}
 	client, _ := t.Text("client_id")
 	if !e.cfg.Grant.Known(client, t.Subject) {
-		return nil, bearer.Challenge(e.cfg.Strategy, &redoxauth.Error{
-			Kind: redoxauth.ErrRejected, Reason: "client",
-			Err: errors.New("the client " + strconv.Quote(client) + " is no longer configured"),
-		})
+		return nil, redoxauth.Errorf(redoxauth.ErrRejected, "client", "the client %q is no longer configured", client)
 	}
-	scopes := t.Scopes("scope")
+	id := t.Identity(e.cfg.Strategy, "scope")
 	for _, scope := range required {
-		if !e.cfg.Grant.Covers(scopes, scope) {
-			return nil, bearer.Insufficient(e.cfg.Strategy, required)
+		if !e.cfg.Grant.Covers(id.Scopes, scope) {
+			return nil, bearer.Insufficient(required)
 		}
 	}
-	return &redoxauth.Identity{
-		Strategy: e.cfg.Strategy, Subject: t.Subject, Issuer: t.Issuer, KeyID: t.KeyID,
-		Scopes: scopes, Expiry: t.Expiry, RawClaims: t.Claims(),
-	}, nil
+	t.Remember()
+	return id, nil
 }

@@ -133,7 +133,7 @@ func TestTokenClaims(t *testing.T) {
 
 func TestVerifyIdentity(t *testing.T) {
 	e := endpoint(t, config())
-	id, err := e.Verify(bearer(issue(t, e)), []string{"write"})
+	id, err := e.Verifier([]string{"write"}).Verify(bearer(issue(t, e)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +176,7 @@ func TestVerifyRefuses(t *testing.T) {
 		{name: "other issuer, same secrets", cfg: with(func(c *token.Config) { c.Issuer = "https://b.example.com" }), want: redoxauth.ErrNoCredentials, wantReason: "issuer"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			id, err := endpoint(t, c.cfg).Verify(bearer(issued), c.required)
+			id, err := endpoint(t, c.cfg).Verifier(c.required).Verify(bearer(issued))
 			if !errors.Is(err, c.want) || (err == nil) != (c.want == nil) || (id == nil) != (err != nil) {
 				t.Fatalf("got %v, %v, want %v", id, err, c.want)
 			}
@@ -193,7 +193,7 @@ func TestKeysOfDifferentNamesDiffer(t *testing.T) {
 	a, b := config(), config()
 	a.Issuer, a.Audience = `x" "y`, "z"
 	b.Issuer, b.Audience = "x", `y" "z`
-	if _, err := endpoint(t, b).Verify(bearer(issue(t, endpoint(t, a))), nil); err == nil {
+	if _, err := endpoint(t, b).Verifier(nil).Verify(bearer(issue(t, endpoint(t, a)))); err == nil {
 		t.Error("accepted")
 	}
 	if a, b := issue(t, endpoint(t, config())), issue(t, endpoint(t, config())); a == b {
@@ -218,13 +218,13 @@ func TestRotationRefusesNoMessage(t *testing.T) {
 		for j, issuer := range issuers {
 			issued := issue(t, issuer)
 			for k, verifier := range []*token.Endpoint{before, after} {
-				if _, err := verifier.Verify(bearer(issued), nil); err != nil {
+				if _, err := verifier.Verifier(nil).Verify(bearer(issued)); err != nil {
 					t.Errorf("step %d: issued by replica %d, verified by replica %d: %v", i, j, k, err)
 				}
 			}
 		}
 	}
-	id, err := replica(steps[2]).Verify(bearer(issue(t, replica(steps[1]))), nil)
+	id, err := replica(steps[2]).Verifier(nil).Verify(bearer(issue(t, replica(steps[1]))))
 	if err != nil || id.KeyID != "1" {
 		t.Errorf("got %v, %v, want key ID 1, the old secret's position", id, err)
 	}
