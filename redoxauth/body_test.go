@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -439,5 +440,129 @@ func TestHashBody(t *testing.T) {
 		if _, err := redoxauth.Check(v, nil, post("the message"), &redoxauth.Options{MaxBodyBytes: 3}); !errors.Is(err, redoxauth.ErrTooLarge) {
 			t.Errorf("%s: got %v, want ErrTooLarge", name, err)
 		}
+	}
+}
+
+// The body is read in a goroutine of its own, where net/http recovers nothing.
+func TestPanicInReadIsRefused(t *testing.T) {
+	for name, read := range map[string]func([]byte) (int, error){
+		"panic":  func([]byte) (int, error) { panic("a broken decompressor") },
+		"Goexit": func([]byte) (int, error) { runtime.Goexit(); return 0, nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := httptest.NewRequest(http.MethodPost, "/", io.NopCloser(readerFunc(read)))
+			_, err := redoxauth.Check(readsBody, nil, r, &redoxauth.Options{})
+			if got := redoxauth.StatusCode(err); got != http.StatusInternalServerError {
+				t.Errorf("got %d, %v, want 500", got, err)
+			}
+		})
+	}
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+func TestLimitsDoNotOverflow(t *testing.T) {
+	for _, limit := range []int64{math.MaxInt64, 1 << 61, 1 << 60} {
+		opts := &redoxauth.Options{MaxBodyBytes: limit}
+		r := httptest.NewRequest(http.MethodPost, "/", iotest.OneByteReader(strings.NewReader(strings.Repeat("x", 10_000))))
+		if _, err := redoxauth.Check(readsBody, nil, r, opts); err != nil {
+			t.Errorf("MaxBodyBytes %d: %v", limit, err)
+		}
+	}
+}
+
+// A careless verifier may accept although the body did not arrive; the goroutine that
+// reads it goes on while an inner wrapper applies its smaller limits (-race).
+func TestInnerLimitDoesNotTouchAReadGivenUp(t *testing.T) {
+	careless := redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
+		redoxauth.Body(r)
+		return &redoxauth.Identity{}, nil
+	})
+	peer, body := io.Pipe()
+	arriving := make(chan struct{})
+	go func() {
+		defer close(arriving)
+		for range 200 {
+			body.Write([]byte("x"))
+			time.Sleep(100 * time.Microsecond)
+		}
+		body.Close()
+	}()
+	r, err := redoxauth.Check(careless, nil, httptest.NewRequest(http.MethodPost, "/", peer), &redoxauth.Options{BodyTimeout: time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := redoxauth.Check(readsBody, nil, r, &redoxauth.Options{MaxBodyBytes: 10}); !errors.Is(err, redoxauth.ErrUnavailable) {
+		t.Errorf("got %v, want the body still unavailable", err)
+	}
+	peer.Close()
+	<-arriving
+}
+
+// What net/http does for a plain handler that leaves the body unread, it must do behind
+// a wrapper: answer at once, and not ask for the body first (RFC 9110, Section 10.1.1).
+func TestUnreadBodyDoesNotDelayTheAnswer(t *testing.T) {
+	unread := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusUnsupportedMediaType) })
+	wrap := func(v redoxauth.Verifier) func(http.Handler) http.Handler { return redoxauth.Middleware(v, nil) }
+	accepts := wrap(verifier("a", nil))
+	for name, h := range map[string]http.Handler{
+		"refused by an inner wrapper":    accepts(wrap(verifier("b", redoxauth.ErrRejected))(unread)),
+		"not read by the handler":        accepts(unread),
+		"not read behind two wrappers":   accepts(accepts(unread)),
+		"refused by the second of AllOf": wrap(redoxauth.AllOf(verifier("a", nil), verifier("b", redoxauth.ErrRejected)))(unread),
+	} {
+		for _, header := range []string{"Expect: 100-continue\r\nContent-Length: 1000\r\n", "Content-Length: 30000000\r\n"} {
+			t.Run(name+", "+header[:6], func(t *testing.T) {
+				server := httptest.NewServer(h)
+				t.Cleanup(server.Close)
+				line, err := converse(t, server.URL, "POST / HTTP/1.1\r\nHost: x\r\n"+header+"\r\n").ReadString('\n')
+				if err != nil || !strings.Contains(line, " 4") {
+					t.Errorf("got %q, %v, want the refusal at once", line, err)
+				}
+			})
+		}
+	}
+}
+
+// net/http quotes a malformed trailer in its error, and a peer may put a credential there.
+func TestErrorOfTheBodyDoesNotQuoteThePeer(t *testing.T) {
+	var observed error
+	opts := &redoxauth.Options{Observe: func(_ *http.Request, d redoxauth.Decision) { observed = d.Err }}
+	done := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer close(done)
+		redoxauth.Middleware(readsBody, opts)(http.NotFoundHandler()).ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	converse(t, server.URL, "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nAuthorization Bearer SECRET\r\n\r\n")
+	<-done
+	if !errors.Is(observed, redoxauth.ErrMalformed) || strings.Contains(observed.Error(), "SECRET") {
+		t.Errorf("got %v, want ErrMalformed without the trailer", observed)
+	}
+}
+
+// A verifier that drains r.Body would leave the handler an empty message, and a 200.
+func TestVerifierThatReadsTheRawBodyIsNoticed(t *testing.T) {
+	careless := redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
+		io.Copy(io.Discard, r.Body)
+		return &redoxauth.Identity{}, nil
+	})
+	_, err := redoxauth.Check(careless, nil, httptest.NewRequest(http.MethodPost, "/", strings.NewReader("message")), nil)
+	if got := redoxauth.StatusCode(err); got != http.StatusInternalServerError {
+		t.Errorf("got %d, want 500", got)
+	}
+	rereading := redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
+		redoxauth.Body(r)
+		io.Copy(io.Discard, r.Body)
+		return &redoxauth.Identity{}, nil
+	})
+	r, err := redoxauth.Check(rereading, nil, httptest.NewRequest(http.MethodPost, "/", strings.NewReader("message")), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := io.ReadAll(r.Body); string(got) != "message" {
+		t.Errorf("the handler reads %q", got)
 	}
 }

@@ -2,11 +2,14 @@ package redoxauth_test
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -51,7 +54,7 @@ func newLimited(t *testing.T, opts *redoxauth.Options) limited {
 	mux.Handle("/body", redoxauth.Middleware(readsBody, opts)(hold))
 	mux.Handle("/proven", redoxauth.Middleware(provenBody, opts)(hold))
 	mux.HandleFunc("/check", func(w http.ResponseWriter, r *http.Request) {
-		checked, err := redoxauth.Check(readsBody, nil, r, opts)
+		checked, err := redoxauth.Check(readsBody, w, r, opts)
 		if err != nil {
 			redoxauth.WriteError(w, err)
 			return
@@ -260,4 +263,84 @@ func TestStallingPeerIsAnsweredAfterBodyTimeout(t *testing.T) {
 			eventually(t, "released", func() bool { return status(t, url+path, 90*kib, false) == 200 })
 		})
 	}
+}
+
+// A charge that is not given back turns into 503 for everybody, for ever.
+func TestChargeIsGivenBackWhateverHappens(t *testing.T) {
+	tests := []struct {
+		name    string
+		v       redoxauth.Verifier
+		observe func(*http.Request, redoxauth.Decision)
+		context func(context.Context) context.Context
+	}{
+		{"Observe panics", readsBody, func(*http.Request, redoxauth.Decision) { panic("observe") }, nil},
+		{"a Verifier ends its goroutine", redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
+			redoxauth.Body(r)
+			runtime.Goexit()
+			return nil, nil
+		}), nil, nil},
+		{"the context lost its end", readsBody, nil, context.WithoutCancel},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			opts := &redoxauth.Options{MaxBodyBytes: 1000, MaxInFlight: 2000, Observe: tt.observe}
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/after" {
+					opts.Observe = nil
+					if _, err := redoxauth.Check(readsBody, w, r, opts); err != nil {
+						redoxauth.WriteError(w, err)
+					}
+					return
+				}
+				done := make(chan struct{})
+				go func() { // apart, so that net/http need not survive it
+					defer close(done)
+					defer func() { recover() }()
+					if tt.context != nil {
+						r = r.WithContext(tt.context(r.Context()))
+					}
+					redoxauth.Check(tt.v, nil, r, opts)
+				}()
+				<-done
+			}))
+			defer server.Close()
+			post := func(path string) int {
+				res, err := http.Post(server.URL+path, "", strings.NewReader(strings.Repeat("x", 900)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				res.Body.Close()
+				return res.StatusCode
+			}
+			for range 5 {
+				post("/")
+			}
+			if got := post("/after"); got != http.StatusOK {
+				t.Errorf("got %d after it, want 200", got)
+			}
+		})
+	}
+}
+
+// A request whose headers are proven may say that 40 MiB follow, and send none.
+func TestBufferOfAProvenBodyIsCharged(t *testing.T) {
+	opts := &redoxauth.Options{MaxBodyBytes: 1000, MaxInFlight: 1500}
+	stalled, _ := io.Pipe()
+	first := httptest.NewRequest(http.MethodPost, "/", stalled)
+	first.ContentLength = 1000
+	started := make(chan struct{})
+	first.Body = io.NopCloser(io.MultiReader(readerFunc(func([]byte) (int, error) { close(started); return 0, io.EOF }), stalled))
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() {
+		_, err := redoxauth.Check(provenBody, nil, first.WithContext(ctx), opts)
+		done <- err
+	}()
+	<-started
+	second := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(strings.Repeat("x", 1000)))
+	if _, err := redoxauth.Check(provenBody, nil, second, opts); redoxauth.StatusCode(err) != http.StatusServiceUnavailable {
+		t.Errorf("got %v, want 503: two buffers of 1000 bytes are over the 1500", err)
+	}
+	cancel()
+	<-done
 }

@@ -175,3 +175,54 @@ func TestErrorf(t *testing.T) {
 		t.Errorf("got %d, %v", redoxauth.StatusCode(err), err)
 	}
 }
+
+// The classic typed nil: a Verifier that returns its *Error variable.
+func TestOddErrorsOfAVerifierAreClosed(t *testing.T) {
+	none := &redoxauth.Error{Kind: redoxauth.ErrNoCredentials, Reason: "missing"}
+	down := &redoxauth.Error{Kind: redoxauth.ErrUnavailable, Reason: "keys"}
+	wrong := &redoxauth.Error{Kind: redoxauth.ErrRejected, Reason: "signature"}
+	tests := []struct {
+		name string
+		err  error
+		want int
+	}{
+		{"a nil *Error", (*redoxauth.Error)(nil), 500},
+		{"one that panics when unwrapped", (*unwrapPanics)(nil), 500},
+		{"one that cannot be compared", uncomparable{"x"}, 500},
+		{"an Error of such a kind", &redoxauth.Error{Kind: uncomparable{"x"}, Err: uncomparable{"x"}}, 500},
+		{"none and unavailable", errors.Join(none, down), 503},
+		{"unavailable and none", errors.Join(down, none), 503},
+		{"none and rejected", fmt.Errorf("tried: %w", errors.Join(none, wrong)), 401},
+		{"an Error that leaves the kind to its cause", fmt.Errorf("x: %w", &redoxauth.Error{Reason: "keys", Err: redoxauth.ErrUnavailable}), 503},
+		{"an Error with another kind as its cause", &redoxauth.Error{Kind: redoxauth.ErrRejected, Err: down}, 401},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			v := redoxauth.VerifierFunc(func(*http.Request) (*redoxauth.Identity, error) { return nil, tt.err })
+			var observed redoxauth.Decision
+			opts := &redoxauth.Options{Observe: func(_ *http.Request, d redoxauth.Decision) { observed = d }}
+			h := redoxauth.Middleware(redoxauth.AnyOf(v, verifier("a", nil)), opts)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+				t.Error("the handler ran")
+			}))
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", nil))
+			if w.Code != tt.want {
+				t.Errorf("got %d, want %d", w.Code, tt.want)
+			}
+			var e *redoxauth.Error
+			if !errors.As(observed.Err, &e) || e.Reason == "" {
+				t.Errorf("observed %#v, want an Error with a reason", observed.Err)
+			}
+			_ = observed.Err.Error() // must not panic
+		})
+	}
+}
+
+type unwrapPanics struct{ err error }
+
+func (e *unwrapPanics) Error() string { return "panics" }
+func (e *unwrapPanics) Unwrap() error { return e.err }
+
+type uncomparable []string
+
+func (uncomparable) Error() string { return "cannot be compared" }

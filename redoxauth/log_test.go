@@ -106,3 +106,15 @@ func TestLogIsBounded(t *testing.T) {
 		t.Errorf("%d lines, want 1:\n%s", n, &out)
 	}
 }
+
+func TestLogLineIsBounded(t *testing.T) {
+	var log bytes.Buffer
+	observe := redoxauth.LogDecisions(slog.New(slog.NewJSONHandler(&log, nil)))
+	r := httptest.NewRequest(http.MethodPost, "/", nil)
+	long := strings.Repeat("x", 1<<20)
+	r.Method, r.RemoteAddr = long, long
+	observe(r, redoxauth.Decision{Err: &redoxauth.Error{Kind: redoxauth.ErrRejected, Err: errors.New(long)}})
+	if log.Len() > 4096 {
+		t.Errorf("a line of %d bytes", log.Len())
+	}
+}
