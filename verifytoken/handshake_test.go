@@ -268,8 +268,12 @@ func TestHandshakeIsObserved(t *testing.T) {
 		t.Fatal(err)
 	}
 	serve(v.Handshake(next(t)), post(document(oldToken, uuid)))
-	if got.Identity == nil || got.Identity.KeyID != "1" || got.Err != nil {
-		t.Errorf("got %+v, want the old token's position", got)
+	if got.Identity == nil || got.Identity.KeyID != "1" || got.Err != nil || got.Event != "handshake" || got.Status != http.StatusOK {
+		t.Errorf("got %+v, want an accepted handshake with the position of the old token", got)
+	}
+	serve(v.Handshake(next(t)), post(document("wrong", uuid)))
+	if got.Identity != nil || got.Event != "handshake" || got.Status != http.StatusUnauthorized {
+		t.Errorf("got %+v, want a refused handshake", got)
 	}
 }
 
