@@ -7,19 +7,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 
-	"golang.org/x/oauth2"
-
 	"github.com/redoxauth/redoxauth-go/redoxauth"
-	"github.com/redoxauth/redoxauth-go/strategies/internal/answer"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/bearer"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/lookup"
 )
 
 // IntrospectionConfig configures [NewIntrospection]. URL, one of ClientID with
@@ -106,12 +103,11 @@ func NewIntrospection(cfg IntrospectionConfig) (*Verifier, error) {
 		audience: slices.Clone(cfg.Audience),
 		now:      cfg.Now,
 	}
-	i.answers = answer.New(answer.Config[*response]{
+	i.answers = lookup.New(lookup.Config{
 		Positive:  cfg.CacheTTL,
 		Negative:  min(negativeTTL, cfg.CacheTTL),
 		PerMinute: unknownPerMin,
 		Now:       cfg.Now,
-		Ours:      func(a *response) bool { return i.admits(a.clientID) },
 	}, newEndpointClient(cfg).fetch)
 	return &Verifier{bearer.New(strategy, i.decide)}, nil
 }
@@ -149,7 +145,7 @@ type introspection struct {
 	policy
 	issuer   string
 	audience []string
-	answers  *answer.Cache[*response]
+	answers  *lookup.Cache[*response]
 	now      func() time.Time
 }
 
@@ -162,10 +158,11 @@ func (i *introspection) decide(ctx context.Context, token string) (*redoxauth.Id
 			return nil, &redoxauth.Error{Kind: redoxauth.ErrNoCredentials, Reason: "issuer", Err: fmt.Errorf("a JWT whose iss is, if it can be read, %+.128q", iss)}
 		}
 	}
-	a, err := i.answers.Get(ctx, token)
+	answer, err := i.answers.Get(ctx, token)
 	if err != nil {
 		return nil, err
 	}
+	a := answer.Value
 	if err := a.check(i.issuer, i.audience, i.now()); err != nil {
 		return nil, err
 	}
@@ -176,6 +173,7 @@ func (i *introspection) decide(ctx context.Context, token string) (*redoxauth.Id
 	if err := i.allow(id, a.clientID, a.sub); err != nil {
 		return nil, err
 	}
+	answer.Remember()
 	return id, nil
 }
 
@@ -193,55 +191,34 @@ func isJWT(token string) bool {
 
 // An endpointClient is the client of an introspection endpoint.
 type endpointClient struct {
-	url        string
-	id, secret string // of HTTP Basic, encoded; empty: client authenticates
-	client     *http.Client
+	url    string
+	header http.Header
+	client *lookup.Client
 }
 
-// newEndpointClient follows no redirect: a token goes where it is configured to go.
 func newEndpointClient(cfg IntrospectionConfig) *endpointClient {
-	client := &http.Client{}
-	if cfg.Client != nil {
-		*client = *cfg.Client
+	r := http.Request{Header: http.Header{"Accept": {"application/json"}}}
+	if cfg.ClientID != "" {
+		r.SetBasicAuth(url.QueryEscape(cfg.ClientID), url.QueryEscape(cfg.ClientSecret))
 	}
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &endpointClient{
-		url: cfg.URL, id: url.QueryEscape(cfg.ClientID), secret: url.QueryEscape(cfg.ClientSecret), client: client,
-	}
+	return &endpointClient{cfg.URL, r.Header, lookup.NewClient(cfg.Client, maxAnswer)}
 }
 
-// fetch is an [answer.Fetch].
+// fetch is a [lookup.Fetch].
 func (c *endpointClient) fetch(ctx context.Context, token string) (*response, time.Time, error) {
 	fail := func(err error) (*response, time.Time, error) {
 		return nil, time.Time{}, fmt.Errorf("introspection: %w", err)
 	}
-	form := url.Values{"token": {token}}.Encode()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, strings.NewReader(form))
-	if err != nil {
-		return fail(err)
-	}
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	r.Header.Set("Accept", "application/json")
-	if c.id != "" {
-		r.SetBasicAuth(c.id, c.secret)
-	}
-	resp, err := c.client.Do(r)
-	if err != nil {
-		return fail(cause(err))
-	}
-	defer resp.Body.Close()
-	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	resp, err := c.client.Do(ctx, c.url, c.header, url.Values{"token": {token}})
 	switch {
-	case resp.StatusCode == http.StatusUnauthorized, resp.StatusCode == http.StatusForbidden:
-		return fail(fmt.Errorf("status %d: the server does not let us ask", resp.StatusCode))
-	case resp.StatusCode != http.StatusOK:
-		return fail(fmt.Errorf("status %d", resp.StatusCode))
 	case err != nil:
 		return fail(err)
-	case len(data) > maxAnswer:
-		return fail(errors.New("the answer is larger than 16 KiB"))
+	case resp.Status == http.StatusUnauthorized, resp.Status == http.StatusForbidden:
+		return fail(fmt.Errorf("status %d: the server does not let us ask", resp.Status))
+	case resp.Status != http.StatusOK:
+		return fail(fmt.Errorf("status %d", resp.Status))
 	}
-	a, err := parseResponse(data)
+	a, err := parseResponse(resp.Body)
 	if err != nil {
 		return fail(err)
 	}
@@ -249,18 +226,4 @@ func (c *endpointClient) fetch(ctx context.Context, token string) (*response, ti
 		return nil, time.Time{}, refuse("inactive", "the authorization server says that the token is not active")
 	}
 	return a, a.exp, nil
-}
-
-// cause takes out of an error of http.Client the URL, whose query may hold a key, and
-// what a token endpoint answered to a Client of x/oauth2: nobody knows what is in that.
-func cause(err error) error {
-	var token *oauth2.RetrieveError
-	if errors.As(err, &token) && token.Response != nil {
-		return fmt.Errorf("the Client got no token for itself: status %d", token.Response.StatusCode)
-	}
-	var u *url.Error
-	if errors.As(err, &u) {
-		return u.Err
-	}
-	return err
 }

@@ -21,10 +21,11 @@ func (v *Verifier) accessToken(ctx context.Context, token string) (*redoxauth.Id
 	if len(token) > maxToken {
 		return nil, refuse(redoxauth.ErrRejected, "malformed", fmt.Sprintf("longer than %d bytes", maxToken))
 	}
-	i, err := v.answers.Get(ctx, token)
+	a, err := v.answers.Get(ctx, token)
 	if err != nil {
 		return nil, err
 	}
+	i := a.Value
 	account, err := v.holder(i)
 	if err != nil {
 		return nil, err
@@ -35,6 +36,7 @@ func (v *Verifier) accessToken(ctx context.Context, token string) (*redoxauth.Id
 	if err := bearer.CheckScopes(i.scopes, v.scopes); err != nil {
 		return nil, err
 	}
+	a.Remember()
 	return &redoxauth.Identity{
 		Strategy:  v.strategy,
 		Subject:   account,

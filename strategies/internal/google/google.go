@@ -14,10 +14,10 @@ import (
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
-	"github.com/redoxauth/redoxauth-go/strategies/internal/answer"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/bearer"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/lookup"
 	"github.com/redoxauth/redoxauth-go/strategies/keyset"
 )
 
@@ -67,7 +67,7 @@ type Verifier struct {
 	scopes   []string
 	now      func() time.Time
 	idTokens *jose.Verifier       // nil: not accepted
-	answers  *answer.Cache[*info] // nil: access tokens are not accepted
+	answers  *lookup.Cache[*info] // nil: access tokens are not accepted
 }
 
 // New returns a Verifier, or all that is wrong with cfg. It makes no request.
@@ -104,13 +104,12 @@ func New(cfg Config) (*Verifier, error) {
 		v.idTokens = newIDTokens(cfg, keys)
 	}
 	if cfg.AccessTokens {
-		v.answers = answer.New(answer.Config[*info]{
+		v.answers = lookup.New(lookup.Config{
 			Positive:  positive,
 			Negative:  negative,
 			PerMinute: perMinute,
 			Now:       cfg.Now,
-			Ours:      func(i *info) bool { _, err := v.holder(i); return err == nil },
-		}, newTokenInfo(cfg).fetch)
+		}, (&tokenInfo{cfg.TokenInfoURL, lookup.NewClient(cfg.Client, maxAnswer), cfg.Now}).fetch)
 	}
 	return v, nil
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/lookup"
 )
 
 // maxAnswer bounds an answer of tokeninfo, in bytes. Genuine ones have a few hundred,
@@ -32,48 +32,22 @@ type info struct {
 // A tokenInfo is the client of Google's tokeninfo endpoint.
 type tokenInfo struct {
 	url    string
-	client *http.Client
+	client *lookup.Client
 	now    func() time.Time
 }
 
-// newTokenInfo follows no redirect: a token goes where it is configured to go, and
-// nowhere else.
-func newTokenInfo(cfg Config) *tokenInfo {
-	client := &http.Client{}
-	if cfg.Client != nil {
-		*client = *cfg.Client
-	}
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &tokenInfo{url: cfg.TokenInfoURL, client: client, now: cfg.Now}
-}
-
-// fetch is an answer.Fetch. The token goes in a form, so that no URL in no log has it.
+// fetch is a lookup.Fetch.
 func (t *tokenInfo) fetch(ctx context.Context, token string) (*info, time.Time, error) {
-	form := url.Values{"access_token": {token}}.Encode()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, t.url, strings.NewReader(form))
-	if err != nil {
-		return nil, time.Time{}, err
-	}
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	r.Header.Set("Accept", "application/json")
-	resp, err := t.client.Do(r)
-	if err != nil {
-		return nil, time.Time{}, fmt.Errorf("tokeninfo: %w", err)
-	}
-	defer resp.Body.Close()
-	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
-	if err != nil {
-		return nil, time.Time{}, fmt.Errorf("tokeninfo: %w", err)
-	}
+	resp, err := t.client.Do(ctx, t.url, http.Header{"Accept": {"application/json"}}, url.Values{"access_token": {token}})
 	switch {
-	case len(data) > maxAnswer:
-		return nil, time.Time{}, errors.New("tokeninfo: the answer is too large")
-	case resp.StatusCode == http.StatusBadRequest && saysInvalid(data):
+	case err != nil:
+		return nil, time.Time{}, fmt.Errorf("tokeninfo: %w", err)
+	case resp.Status == http.StatusBadRequest && saysInvalid(resp.Body):
 		return nil, time.Time{}, refuse(redoxauth.ErrRejected, "inactive", "Google does not know the token, or no longer")
-	case resp.StatusCode != http.StatusOK:
-		return nil, time.Time{}, fmt.Errorf("tokeninfo: status %d", resp.StatusCode)
+	case resp.Status != http.StatusOK:
+		return nil, time.Time{}, fmt.Errorf("tokeninfo: status %d", resp.Status)
 	}
-	i, err := parseInfo(data, t.now())
+	i, err := parseInfo(resp.Body, t.now())
 	if err != nil {
 		return nil, time.Time{}, fmt.Errorf("tokeninfo: %w", err)
 	}

@@ -1,0 +1,153 @@
+package lookup_test
+
+import (
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/oauth2"
+
+	"github.com/redoxauth/redoxauth-go/strategies/internal/lookup"
+)
+
+func TestDoSendsOneRequest(t *testing.T) {
+	var got []string
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		got = append(got, r.Method, r.URL.Path, r.Header.Get("Accept"), r.Header.Get("Content-Type"), string(body))
+		w.Header().Set("Location", "/elsewhere")
+		w.WriteHeader(http.StatusTemporaryRedirect)
+		io.WriteString(w, "moved")
+	}))
+	defer s.Close()
+	form := "application/x-www-form-urlencoded"
+	for _, test := range []struct {
+		header http.Header
+		form   url.Values
+		want   []string
+	}{
+		{nil, nil, []string{"GET", "/here", "", "", ""}},
+		{http.Header{"Accept": {"a/b"}}, url.Values{"token": {"x y"}}, []string{"POST", "/here", "a/b", form, "token=x+y"}},
+		{http.Header{"Accept": {"a/b"}}, url.Values{}, []string{"POST", "/here", "a/b", form, ""}},
+	} {
+		got = nil
+		user := &http.Client{}
+		resp, err := lookup.NewClient(user, 100).Do(t.Context(), s.URL+"/here", test.header, test.form)
+		if err != nil || resp.Status != http.StatusTemporaryRedirect || string(resp.Body) != "moved" || resp.Header.Get("Location") != "/elsewhere" {
+			t.Errorf("response %+v, error %v, want the redirect itself", resp, err)
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("request (-want +got):\n%s", diff)
+		}
+		if user.CheckRedirect != nil || len(test.header) > 1 {
+			t.Error("the caller's client or header was changed")
+		}
+	}
+}
+
+// A few bytes of gzip can become gigabytes.
+func TestDoBoundsTheAnswer(t *testing.T) {
+	for _, test := range []struct {
+		status, size int
+		body         bool
+		err          string
+	}{
+		{200, 100, true, ""},
+		{200, 101, false, "the answer is larger than 100 bytes"},
+		{200, 1 << 20, false, "the answer is larger than 100 bytes"},
+		{401, 100, true, ""},
+		{401, 101, false, ""},
+		{401, 1 << 20, false, ""},
+	} {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Encoding", "gzip")
+			w.WriteHeader(test.status)
+			z := gzip.NewWriter(w)
+			defer z.Close()
+			for block := make([]byte, 1<<16); test.size > 0 && r.Context().Err() == nil; test.size -= len(block) {
+				z.Write(block[:min(len(block), test.size)])
+			}
+		}))
+		resp, err := lookup.NewClient(nil, 100).Do(t.Context(), s.URL, nil, nil)
+		s.Close()
+		if test.err != "" {
+			if want := s.URL + ": " + test.err; err == nil || err.Error() != want {
+				t.Errorf("error %v, want %s", err, want)
+			}
+		} else if err != nil || resp.Status != test.status || (len(resp.Body) == 100) != test.body {
+			t.Errorf("%+v: response %+v, error %v", test, resp, err)
+		}
+	}
+}
+
+// A body reports whether it was closed.
+type body struct {
+	io.Reader
+	open *bool
+}
+
+func (b body) Close() error { *b.open = false; return nil }
+
+type transport func(*http.Request) (*http.Response, error)
+
+func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+type failingReader struct{ err error }
+
+func (f failingReader) Read([]byte) (int, error) { return 0, f.err }
+
+func TestDoClosesTheBody(t *testing.T) {
+	for name, from := range map[string]io.Reader{
+		"read to its end": strings.NewReader("x"),
+		"too large":       strings.NewReader(strings.Repeat("x", 1000)),
+		"broken":          failingReader{io.ErrUnexpectedEOF},
+	} {
+		open := true
+		c := lookup.NewClient(&http.Client{Transport: transport(func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 200, Body: body{from, &open}}, nil
+		})}, 100)
+		if c.Do(t.Context(), "https://as.example/", nil, nil); open {
+			t.Errorf("%s: the body stays open", name)
+		}
+	}
+}
+
+// The error of a client of golang.org/x/oauth2 holds the URL of the token endpoint and what
+// it answered.
+func TestErrorsHoldNoSecret(t *testing.T) {
+	const address = "https://user:s3cret@as.example/introspect?key=s3cret#s3cret"
+	broken := errors.New("broken")
+	for name, test := range map[string]struct {
+		err  error
+		want string
+	}{
+		"network":              {broken, "https://as.example/introspect: broken"},
+		"nested":               {fmt.Errorf("oauth2: %w", &url.Error{Op: "Post", URL: address, Err: broken}), "https://as.example/introspect: broken"},
+		"OAuth server refuses": {&oauth2.RetrieveError{Response: &http.Response{StatusCode: 401}, Body: []byte("s3cret"), ErrorCode: "s3cret"}, "https://as.example/introspect: the Client got no token for itself: status 401"},
+		"OAuth, no response":   {&oauth2.RetrieveError{Body: []byte("s3cret")}, "https://as.example/introspect: the Client got no token for itself: status 0"},
+	} {
+		for _, early := range []bool{true, false} {
+			c := lookup.NewClient(&http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
+				if early {
+					return nil, test.err
+				}
+				return &http.Response{StatusCode: 200, Body: io.NopCloser(failingReader{test.err})}, nil
+			})}, 100)
+			if _, err := c.Do(t.Context(), address, nil, url.Values{"token": {"s3cret"}}); err == nil || err.Error() != test.want {
+				t.Errorf("%s: error %v, want %s", name, err, test.want)
+			} else if test.err == broken && !errors.Is(err, broken) {
+				t.Errorf("%s: error %v does not wrap its cause", name, err)
+			}
+		}
+	}
+	if _, err := lookup.NewClient(nil, 100).Do(t.Context(), "https://s3cret\x00", nil, nil); err == nil || strings.Contains(err.Error(), "s3cret") {
+		t.Errorf("error %v of a URL that cannot be parsed", err)
+	}
+}

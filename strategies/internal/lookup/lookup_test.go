@@ -1,0 +1,431 @@
+package lookup_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/lookup"
+)
+
+// A remote is the service that is asked. Tokens that begin with "good" are good. The caller
+// accepts those that do not begin with "good stranger".
+type remote struct {
+	calls  atomic.Int64
+	delay  time.Duration
+	expiry func() time.Time
+	err    error
+}
+
+func (r *remote) fetch(ctx context.Context, token string) (string, time.Time, error) {
+	r.calls.Add(1)
+	if r.delay > 0 {
+		select {
+		case <-time.After(r.delay):
+		case <-ctx.Done():
+			return "", time.Time{}, ctx.Err()
+		}
+	}
+	if r.err != nil {
+		return "", time.Time{}, r.err
+	}
+	if !strings.HasPrefix(token, "good") {
+		return "", time.Time{}, redoxauth.Errorf(redoxauth.ErrRejected, "inactive", "")
+	}
+	var expiry time.Time
+	if r.expiry != nil {
+		expiry = r.expiry()
+	}
+	return "about " + token, expiry, nil
+}
+
+func newCache(perMinute int, fetch lookup.Fetch[string]) *lookup.Cache[string] {
+	return lookup.New(lookup.Config{Positive: 5 * time.Minute, Negative: 10 * time.Second, PerMinute: perMinute, Now: time.Now}, fetch)
+}
+
+// ask is what a strategy does with c.
+func ask(ctx context.Context, c *lookup.Cache[string], token string) error {
+	a, err := c.Get(ctx, token)
+	switch {
+	case err != nil && a.Value != "":
+		return fmt.Errorf("an answer %q beside the error %w", a.Value, err)
+	case err == nil && a.Value != "about "+token:
+		return fmt.Errorf("answer %q about %s", a.Value, token)
+	case !strings.HasPrefix(token, "good stranger"):
+		a.Remember() // after an error too, where it must do nothing
+	}
+	return err
+}
+
+func wantCalls(t *testing.T, r *remote, want int64) {
+	t.Helper()
+	if got := r.calls.Load(); got != want {
+		t.Fatalf("%d calls, want %d", got, want)
+	}
+}
+
+// RFC 7662, Section 4: a cached response must not outlive the token's expiry.
+func TestAnswersAreKeptForTheirLife(t *testing.T) {
+	tests := []struct {
+		name   string
+		token  string
+		expiry time.Duration // zero: none
+		life   time.Duration
+	}{
+		{"positive", "good", 0, 5 * time.Minute},
+		{"positive, later expiry", "good", time.Hour, 5 * time.Minute},
+		{"positive, sooner expiry", "good", time.Minute, time.Minute},
+		{"positive, not accepted", "good stranger", 0, 5 * time.Minute},
+		{"positive, past its expiry", "good", -time.Second, 0},
+		{"negative", "bad", 0, 10 * time.Second},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := &remote{}
+				if test.expiry != 0 {
+					expiry := time.Now().Add(test.expiry)
+					r.expiry = func() time.Time { return expiry }
+				}
+				c := newCache(0, r.fetch)
+				check := func(calls int64) {
+					t.Helper()
+					if err := ask(t.Context(), c, test.token); test.token == "bad" {
+						verifiertest.CheckError(t, err, redoxauth.ErrRejected, "inactive")
+					} else if err != nil {
+						t.Fatal(err)
+					}
+					wantCalls(t, r, calls)
+				}
+				check(1)
+				if test.life > 0 {
+					time.Sleep(test.life - time.Nanosecond)
+					check(1)
+					time.Sleep(time.Nanosecond)
+				}
+				check(2)
+			})
+		})
+	}
+}
+
+func TestAFailureIsUnavailableAndNeverKept(t *testing.T) {
+	own := redoxauth.Errorf(redoxauth.ErrUnavailable, "unavailable", "own")
+	for _, failure := range []error{errors.New("connection refused"), own} {
+		synctest.Test(t, func(t *testing.T) {
+			r := &remote{err: failure}
+			c := newCache(0, r.fetch)
+			for range 3 {
+				err := ask(t.Context(), c, "good")
+				verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "unavailable")
+				if !errors.Is(err, failure) {
+					t.Errorf("error %v does not wrap its cause", err)
+				}
+			}
+			wantCalls(t, r, 3)
+			r.err = nil
+			if err := ask(t.Context(), c, "good"); err != nil {
+				t.Fatalf("after the outage: %v", err)
+			}
+		})
+	}
+}
+
+func TestAGoodTokenThatIsNoLongerActiveIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &remote{}
+		c := newCache(0, r.fetch)
+		if err := ask(t.Context(), c, "good"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Minute)
+		r.err = redoxauth.Errorf(redoxauth.ErrRejected, "inactive", "")
+		for range 2 {
+			verifiertest.CheckError(t, ask(t.Context(), c, "good"), redoxauth.ErrRejected, "inactive")
+		}
+		wantCalls(t, r, 2)
+	})
+}
+
+func TestOneCallServesAllWhoAskMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &remote{delay: time.Second}
+		c := newCache(0, r.fetch)
+		var wg sync.WaitGroup
+		for range 100 {
+			wg.Go(func() {
+				if err := ask(t.Context(), c, "good"); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		wantCalls(t, r, 1)
+	})
+}
+
+// The request that caused the call may end first. The others must not fail with it.
+func TestTheEndOfOneRequestFailsNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &remote{delay: 2 * time.Second}
+		c := newCache(0, r.fetch)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		start := time.Now()
+		first := make(chan error, 1)
+		go func() {
+			first <- ask(ctx, c, "good")
+			if waited := time.Since(start); waited != time.Second {
+				t.Errorf("the first waited %v, past the end of its context", waited)
+			}
+		}()
+		synctest.Wait()
+		if err := ask(t.Context(), c, "good"); err != nil {
+			t.Fatalf("the second: %v", err)
+		}
+		err := <-first
+		verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "canceled")
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("error %v does not wrap the context's", err)
+		}
+		wantCalls(t, r, 1)
+	})
+}
+
+func TestACallEndsAfterTenSeconds(t *testing.T) {
+	for _, name := range []string{"one that honours its context", "one that does not"} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := newCache(0, func(ctx context.Context, _ string) (string, time.Time, error) {
+					if name == "one that does not" {
+						time.Sleep(time.Minute)
+						return "late", time.Time{}, nil
+					}
+					<-ctx.Done()
+					return "", time.Time{}, ctx.Err()
+				})
+				start := time.Now()
+				err := ask(t.Context(), c, "good")
+				verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "unavailable")
+				if !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("error %v does not wrap the deadline", err)
+				}
+				if waited := time.Since(start); waited != 10*time.Second {
+					t.Errorf("waited %v", waited)
+				}
+				time.Sleep(time.Minute) // lets the call end
+			})
+		})
+	}
+}
+
+func TestACallThatPanicsOrExitsIsAFailure(t *testing.T) {
+	for name, fault := range map[string]func(token string){
+		"panic":      func(token string) { panic(token) },
+		"index":      func(token string) { _ = []int{}[len(token)] },
+		"Goexit":     func(string) { runtime.Goexit() },
+		"nil dialer": func(string) { panic(nil) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := newCache(0, func(_ context.Context, token string) (string, time.Time, error) {
+					fault(token)
+					return "", time.Time{}, nil
+				})
+				for range 100 { // more than calls at once: the place is given back
+					err := ask(t.Context(), c, "s3cret")
+					verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "unavailable")
+					if strings.Contains(err.Error(), "s3cret") {
+						t.Fatalf("the error shows the token: %v", err)
+					}
+				}
+			})
+		})
+	}
+}
+
+// The allocation is the copy of the token that is hashed.
+func TestAKeptAnswerCostsOneCopyOfTheToken(t *testing.T) {
+	c := newCache(0, (&remote{}).fetch)
+	token, ctx := "good"+strings.Repeat("x", 200), t.Context()
+	if n := testing.AllocsPerRun(100, func() {
+		a, err := c.Get(ctx, token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.Remember()
+	}); n > 1 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func TestInventedTokensCannotCallOutWithoutLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &remote{delay: time.Second}
+		c := newCache(0, r.fetch)
+		if err := ask(t.Context(), c, "good"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Minute) // the good one must be asked about again
+		r.calls.Store(0)
+
+		start := time.Now()
+		var wg sync.WaitGroup
+		var busy atomic.Int64
+		for i := range 1000 {
+			wg.Go(func() {
+				var e *redoxauth.Error
+				if errors.As(ask(t.Context(), c, fmt.Sprint("bad", i)), &e) && e.Reason == "busy" {
+					if busy.Add(1); !time.Now().Equal(start) {
+						t.Error("busy was not answered at once")
+					}
+				}
+			})
+		}
+		synctest.Wait()
+		wantCalls(t, r, 32)
+		if got := busy.Load(); got != 968 {
+			t.Errorf("%d were told that we are busy, want 968", got)
+		}
+		if err := ask(t.Context(), c, "good"); err != nil {
+			t.Errorf("a token that was accepted before, during the flood: %v", err)
+		}
+		wg.Wait()
+	})
+}
+
+func TestInventedTokensOfAMinuteAreCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &remote{}
+		c := newCache(60, r.fetch)
+		flood := func(name string, n int) (err error) {
+			for i := range n {
+				err = ask(t.Context(), c, fmt.Sprint(name, i))
+			}
+			return err
+		}
+		if err := ask(t.Context(), c, "good"); err != nil {
+			t.Fatal(err)
+		}
+		verifiertest.CheckError(t, flood("bad", 59), redoxauth.ErrRejected, "inactive")
+		verifiertest.CheckError(t, flood("more", 1000), redoxauth.ErrUnavailable, "busy")
+		wantCalls(t, r, 60)
+		time.Sleep(time.Second)
+		flood("later", 10)
+		wantCalls(t, r, 61)
+		time.Sleep(5*time.Minute - time.Second)
+		flood("flood", 100)
+		wantCalls(t, r, 121)
+		if err := ask(t.Context(), c, "good"); err != nil {
+			t.Fatalf("a token that was accepted before, during the flood: %v", err)
+		}
+	})
+}
+
+// Strangers have accounts at the remote service too, and so tokens that are good there.
+func TestAFloodPushesOutNoAcceptedToken(t *testing.T) {
+	for name, kind := range map[string]error{"bad": redoxauth.ErrRejected, "good stranger": nil} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := &remote{}
+				c := newCache(0, r.fetch)
+				get := func(token string, kind error, calls int64) {
+					t.Helper()
+					if err := ask(t.Context(), c, token); !errors.Is(err, kind) {
+						t.Fatalf("error %v, want %v", err, kind)
+					}
+					wantCalls(t, r, calls)
+				}
+				get("good", nil, 1)
+				for i := range int64(5000) {
+					get(fmt.Sprint(name, i), kind, i+2)
+				}
+				get("good", nil, 5001)
+				get(name+"4999", kind, 5001) // still kept
+				get(name+"0", kind, 5002)    // of so many, the first is not
+			})
+		})
+	}
+}
+
+func TestOnlyAnAcceptedTokenHasPrecedence(t *testing.T) {
+	for _, acceptedOnce := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newCache(1, (&remote{}).fetch)
+			for i := range 3 {
+				a, err := c.Get(t.Context(), "good")
+				if err != nil {
+					t.Fatal(err)
+				}
+				if acceptedOnce && i == 0 {
+					a.Remember()
+				}
+				time.Sleep(5 * time.Minute)
+			}
+			ask(t.Context(), c, "bad")
+			_, err := c.Get(t.Context(), "good")
+			verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "busy")
+		})
+	}
+}
+
+// A slow caller must not bring back an answer that a newer one has replaced.
+func TestOnlyTheNewestAnswerIsRemembered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &remote{}
+		c := newCache(0, r.fetch)
+		old, err := c.Get(t.Context(), "good")
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Minute)
+		r.err = redoxauth.Errorf(redoxauth.ErrRejected, "inactive", "")
+		for range 2 {
+			verifiertest.CheckError(t, ask(t.Context(), c, "good"), redoxauth.ErrRejected, "inactive")
+			old.Remember()
+		}
+		wantCalls(t, r, 2)
+	})
+}
+
+func TestTheAnswerUsedLongestAgoGoesFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &remote{}
+		c := newCache(0, r.fetch)
+		ask(t.Context(), c, "good, and in use")
+		for i := range 5000 {
+			ask(t.Context(), c, fmt.Sprint("good", i))
+			ask(t.Context(), c, "good, and in use")
+		}
+		wantCalls(t, r, 5001)
+		ask(t.Context(), c, "good0")
+		wantCalls(t, r, 5002)
+	})
+}
+
+func TestManyAtOnce(t *testing.T) {
+	r := &remote{expiry: func() time.Time { return time.Now().Add(time.Millisecond) }}
+	c := newCache(1_000_000, r.fetch)
+	var wg sync.WaitGroup
+	for w := range 8 {
+		wg.Go(func() {
+			for i := range 500 {
+				var e *redoxauth.Error
+				err := ask(t.Context(), c, fmt.Sprint([]string{"good", "bad"}[i%2], (i+w)%50))
+				if err != nil && (!errors.As(err, &e) || e.Reason != "inactive" && e.Reason != "busy") {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
