@@ -118,7 +118,7 @@ func (w *world) mount(mux *http.ServeMux, url string) error {
 		return err
 	}
 	handle("/sigv4", signature, ok)
-	keys, err := keyset.Remote(keyset.RemoteConfig{URL: w.keys.JWKSURL, InsecureAllowHTTP: true, MinRefresh: time.Second, MaxRefresh: 5 * time.Second})
+	keys, err := keyset.NewRemote(keyset.RemoteConfig{URL: w.keys.JWKSURL, InsecureAllowHTTP: true, MinRefresh: time.Second, MaxRefresh: 5 * time.Second})
 	if err != nil {
 		return err
 	}

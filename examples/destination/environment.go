@@ -186,7 +186,7 @@ func (e *environment) keys(variable, issuer string) keyset.Set {
 	if cfg.URL == "" {
 		cfg.Issuer = issuer
 	}
-	set, err := keyset.Remote(cfg)
+	set, err := keyset.NewRemote(cfg)
 	if err != nil {
 		e.errs = append(e.errs, fmt.Errorf("%s: %w", variable, err))
 		return nil

@@ -27,7 +27,7 @@ func (h *rehearsal) jwtbearer() (closeServer func()) {
 	const proof = "jwtbearer"
 	key := redoxtest.NewKey("redox-1", "RS256")
 	server := redoxtest.NewKeyServer(key)
-	keys, err := keyset.Remote(keyset.RemoteConfig{URL: server.JWKSURL, InsecureAllowHTTP: true})
+	keys, err := keyset.NewRemote(keyset.RemoteConfig{URL: server.JWKSURL, InsecureAllowHTTP: true})
 	if err != nil {
 		panic(err) // a URL that this program made
 	}

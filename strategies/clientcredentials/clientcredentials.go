@@ -57,7 +57,7 @@
 //
 // # Operation
 //
-// Keys rotate by themselves with [keyset.Remote]. Publish a key for as long as the set may
+// Keys rotate by themselves with [keyset.NewRemote]. Publish a key for as long as the set may
 // be cached before signing with it: else whoever names unknown keys can have its tokens
 // refused for up to [keyset.RemoteConfig].Cooldown. To change Redox's client, list old
 // and new in ClientIDs, and its secret in Clients[].Secrets. TokenSecrets rotate in
@@ -160,7 +160,7 @@ func New(cfg Config) (*Verifier, error) {
 		scopeClaim:    cfg.ScopeClaim,
 	}
 	trust := jose.Config{
-		Keys:       cfg.Keys,
+		Keys:       jose.SourceOf(cfg.Keys),
 		Algorithms: cfg.Algorithms,
 		Issuers:    []string{cfg.Issuer},
 		Audience:   cfg.Audience,

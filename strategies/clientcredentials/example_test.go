@@ -19,7 +19,7 @@ func ExampleNew() {
 	defer as.Close()
 	as.AddClient("redox", "secret", "write")
 
-	keys, err := keyset.Remote(keyset.RemoteConfig{
+	keys, err := keyset.NewRemote(keyset.RemoteConfig{
 		Issuer:            as.Issuer, // as "https://login.example.com"
 		InsecureAllowHTTP: true,      // in production this is left out
 	})

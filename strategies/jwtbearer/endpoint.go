@@ -200,7 +200,7 @@ func newGrant(cfg EndpointConfig) (*grant, error) {
 			continue
 		}
 		g.signers[s.Issuer] = signer{
-			terms.Of(s.Issuer, s.Subject, s.Keys, s.Algorithms), s.Subject, slices.Clone(s.Scopes),
+			terms.Of(s.Issuer, s.Subject, jose.SourceOf(s.Keys), s.Algorithms), s.Subject, slices.Clone(s.Scopes),
 		}
 	}
 	return g, errors.Join(errs...)

@@ -175,7 +175,7 @@ func TestGrantOutagesAre503(t *testing.T) {
 	server := redoxtest.NewKeyServer(grantES256)
 	defer server.Close()
 	server.Fail(redoxtest.Status(500))
-	remote, err := keyset.Remote(keyset.RemoteConfig{URL: server.JWKSURL, InsecureAllowHTTP: true})
+	remote, err := keyset.NewRemote(keyset.RemoteConfig{URL: server.JWKSURL, InsecureAllowHTTP: true})
 	if err != nil {
 		t.Fatal(err)
 	}

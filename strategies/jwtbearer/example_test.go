@@ -16,7 +16,7 @@ func ExampleNew() {
 	published := redoxtest.NewKeyServer(redoxtest.NewKey("2026-11", "RS256")) // stands in for Redox's
 	defer published.Close()
 
-	keys, err := keyset.Remote(keyset.RemoteConfig{URL: published.JWKSURL, InsecureAllowHTTP: true})
+	keys, err := keyset.NewRemote(keyset.RemoteConfig{URL: published.JWKSURL, InsecureAllowHTTP: true})
 	if err != nil {
 		panic(err)
 	}

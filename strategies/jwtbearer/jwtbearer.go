@@ -8,7 +8,7 @@
 // which of the two forms it is, so this package presumes nothing. What goes where:
 //
 //	what you agree with Redox                   Config
-//	where its public keys are (JWKS, "JKU")     Keys: keyset.Remote
+//	where its public keys are (JWKS, "JKU")     Keys: keyset.NewRemote
 //	a public key or certificate in a file       Keys: keyset.ParsePEM, keyset.ParseJWKS
 //	a shared secret                             Secrets (or SecretsFunc for rotation)
 //	signing algorithm                           Algorithms
@@ -149,9 +149,9 @@ func New(cfg Config) (*Verifier, error) {
 	if err != nil {
 		return nil, err
 	}
-	keys := jose.Source(cfg.Keys)
-	if secrets != nil {
-		keys = secrets
+	keys := secrets
+	if secrets == nil {
+		keys = jose.SourceOf(cfg.Keys)
 	}
 	d := &direct{
 		tokens: jose.New(jose.Config{

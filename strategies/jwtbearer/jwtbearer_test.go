@@ -272,7 +272,7 @@ func TestReplayIsRefusedIfAsked(t *testing.T) {
 func TestKeyServerOutage(t *testing.T) {
 	server := redoxtest.NewKeyServer(directKey)
 	defer server.Close()
-	keys, err := keyset.Remote(keyset.RemoteConfig{Issuer: server.Issuer, InsecureAllowHTTP: true})
+	keys, err := keyset.NewRemote(keyset.RemoteConfig{Issuer: server.Issuer, InsecureAllowHTTP: true})
 	if err != nil {
 		t.Fatal(err)
 	}

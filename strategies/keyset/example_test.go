@@ -34,11 +34,11 @@ MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=
 
 // Fetch at start-up instead of with the first request, and report the state to a health
 // check.
-func ExampleRemote() {
+func ExampleNewRemote() {
 	published := redoxtest.NewKeyServer(redoxtest.NewKey("2026-11", "ES384"))
 	defer published.Close()
 
-	keys, err := keyset.Remote(keyset.RemoteConfig{
+	keys, err := keyset.NewRemote(keyset.RemoteConfig{
 		Issuer:            published.Issuer, // or URL: published.JWKSURL
 		InsecureAllowHTTP: true,             // of the test server
 	})

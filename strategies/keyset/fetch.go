@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
 )
 
@@ -20,15 +21,15 @@ const (
 	defaultLife = 15 * time.Minute // of keys that come without Cache-Control
 )
 
-// fetched is what one fetch brought.
-type fetched struct {
+// published is a JWK Set as a server published it.
+type published struct {
 	keys    []*jose.Key
 	dropped []string
 	url     string        // of the JWK Set
-	life    time.Duration // as Cache-Control tells, without bounds
+	life    time.Duration // from Cache-Control, without bounds
 }
 
-// newClient returns a copy of c that follows no redirect: whoever answers one would
+// newClient returns a copy of c that follows no redirect: whoever answers with one would
 // choose another server for our keys.
 func newClient(c *http.Client) *http.Client {
 	client := http.Client{}
@@ -39,27 +40,28 @@ func newClient(c *http.Client) *http.Client {
 	return &client
 }
 
-func (s *RemoteSet) fetch(ctx context.Context) (fetched, error) {
-	got := fetched{url: s.cfg.URL}
+// download fetches the keys, from where discovery finds them if an Issuer is configured.
+func (s *remote) download(ctx context.Context) (published, error) {
+	keys := published{url: s.cfg.URL}
 	if s.cfg.Issuer != "" {
 		var err error
-		if got.url, err = s.discover(ctx); err != nil {
-			return fetched{}, err
+		if keys.url, err = s.discover(ctx); err != nil {
+			return published{}, err
 		}
 	}
-	body, header, err := s.get(ctx, got.url)
+	body, header, err := s.get(ctx, keys.url)
 	if err != nil {
-		return fetched{}, err
+		return published{}, err
 	}
-	if got.keys, got.dropped, err = jose.ParseJWKS(body); err != nil {
-		return fetched{}, fmt.Errorf("%s: %w", got.url, err)
+	if keys.keys, keys.dropped, err = jose.ParseJWKS(body); err != nil {
+		return published{}, fmt.Errorf("%s: %w", keys.url, err)
 	}
-	got.life = life(header)
-	return got, nil
+	keys.life = life(header)
+	return keys, nil
 }
 
 // discover returns the URL of the issuer's JWK Set.
-func (s *RemoteSet) discover(ctx context.Context) (string, error) {
+func (s *remote) discover(ctx context.Context) (string, error) {
 	var errs []error
 	for _, u := range metadataURLs(s.cfg.Issuer) {
 		body, _, err := s.get(ctx, u)
@@ -81,7 +83,7 @@ func (s *RemoteSet) discover(ctx context.Context) (string, error) {
 func metadataURLs(issuer string) []string {
 	bare := strings.TrimSuffix(issuer, "/")
 	u, err := url.Parse(bare)
-	if err != nil { // Remote has parsed it
+	if err != nil { // NewRemote has parsed it
 		return nil
 	}
 	origin := u.Scheme + "://" + u.Host
@@ -93,7 +95,7 @@ func metadataURLs(issuer string) []string {
 
 // jwksURI uses metadata only if they are about the configured issuer, to the letter (RFC
 // 8414, Section 3.3): else whoever hosts one issuer could speak for another.
-func (s *RemoteSet) jwksURI(metadata []byte) (string, error) {
+func (s *remote) jwksURI(metadata []byte) (string, error) {
 	var m map[string]json.RawMessage
 	var issuer, keys string
 	if json.Unmarshal(metadata, &m) != nil || json.Unmarshal(m["issuer"], &issuer) != nil || json.Unmarshal(m["jwks_uri"], &keys) != nil {
@@ -102,13 +104,13 @@ func (s *RemoteSet) jwksURI(metadata []byte) (string, error) {
 	if issuer != s.cfg.Issuer {
 		return "", errors.New("the metadata of another issuer")
 	}
-	if checkURL("jwks_uri", keys, s.cfg.InsecureAllowHTTP) != nil {
-		return "", errors.New("jwks_uri is not an https URL")
+	if wrong := config.WrongURL(keys, s.cfg.InsecureAllowHTTP); wrong != "" {
+		return "", errors.New("jwks_uri: " + wrong)
 	}
 	return keys, nil
 }
 
-func (s *RemoteSet) get(ctx context.Context, target string) ([]byte, http.Header, error) {
+func (s *remote) get(ctx context.Context, target string) ([]byte, http.Header, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 	if err != nil {
 		return nil, nil, err

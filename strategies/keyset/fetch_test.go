@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
 	"github.com/redoxauth/redoxauth-go/strategies/keyset"
 )
 
@@ -26,7 +27,7 @@ func at(t *testing.T, cfg keyset.RemoteConfig, h http.HandlerFunc) (*keyset.Remo
 	} else {
 		cfg.Issuer = srv.URL + path(cfg.Issuer)
 	}
-	s, err := keyset.Remote(cfg)
+	s, err := keyset.NewRemote(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,12 +123,12 @@ func TestCertificateIsChecked(t *testing.T) {
 	srv.Config.ErrorLog = discard
 	srv.StartTLS()
 	defer srv.Close()
-	s, err := keyset.Remote(keyset.RemoteConfig{URL: srv.URL})
+	s, err := keyset.NewRemote(keyset.RemoteConfig{URL: srv.URL})
 	if err != nil {
 		t.Fatal(err)
 	}
 	check(t, s.Ready(t.Context()), redoxauth.ErrUnavailable, "keys")
-	s, err = keyset.Remote(keyset.RemoteConfig{URL: srv.URL, Client: srv.Client()})
+	s, err = keyset.NewRemote(keyset.RemoteConfig{URL: srv.URL, Client: srv.Client()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,8 +177,8 @@ func TestDiscovery(t *testing.T) {
 			})
 			base = srv.URL
 			issuer = srv.URL + path(test.issuer)
-			if s.URL() != "" {
-				t.Errorf("URL %q before discovery", s.URL())
+			if url := jose.SourceOf(s).URL(); url != "" {
+				t.Errorf("URL %q before discovery", url)
 			}
 			err := s.Ready(t.Context())
 			if !test.ok {
@@ -185,8 +186,8 @@ func TestDiscovery(t *testing.T) {
 				return
 			}
 			check(t, err, nil, "")
-			if s.URL() != base+"/keys" {
-				t.Errorf("URL %q, want %q", s.URL(), base+"/keys")
+			if url := jose.SourceOf(s).URL(); url != base+"/keys" {
+				t.Errorf("URL %q, want %q", url, base+"/keys")
 			}
 		})
 	}
@@ -212,7 +213,7 @@ func TestDiscoveryDoesNotLeaveHTTPS(t *testing.T) {
 	}))
 	defer srv.Close()
 	issuer = srv.URL
-	s, err := keyset.Remote(keyset.RemoteConfig{Issuer: issuer, Client: srv.Client()})
+	s, err := keyset.NewRemote(keyset.RemoteConfig{Issuer: issuer, Client: srv.Client()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,7 +226,7 @@ func TestNoGoroutineIsLeftBehind(t *testing.T) {
 	defer srv.Close()
 	before := runtime.NumGoroutine()
 	for range 20 {
-		s, err := keyset.Remote(keyset.RemoteConfig{URL: srv.URL, InsecureAllowHTTP: true})
+		s, err := keyset.NewRemote(keyset.RemoteConfig{URL: srv.URL, InsecureAllowHTTP: true})
 		if err != nil {
 			t.Fatal(err)
 		}

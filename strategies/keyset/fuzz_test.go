@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
 	"github.com/redoxauth/redoxauth-go/strategies/keyset"
 )
 
@@ -23,7 +24,7 @@ func FuzzRemote(f *testing.F) {
 			r.Header["Cache-Control"], r.Header["Age"] = []string{cacheControl}, []string{age}
 			return r, err
 		}}
-		s, err := keyset.Remote(keyset.RemoteConfig{URL: "https://keys.example/", Client: &http.Client{Transport: srv}})
+		s, err := keyset.NewRemote(keyset.RemoteConfig{URL: "https://keys.example/", Client: &http.Client{Transport: srv}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -55,19 +56,20 @@ func FuzzDiscovery(f *testing.F) {
 			fetched = append(fetched, r.URL.String())
 			return respond(200, jwks("a"))(r)
 		}}
-		s, err := keyset.Remote(keyset.RemoteConfig{Issuer: issuer, Client: &http.Client{Transport: srv}})
+		s, err := keyset.NewRemote(keyset.RemoteConfig{Issuer: issuer, Client: &http.Client{Transport: srv}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if s.Ready(t.Context()) != nil {
 			return
 		}
+		url := jose.SourceOf(s).URL()
 		var m map[string]any
-		if err := json.Unmarshal([]byte(metadata), &m); err != nil || m["issuer"] != issuer || m["jwks_uri"] != s.URL() {
-			t.Fatalf("used %q, URL %q", metadata, s.URL())
+		if err := json.Unmarshal([]byte(metadata), &m); err != nil || m["issuer"] != issuer || m["jwks_uri"] != url {
+			t.Fatalf("used %q, URL %q", metadata, url)
 		}
-		if !strings.HasPrefix(strings.ToLower(s.URL()), "https://") || len(fetched) != 1 {
-			t.Fatalf("URL %q, fetched %q", s.URL(), fetched)
+		if !strings.HasPrefix(strings.ToLower(url), "https://") || len(fetched) != 1 {
+			t.Fatalf("URL %q, fetched %q", url, fetched)
 		}
 	})
 }

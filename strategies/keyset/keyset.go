@@ -1,65 +1,66 @@
-// Package keyset holds the public keys that verify tokens: configured ones, as a JWK Set
-// ([RFC 7517]) or in PEM, and published ones, fetched from a URL and kept fresh.
+// Package keyset holds the public keys that verify tokens. They are either configured, as
+// a JWK Set ([RFC 7517]) or in PEM, or published at a URL, from which they are fetched and
+// kept fresh.
 //
 // # Redox dashboard
 //
-// Whose keys a strategy needs depends on who signs:
+// It depends on the strategy who signs, and so whose keys you need:
 //
 //	strategy              the keys of                                   here
-//	JWT Bearer            Redox: the credential's JWKS ("JKU") or key   Remote, ParseJWKS or ParsePEM
+//	JWT Bearer            Redox: the credential's JWKS ("JKU") or key   NewRemote, ParseJWKS or ParsePEM
 //	SMART Backend         Redox: the same                               the same
-//	OAuth 2.0 2-legged    your authorization server                     Remote, by Issuer or URL
+//	OAuth 2.0 2-legged    your authorization server                     NewRemote, by Issuer or URL
 //	the two of Google     Google                                        set by gcpjwt and wif
 //
-// Redox can publish the keys of a credential at a URL of their own ("JKU", toggled on the
-// credential). It does not document the form of that URL, nor how often keys change.
+// Redox can publish the keys of a credential at a URL ("JKU", toggled on the credential).
+// It documents neither the form of that URL nor how often the keys change.
 //
 // # Operation
 //
-// Rotation of published keys needs nothing: see [RemoteSet]. A new key should be published
-// before it signs; one that signs first is found with the first token that names it.
-// Configured keys rotate by listing old and new together, in one document.
+// Published keys rotate without your help: see [RemoteSet]. A publisher should publish a
+// new key before it signs with it. If it signs first, the first token that names the new
+// key causes a fetch. To rotate configured keys, list the old and the new one together.
 //
-// When the key server is down, the keys that were fetched go on serving for MaxStale.
-// Requests that need others are answered 503 (reason "keys"), which Redox retries, and
-// never 401. Alert on [Status].Err.
+// When the key server is down, the keys that were fetched serve on for MaxStale. A request
+// that needs another key is answered 503 (reason "keys"), which Redox retries. It is never
+// answered 401. Alert on [Status].Err.
 //
-// A process that starts while the key server is down answers 503 until it is up. Nothing
-// has to be restarted.
+// A process that starts while the key server is down answers 503 until the server is up.
+// It needs no restart.
 //
-// A proxy's CA, a client certificate or a shorter time-out go into [RemoteConfig].Client.
+// To trust a proxy's CA, to use a client certificate or to set a shorter time-out, set
+// [RemoteConfig].Client.
 //
 // [RFC 7517]: https://www.rfc-editor.org/rfc/rfc7517
 package keyset
 
 import (
 	"context"
+	"crypto"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
+	"time"
 
+	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
 )
 
-// A Set is public keys, made by [ParseJWKS], [ParsePEM] or [Remote]. Its methods are for
-// the strategies of this module, and nothing outside can implement them. All Sets are
-// safe for concurrent use, and one may serve several verifiers.
+// A Set is a set of public keys: the result of [ParseJWKS], [ParsePEM], [PublicKeys] or
+// [NewRemote]. Every Set is safe for concurrent use, and several Verifiers may share it.
 type Set interface {
-	// Keys returns the key for the token that w describes.
-	Keys(ctx context.Context, w jose.Wanted) ([]*jose.Key, error)
-
-	// URL is where the keys are published; empty if they are configured, or if
-	// discovery has not told yet.
-	URL() string
+	source() jose.Source
 }
 
-// static is a Set that never changes.
-type static []*jose.Key
+func init() {
+	jose.SourceOf = func(set any) jose.Source { return set.(Set).source() }
+}
 
 // ParseJWKS returns the keys of a JWK Set ([RFC 7517, Section 5]): RSA from 2048 to 8192
-// bits, P-256, P-384, P-521 and Ed25519, at most 64. Private and symmetric keys, keys for
-// encryption, and keys of an unknown type, a weak size or a malformed form are left out;
-// it is an error if that leaves none.
+// bits, P-256, P-384, P-521 and Ed25519, at most 64. It leaves out private and symmetric
+// keys, keys for encryption, and keys that are malformed, too weak or of an unknown type.
+// It is an error if no key is left.
 //
 // [RFC 7517, Section 5]: https://www.rfc-editor.org/rfc/rfc7517#section-5
 func ParseJWKS(data []byte) (Set, error) {
@@ -70,24 +71,166 @@ func ParseJWKS(data []byte) (Set, error) {
 			err = fmt.Errorf("no usable key: %s", strings.Join(dropped, "; "))
 		}
 	}
-	if err != nil {
-		return nil, fmt.Errorf("keyset: ParseJWKS: %w", err)
-	}
-	return static(keys), nil
+	return newStatic("ParseJWKS", keys, err)
 }
 
 // ParsePEM returns the keys of "PUBLIC KEY" and "RSA PUBLIC KEY" blocks and of
-// certificates, of which nothing but the key is looked at: not even the expiry. The keys
-// have no IDs, so each serves tokens with any kid or none, as long as it is the only one
-// that fits the token's algorithm.
+// certificates. Of a certificate it uses the key alone: it checks neither the issuer nor
+// the expiry. The keys have the same limits as those of [ParseJWKS], and no IDs: see
+// [PublicKeys].
 func ParsePEM(data []byte) (Set, error) {
 	keys, err := jose.ParsePEM(data)
+	return newStatic("ParsePEM", keys, err)
+}
+
+// PublicKeys returns a Set of keys of the types [*rsa.PublicKey], [*ecdsa.PublicKey] and
+// [ed25519.PublicKey]. They have the same limits as those of [ParseJWKS].
+//
+// The keys have no IDs. So each serves tokens with any key ID or none, as long as it is
+// the only one that fits the token's algorithm.
+//
+// [*rsa.PublicKey]: https://pkg.go.dev/crypto/rsa#PublicKey
+// [*ecdsa.PublicKey]: https://pkg.go.dev/crypto/ecdsa#PublicKey
+// [ed25519.PublicKey]: https://pkg.go.dev/crypto/ed25519#PublicKey
+func PublicKeys(keys ...crypto.PublicKey) (Set, error) {
+	usable, err := jose.NewKeys(keys)
+	return newStatic("PublicKeys", usable, err)
+}
+
+// static is a Set of configured keys. It never changes.
+type static []*jose.Key
+
+func newStatic(function string, keys []*jose.Key, err error) (Set, error) {
 	if err != nil {
-		return nil, fmt.Errorf("keyset: ParsePEM: %w", err)
+		return nil, fmt.Errorf("keyset: %s: %w", function, err)
 	}
 	return static(keys), nil
 }
 
+func (s static) source() jose.Source { return s }
+
+// Keys implements [jose.Source].
 func (s static) Keys(_ context.Context, w jose.Wanted) ([]*jose.Key, error) { return w.In(s) }
 
+// URL implements [jose.Source].
 func (s static) URL() string { return "" }
+
+// A RemoteConfig says where keys are published, and how long they serve.
+type RemoteConfig struct {
+	// URL is the URL of a JWK Set.
+	URL string
+
+	// Issuer replaces URL: it is an issuer identifier, and the metadata of the issuer name
+	// the URL. OpenID Connect Discovery 1.0, Section 4, is tried first, then RFC 8414,
+	// Section 3. The metadata must repeat Issuer character by character. They are fetched
+	// again with the keys, and nothing else in them is used.
+	Issuer string
+
+	// Client makes the requests. By default it is one with [http.DefaultTransport]. A copy
+	// of it is used, which never follows redirects.
+	Client *http.Client
+
+	// Cooldown is the least time between two fetches that unknown key IDs cause, whether
+	// or not the first one succeeded. It is also the pause after a failed refresh while
+	// there are still keys. The default is 30 s.
+	Cooldown time.Duration
+
+	// MinRefresh and MaxRefresh bound the life of keys, which comes from Cache-Control
+	// and Age. The defaults are 1 min and 24 h. Without Cache-Control it is 15 min.
+	MinRefresh, MaxRefresh time.Duration
+
+	// MaxStale is how long keys serve past their life when refreshing fails. The default
+	// is 24 h. Negative means not at all, which is what SMART App Launch asks for: then an
+	// outage of the key server is answered 503 as soon as the life of the keys is over.
+	MaxStale time.Duration
+
+	// InsecureAllowHTTP allows http. Anyone on the network path can then replace the keys.
+	// Use it in tests only.
+	InsecureAllowHTTP bool
+
+	Now func() time.Time // default time.Now
+}
+
+// A RemoteSet is the keys that are published at a URL. It is safe for concurrent use. It
+// has a goroutine only while it fetches, and need not be closed.
+//
+// The first request fetches the keys; [RemoteSet.Ready] does so earlier. After 80 % of
+// their life, a request starts a refresh and does not wait for it. When their life is
+// over, a request waits for the refresh, but at most 1 s. Then the old keys serve for up
+// to MaxStale. A key that the new set lacks is no longer trusted.
+//
+// A token with a key ID that the set lacks causes a fetch and waits for it. For Cooldown
+// after that, such tokens cause no fetch, and are decided at once: with ErrRejected if the
+// last fetch succeeded, with ErrUnavailable if it failed. Tokens with known key IDs never
+// wait.
+//
+// Without any usable key, every request waits for the next fetch, so the first request
+// after an outage succeeds. There is one fetch at a time, and at most one starts in a
+// second, however many requests come. A set without a usable key counts as an outage.
+//
+// A fetch takes at most 10 s, reads at most 1 MiB and 64 keys, and follows no redirects.
+// It goes on when the request that started it ends.
+type RemoteSet struct{ remote *remote }
+
+// NewRemote returns the keys that are published where cfg says. It does not fetch them.
+func NewRemote(cfg RemoteConfig) (*RemoteSet, error) {
+	p := config.Problems{Package: "keyset"}
+	switch {
+	case (cfg.URL == "") == (cfg.Issuer == ""):
+		p.Add("URL", "exactly one of URL and Issuer is required")
+	case cfg.URL != "":
+		p.URL("URL", cfg.URL, cfg.InsecureAllowHTTP)
+	default:
+		p.URL("Issuer", cfg.Issuer, cfg.InsecureAllowHTTP)
+		if strings.Contains(cfg.Issuer, "?") {
+			p.Add("Issuer", "has a query")
+		}
+	}
+	for _, d := range []struct {
+		field    string
+		value    *time.Duration
+		standard time.Duration
+	}{
+		{"Cooldown", &cfg.Cooldown, 30 * time.Second},
+		{"MinRefresh", &cfg.MinRefresh, time.Minute},
+		{"MaxRefresh", &cfg.MaxRefresh, 24 * time.Hour},
+	} {
+		if *d.value < 0 {
+			p.Add(d.field, "negative")
+		}
+		if *d.value == 0 {
+			*d.value = d.standard
+		}
+	}
+	if cfg.MaxRefresh < cfg.MinRefresh {
+		p.Add("MaxRefresh", "less than MinRefresh")
+	}
+	if cfg.MaxStale == 0 {
+		cfg.MaxStale = 24 * time.Hour
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if err := p.Err(); err != nil {
+		return nil, err
+	}
+	return &RemoteSet{newRemote(cfg)}, nil
+}
+
+func (s *RemoteSet) source() jose.Source { return s.remote }
+
+// Ready returns nil if there are usable keys. If there are none, it fetches them and waits
+// for that. Use it for a start-up probe. The error is redoxauth.ErrUnavailable.
+func (s *RemoteSet) Ready(ctx context.Context) error { return s.remote.ready(ctx) }
+
+// Status returns the state of the keys. It does not fetch.
+func (s *RemoteSet) Status() Status { return s.remote.status() }
+
+// A Status is the state of a RemoteSet, for a health check.
+type Status struct {
+	Keys    int       // how many keys can verify tokens now
+	Dropped []string  // why other keys of the set cannot
+	Fetched time.Time // when the keys were fetched; zero: never
+	Expires time.Time // when their life ends; they may serve longer, up to MaxStale
+	Err     error     // why the last fetch failed; nil if it succeeded
+}

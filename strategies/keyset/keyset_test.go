@@ -2,7 +2,10 @@ package keyset_test
 
 import (
 	"context"
+	"crypto"
 	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -11,6 +14,7 @@ import (
 	"io"
 	"log"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -45,7 +49,7 @@ func wanted(kid string) jose.Wanted {
 
 // lookUp asks for the key kid.
 func lookUp(ctx context.Context, s keyset.Set, kid string) error {
-	keys, err := s.Keys(ctx, wanted(kid))
+	keys, err := jose.SourceOf(s).Keys(ctx, wanted(kid))
 	if err == nil && (len(keys) != 1 || keys[0].ID() != kid) {
 		return fmt.Errorf("found %v", keys)
 	}
@@ -119,7 +123,7 @@ func remote(t *testing.T, cfg keyset.RemoteConfig, kids ...string) (*keyset.Remo
 	t.Helper()
 	srv := &server{answer: respond(200, jwks(kids...), "Cache-Control: max-age=600")}
 	cfg.URL, cfg.Client = "https://keys.example/jwks.json", &http.Client{Transport: srv}
-	s, err := keyset.Remote(cfg)
+	s, err := keyset.NewRemote(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,8 +137,8 @@ func TestParseJWKS(t *testing.T) {
 	}
 	check(t, lookUp(t.Context(), s, "a"), nil, "")
 	check(t, lookUp(t.Context(), s, "c"), redoxauth.ErrRejected, "unknown_key")
-	if s.URL() != "" {
-		t.Errorf("URL %q of a configured set", s.URL())
+	if url := jose.SourceOf(s).URL(); url != "" {
+		t.Errorf("URL %q of a configured set", url)
 	}
 	for name, doc := range map[string]string{
 		"nothing": "", "no set": "{}", "no keys": `{"keys":[]}`, "no usable key": `{"keys":[{"kty":"oct","k":"AAAA"}]}`,
@@ -148,6 +152,35 @@ func TestParseJWKS(t *testing.T) {
 func TestParsePEM(t *testing.T) {
 	for name, data := range map[string]string{"nothing": "", "no PEM": "ssh-rsa AAAA", "a private key": "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"} {
 		if _, err := keyset.ParsePEM([]byte(data)); err == nil || !strings.HasPrefix(err.Error(), "keyset: ParsePEM: ") {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+}
+
+// Keys in memory have the limits of keys in a JWK Set, and serve tokens with any kid.
+func TestPublicKeys(t *testing.T) {
+	good := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)).Public()
+	s, err := keyset.PublicKeys(good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, hasKeyID := range []bool{true, false} {
+		w := wanted("any")
+		w.HasKeyID = hasKeyID
+		keys, err := jose.SourceOf(s).Keys(t.Context(), w)
+		if err != nil || len(keys) != 1 || keys[0].ID() != "" {
+			t.Errorf("keys %v, error %v; want the one without ID", keys, err)
+		}
+	}
+	weak, err := rsa.GenerateKey(rand.Reader, 1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, keys := range map[string][]crypto.PublicKey{
+		"none": nil, "nil": {nil}, "a weak one": {good, weak.Public()}, "a secret": {[]byte("0123456789abcdef0123456789abcdef")},
+		"a private key": {weak}, "65": slices.Repeat([]crypto.PublicKey{good}, 65),
+	} {
+		if s, err := keyset.PublicKeys(keys...); s != nil || err == nil || !strings.HasPrefix(err.Error(), "keyset: PublicKeys: ") {
 			t.Errorf("%s: error %v", name, err)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
 	"github.com/redoxauth/redoxauth-go/strategies/keyset"
 )
 
@@ -261,7 +262,7 @@ func TestKeysThatAreWithdrawnWhileARequestWaits(t *testing.T) {
 			})
 			w := wanted("a")
 			w.HasKeyID = hasKeyID
-			_, err := s.Keys(t.Context(), w)
+			_, err := jose.SourceOf(s).Keys(t.Context(), w)
 			check(t, err, redoxauth.ErrUnavailable, "keys")
 		})
 	}

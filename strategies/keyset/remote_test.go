@@ -21,7 +21,7 @@ func TestConcurrentFirstRequestsFetchOnce(t *testing.T) {
 			return respond(200, jwks("a"))(r)
 		})
 		if n := srv.count(); n != 0 {
-			t.Errorf("%d fetches by Remote, want none", n)
+			t.Errorf("%d fetches by NewRemote, want none", n)
 		}
 		var wg sync.WaitGroup
 		for range 100 {
@@ -175,14 +175,14 @@ func TestRemoteConfig(t *testing.T) {
 		{"Issuer", keyset.RemoteConfig{Issuer: "https://issuer.example/tenant/"}, nil},
 		{"neither", keyset.RemoteConfig{}, []string{"keyset: URL: "}},
 		{"both", keyset.RemoteConfig{URL: url, Issuer: url}, []string{"keyset: URL: "}},
-		{"http", keyset.RemoteConfig{URL: "http://keys.example"}, []string{"keyset: URL: not https"}},
+		{"http", keyset.RemoteConfig{URL: "http://keys.example"}, []string{"keyset: URL: http, want https"}},
 		{"http, allowed", keyset.RemoteConfig{URL: "http://keys.example", InsecureAllowHTTP: true}, nil},
 		{"file, even then", keyset.RemoteConfig{URL: "file:///keys", InsecureAllowHTTP: true}, []string{"keyset: URL: "}},
-		{"ftp, even then", keyset.RemoteConfig{URL: "ftp://keys.example", InsecureAllowHTTP: true}, []string{"keyset: URL: not https"}},
+		{"ftp, even then", keyset.RemoteConfig{URL: "ftp://keys.example", InsecureAllowHTTP: true}, []string{"keyset: URL: not an absolute http or https URL"}},
 		{"relative", keyset.RemoteConfig{URL: "/jwks.json"}, []string{"keyset: URL: "}},
 		{"opaque", keyset.RemoteConfig{URL: "https:keys"}, []string{"keyset: URL: "}},
 		{"malformed", keyset.RemoteConfig{URL: "https://keys.example/%zz"}, []string{"keyset: URL: "}},
-		{"password", keyset.RemoteConfig{URL: "https://u:hunter2@keys.example"}, []string{"keyset: URL: must not hold a password"}},
+		{"password", keyset.RemoteConfig{URL: "https://u:hunter2@keys.example"}, []string{"keyset: URL: has a user or a password"}},
 		{"fragment", keyset.RemoteConfig{URL: url + "#x"}, []string{"keyset: URL: "}},
 		{"query", keyset.RemoteConfig{URL: url + "?x=1"}, nil},
 		{"Issuer with a query", keyset.RemoteConfig{Issuer: url + "?x=1"}, []string{"keyset: Issuer: "}},
@@ -191,7 +191,7 @@ func TestRemoteConfig(t *testing.T) {
 		{"several", keyset.RemoteConfig{URL: "http://keys.example", Cooldown: -1}, []string{"keyset: URL: ", "keyset: Cooldown: "}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := keyset.Remote(test.cfg)
+			_, err := keyset.NewRemote(test.cfg)
 			if (err == nil) != (test.want == nil) {
 				t.Fatalf("error %v, want %q", err, test.want)
 			}

@@ -24,7 +24,7 @@ func ExampleNewTokenEndpoint() {
 	redoxKeys := redoxtest.NewKeyServer(redoxKey) // where Redox publishes its public key
 	defer redoxKeys.Close()
 
-	keys, err := keyset.Remote(keyset.RemoteConfig{
+	keys, err := keyset.NewRemote(keyset.RemoteConfig{
 		URL:               redoxKeys.JWKSURL,
 		InsecureAllowHTTP: true, // for this example: it is on loopback
 	})

@@ -67,7 +67,7 @@ func newGrant(cfg EndpointConfig) (grant, error) {
 			wrong(field+".Keys", "required")
 			continue
 		}
-		g[c.ID] = client{terms.Of(c.ID, c.ID, c.Keys, algorithms), slices.Clone(c.Scopes)}
+		g[c.ID] = client{terms.Of(c.ID, c.ID, jose.SourceOf(c.Keys), algorithms), slices.Clone(c.Scopes)}
 	}
 	return g, errors.Join(errs...)
 }

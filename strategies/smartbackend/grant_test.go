@@ -72,7 +72,7 @@ func TestGenuineAssertions(t *testing.T) {
 func TestJKU(t *testing.T) {
 	server := redoxtest.NewKeyServer(es384)
 	defer server.Close()
-	remote, err := keyset.Remote(keyset.RemoteConfig{URL: server.JWKSURL, InsecureAllowHTTP: true})
+	remote, err := keyset.NewRemote(keyset.RemoteConfig{URL: server.JWKSURL, InsecureAllowHTTP: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func TestJKU(t *testing.T) {
 	if n := attacker.Fetches(); n != 0 {
 		t.Errorf("the attacker's key server was asked %d times", n)
 	}
-	discovered, err := keyset.Remote(keyset.RemoteConfig{Issuer: server.Issuer, InsecureAllowHTTP: true})
+	discovered, err := keyset.NewRemote(keyset.RemoteConfig{Issuer: server.Issuer, InsecureAllowHTTP: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +120,7 @@ func TestOutagesAre503(t *testing.T) {
 	server := redoxtest.NewKeyServer(es384)
 	defer server.Close()
 	remote := func() keyset.Set {
-		s, err := keyset.Remote(keyset.RemoteConfig{URL: server.JWKSURL, InsecureAllowHTTP: true})
+		s, err := keyset.NewRemote(keyset.RemoteConfig{URL: server.JWKSURL, InsecureAllowHTTP: true})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -17,7 +17,7 @@
 //	url (the token URL)                   TokenURL
 //	clientId                              Clients[].ID
 //	scopes                                Clients[].Scopes
-//	the key pair, its JWKS URL ("JKU")    Clients[].Keys: keyset.Remote, or ParseJWKS, ParsePEM
+//	the key pair, its JWKS URL ("JKU")    Clients[].Keys: keyset.NewRemote, or ParseJWKS, ParsePEM
 //	audience, resource                    Audience, or leave them out
 //	grantType                             client_credentials
 //	grantTypeName, clientIdName           grant_type, client_id
@@ -25,7 +25,7 @@
 //
 // # Operation
 //
-// Keys rotate by themselves with [keyset.Remote]: a new key ID makes it fetch. For
+// Keys rotate by themselves with [keyset.NewRemote]: a new key ID makes it fetch. For
 // configured keys list old and new together. TokenSecrets rotate in three steps, each on
 // all replicas before the next: [old, new], [new, old], and after Lifetime [new].
 //

@@ -54,7 +54,7 @@ type server struct {
 func (s *server) keys(t *testing.T, cfg keyset.RemoteConfig) *keyset.RemoteSet {
 	t.Helper()
 	cfg.Issuer, cfg.InsecureAllowHTTP = s.issuer, true
-	set, err := keyset.Remote(cfg)
+	set, err := keyset.NewRemote(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

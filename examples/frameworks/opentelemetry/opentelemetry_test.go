@@ -72,7 +72,7 @@ func TestObserveKeys(t *testing.T) {
 	defer down.Close()
 	down.Fail(redoxtest.Status(http.StatusInternalServerError))
 	for name, server := range map[string]*redoxtest.KeyServer{"up": up, "down": down} {
-		set, err := keyset.Remote(keyset.RemoteConfig{URL: server.JWKSURL, InsecureAllowHTTP: true})
+		set, err := keyset.NewRemote(keyset.RemoteConfig{URL: server.JWKSURL, InsecureAllowHTTP: true})
 		if err != nil {
 			t.Fatal(err)
 		}

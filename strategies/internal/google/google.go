@@ -92,7 +92,7 @@ func New(cfg Config) (*Verifier, error) {
 	}
 	v.bearer = bearer.New(cfg.Strategy, v.decide)
 	if len(cfg.Audience) > 0 {
-		keys, err := keyset.Remote(keyset.RemoteConfig{
+		keys, err := keyset.NewRemote(keyset.RemoteConfig{
 			URL:               cfg.CertsURL,
 			Client:            cfg.Client,
 			InsecureAllowHTTP: cfg.InsecureAllowHTTP,

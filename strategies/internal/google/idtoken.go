@@ -14,7 +14,7 @@ import (
 // use one token for up to an hour, and give it no jti.
 func newIDTokens(cfg Config, keys keyset.Set) *jose.Verifier {
 	return jose.New(jose.Config{
-		Keys:       keys,
+		Keys:       jose.SourceOf(keys),
 		Algorithms: []string{"RS256"},
 		Issuers:    issuers,
 		Audience:   cfg.Audience,

@@ -8,6 +8,7 @@ import (
 	"crypto/rsa"
 	"crypto/subtle"
 	"errors"
+	"fmt"
 )
 
 // A Key is a public key or an HMAC secret.
@@ -52,6 +53,24 @@ func NewKey(public crypto.PublicKey) (*Key, error) {
 		return nil, errors.New("unknown type of key")
 	}
 	return &Key{material: public}, nil
+}
+
+// NewKeys returns the Keys of one public key or more, without IDs. See [NewKey].
+func NewKeys(public []crypto.PublicKey) ([]*Key, error) {
+	if len(public) == 0 {
+		return nil, errors.New("no key")
+	}
+	if len(public) > MaxKeys {
+		return nil, fmt.Errorf("%d keys, want at most %d", len(public), MaxKeys)
+	}
+	keys := make([]*Key, len(public))
+	for i, p := range public {
+		var err error
+		if keys[i], err = NewKey(p); err != nil {
+			return nil, fmt.Errorf("key %d: %w", i, err)
+		}
+	}
+	return keys, nil
 }
 
 // same reports whether k and o are the same key, whatever they are called.

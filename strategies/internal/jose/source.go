@@ -7,7 +7,7 @@ import (
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 )
 
-// A Source finds keys. keyset.Set is one, so only this module can implement it.
+// A Source finds keys. [SourceOf] returns that of a keyset.Set.
 type Source interface {
 	// Keys returns the keys that may have signed the token that w describes: one
 	// public key, or all secrets. The error is a [*redoxauth.Error]: ErrRejected when
@@ -18,6 +18,10 @@ type Source interface {
 	// not known yet.
 	URL() string
 }
+
+// SourceOf returns the Source of a keyset.Set. Package keyset sets this variable. A method
+// of keyset.Set would show users the types of this package.
+var SourceOf func(set any) Source
 
 // Wanted describes the key that a token needs. All of it was said by the peer, but for
 // Algorithms, and Algorithm is one of these.

@@ -382,7 +382,7 @@ func ExampleNew() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	keys, err := keyset.Remote(keyset.RemoteConfig{URL: "https://redox.example/jwks.json"})
+	keys, err := keyset.NewRemote(keyset.RemoteConfig{URL: "https://redox.example/jwks.json"})
 	if err != nil {
 		log.Fatal(err)
 	}
