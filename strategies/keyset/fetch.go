@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/lookup"
 )
 
 const (
@@ -29,17 +29,6 @@ type published struct {
 	life    time.Duration // from Cache-Control, without bounds
 }
 
-// newClient returns a copy of c that follows no redirect: whoever answers with one would
-// choose another server for our keys.
-func newClient(c *http.Client) *http.Client {
-	client := http.Client{}
-	if c != nil {
-		client = *c
-	}
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &client
-}
-
 // download fetches the keys, from where discovery finds them if an Issuer is configured.
 func (s *remote) download(ctx context.Context) (published, error) {
 	keys := published{url: s.cfg.URL}
@@ -49,14 +38,14 @@ func (s *remote) download(ctx context.Context) (published, error) {
 			return published{}, err
 		}
 	}
-	body, header, err := s.get(ctx, keys.url)
+	resp, err := s.get(ctx, keys.url)
 	if err != nil {
 		return published{}, err
 	}
-	if keys.keys, keys.dropped, err = jose.ParseJWKS(body); err != nil {
+	if keys.keys, keys.dropped, err = jose.ParseJWKS(resp.Body); err != nil {
 		return published{}, fmt.Errorf("%s: %w", keys.url, err)
 	}
-	keys.life = life(header)
+	keys.life = life(resp.Header)
 	return keys, nil
 }
 
@@ -64,12 +53,12 @@ func (s *remote) download(ctx context.Context) (published, error) {
 func (s *remote) discover(ctx context.Context) (string, error) {
 	var errs []error
 	for _, u := range metadataURLs(s.cfg.Issuer) {
-		body, _, err := s.get(ctx, u)
+		resp, err := s.get(ctx, u)
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		keys, err := s.jwksURI(body)
+		keys, err := s.jwksURI(resp.Body)
 		if err == nil {
 			return keys, nil
 		}
@@ -110,30 +99,18 @@ func (s *remote) jwksURI(metadata []byte) (string, error) {
 	return keys, nil
 }
 
-func (s *remote) get(ctx context.Context, target string) ([]byte, http.Header, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
-	if err != nil {
-		return nil, nil, err
+// get asks every cache on the way for the newest answer: an older one may lack new keys.
+// It closes the connection, because the next fetch is far away.
+func (s *remote) get(ctx context.Context, address string) (*lookup.Response, error) {
+	resp, err := s.client.Do(ctx, address, http.Header{
+		"Accept":        {"application/json, application/jwk-set+json"},
+		"Cache-Control": {"no-cache"},
+		"Connection":    {"close"},
+	}, nil)
+	if err == nil && resp.Status != http.StatusOK {
+		err = fmt.Errorf("%s: status %d", address, resp.Status)
 	}
-	r.Header.Set("Accept", "application/json, application/jwk-set+json")
-	r.Header.Set("Cache-Control", "no-cache") // a cache on the way would hide new keys
-	r.Close = true                            // the next fetch is far away
-	resp, err := s.client.Do(r)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return nil, nil, fmt.Errorf("%s: status %d", target, resp.StatusCode)
-	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxResponse+1))
-	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", target, err)
-	}
-	if len(body) > maxResponse {
-		return nil, nil, fmt.Errorf("%s: more than 1 MiB", target)
-	}
-	return body, resp.Header, nil
+	return resp, err
 }
 
 // life returns how long a response may be used (RFC 9111, Section 4.2).

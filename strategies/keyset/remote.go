@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/lookup"
 )
 
 const (
@@ -23,7 +23,7 @@ const (
 // A remote decides which of the published keys serve, and when they are fetched.
 type remote struct {
 	cfg    RemoteConfig
-	client *http.Client
+	client *lookup.Client
 
 	mu           sync.Mutex
 	keys         published // of the last fetch that succeeded
@@ -37,7 +37,7 @@ type remote struct {
 }
 
 func newRemote(cfg RemoteConfig) *remote {
-	return &remote{cfg: cfg, client: newClient(cfg.Client)}
+	return &remote{cfg: cfg, client: lookup.NewClient(cfg.Client, maxResponse)}
 }
 
 // A fetch is one fetch of the keys. Its context ends when the fetch ends, or when its time
