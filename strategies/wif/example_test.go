@@ -34,12 +34,11 @@ func ExampleNew() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	both := redoxauth.AllOf(token, google)
-	messages := redoxauth.Middleware(both, nil)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	messages := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id, _ := redoxauth.FromContext(r.Context())
 		fmt.Println("message from the account:", id.Strategy, id.Subject == account.ID)
-	}))
-	server := httptest.NewServer(token.Handshake(messages))
+	})
+	server := httptest.NewServer(token.Handshake(token.Wrap(google.Wrap(messages))))
 	defer server.Close()
 
 	// Redox sends the access token alone, then with the verification token.

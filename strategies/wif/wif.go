@@ -63,6 +63,7 @@ import (
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/bearer"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/google"
 )
 
@@ -112,9 +113,7 @@ type Endpoints struct {
 }
 
 // A Verifier verifies Google's tokens. It is safe for concurrent use.
-type Verifier struct {
-	google *google.Verifier
-}
+type Verifier struct{ bearer bearer.Verifier }
 
 var _ redoxauth.Verifier = (*Verifier)(nil)
 
@@ -135,7 +134,7 @@ func New(cfg Config) (*Verifier, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Verifier{google: v}, nil
+	return &Verifier{v}, nil
 }
 
 // Verify accepts a request with "Authorization: Bearer" and a token of one of the
@@ -155,7 +154,7 @@ func New(cfg Config) (*Verifier, error) {
 // The Identity's Subject is the entry of ServiceAccounts that matched, its RawClaims
 // what was signed or what Google answered.
 func (v *Verifier) Verify(r *http.Request) (*redoxauth.Identity, error) {
-	return v.google.Verify(r)
+	return v.bearer.Verify(r)
 }
 
 // Wrap returns [redoxauth.Middleware] with the default options around next.

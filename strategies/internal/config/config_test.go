@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
@@ -14,6 +15,36 @@ func TestValidScope(t *testing.T) {
 	} {
 		if got := config.ValidScope(scope); got != want {
 			t.Errorf("ValidScope(%q) = %v, want %v", scope, got, want)
+		}
+	}
+}
+
+func TestWrongURL(t *testing.T) {
+	for _, test := range []struct {
+		url          string
+		https, plain bool // accepted, without and with InsecureAllowHTTP
+	}{
+		{"https://as.example", true, true},
+		{"https://as.example:8443/introspect?tenant=1", true, true},
+		{"http://127.0.0.1:8080/tokeninfo", false, true},
+		{"", false, false},
+		{"/tokeninfo", false, false},
+		{"://", false, false},
+		{"https:///tokeninfo", false, false},
+		{"https:as.example", false, false},
+		{"ftp://as.example", false, false},
+		{"file:///introspect", false, false},
+		{"https://s3cret@as.example/", false, false},
+		{"https://a:s3cret@as.example/", false, false},
+		{"https://a:s3cret@as.example:port/", false, false},
+		{"https://as.example/#fragment", false, false},
+		{"https://as.example/#", false, false},
+	} {
+		for _, plain := range []bool{false, true} {
+			wrong := config.WrongURL(test.url, plain)
+			if want := test.https && !plain || test.plain && plain; (wrong == "") != want || strings.Contains(wrong, "s3cret") {
+				t.Errorf("WrongURL(%q, %v) = %q", test.url, plain, wrong)
+			}
 		}
 	}
 }

@@ -2,8 +2,8 @@ package google
 
 import (
 	"bytes"
+	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -12,55 +12,54 @@ import (
 	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
 )
 
-// accessToken decides about a token that begins with prefix. What Google said is
-// remembered; what that means here is decided every time.
-func (v *Verifier) accessToken(ctx context.Context, token string) (*redoxauth.Identity, error) {
+// An access token begins with prefix. Nothing else is ever sent to Google. Google documents
+// tokens of at most 2048 bytes, and larger ones of its Security Token Service.
+const (
+	prefix   = "ya29."
+	maxToken = 4096
+)
+
+// accessToken decides about a token that begins with prefix.
+func (v *verifier) accessToken(ctx context.Context, token string) (*redoxauth.Identity, error) {
 	if v.answers == nil {
-		return nil, refuse(redoxauth.ErrNoCredentials, "type", "a Google access token, and AccessTokens is not set")
+		return nil, redoxauth.Errorf(redoxauth.ErrNoCredentials, "type", "a Google access token, and Config.AccessTokens is not set")
 	}
 	if len(token) > maxToken {
-		return nil, refuse(redoxauth.ErrRejected, "malformed", fmt.Sprintf("longer than %d bytes", maxToken))
+		return nil, redoxauth.Errorf(redoxauth.ErrRejected, "malformed", "an access token of %d bytes, want at most %d", len(token), maxToken)
 	}
-	a, err := v.answers.Get(ctx, token)
+	answer, err := v.answers.Get(ctx, token)
 	if err != nil {
 		return nil, err
 	}
-	i := a.Value
+	i := answer.Value
 	account, err := v.holder(i)
 	if err != nil {
 		return nil, err
 	}
-	if now := v.now(); !now.Before(i.expiry.Add(config.DefaultLeeway)) {
-		return nil, refuse(redoxauth.ErrRejected, "expired", fmt.Sprintf("expired %v ago", now.Sub(i.expiry).Round(time.Second)))
+	if now := v.cfg.Now(); !now.Before(i.expiry.Add(config.DefaultLeeway)) {
+		return nil, redoxauth.Errorf(redoxauth.ErrRejected, "expired", "expired %v ago", now.Sub(i.expiry).Round(time.Second))
 	}
-	if err := bearer.CheckScopes(i.scopes, v.scopes); err != nil {
+	if err := bearer.CheckScopes(i.scopes, v.cfg.Scopes); err != nil {
 		return nil, err
 	}
-	a.Remember()
+	answer.Remember()
 	return &redoxauth.Identity{
-		Strategy:  v.strategy,
-		Subject:   account,
-		Issuer:    issuers[0],
-		Scopes:    slices.Clone(i.scopes),
-		Expiry:    i.expiry,
-		RawClaims: bytes.Clone(i.raw),
+		Strategy: v.cfg.Strategy, Subject: account, Issuer: issuers[0],
+		Scopes: slices.Clone(i.scopes), Expiry: i.expiry, RawClaims: bytes.Clone(i.raw),
 	}, nil
 }
 
-// holder returns the listed account that a token was issued to. For a service account
-// both azp and aud are its numeric ID. Of a person's token they are the OAuth client
-// that the person gave access to; to go by the e-mail address then, or where neither is
-// said, would let every such client act as that person here.
-func (v *Verifier) holder(i *info) (string, error) {
-	id := i.azp
-	if id == "" {
-		id = i.aud
-	}
+// holder returns the listed account that a token was issued to. The azp and aud of a
+// service account are its numeric ID. The azp and aud of a person's token are the OAuth
+// client that the person gave access to. If such a token counted by its e-mail address,
+// every such client could act as that person here.
+func (v *verifier) holder(i *info) (string, error) {
+	id := cmp.Or(i.azp, i.aud)
 	switch {
 	case id == "":
-		return "", refuse(redoxauth.ErrRejected, "subject", "Google names no account: neither azp nor aud")
+		return "", redoxauth.Errorf(redoxauth.ErrRejected, "subject", "Google names no account: azp and aud are absent")
 	case !isNumericID(id) || i.aud != "" && i.aud != id:
-		return "", refuse(redoxauth.ErrRejected, "client", fmt.Sprintf("issued to %+.128q for %+.128q, which is no service account", i.azp, i.aud))
+		return "", redoxauth.Errorf(redoxauth.ErrRejected, "client", "azp is %+.128q and aud is %+.128q, want the numeric ID of a service account in both", i.azp, i.aud)
 	}
 	return v.account(id, i.email)
 }

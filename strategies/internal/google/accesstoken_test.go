@@ -277,6 +277,9 @@ func TestInventedTokensCannotCallGoogleWithoutLimit(t *testing.T) {
 	if f.most > 32 {
 		t.Errorf("%d calls at once, want at most 32", f.most)
 	}
+	if _, err := decide(t, v, idToken(t, nil, nil)); err != nil {
+		t.Errorf("an ID token after the flood: %v", err)
+	}
 	f.pass(5 * time.Minute) // and the one that was good is asked about again
 	if _, err := decide(t, v, "ya29.good"); err != nil {
 		t.Error(err)

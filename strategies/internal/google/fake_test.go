@@ -21,7 +21,7 @@ import (
 // A fake is Google as an http.RoundTripper: it has no address but Google's own, so a
 // request that goes anywhere else fails.
 type fake struct {
-	t *testing.T
+	t testing.TB
 
 	mu       sync.Mutex
 	keys     []redoxtest.Key
@@ -39,7 +39,7 @@ type reply struct {
 	body   string
 }
 
-func newFake(t *testing.T) *fake {
+func newFake(t testing.TB) *fake {
 	return &fake{t: t, keys: []redoxtest.Key{googleKey}, answers: map[string]reply{}, time: start}
 }
 
@@ -130,7 +130,7 @@ func respond(r *http.Request, status int, body string) *http.Response {
 }
 
 // verifier accepts everything that can be accepted, unless change says otherwise.
-func (f *fake) verifier(change func(*google.Config)) *google.Verifier {
+func (f *fake) verifier(change func(*google.Config)) redoxauth.Verifier {
 	f.t.Helper()
 	cfg := google.Config{
 		Strategy:        "example",
@@ -157,7 +157,7 @@ func request(token string) *http.Request {
 }
 
 // decide calls Verify and holds every error to what all errors promise.
-func decide(t *testing.T, v redoxauth.Verifier, token string) (*redoxauth.Identity, error) {
+func decide(t testing.TB, v redoxauth.Verifier, token string) (*redoxauth.Identity, error) {
 	t.Helper()
 	id, err := v.Verify(request(token))
 	if (id == nil) == (err == nil) {

@@ -9,10 +9,16 @@ import (
 	"github.com/redoxauth/redoxauth-go/strategies/keyset"
 )
 
-// newIDTokens pins what Google's own validators leave to the caller: the algorithm and
-// the issuer. There is no bound on age and no store of what was seen: Google's senders
-// use one token for up to an hour, and give it no jti.
-func newIDTokens(cfg Config, keys keyset.Set) *jose.Verifier {
+// newIDTokens pins what Google's own validators leave to the caller: the algorithm and the
+// issuer. It neither bounds the age of a token nor records its use: Google's senders use
+// one token for up to an hour, and give it no jti.
+func newIDTokens(cfg Config) (*jose.Verifier, error) {
+	keys, err := keyset.NewRemote(keyset.RemoteConfig{
+		URL: cfg.CertsURL, Client: cfg.Client, InsecureAllowHTTP: cfg.InsecureAllowHTTP, Now: cfg.Now,
+	})
+	if err != nil {
+		return nil, err
+	}
 	return jose.New(jose.Config{
 		Keys:       jose.SourceOf(keys),
 		Algorithms: []string{"RS256"},
@@ -22,36 +28,28 @@ func newIDTokens(cfg Config, keys keyset.Set) *jose.Verifier {
 		Required:   []string{"sub"},
 		Leeway:     config.DefaultLeeway,
 		Now:        cfg.Now,
-	})
+	}), nil
 }
 
-// idToken decides about anything that is no access token of Google.
-func (v *Verifier) idToken(ctx context.Context, token string) (*redoxauth.Identity, error) {
+// idToken decides about every token that is not an access token of Google.
+func (v *verifier) idToken(ctx context.Context, token string) (*redoxauth.Identity, error) {
 	if v.idTokens == nil {
-		return nil, refuse(redoxauth.ErrNoCredentials, "type", "not a Google access token")
+		return nil, redoxauth.Errorf(redoxauth.ErrNoCredentials, "type", "not a Google access token, and Config.Audience is empty, so no ID token is accepted")
 	}
 	t, err := v.idTokens.Verify(ctx, token)
 	if err != nil {
 		return nil, err
 	}
-	// The audience alone proves nothing: whoever has a Google account can get a token
-	// for any.
-	account, err := v.account(t.Subject, verifiedEmail(t))
+	email := ""
+	if t.True("email_verified") { // else it is whatever its owner typed
+		email, _ = t.Text("email")
+	}
+	account, err := v.account(t.Subject, email)
 	if err != nil {
 		return nil, err
 	}
 	t.Remember()
-	id := t.Identity(v.strategy, "")
+	id := t.Identity(v.cfg.Strategy, "")
 	id.Subject = account
 	return id, nil
-}
-
-// verifiedEmail returns the token's e-mail address. One that is not verified is whatever
-// its owner typed.
-func verifiedEmail(t *jose.Token) string {
-	if !t.True("email_verified") {
-		return ""
-	}
-	email, _ := t.Text("email")
-	return email
 }

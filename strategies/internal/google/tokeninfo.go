@@ -16,131 +16,104 @@ import (
 	"github.com/redoxauth/redoxauth-go/strategies/internal/lookup"
 )
 
-// maxAnswer bounds an answer of tokeninfo, in bytes. Genuine ones have a few hundred,
-// and the cache keeps them.
-const maxAnswer = 16 << 10
+// How long answers of tokeninfo are used, and how many unknown tokens a minute it is asked
+// about. Google throttles tokeninfo, and then nobody's token can be checked.
+const (
+	positive  = 5 * time.Minute
+	negative  = 10 * time.Second
+	perMinute = 300
+	maxAnswer = 16 << 10 // bytes; genuine answers have a few hundred
+)
 
 // An info is what tokeninfo said about an access token.
 type info struct {
 	azp, aud string
-	email    string // only if it is verified
+	email    string // "" if it is not verified
 	scopes   []string
 	expiry   time.Time
 	raw      json.RawMessage
 }
 
-// A tokenInfo is the client of Google's tokeninfo endpoint.
+// newAnswers returns the answers of tokeninfo.
+func newAnswers(cfg Config) *lookup.Cache[*info] {
+	t := &tokenInfo{cfg.TokenInfoURL, lookup.NewClient(cfg.Client, maxAnswer), cfg.Now}
+	return lookup.New(lookup.Config{Positive: positive, Negative: negative, PerMinute: perMinute, Now: cfg.Now}, t.fetch)
+}
+
+// A tokenInfo is Google's tokeninfo endpoint.
 type tokenInfo struct {
 	url    string
 	client *lookup.Client
 	now    func() time.Time
 }
 
-// fetch is a lookup.Fetch.
-func (t *tokenInfo) fetch(ctx context.Context, token string) (*info, time.Time, error) {
+// fetch is a [lookup.Fetch].
+func (t *tokenInfo) fetch(ctx context.Context, token string) (i *info, expiry time.Time, err error) {
 	resp, err := t.client.Do(ctx, t.url, http.Header{"Accept": {"application/json"}}, url.Values{"access_token": {token}})
 	switch {
 	case err != nil:
-		return nil, time.Time{}, fmt.Errorf("tokeninfo: %w", err)
 	case resp.Status == http.StatusBadRequest && saysInvalid(resp.Body):
-		return nil, time.Time{}, refuse(redoxauth.ErrRejected, "inactive", "Google does not know the token, or no longer")
+		return nil, expiry, redoxauth.Errorf(redoxauth.ErrRejected, "inactive", "tokeninfo: Google does not know the token, or does not know it any more")
 	case resp.Status != http.StatusOK:
-		return nil, time.Time{}, fmt.Errorf("tokeninfo: status %d", resp.Status)
+		err = fmt.Errorf("status %d", resp.Status)
+	default:
+		i, err = parseInfo(resp.Body, t.now())
 	}
-	i, err := parseInfo(resp.Body, t.now())
 	if err != nil {
-		return nil, time.Time{}, fmt.Errorf("tokeninfo: %w", err)
+		return nil, expiry, fmt.Errorf("tokeninfo: %w", err)
 	}
 	return i, i.expiry, nil
 }
 
-// saysInvalid reports whether the body of a 400 says that the token is not, or no
-// longer, valid. Versions of the endpoint differ in whether they name an error beside
-// its description. Any other 400 is about our request, so no verdict on the token.
+// saysInvalid reports whether the body of a 400 says that the token is not valid. Some
+// versions of the endpoint send an error and its description, others the description
+// alone. Any other 400 is about our request, and says nothing about the token.
 func saysInvalid(data []byte) bool {
 	m, err := jose.ParseObject(data)
-	if err != nil {
-		return false
-	}
 	if code, ok := m["error"]; ok {
-		s, _ := text(code)
-		return s == "invalid_token"
+		return err == nil && string(code) == `"invalid_token"`
 	}
-	s, _ := text(m["error_description"])
-	return s == "Invalid Value"
+	return err == nil && string(m["error_description"]) == `"Invalid Value"`
 }
 
-// parseInfo reads an answer at the time now. Google writes numbers and booleans as
-// strings; both forms are read.
+// parseInfo reads an answer at the time now. Google writes numbers and booleans as strings.
+// Both forms are read.
 func parseInfo(data []byte, now time.Time) (*info, error) {
 	m, err := jose.ParseObject(data)
 	if err != nil {
 		return nil, err
 	}
-	i := &info{raw: json.RawMessage(data)}
-	var scope, email string
-	for _, f := range []struct {
-		name string
-		into *string
-	}{{"azp", &i.azp}, {"aud", &i.aud}, {"scope", &scope}, {"email", &email}} {
-		raw, present := m[f.name]
-		if !present {
-			continue
-		}
-		var ok bool
-		if *f.into, ok = text(raw); !ok {
-			return nil, fmt.Errorf("%s is not a string", f.name)
+	i := &info{raw: data}
+	scope, email := "", ""
+	for name, text := range map[string]*string{"azp": &i.azp, "aud": &i.aud, "scope": &scope, "email": &email} {
+		if raw, ok := m[name]; ok && (raw[0] != '"' || json.Unmarshal(raw, text) != nil) {
+			return nil, fmt.Errorf("%s is not a string", name)
 		}
 	}
 	i.scopes = strings.Fields(scope)
 	if verified := string(m["email_verified"]); verified == "true" || verified == `"true"` {
 		i.email = email
 	}
-	if i.expiry, err = parseExpiry(m, now); err != nil {
-		return nil, err
+	// The earlier of the two: expires_in does not know how far our clock is off.
+	for _, name := range []string{"exp", "expires_in"} {
+		raw, ok := m[name]
+		if !ok {
+			continue
+		}
+		n, err := strconv.ParseUint(strings.Trim(string(raw), `"`), 10, 33) // 272 years
+		if err != nil {
+			return nil, fmt.Errorf("%s is not a number of seconds", name)
+		}
+		end := time.Unix(int64(n), 0)
+		if name == "expires_in" {
+			end = now.Add(time.Duration(n) * time.Second)
+		}
+		if i.expiry.IsZero() || end.Before(i.expiry) {
+			i.expiry = end
+		}
+	}
+	if i.expiry.IsZero() {
+		return nil, errors.New("neither exp nor expires_in")
 	}
 	return i, nil
-}
-
-// parseExpiry takes the earlier of exp and expires_in: the latter knows nothing of how
-// far our clock is off.
-func parseExpiry(m map[string]json.RawMessage, now time.Time) (expiry time.Time, err error) {
-	if raw, ok := m["exp"]; ok {
-		exp, ok := seconds(raw)
-		if !ok {
-			return expiry, errors.New("exp is not a time")
-		}
-		expiry = time.Unix(exp, 0)
-	}
-	if raw, ok := m["expires_in"]; ok {
-		left, ok := seconds(raw)
-		if !ok || left > int64(10*365*24*time.Hour/time.Second) {
-			return expiry, errors.New("expires_in is not a duration")
-		}
-		if end := now.Add(time.Duration(left) * time.Second); expiry.IsZero() || end.Before(expiry) {
-			expiry = end
-		}
-	}
-	if expiry.IsZero() {
-		return expiry, errors.New("neither exp nor expires_in")
-	}
-	return expiry, nil
-}
-
-func text(raw json.RawMessage) (s string, ok bool) {
-	if len(raw) == 0 || raw[0] != '"' {
-		return "", false
-	}
-	err := json.Unmarshal(raw, &s)
-	return s, err == nil
-}
-
-// seconds reads a whole number of seconds that is not negative.
-func seconds(raw json.RawMessage) (int64, bool) {
-	s, ok := text(raw)
-	if !ok {
-		s = string(raw)
-	}
-	n, err := strconv.ParseUint(s, 10, 53)
-	return int64(n), err == nil
 }

@@ -27,8 +27,9 @@ func TestAccessTokenThatGoogleDoesNotKnowIsRefused(t *testing.T) {
 	}
 }
 
-// What is not a verdict on the token is no reason to refuse it, and is not remembered.
-func TestTokenInfoThatDoesNotAnswerIsAnOutage(t *testing.T) {
+// During an outage known tokens and keys keep working, and other tokens are answered 503. The
+// outage is not remembered.
+func TestAnOutageOfGoogleRefusesNothing(t *testing.T) {
 	outages := map[string]func(*http.Request) (*http.Response, error){
 		"connection refused": func(*http.Request) (*http.Response, error) { return nil, errors.New("connection refused") },
 		"broken off": func(r *http.Request) (*http.Response, error) {
@@ -69,11 +70,21 @@ func TestTokenInfoThatDoesNotAnswerIsAnOutage(t *testing.T) {
 	for name, outage := range outages {
 		t.Run(name, func(t *testing.T) {
 			f := newFake(t)
-			f.answers["ya29.good"] = info(nil)
+			f.answers["ya29.known"], f.answers["ya29.good"] = info(nil), info(nil)
+			known := []string{"ya29.known", idToken(t, nil, nil)}
 			v := f.verifier(nil)
-			f.fail(outage)
+			for _, during := range []bool{false, true} {
+				for _, token := range known {
+					if _, err := decide(t, v, token); err != nil {
+						t.Errorf("a known token, during the outage %v: %v", during, err)
+					}
+				}
+				f.fail(outage)
+			}
 			_, err := decide(t, v, "ya29.good")
 			verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "unavailable")
+			_, err = decide(t, f.verifier(nil), known[1])
+			verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "keys")
 			f.fail(nil)
 			if _, err := decide(t, v, "ya29.good"); err != nil {
 				t.Errorf("after the outage: %v", err)
