@@ -1,22 +1,22 @@
 // Package clientcredentials verifies requests of a destination with the strategy
-// "OAuth 2.0 2-legged": Redox gets an access token by the client credentials grant
-// ([RFC 6749, Section 4.4]) and sends it as "Authorization: Bearer" with its messages.
-// It depends on who issues the token:
+// "OAuth 2.0 2-legged". Redox gets an access token by the client credentials grant
+// ([RFC 6749, Section 4.4]) and sends it with its messages as "Authorization: Bearer".
+// Which function you need depends on who issues the token:
 //
 //	your authorization server, as a JWT       New
 //	your authorization server, opaque         NewIntrospection
-//	you have none: this package               NewTokenEndpoint
+//	you have no authorization server          NewTokenEndpoint
 //
 // # Redox dashboard
 //
-// Redox documents the names of these fields, and none of their defaults:
+// Redox documents the names of these fields, but not their defaults:
 //
 //	dashboard                 with an authorization server        with NewTokenEndpoint
 //	url                       its token URL                       where the TokenEndpoint is
 //	clientId                  ClientIDs                           Clients[].ID
-//	clientSecret              known there alone                   Clients[].Secrets
-//	scopes                    Scopes, or more of them             Clients[].Scopes, or fewer
-//	audience, resource        if the server wants it; Audience    Audience, or none
+//	clientSecret              known to that server only           Clients[].Secrets
+//	scopes                    all of Scopes, perhaps more         some or all of Clients[].Scopes
+//	audience, resource        if the server wants it; Audience    Audience, or empty
 //	grantType                 client_credentials                  client_credentials
 //	contentType, noBasic      as the server wants it              any
 //	customFieldName, …Value   if the server wants it              ignored
@@ -24,8 +24,8 @@
 //
 // # Access tokens of well-known servers
 //
-// The default is [RFC 9068], with typ "at+jwt". What else servers issue unless told
-// otherwise:
+// The default is [RFC 9068], with typ "at+jwt". These servers issue other tokens, unless
+// they are configured otherwise:
 //
 //	                     Types    ClientIDClaim  ScopeClaim   Issuer
 //	RFC 9068             default  default        default
@@ -39,46 +39,52 @@
 //	oidc-provider        default  default        default      https://HOST
 //	glewlwyd             default  default        default      https://HOST/api/oidc
 //
-// "" is a token without typ. Cognito's tokens have no aud: they need InsecureNoAudience,
-// and Scopes, which there begin with the name of your API, in place of it. Auth0 and
-// Keycloak (from 26.2) issue RFC 9068 when told to, which is better: ID tokens are "JWT"
-// too. Issuers count character by character, with the
-// slash at the end or without. [keyset.RemoteConfig].Issuer finds the keys of all.
+// "" is a token without typ. An issuer must be equal in every character, with or without
+// the slash at its end. [keyset.RemoteConfig].Issuer finds the keys of all these servers.
 //
-// oidc-provider issues JWTs for a resource whose accessTokenFormat is "jwt", with aud the
-// resource. Its keys have no alg: if the resource's is RS384, say, Algorithms must be that.
-// It introspects opaque tokens alone; a JWT is then answered 503.
+// Auth0, and Keycloak from 26.2, can be configured to issue RFC 9068. That is better,
+// because their ID tokens have the typ "JWT" too.
 //
-// glewlwyd's aud are the scopes that Redox asked for, with spaces between them in one
-// string. Its answers to introspection have no iss: leave Issuer empty. Who may ask is a
-// Client of x/oauth2 whose token has a scope of introspection-revocation-auth-scope. It
-// does not decode HTTP Basic, so secrets should be letters and digits. New keys need a
-// restart: resetting the plugin amid requests can crash it.
+// Cognito's tokens have no aud. They need InsecureNoAudience. Set Scopes too: a scope of
+// Cognito begins with the name of your API, and replaces the audience.
+//
+// oidc-provider issues JWTs for a resource whose accessTokenFormat is "jwt". Their aud is
+// the resource. Its keys have no alg, so Algorithms must name the algorithm of the
+// resource, such as RS384. It introspects opaque tokens only: a JWT is answered 503.
+//
+// glewlwyd puts the scopes that Redox asked for into aud, in one string with spaces between
+// them. Its introspection answers have no iss, so leave Issuer empty. It lets those ask whose
+// token has a scope of introspection-revocation-auth-scope: set Client to a client of
+// golang.org/x/oauth2. It does not decode HTTP Basic, so use only letters and digits in
+// secrets. It must be restarted for new keys: resetting the plugin can crash it.
 //
 // # Operation
 //
-// Keys rotate by themselves with [keyset.NewRemote]. Publish a key for as long as the set may
-// be cached before signing with it: else whoever names unknown keys can have its tokens
-// refused for up to [keyset.RemoteConfig].Cooldown. To change Redox's client, list old
-// and new in ClientIDs, and its secret in Clients[].Secrets. TokenSecrets rotate in
-// three steps, each on all replicas before the next: [old, new], [new, old], and after
-// Lifetime [new]. Clocks may differ by Leeway, by 60 s with introspection; a
-// refusal "expired" or "not_yet_valid" says by how much.
+// Keys rotate without a restart with [keyset.NewRemote]. Publish a new key before
+// you sign with it, for as long as the set may be cached. Otherwise tokens of the new key
+// are refused for up to [keyset.RemoteConfig].Cooldown if somebody sends unknown key IDs. To
+// change Redox's client, list the old and the new one in ClientIDs. To change its secret,
+// list both in Clients[].Secrets. TokenSecrets rotate in three steps, each on all replicas
+// before the next: [old, new], [new, old], and after Lifetime [new].
 //
-// When the key server is down, known keys go on serving, and a token of a new key is
-// answered 503. When the introspection endpoint is down, tokens it was asked about
-// within CacheTTL go on serving, and others are answered 503. Neither is ever 401.
+// Clocks may differ by Leeway, or by 60 s with introspection. The error of a refusal
+// "expired" or "not_yet_valid" says by how much they differ.
 //
-// A token proves who sent a message, not what: it does not cover the body, and who sees
-// it can use it until it expires. A JWT passes until then even if it was revoked.
+// During an outage of the key server known keys keep working, and a token of a new key is
+// answered 503. During an outage of the introspection endpoint a token that it was asked
+// about within CacheTTL keeps working, and other tokens are answered 503. An outage never
+// causes 401.
+//
+// A token proves who sent a message. It does not cover the body, and anyone who obtains it
+// can use it until it expires. A revoked JWT is accepted until it expires.
 //
 // [RFC 6749, Section 4.4]: https://www.rfc-editor.org/rfc/rfc6749#section-4.4
 // [RFC 9068]: https://www.rfc-editor.org/rfc/rfc9068
 package clientcredentials
 
 import (
-	"errors"
-	"fmt"
+	"cmp"
+	"context"
 	"net/http"
 	"slices"
 	"time"
@@ -96,43 +102,46 @@ type Config struct {
 	// Keys are the public keys of the authorization server.
 	Keys keyset.Set
 
-	// Issuer is the only accepted iss, character by character. The token of another
+	// Issuer is the only accepted iss, equal in every character. A token of another
 	// issuer is [redoxauth.ErrNoCredentials], reason "issuer".
 	Issuer string
 
-	// Audience are the names that the server has for this API: aud must hold one.
+	// Audience lists the names of this API at the authorization server. The aud of a
+	// token must contain one of them.
 	Audience []string
 
-	// InsecureNoAudience accepts tokens without aud instead of Audience, and no others.
-	// A token for another API of that server, with the same scopes, is as good here.
+	// InsecureNoAudience accepts only tokens without aud; Audience must be empty. Anyone
+	// who obtains a token that Redox uses at another API of that server can replay it
+	// here.
 	InsecureNoAudience bool
 
-	// ClientIDs are Redox's client IDs. An audience alone lets in every client that
-	// the server gives such a token.
+	// ClientIDs lists the client IDs of Redox. The audience is not enough: the server
+	// gives tokens with it to other clients too.
 	ClientIDs []string
 
-	// InsecureAnyClient accepts every client of the server instead of ClientIDs.
+	// InsecureAnyClient accepts every client of the server; ClientIDs must be empty.
 	InsecureAnyClient bool
 
-	// Scopes must all be in ScopeClaim; a genuine token that lacks one is
+	// Scopes are all required in ScopeClaim. A genuine token without one of them is
 	// [redoxauth.ErrForbidden].
 	Scopes []string
 
 	// Algorithms are the accepted values of alg ([RFC 7518, Section 3.1]); default
-	// RS256, ES256 and ES384. A key that names no algorithm takes the first that fits
-	// its type and curve.
+	// RS256, ES256 and ES384. A key without alg serves the first of them that fits its
+	// type and curve.
 	//
 	// [RFC 7518, Section 3.1]: https://www.rfc-editor.org/rfc/rfc7518#section-3.1
 	Algorithms []string
 
 	// Types are the accepted values of typ, compared without case and without
-	// "application/"; "" stands for none. The default is "at+jwt", and then the claims
-	// that RFC 9068, Section 2.2, requires must all be there. In a list of yours,
-	// "JWT" also lets in what else the server signs for the Audience, as ID tokens.
+	// "application/"; "" accepts a token without typ. The default is "at+jwt". With the
+	// default, all claims that RFC 9068, Section 2.2, requires must be present. "JWT"
+	// also accepts other tokens that the server signs for the Audience, such as ID
+	// tokens.
 	Types []string
 
 	// ClientIDClaim and ScopeClaim are the names of the claims; default "client_id" and
-	// "scope". The latter is a string with spaces between the scopes, or an array.
+	// "scope". The scopes are a string with spaces between them, or an array.
 	ClientIDClaim, ScopeClaim string
 
 	// Leeway is how far clocks may differ; default 60 s, at most 5 min.
@@ -141,109 +150,127 @@ type Config struct {
 	Now func() time.Time // default time.Now
 }
 
-// A Verifier verifies access tokens. It is safe for concurrent use.
+// A Verifier verifies access tokens. It is safe for concurrent use. The zero Verifier
+// refuses every request with status 500.
 type Verifier struct{ bearer bearer.Verifier }
 
 var _ redoxauth.Verifier = (*Verifier)(nil)
 
-// New returns a Verifier of JWTs of an authorization server, or all that is wrong with
-// cfg. It does no network.
+// New returns a Verifier of JWTs of an authorization server, or an error that lists
+// everything that is wrong with cfg. It makes no request.
 func New(cfg Config) (*Verifier, error) {
-	profile := cfg.Types == nil
-	cfg.setDefaults()
+	cfg.ClientIDClaim, cfg.ScopeClaim = cmp.Or(cfg.ClientIDClaim, "client_id"), cmp.Or(cfg.ScopeClaim, "scope")
+	var required []string
+	if cfg.Types == nil {
+		cfg.Types, required = []string{"at+jwt"}, []string{"sub", cfg.ClientIDClaim, "iat", "jti"}
+	}
+	if cfg.Algorithms == nil {
+		cfg.Algorithms = []string{"RS256", "ES256", "ES384"}
+	}
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	t := &accessTokens{
+	a := &accessTokens{
 		policy:        newPolicy(cfg.ClientIDs, cfg.Scopes),
 		clientIDClaim: cfg.ClientIDClaim,
 		scopeClaim:    cfg.ScopeClaim,
+		tokens: jose.New(jose.Config{
+			Keys:       jose.SourceOf(cfg.Keys),
+			Algorithms: cfg.Algorithms,
+			Issuers:    []string{cfg.Issuer},
+			Audience:   cfg.Audience,
+			Types:      cfg.Types,
+			Required:   required,
+			Leeway:     cfg.Leeway,
+			Now:        cfg.Now,
+		}),
 	}
-	trust := jose.Config{
-		Keys:       jose.SourceOf(cfg.Keys),
-		Algorithms: cfg.Algorithms,
-		Issuers:    []string{cfg.Issuer},
-		Audience:   cfg.Audience,
-		Types:      cfg.Types,
-		Leeway:     cfg.Leeway,
-		Now:        cfg.Now,
-	}
-	if profile {
-		trust.Required = []string{"sub", cfg.ClientIDClaim, "iat", "jti"}
-	}
-	t.tokens = jose.New(trust)
-	return &Verifier{bearer.New(strategy, t.decide)}, nil
+	return &Verifier{bearer.New(strategy, a.decide)}, nil
 }
 
-// Verify accepts a request whose bearer token is an access token for us, of a client
-// that is let in. The Identity's Subject is the client ID, or sub if there is none.
+func (c *Config) check() error {
+	p := config.Problems{Package: strategy}
+	if c.Keys == nil {
+		p.Add("Keys", "required")
+	}
+	p.Name("Issuer", c.Issuer, 0)
+	if (len(c.Audience) == 0) != c.InsecureNoAudience {
+		p.Add("Audience", "exactly one of Audience and InsecureNoAudience is required")
+	}
+	p.Names("Audience", c.Audience)
+	if len(c.Types) == 0 {
+		p.Add("Types", "an empty list")
+	}
+	if err := jose.CheckAlgorithms(c.Algorithms, false); err != nil {
+		p.Add("Algorithms", "%w", err)
+	}
+	p.Leeway(&c.Leeway)
+	checkPolicy(&p, c.ClientIDs, c.InsecureAnyClient, c.Scopes)
+	return p.Err()
+}
+
+// Verify accepts a request with an access token for this API, of an accepted client. The
+// Identity's Subject is the client ID, or sub if there is no client ID.
 //
-// The errors: [redoxauth.ErrNoCredentials] without a bearer token, or for one of another
-// shape or issuer; ErrMalformed for two Authorization headers; ErrForbidden for a scope;
-// ErrUnavailable when the keys, or the answer about an opaque token, cannot be had;
-// ErrRejected for anything else, a token that is bound to a key (cnf) included.
+// The errors:
+//
+//   - [redoxauth.ErrNoCredentials]: no bearer token, or one of another shape or issuer
+//   - [redoxauth.ErrMalformed]: two Authorization headers
+//   - [redoxauth.ErrForbidden]: a scope is missing
+//   - [redoxauth.ErrUnavailable]: the keys, or the answer about an opaque token, are not available now
+//   - [redoxauth.ErrRejected]: everything else, such as a token that is bound to a key (cnf)
 func (v *Verifier) Verify(r *http.Request) (*redoxauth.Identity, error) { return v.bearer.Verify(r) }
 
-// Wrap returns a handler that lets through to next what v accepts: it is
-// redoxauth.Middleware(v, nil)(next).
+// Wrap returns redoxauth.Middleware(v, nil)(next).
 func (v *Verifier) Wrap(next http.Handler) http.Handler {
 	return redoxauth.Middleware(v, nil)(next)
 }
 
-func (c *Config) setDefaults() {
-	if c.Types == nil {
-		c.Types = []string{"at+jwt"}
-	}
-	if c.Algorithms == nil {
-		c.Algorithms = []string{"RS256", "ES256", "ES384"}
-	}
-	if c.ClientIDClaim == "" {
-		c.ClientIDClaim = "client_id"
-	}
-	if c.ScopeClaim == "" {
-		c.ScopeClaim = "scope"
-	}
-	if c.Leeway == 0 {
-		c.Leeway = config.DefaultLeeway
-	}
+// accessTokens decides about JWTs.
+type accessTokens struct {
+	policy
+	tokens                    *jose.Verifier
+	clientIDClaim, scopeClaim string
 }
 
-func (c *Config) check() error {
-	var errs []error
-	wrong := func(field, what string) { errs = append(errs, fmt.Errorf("%s: %s: %s", strategy, field, what)) }
-	if c.Keys == nil {
-		wrong("Keys", "required")
+func (a *accessTokens) decide(ctx context.Context, token string) (*redoxauth.Identity, error) {
+	t, err := a.tokens.Verify(ctx, token)
+	if err != nil {
+		return nil, err
 	}
-	if c.Issuer == "" {
-		wrong("Issuer", "required")
+	id := t.Identity(strategy, a.scopeClaim)
+	client, _ := t.Text(a.clientIDClaim)
+	if err := a.accept(id, client); err != nil {
+		return nil, err
 	}
-	if (len(c.Audience) == 0) != c.InsecureNoAudience {
-		wrong("Audience", "exactly one of Audience and InsecureNoAudience is required")
-	}
-	if slices.Contains(c.Audience, "") {
-		wrong("Audience", "an empty name")
-	}
-	if len(c.Types) == 0 {
-		wrong("Types", "an empty list")
-	}
-	if err := jose.CheckAlgorithms(c.Algorithms, false); err != nil {
-		wrong("Algorithms", err.Error())
-	}
-	if c.Leeway < 0 || c.Leeway > config.MaxLeeway {
-		wrong("Leeway", "not from 0 to 5 min")
-	}
-	checkPolicy(c.ClientIDs, c.InsecureAnyClient, c.Scopes, wrong)
-	return errors.Join(errs...)
+	t.Remember()
+	return id, nil
 }
 
-func checkPolicy(clientIDs []string, anyClient bool, scopes []string, wrong func(field, what string)) {
+// A policy says which clients are accepted, and with which scopes.
+type policy struct {
+	clientIDs []string // empty: any
+	scopes    []string // all of them
+}
+
+func newPolicy(clientIDs, scopes []string) policy {
+	return policy{slices.Clone(clientIDs), slices.Clone(scopes)}
+}
+
+func checkPolicy(p *config.Problems, clientIDs []string, anyClient bool, scopes []string) {
 	if (len(clientIDs) == 0) != anyClient {
-		wrong("ClientIDs", "exactly one of ClientIDs and InsecureAnyClient is required")
+		p.Add("ClientIDs", "exactly one of ClientIDs and InsecureAnyClient is required")
 	}
-	if slices.Contains(clientIDs, "") {
-		wrong("ClientIDs", "an empty ID")
+	p.Names("ClientIDs", clientIDs)
+	p.Scopes("Scopes", scopes)
+}
+
+// accept refuses id unless its client and its scopes are accepted. The client becomes the
+// Subject, because it is the one who acts. The sub may be a user (RFC 9068, Section 5).
+func (p policy) accept(id *redoxauth.Identity, client string) error {
+	if len(p.clientIDs) > 0 && !slices.Contains(p.clientIDs, client) {
+		return redoxauth.Errorf(redoxauth.ErrRejected, "client", "issued to the client %+.128q, want one of ClientIDs", client)
 	}
-	if slices.ContainsFunc(scopes, func(s string) bool { return !config.ValidScope(s) }) {
-		wrong("Scopes", "not a scope of RFC 6749, Section 3.3")
-	}
+	id.Subject = cmp.Or(client, id.Subject)
+	return bearer.CheckScopes(id.Scopes, p.scopes)
 }

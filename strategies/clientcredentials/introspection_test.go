@@ -1,16 +1,22 @@
 package clientcredentials_test
 
 import (
+	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/oauth2"
+	oauth2cc "golang.org/x/oauth2/clientcredentials"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
@@ -264,15 +270,15 @@ func TestNewIntrospectionNamesAllThatIsWrong(t *testing.T) {
 		}, nil},
 		{"all that is required", func(c *clientcredentials.IntrospectionConfig) { *c = clientcredentials.IntrospectionConfig{} }, []string{"URL", "ClientID", "ClientIDs"}},
 		{"http", func(c *clientcredentials.IntrospectionConfig) { c.URL = "http://as.example/introspect" }, []string{"URL"}},
-		{"another scheme", func(c *clientcredentials.IntrospectionConfig) { c.URL = "file:///introspect" }, []string{"URL"}},
-		{"relative", func(c *clientcredentials.IntrospectionConfig) { c.URL = "/introspect" }, []string{"URL"}},
-		{"credentials in the URL", func(c *clientcredentials.IntrospectionConfig) { c.URL = "https://a:b@as.example/" }, []string{"URL"}},
 		{"ID without secret", func(c *clientcredentials.IntrospectionConfig) { c.ClientSecret = "" }, []string{"ClientSecret"}},
-		{"secret without ID", func(c *clientcredentials.IntrospectionConfig) { c.ClientID = "" }, []string{"ClientSecret"}},
+		{"secret without ID", func(c *clientcredentials.IntrospectionConfig) { c.ClientID = "" }, []string{"ClientID"}},
+		{"white space", func(c *clientcredentials.IntrospectionConfig) {
+			c.ClientID, c.ClientSecret, c.Issuer = "a ", " b", "c\n"
+		}, []string{"ClientID", "ClientSecret", "Issuer"}},
 		{"clients and any", func(c *clientcredentials.IntrospectionConfig) { c.InsecureAnyClient = true }, []string{"ClientIDs"}},
 		{"empty names", func(c *clientcredentials.IntrospectionConfig) {
 			c.Audience, c.ClientIDs, c.Scopes = []string{""}, []string{""}, []string{""}
-		}, []string{"Audience", "ClientIDs", "Scopes"}},
+		}, []string{"Audience[0]", "ClientIDs[0]", "Scopes[0]"}},
 		{"life", func(c *clientcredentials.IntrospectionConfig) { c.CacheTTL = time.Hour + 1 }, []string{"CacheTTL"}},
 		{"negative life", func(c *clientcredentials.IntrospectionConfig) { c.CacheTTL = -1 }, []string{"CacheTTL"}},
 	} {
@@ -284,5 +290,310 @@ func TestNewIntrospectionNamesAllThatIsWrong(t *testing.T) {
 			wantWrong(t, v, err, test.want)
 			wantCalls(t, w, 0)
 		})
+	}
+}
+
+// RFC 7662, Section 4: answers may be cached, for a short time and never past exp.
+func TestAnswersAreRemembered(t *testing.T) {
+	start := time.Unix(2_000_000_000, 0)
+	exp := func(d time.Duration) string { return with("exp", fmt.Sprint(start.Add(d).Unix())) }
+	type use struct {
+		at    time.Duration
+		calls int64
+		kind  error
+	}
+	for _, test := range []struct {
+		name   string
+		ttl    time.Duration
+		answer string
+		uses   []use
+	}{
+		{"for a minute", 0, good, []use{{0, 1, nil}, {0, 1, nil}, {time.Minute - 1, 1, nil}, {time.Minute, 2, nil}}},
+		{"for CacheTTL", time.Hour, good, []use{{0, 1, nil}, {time.Hour - 1, 1, nil}, {time.Hour, 2, nil}}},
+		{"not past exp", time.Hour, exp(10 * time.Second), []use{
+			{0, 1, nil}, {10*time.Second - 1, 1, nil}, {10 * time.Second, 2, nil}, {69 * time.Second, 3, nil}, {70 * time.Second, 4, redoxauth.ErrRejected},
+		}},
+		{"inactive for 5 s", time.Hour, `{"active":false}`, []use{
+			{0, 1, redoxauth.ErrRejected}, {5*time.Second - 1, 1, redoxauth.ErrRejected}, {5 * time.Second, 2, redoxauth.ErrRejected},
+		}},
+		{"inactive for no longer than CacheTTL", time.Second, `{"active":false}`, []use{
+			{0, 1, redoxauth.ErrRejected}, {time.Second, 2, redoxauth.ErrRejected},
+		}},
+		{"the scope is decided anew, not asked again", 0, with("scope", `"read"`), []use{{0, 1, redoxauth.ErrForbidden}, {time.Second, 1, redoxauth.ErrForbidden}}},
+		{"nbf is decided anew", 0, with("nbf", fmt.Sprint(start.Add(90*time.Second).Unix())), []use{
+			{29 * time.Second, 1, redoxauth.ErrRejected}, {30 * time.Second, 1, nil},
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := answering(http.StatusOK, test.answer)
+			cfg := introspectionConfig(w)
+			now := start
+			cfg.CacheTTL, cfg.Now = test.ttl, func() time.Time { return now }
+			v := newIntrospection(t, cfg)
+			for _, u := range test.uses {
+				now = start.Add(u.at)
+				id, err := v.Verify(message(opaque))
+				if (err == nil) != (u.kind == nil) || !errors.Is(err, u.kind) {
+					t.Errorf("after %v: error %v, want %v", u.at, err, u.kind)
+				}
+				if id != nil {
+					id.Scopes[0] = "changed by the handler"
+					id.RawClaims[0] = 'X'
+				}
+				wantCalls(t, w, u.calls)
+			}
+		})
+	}
+}
+
+// CVE-2021-32701: of two endpoints that share an authorization server, one remembered
+// the other's decision and left out its own scopes.
+func TestAnotherEndpointDecidesForItself(t *testing.T) {
+	w := answering(http.StatusOK, with("scope", `"read"`))
+	cfg := introspectionConfig(w)
+	cfg.Scopes = []string{"read"}
+	reads := newIntrospection(t, cfg)
+	cfg.Scopes = []string{"write"}
+	writes := newIntrospection(t, cfg)
+	if _, err := reads.Verify(message(opaque)); err != nil {
+		t.Error(err)
+	}
+	_, err := writes.Verify(message(opaque))
+	verifiertest.CheckError(t, err, redoxauth.ErrForbidden, "scope")
+	_, err = redoxauth.AllOf(reads, writes).Verify(message(opaque))
+	verifiertest.CheckError(t, err, redoxauth.ErrForbidden, "scope")
+}
+
+// Anybody can invent tokens, and every client of the authorization server has active ones.
+func TestStrangersKeepNoAcceptedTokenOut(t *testing.T) {
+	for reason, answer := range map[redoxauth.Reason]string{"inactive": `{"active":false}`, "client": with("client_id", `"another"`)} {
+		t.Run(string(reason), func(t *testing.T) {
+			now := time.Unix(2_000_000_000, 0)
+			w := answering(http.StatusOK, good)
+			cfg := introspectionConfig(w)
+			cfg.CacheTTL, cfg.Now = time.Hour, func() time.Time { return now }
+			v := newIntrospection(t, cfg)
+			accepted := func(calls int64) {
+				t.Helper()
+				if _, err := v.Verify(message(opaque)); err != nil {
+					t.Error(err)
+				}
+				wantCalls(t, w, calls)
+			}
+			accepted(1)
+			w.serve = answering(http.StatusOK, answer).serve
+			for i := range 1100 { // more than are remembered, 600 a minute
+				now = now.Add(100 * time.Millisecond)
+				_, err := v.Verify(message(fmt.Sprint("stranger", i)))
+				verifiertest.CheckError(t, err, redoxauth.ErrRejected, reason)
+			}
+			accepted(1 + 1100)
+			now = now.Add(time.Hour)
+			for i := range 600 {
+				_, err := v.Verify(message(fmt.Sprint("burst", i)))
+				verifiertest.CheckError(t, err, redoxauth.ErrRejected, reason)
+			}
+			_, err := v.Verify(message("one-more"))
+			verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "busy")
+			w.serve = answering(http.StatusOK, good).serve
+			accepted(1 + 1100 + 600 + 1)
+		})
+	}
+}
+
+// Revocation is what introspection is for; an outage is survived by what is remembered.
+func TestRevocationAndOutage(t *testing.T) {
+	s, _ := newServer(t)
+	s.Opaque = true
+	s.AddClient(ours, ourPass)
+	now := time.Now()
+	v := newIntrospection(t, clientcredentials.IntrospectionConfig{
+		URL: s.IntrospectionURL, InsecureAllowHTTP: true, ClientID: ours, ClientSecret: ourPass,
+		ClientIDs: []string{clientID}, Audience: []string{destination}, Issuer: s.Issuer,
+		Now: func() time.Time { return now },
+	})
+	token, fresh := issue(t, s, clientID, destination), issue(t, s, clientID, destination)
+	if _, err := v.Verify(message(token)); err != nil {
+		t.Fatal(err)
+	}
+	s.Fail(redoxtest.Reset())
+	if _, err := v.Verify(message(token)); err != nil {
+		t.Errorf("a remembered token during an outage: %v", err)
+	}
+	_, err := v.Verify(message(fresh))
+	verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "unavailable")
+	now = now.Add(time.Minute)
+	_, err = v.Verify(message(token))
+	verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "unavailable")
+	s.Fail(nil)
+	if _, err := v.Verify(message(token)); err != nil {
+		t.Errorf("after the outage: %v", err)
+	}
+	s.Revoke(token)
+	now = now.Add(time.Minute)
+	_, err = v.Verify(message(token))
+	verifiertest.CheckError(t, err, redoxauth.ErrRejected, "inactive")
+}
+
+// RFC 7662, Sections 2.1 and 2.3: whatever keeps us from asking is our failure, and the
+// next request asks again.
+func TestEndpointFailuresAreUnavailable(t *testing.T) {
+	for name, serve := range map[string]func(r *http.Request) (*http.Response, error){
+		"not reachable": func(*http.Request) (*http.Response, error) { return nil, errors.New("connection refused") },
+		"the body breaks": func(r *http.Request) (*http.Response, error) {
+			resp := response(r, http.StatusOK, "")
+			resp.Body = io.NopCloser(io.MultiReader(strings.NewReader(good[:20]), iotest.ErrReader(io.ErrUnexpectedEOF)))
+			return resp, nil
+		},
+		"no content":        status(http.StatusNoContent),
+		"created":           status(http.StatusCreated),
+		"moved":             status(http.StatusFound),
+		"a bad request":     status(http.StatusBadRequest),
+		"our secret is old": status(http.StatusUnauthorized),
+		"not allowed":       status(http.StatusForbidden),
+		"too many":          status(http.StatusTooManyRequests),
+		"internal":          status(http.StatusInternalServerError),
+		"unavailable":       status(http.StatusServiceUnavailable),
+		"a panic":           func(*http.Request) (*http.Response, error) { panic("transport") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := &wire{serve: serve}
+			cfg := introspectionConfig(w)
+			cfg.URL += "?key=hunter2"
+			v := newIntrospection(t, cfg)
+			for range 2 {
+				_, err := v.Verify(message(opaque))
+				verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "unavailable")
+				for _, secret := range []string{opaque, ourPass, url.QueryEscape(ourPass), "hunter2"} {
+					if s := fmt.Sprint(err); strings.Contains(s, secret) {
+						t.Errorf("the error shows a secret: %s", s)
+					}
+				}
+			}
+			wantCalls(t, w, 2)
+			w.serve = func(r *http.Request) (*http.Response, error) { return response(r, 200, good), nil }
+			if _, err := v.Verify(message(opaque)); err != nil {
+				t.Errorf("after the failure: %v", err)
+			}
+		})
+	}
+}
+
+func status(code int) func(r *http.Request) (*http.Response, error) {
+	return func(r *http.Request) (*http.Response, error) {
+		resp := response(r, code, good)
+		resp.Header.Set("Location", "https://elsewhere.example/")
+		return resp, nil
+	}
+}
+
+// RFC 7662, Section 2.1: POST with the token in a form, authenticated; RFC 6749,
+// Section 2.3.1: ID and secret are form-encoded before they go into Basic.
+func TestIntrospectionRequest(t *testing.T) {
+	w := &wire{serve: func(r *http.Request) (*http.Response, error) {
+		id, secret, _ := r.BasicAuth()
+		if err := r.ParseForm(); err != nil {
+			return nil, err
+		}
+		got := map[string]string{
+			"method": r.Method, "url": r.URL.String(), "type": r.Header.Get("Content-Type"), "accept": r.Header.Get("Accept"),
+			"id": id, "secret": secret, "form": r.PostForm.Encode(),
+		}
+		want := map[string]string{
+			"method": "POST", "url": asURL, "type": "application/x-www-form-urlencoded", "accept": "application/json",
+			"id": "resource+server", "secret": "p%3Ass+w%2Frd%2B%25%C3%A9", "form": "token=a%2Bb%2Fc%3D%3D",
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("request (-want +got):\n%s", diff)
+		}
+		return response(r, http.StatusOK, good), nil
+	}}
+	if _, err := newIntrospection(t, introspectionConfig(w)).Verify(message("a+b/c==")); err != nil {
+		t.Error(err)
+	}
+	wantCalls(t, w, 1)
+}
+
+// A token is a secret. One that cannot be the server's is not sent to it. A JWT is for its
+// issuer alone, also one that we would not accept: other readers are less strict.
+func TestForeignTokensAreNotSent(t *testing.T) {
+	text := base64.RawURLEncoding.EncodeToString
+	header, them, us := text([]byte(`{"alg":"RS256"}`)), text([]byte(`{"iss":"https://them.example"}`)), text([]byte(`{"iss":"https://as.example"}`))
+	none := redoxauth.ErrNoCredentials
+	for _, test := range []struct {
+		name, token string
+		kind        error // nil: sent
+		reason      redoxauth.Reason
+	}{
+		{"not ASCII", "é", redoxauth.ErrMalformed, "malformed"},
+		{"longest", strings.Repeat("a", 4<<10), nil, ""},
+		{"too long", strings.Repeat("a", 4<<10+1), none, "malformed"},
+		{"a megabyte", strings.Repeat("a", 1<<20), none, "malformed"},
+		{"ours", header + "." + us + ".AA", nil, ""},
+		{"another issuer", header + "." + them + ".AA", none, "issuer"},
+		{"another issuer, no signature", header + "." + them + ".", none, "issuer"},
+		{"another issuer, no base64url", header + "." + them + ".+/", none, "issuer"},
+		{"another issuer, padded", header + "." + them + ".AA==", none, "issuer"},
+		{"another issuer, header in base64", base64.RawStdEncoding.EncodeToString([]byte(`{"alg":"RS256","x":"???"}`)) + "." + them + ".AA", none, "issuer"},
+		{"another issuer, header with a name twice", text([]byte(` {"alg":"none","alg":"RS256"}`)) + "." + them + ".AA", none, "issuer"},
+		{"another issuer, iss twice", header + "." + text([]byte(`{"iss":"https://them.example","iss":"https://as.example"}`)) + ".AA", none, "issuer"},
+		{"iss a list", header + "." + text([]byte(`{"iss":["https://as.example"]}`)) + ".AA", none, "issuer"},
+		{"no iss", header + "." + text([]byte(`{}`)) + ".AA", none, "issuer"},
+		{"claims that are encrypted", header + ".____.AA", none, "issuer"},
+		{"a JWE: nobody but its reader knows the issuer", header + ".a.b.c.d", nil, ""},
+		{"opaque with two dots", "ya29.c.abc", nil, ""},
+		{"opaque with two dots and a brace", text([]byte("{\x00\x01")) + ".b.c", nil, ""},
+		{"opaque with two dots, in base64 null", text([]byte("null")) + ".b.c", nil, ""},
+		{"opaque", opaque, nil, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			for _, issuer := range []string{"https://as.example", ""} {
+				w := answering(http.StatusOK, good)
+				cfg := introspectionConfig(w)
+				cfg.Issuer = issuer
+				_, err := newIntrospection(t, cfg).Verify(message(test.token))
+				if test.kind == nil || test.reason == "issuer" && issuer == "" {
+					if err != nil {
+						t.Errorf("issuer %q: %v", issuer, err)
+					}
+					wantCalls(t, w, 1)
+					continue
+				}
+				verifiertest.CheckError(t, err, test.kind, test.reason)
+				wantCalls(t, w, 0)
+			}
+		})
+	}
+}
+
+// A bearer token instead of Basic (RFC 7662, Section 2.1), from x/oauth2.
+func TestClientOfOAuth2Authenticates(t *testing.T) {
+	s, _ := newServer(t)
+	s.Opaque = true
+	s.AddClient(ours, ourPass)
+	source := oauth2cc.Config{ClientID: ours, ClientSecret: ourPass, TokenURL: s.TokenURL}
+	token, err := source.Token(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.IntrospectionToken = token.AccessToken
+	cfg := clientcredentials.IntrospectionConfig{
+		URL: s.IntrospectionURL, InsecureAllowHTTP: true, ClientIDs: []string{clientID}, Audience: []string{destination},
+	}
+	cfg.Client = oauth2.NewClient(t.Context(), oauth2.StaticTokenSource(token))
+	if _, err := newIntrospection(t, cfg).Verify(message(issue(t, s, clientID, destination))); err != nil {
+		t.Error(err)
+	}
+
+	refusing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Error(w, "here is a secret: hunter2", http.StatusForbidden)
+	}))
+	defer refusing.Close()
+	source.TokenURL = refusing.URL
+	cfg.Client = source.Client(t.Context())
+	_, err = newIntrospection(t, cfg).Verify(message(opaque))
+	verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "unavailable")
+	if s := fmt.Sprint(err); strings.Contains(s, "hunter2") || !strings.Contains(s, "status 403") {
+		t.Errorf("error %q, want the status and nothing of the answer", s)
 	}
 }

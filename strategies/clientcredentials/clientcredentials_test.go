@@ -361,8 +361,8 @@ func TestNewNamesAllThatIsWrong(t *testing.T) {
 		{"clients and any", func(c *clientcredentials.Config) { c.InsecureAnyClient = true }, []string{"ClientIDs"}},
 		{"empty names", func(c *clientcredentials.Config) {
 			c.Audience, c.ClientIDs, c.Scopes = []string{""}, []string{""}, []string{""}
-		}, []string{"Audience", "ClientIDs", "Scopes"}},
-		{"scopes in one string", func(c *clientcredentials.Config) { c.Scopes = []string{"read write"} }, []string{"Scopes"}},
+		}, []string{"Audience[0]", "ClientIDs[0]", "Scopes[0]"}},
+		{"scopes in one string", func(c *clientcredentials.Config) { c.Scopes = []string{"read write"} }, []string{"Scopes[0]"}},
 		{"no type", func(c *clientcredentials.Config) { c.Types = []string{} }, []string{"Types"}},
 		{"algorithm none", func(c *clientcredentials.Config) { c.Algorithms = []string{"none"} }, []string{"Algorithms"}},
 		{"symmetric algorithm", func(c *clientcredentials.Config) { c.Algorithms = []string{"RS256", "HS256"} }, []string{"Algorithms"}},
@@ -398,6 +398,11 @@ func wantWrong(t *testing.T, v *clientcredentials.Verifier, err error, fields []
 			t.Errorf("error %q does not name %s", err, f)
 		}
 	}
+}
+
+func TestZeroVerifierRefusesEverything(t *testing.T) {
+	_, err := new(clientcredentials.Verifier).Verify(message(opaque))
+	verifiertest.CheckError(t, err, nil, "internal")
 }
 
 func TestConfigIsCopied(t *testing.T) {
