@@ -36,7 +36,7 @@ func issuedContest() []contest {
 		requests[i].Header.Set("Authorization", "Bearer "+answer.Token)
 	}
 	token := []byte(requests[0].Header.Get("Authorization"))
-	v, key, next := endpoint.Verifier(), make([]byte, 32), 0
+	v, key, next := must(endpoint.Verifier()), make([]byte, 32), 0
 	return []contest{{"token issued by our endpoint", []contender{
 		{"HMAC-SHA256 of it", func() {
 			mac := hmac.New(sha256.New, key)

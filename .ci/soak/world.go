@@ -151,7 +151,11 @@ func (w *world) mount(mux *http.ServeMux, url string) error {
 		return err
 	}
 	mux.Handle("/token", smart)
-	handle("/smartbackend", smart.Verifier(), ok)
+	issued, err := smart.Verifier()
+	if err != nil {
+		return err
+	}
+	handle("/smartbackend", issued, ok)
 	endpoints := gcpjwt.Endpoints{CertsURL: w.google.CertsURL, TokenInfoURL: w.google.TokenInfoURL}
 	gcp, err := gcpjwt.New(gcpjwt.Config{ServiceAccounts: []string{account.ID}, Audience: []string{url}, AccessTokens: true, Endpoints: endpoints, InsecureAllowHTTP: true})
 	if err != nil {

@@ -90,7 +90,8 @@ func (d *destination) endpoints() {
 			d.errs = append(d.errs, err)
 		} else {
 			d.mux.Handle("/token/jwtbearer", e)
-			d.receive("jwtbearer", e.Verifier(), nil)
+			v, err := e.Verifier()
+			d.receive("jwtbearer", v, err)
 		}
 	}
 	if c := d.cfg.oauthOwn; c != nil {
@@ -100,7 +101,8 @@ func (d *destination) endpoints() {
 			d.errs = append(d.errs, err)
 		} else {
 			d.mux.Handle("/token/clientcredentials", e)
-			d.receive("clientcredentials", e.Verifier(), nil)
+			v, err := e.Verifier()
+			d.receive("clientcredentials", v, err)
 		}
 	}
 	if c := d.cfg.smart; c != nil {
@@ -111,7 +113,8 @@ func (d *destination) endpoints() {
 		} else {
 			d.mux.Handle("/token/smartbackend", e)
 			d.mux.Handle("/.well-known/smart-configuration", e.Configuration())
-			d.receive("smartbackend", e.Verifier(), nil)
+			v, err := e.Verifier()
+			d.receive("smartbackend", v, err)
 		}
 	}
 }

@@ -96,12 +96,12 @@ func (e *environment) jwtbearer() {
 				Algorithms: e.list("GRANT_ALGORITHMS"),
 				Scopes:     e.list("GRANT_SCOPES"),
 			}},
-			TokenURL:     e.public("/token/jwtbearer"),
-			Audiences:    e.list("GRANT_AUDIENCES"),
-			Issuer:       e.public(""),
-			Audience:     e.public("/redox/jwtbearer"),
-			TokenSecrets: e.secrets(),
-			Replay:       replay.NewMemory(100_000),
+			TokenURL:           e.public("/token/jwtbearer"),
+			AssertionAudiences: e.list("GRANT_AUDIENCES"),
+			Issuer:             e.public(""),
+			Audience:           e.public("/redox/jwtbearer"),
+			TokenSecrets:       e.secrets(),
+			Replay:             replay.NewMemory(100_000),
 		}
 	}
 }
@@ -150,12 +150,12 @@ func (e *environment) smartbackend() {
 			Keys:   e.keys("SMART_JWKS_URL", ""),
 			Scopes: e.list("SMART_SCOPES"),
 		}},
-		TokenURL:     e.public("/token/smartbackend"),
-		Audiences:    e.list("SMART_AUDIENCES"),
-		Issuer:       e.public(""),
-		Audience:     e.public("/redox/smartbackend"),
-		TokenSecrets: e.secrets(),
-		Replay:       replay.NewMemory(100_000),
+		TokenURL:           e.public("/token/smartbackend"),
+		AssertionAudiences: e.list("SMART_AUDIENCES"),
+		Issuer:             e.public(""),
+		Audience:           e.public("/redox/smartbackend"),
+		TokenSecrets:       e.secrets(),
+		Replay:             replay.NewMemory(100_000),
 	}
 }
 

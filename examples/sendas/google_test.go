@@ -87,10 +87,12 @@ func othersDestination(t *testing.T, url string, google *redoxtest.Google, accou
 		ServiceAccounts: []string{account.ID}, AccessTokens: true, Endpoints: wif.Endpoints(endpoints), InsecureAllowHTTP: true,
 	})
 	must(err)
+	smartVerifier, err := smart.Verifier()
+	must(err)
 	ok := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 	mux := http.NewServeMux()
 	mux.Handle("/token", smart)
-	mux.Handle("/smartbackend", smart.Verifier().Wrap(ok))
+	mux.Handle("/smartbackend", smartVerifier.Wrap(ok))
 	mux.Handle("/gcpjwt", gcp.Wrap(ok))
 	mux.Handle("/wif", federated.Wrap(ok))
 	return mux

@@ -96,6 +96,8 @@ import (
 	"github.com/redoxauth/redoxauth-go/strategies/keyset"
 )
 
+const strategy = "clientcredentials"
+
 // Config configures [New]. Keys, Issuer, one of Audience and InsecureNoAudience, and one
 // of ClientIDs and InsecureAnyClient are required.
 type Config struct {

@@ -29,7 +29,7 @@ func BenchmarkVerifyIssued(b *testing.B) {
 	if err := json.Unmarshal(requestToken(e).Body.Bytes(), &issued); err != nil {
 		b.Fatal(err)
 	}
-	v := e.Verifier("write")
+	v := verifier(b, e, "write")
 	for _, c := range []struct{ name, authorization string }{
 		{"accepted", "Bearer " + issued.Token},
 		{"absent", ""},

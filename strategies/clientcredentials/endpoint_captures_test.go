@@ -70,7 +70,7 @@ func TestRecordedClients(t *testing.T) {
 		if w.Code != 200 || a.Token == "" || a.Scope != "system/*.rs" {
 			t.Errorf("%s: got %d %s", name, w.Code, w.Body)
 		}
-		if _, err := e.Verifier("system/*.rs").Verify(message(a.Token)); err != nil {
+		if _, err := verifier(t, e, "system/*.rs").Verify(message(a.Token)); err != nil {
 			t.Errorf("%s: its token: %v", name, err)
 		}
 		alterations := map[string]struct {

@@ -34,7 +34,11 @@ func ExampleNewTokenEndpoint() {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/token", endpoint) // the dashboard's url
-	mux.Handle("/redox", endpoint.Verifier("messages.write").Wrap(http.HandlerFunc(
+	verifier, err := endpoint.Verifier("messages.write")
+	if err != nil {
+		log.Fatal(err)
+	}
+	mux.Handle("/redox", verifier.Wrap(http.HandlerFunc(
 		func(w http.ResponseWriter, r *http.Request) {
 			id, _ := redoxauth.FromContext(r.Context())
 			fmt.Println("message from", id.Subject)

@@ -110,7 +110,7 @@ func TestEndpointVerifier(t *testing.T) {
 	cfg := endpointConfig()
 	e := newEndpoint(t, cfg)
 	issued := readAnswer(t, serve(e, tokenRequest(clientID+":"+clientSecret))).Token
-	id, err := e.Verifier("write").Verify(message(issued))
+	id, err := verifier(t, e, "write").Verify(message(issued))
 	if err != nil || id.Subject != clientID || id.Strategy != "clientcredentials" {
 		t.Fatalf("got %+v, %v", id, err)
 	}
@@ -122,9 +122,9 @@ func TestEndpointVerifier(t *testing.T) {
 		verifier redoxauth.Verifier
 		want     error
 	}{
-		"scope missing":                        {e.Verifier("write", "read"), redoxauth.ErrForbidden},
-		"another endpoint of the same secrets": {newEndpoint(t, other).Verifier(), redoxauth.ErrRejected},
-		"client removed":                       {newEndpoint(t, removed).Verifier(), redoxauth.ErrRejected},
+		"scope missing":                        {verifier(t, e, "write", "read"), redoxauth.ErrForbidden},
+		"another endpoint of the same secrets": {verifier(t, newEndpoint(t, other)), redoxauth.ErrRejected},
+		"client removed":                       {verifier(t, newEndpoint(t, removed)), redoxauth.ErrRejected},
 	} {
 		if _, err := c.verifier.Verify(message(issued)); !errors.Is(err, c.want) {
 			t.Errorf("%s: got %v, want %v", name, err, c.want)
@@ -139,7 +139,7 @@ func TestSendersGetTokens(t *testing.T) {
 	defer server.Close()
 	e := newEndpoint(t, endpointConfig())
 	mux.Handle("/token", e)
-	mux.Handle("/redox", e.Verifier("write").Wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
+	mux.Handle("/redox", verifier(t, e, "write").Wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
 	for name, change := range map[string]func(*redoxtest.ClientCredentials){
 		"default":        func(*redoxtest.ClientCredentials) {},
 		"noBasic":        func(c *redoxtest.ClientCredentials) { c.NoBasic = true },
@@ -184,7 +184,7 @@ func TestEndpointTokensKeepThePromises(t *testing.T) {
 		forged[name] = func() *http.Request { return message(value) }
 	}
 	verifiertest.TestVerifier(t, verifiertest.Suite{
-		New:     func() redoxauth.Verifier { return e.Verifier("write") },
+		New:     func() redoxauth.Verifier { return verifier(t, e, "write") },
 		Genuine: func() *http.Request { return message(token()) },
 		Forged:  forged,
 		Secrets: []string{string(tokenSecret), clientSecret, "the old secret"},
@@ -193,7 +193,7 @@ func TestEndpointTokensKeepThePromises(t *testing.T) {
 
 func TestEndpointShowsNoSecret(t *testing.T) {
 	e := newEndpoint(t, endpointConfig())
-	for _, v := range []any{e, *e, e.Verifier()} {
+	for _, v := range []any{e, *e, verifier(t, e)} {
 		text := fmt.Sprintf("%+v %#v", v, v)
 		for _, secret := range []string{clientSecret, "the old secret", string(tokenSecret), fmt.Sprint(tokenSecret)} {
 			if strings.Contains(text, secret) {
@@ -209,7 +209,7 @@ func TestConcurrentRequests(t *testing.T) {
 	for range 20 {
 		wg.Go(func() {
 			a := readAnswer(t, serve(e, tokenRequest(clientID+":"+clientSecret)))
-			if _, err := e.Verifier().Verify(message(a.Token)); err != nil {
+			if _, err := verifier(t, e).Verify(message(a.Token)); err != nil {
 				t.Error(err)
 			}
 			serve(e, tokenRequest(clientID+":wrong"))
@@ -239,7 +239,7 @@ func TestNewTokenEndpointRefuses(t *testing.T) {
 		{"issuer and audience too long", func(c *clientcredentials.EndpointConfig) {
 			c.Issuer, c.Audience = strings.Repeat("x", 513), strings.Repeat("x", 513)
 		}, []string{"Issuer", "Audience"}},
-		{"scope with a space", func(c *clientcredentials.EndpointConfig) { c.Clients[0].Scopes = []string{"read write"} }, []string{"Clients[0].Scopes"}},
+		{"scope with a space", func(c *clientcredentials.EndpointConfig) { c.Clients[0].Scopes = []string{"read write"} }, []string{"Clients[0].Scopes[0]"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cfg := endpointConfig()
@@ -275,7 +275,16 @@ func TestConfigMayChangeAfterwards(t *testing.T) {
 	if a.Scope != "system/*.rs write" {
 		t.Errorf("answer %+v", a)
 	}
-	if _, err := newEndpoint(t, endpointConfig()).Verifier().Verify(message(a.Token)); err != nil {
+	if _, err := verifier(t, newEndpoint(t, endpointConfig())).Verify(message(a.Token)); err != nil {
 		t.Errorf("another replica: %v", err)
 	}
+}
+
+func verifier(t testing.TB, e *clientcredentials.TokenEndpoint, scopes ...string) *clientcredentials.Verifier {
+	t.Helper()
+	v, err := e.Verifier(scopes...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
 }

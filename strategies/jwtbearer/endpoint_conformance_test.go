@@ -29,7 +29,7 @@ func TestGrantTokensKeepThePromises(t *testing.T) {
 		forged[name] = func() *http.Request { return grantMessage(value) }
 	}
 	verifiertest.TestVerifier(t, verifiertest.Suite{
-		New:     func() redoxauth.Verifier { return e.Verifier("write") },
+		New:     func() redoxauth.Verifier { return verifier(t, e, "write") },
 		Genuine: func() *http.Request { return redoxtest.NewRequest(s) },
 		Forged:  forged,
 		Secrets: []string{string(grantSecret)},
@@ -39,7 +39,7 @@ func TestGrantTokensKeepThePromises(t *testing.T) {
 func BenchmarkVerifyIssued(b *testing.B) {
 	e := newTokenEndpoint(b, endpointConfig(b))
 	_, a := grant(b, e, grantRequest(grantAssertion(b, grantSender())))
-	v := e.Verifier("write")
+	v := verifier(b, e, "write")
 	for _, c := range []struct{ name, authorization string }{
 		{"accepted", "Bearer " + a.Token},
 		{"absent", ""},

@@ -37,8 +37,12 @@ func ExampleNewTokenEndpoint() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	verifier, err := endpoint.Verifier("messages.write")
+	if err != nil {
+		log.Fatal(err)
+	}
 	mux.Handle("/token", endpoint)
-	mux.Handle("/redox", endpoint.Verifier("messages.write").Wrap(http.HandlerFunc(
+	mux.Handle("/redox", verifier.Wrap(http.HandlerFunc(
 		func(w http.ResponseWriter, r *http.Request) {
 			id, _ := redoxauth.FromContext(r.Context())
 			fmt.Println("message from", id.Subject)

@@ -99,7 +99,7 @@ func TestGrantRefusalTellsWhichSigner(t *testing.T) {
 		claims          map[string]any
 		want            string
 	}{
-		{"unknown", "", map[string]any{"iss": "nobody\n"}, `(issuer): iss is "nobody\n", of no signer`},
+		{"unknown", "", map[string]any{"iss": "nobody\n"}, `(issuer): iss is "nobody\n", want one of Signers[].Issuer`},
 		{"no JWT", "x", nil, `(issuer): the assertion is no JWT, or has no iss`},
 		{"no sub", "", map[string]any{"sub": nil}, `(malformed): assertion of "redox": the claim sub is missing`},
 	} {

@@ -130,7 +130,7 @@ func TestGrantAnswer(t *testing.T) {
 	cfg.Observe = func(_ *http.Request, d redoxauth.Decision) { decision = d }
 	e := newTokenEndpoint(t, cfg)
 	got, a := grant(t, e, grantRequest(grantAssertion(t, grantSender()), "scope", "write admin"))
-	id, err := e.Verifier("write").Verify(grantMessage(a.Token))
+	id, err := verifier(t, e, "write").Verify(grantMessage(a.Token))
 	if err != nil || id.Subject != "feed" || id.Strategy != "jwtbearer" {
 		t.Fatalf("%s: %+v, %v", got, id, err)
 	}
@@ -170,7 +170,9 @@ func TestGenuineGrants(t *testing.T) {
 		{name: "typ of RFC 10070", sender: func(s *redoxtest.JWTBearer) { s.Header = map[string]any{"typ": "authorization-grant+jwt"} }},
 		{name: "an hour", sender: func(s *redoxtest.JWTBearer) { s.Lifetime = time.Hour }},
 		{name: "aud the issuer, as configured", sender: func(s *redoxtest.JWTBearer) { s.Audience = []string{"https://api.example.com"} },
-			config: func(c *jwtbearer.EndpointConfig) { c.Audiences = []string{grantURL, "https://api.example.com"} }},
+			config: func(c *jwtbearer.EndpointConfig) {
+				c.AssertionAudiences = []string{grantURL, "https://api.example.com"}
+			}},
 		{name: "the signer's only subject", sender: func(s *redoxtest.JWTBearer) { s.Key, s.Issuer, s.Subject = grantOther, "other", "system" }},
 		{name: "a jku, which is not followed", sender: func(s *redoxtest.JWTBearer) { s.Header = map[string]any{"jku": "https://attacker.invalid/"} }},
 	} {
@@ -188,7 +190,7 @@ func TestGenuineGrants(t *testing.T) {
 			if got != "200" {
 				t.Fatalf("got %s", got)
 			}
-			if _, err := e.Verifier().Verify(grantMessage(a.Token)); err != nil {
+			if _, err := verifier(t, e).Verify(grantMessage(a.Token)); err != nil {
 				t.Errorf("its token: %v", err)
 			}
 			if got, _ := grant(t, e, grantRequest(assertion)); got != "400 invalid_grant" {
@@ -226,13 +228,13 @@ func TestGrantTokens(t *testing.T) {
 		{name: "at another endpoint", change: func(c *jwtbearer.EndpointConfig) { c.Audience += "/b" }, want: redoxauth.ErrRejected},
 		{name: "signer removed", change: func(c *jwtbearer.EndpointConfig) { c.Signers = c.Signers[1:] }, want: redoxauth.ErrRejected},
 		{name: "subject no longer the signer's", change: func(c *jwtbearer.EndpointConfig) { c.Signers[0].Subject = "another" }, want: redoxauth.ErrRejected},
-		{name: "scope missing", change: func(*jwtbearer.EndpointConfig) {}, scope: "admin", want: redoxauth.ErrForbidden},
+		{name: "scope missing", change: func(c *jwtbearer.EndpointConfig) { c.Signers[0].Scopes = append(c.Signers[0].Scopes, "admin") }, scope: "admin", want: redoxauth.ErrForbidden},
 	} {
 		cfg := endpointConfig(t)
 		c.change(&cfg)
-		v := newTokenEndpoint(t, cfg).Verifier()
+		v := verifier(t, newTokenEndpoint(t, cfg))
 		if c.scope != "" {
-			v = newTokenEndpoint(t, cfg).Verifier(c.scope)
+			v = verifier(t, newTokenEndpoint(t, cfg), c.scope)
 		}
 		if _, err := v.Verify(grantMessage(token)); !errors.Is(err, c.want) || (err == nil) != (c.want == nil) {
 			t.Errorf("%s: got %v, want %v", c.name, err, c.want)
@@ -240,7 +242,7 @@ func TestGrantTokens(t *testing.T) {
 	}
 	s := grantSender()
 	s.Audience = []string{grantDestination}
-	if id, err := newTokenEndpoint(t, endpointConfig(t)).Verifier().Verify(grantMessage(grantAssertion(t, s))); err == nil {
+	if id, err := verifier(t, newTokenEndpoint(t, endpointConfig(t))).Verify(grantMessage(grantAssertion(t, s))); err == nil {
 		t.Errorf("an assertion is accepted as access token: %+v", id)
 	}
 }
@@ -260,7 +262,7 @@ func TestNewTokenEndpointRefuses(t *testing.T) {
 		{"no keys", func(c *jwtbearer.EndpointConfig) { c.Signers[1].Keys = nil }, []string{"Signers[1].Keys"}},
 		{"HS256", func(c *jwtbearer.EndpointConfig) { c.Signers[0].Algorithms = []string{"HS256"} }, []string{"Signers[0].Algorithms"}},
 		{"none", func(c *jwtbearer.EndpointConfig) { c.Signers[0].Algorithms = []string{"none"} }, []string{"Signers[0].Algorithms"}},
-		{"scope", func(c *jwtbearer.EndpointConfig) { c.Signers[0].Scopes = []string{""} }, []string{"Signers[0].Scopes"}},
+		{"scope", func(c *jwtbearer.EndpointConfig) { c.Signers[0].Scopes = []string{""} }, []string{"Signers[0].Scopes[0]"}},
 		{"leeway", func(c *jwtbearer.EndpointConfig) { c.Leeway = -1 }, []string{"Leeway"}},
 	} {
 		cfg := endpointConfig(t)
@@ -279,4 +281,13 @@ func TestNewTokenEndpointRefuses(t *testing.T) {
 			}
 		}
 	}
+}
+
+func verifier(t testing.TB, e *jwtbearer.TokenEndpoint, scopes ...string) *jwtbearer.Verifier {
+	t.Helper()
+	v, err := e.Verifier(scopes...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
 }

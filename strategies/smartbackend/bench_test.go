@@ -31,7 +31,7 @@ func BenchmarkIssue(b *testing.B) {
 func BenchmarkVerify(b *testing.B) {
 	e := newEndpoint(b, config(b))
 	token := readAnswer(b, serve(e, tokenRequest(parameters(assertion(b, sender()))))).Token
-	v := e.Verifier("system/*.rs")
+	v := verifier(b, e, "system/*.rs")
 	for _, c := range []struct{ name, authorization string }{
 		{"accepted", "Bearer " + token},
 		{"absent", ""},

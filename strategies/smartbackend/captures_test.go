@@ -73,7 +73,7 @@ func TestRecordedClients(t *testing.T) {
 			r.Body, r.ContentLength = io.NopCloser(strings.NewReader(encoded)), int64(len(encoded))
 			return outcome(t, serve(newEndpoint(t, smartbackend.EndpointConfig{
 				Clients:  []smartbackend.Client{{ID: "redox-client:1", Keys: set, Scopes: []string{"system/*.rs"}}},
-				TokenURL: issuer + "/token", Audiences: audiences,
+				TokenURL: issuer + "/token", AssertionAudiences: audiences,
 				Issuer: issuer, Audience: "https://customer.example/inbound", TokenSecrets: [][]byte{tokenSecret},
 				Replay: store(func(string, string, time.Time) (bool, error) { return true, nil }),
 				Now:    func() time.Time { return issuedAt(t, p.Get("client_assertion")) },

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// configuration is what a backend service needs of the [SMART configuration].
+// configuration is the part of the [SMART configuration] that a backend service needs.
 //
 // [SMART configuration]: https://hl7.org/fhir/smart-app-launch/STU2.2/conformance.html
 type configuration struct {
@@ -20,12 +20,16 @@ type configuration struct {
 }
 
 // Configuration returns a handler for /.well-known/smart-configuration below the base
-// URL of the destination. It says where the token endpoint is and what it supports,
-// and nothing about users: an authorization endpoint, which app launch has, there is
-// none. Its scopes_supported are those of all clients.
+// URL of the destination. It says where the token endpoint is and what it supports. It
+// names no authorization endpoint, which only an app launch by a user needs. Its
+// scopes_supported are the scopes of all Clients.
 func (t *TokenEndpoint) Configuration() http.Handler {
 	body := t.configuration
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if body == nil { // of a zero TokenEndpoint
+			http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
+			return
+		}
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			w.Header().Set("Allow", "GET, HEAD")
 			http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
@@ -37,13 +41,13 @@ func (t *TokenEndpoint) Configuration() http.Handler {
 	})
 }
 
-func describe(cfg EndpointConfig) ([]byte, error) {
+func describe(cfg EndpointConfig) []byte {
 	scopes := []string{}
 	for _, c := range cfg.Clients {
 		scopes = append(scopes, c.Scopes...)
 	}
 	slices.Sort(scopes)
-	return json.Marshal(configuration{
+	body, _ := json.Marshal(configuration{ // of strings alone: there is no error
 		TokenEndpoint:        cfg.TokenURL,
 		AuthMethods:          []string{"private_key_jwt"},
 		SigningAlgorithms:    algorithms,
@@ -52,4 +56,5 @@ func describe(cfg EndpointConfig) ([]byte, error) {
 		Capabilities:         []string{"client-confidential-asymmetric", "permission-v1", "permission-v2"},
 		CodeChallengeMethods: []string{"S256"},
 	})
+	return body
 }

@@ -20,7 +20,7 @@ func running(t testing.TB) (*smartbackend.TokenEndpoint, *redoxtest.SMARTBackend
 	cfg.TokenURL, cfg.Now = server.URL+"/token", nil
 	e := newEndpoint(t, cfg)
 	mux.Handle("/token", e)
-	mux.Handle("/redox", e.Verifier("system/*.rs").Wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
+	mux.Handle("/redox", verifier(t, e, "system/*.rs").Wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
 	return e, &redoxtest.SMARTBackend{URL: cfg.TokenURL, ClientID: "redox", Key: es384}
 }
 
@@ -37,7 +37,7 @@ func TestVerifierKeepsThePromises(t *testing.T) {
 		forged[name] = func() *http.Request { return message(value) }
 	}
 	verifiertest.TestVerifier(t, verifiertest.Suite{
-		New:     func() redoxauth.Verifier { return e.Verifier("system/*.rs") },
+		New:     func() redoxauth.Verifier { return verifier(t, e, "system/*.rs") },
 		Genuine: func() *http.Request { return redoxtest.NewRequest(s) },
 		Forged:  forged,
 		Secrets: []string{string(tokenSecret)},

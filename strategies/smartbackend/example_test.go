@@ -42,9 +42,13 @@ func ExampleNewTokenEndpoint() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	verifier, err := endpoint.Verifier("system/Patient.c")
+	if err != nil {
+		log.Fatal(err)
+	}
 	mux.Handle("/token", endpoint)
 	mux.Handle("/.well-known/smart-configuration", endpoint.Configuration())
-	mux.Handle("/redox", endpoint.Verifier("system/Patient.c").Wrap(http.HandlerFunc(
+	mux.Handle("/redox", verifier.Wrap(http.HandlerFunc(
 		func(w http.ResponseWriter, r *http.Request) {
 			id, _ := redoxauth.FromContext(r.Context())
 			fmt.Println("message from", id.Subject, "with", id.Scopes)

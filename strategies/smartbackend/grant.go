@@ -2,148 +2,97 @@ package smartbackend
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
+	"strings"
+	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
-	"github.com/redoxauth/redoxauth-go/strategies/internal/token"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/tokenendpoint"
 )
 
-const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+const (
+	grantType     = "client_credentials"
+	assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+	maxLifetime   = 5 * time.Minute // of assertions and of access tokens
+)
 
-// challenge is for a failed assertion: a 401 must name a scheme, and there is none for
-// assertions.
-const challenge = `Redox realm="redox"`
+var algorithms = []string{"RS384", "ES384"}
 
-// A grant knows the clients of a TokenEndpoint, by ID.
-type grant map[string]client
-
-type client struct {
-	assertions *token.Assertions
-	scopes     []string
+// A grant verifies token requests whose client proves itself with an assertion.
+type grant struct {
+	assertions tokenendpoint.Assertions
+	clients    []tokenendpoint.Client
 }
 
-func newGrant(cfg EndpointConfig) (grant, error) {
-	terms := &token.Terms{
-		Strategy:    strategy,
-		TokenURL:    cfg.TokenURL,
-		Audiences:   slices.Clone(cfg.Audiences),
-		Types:       []string{"JWT", "client-authentication+jwt", ""},
-		Required:    []string{"jti"},
-		MatchJKU:    true,
-		MaxLifetime: maxLifetime,
-		Leeway:      cfg.Leeway,
-		Replay:      cfg.Replay,
-		Now:         cfg.Now,
-		Refuse: func(issuer string, err *redoxauth.Error) *token.Refusal {
-			return token.InvalidClient(issuer, challenge, err)
-		},
-	}
-	errs := []error{terms.Complete()}
-	wrong := func(field, what string) {
-		errs = append(errs, fmt.Errorf("%s: %s: %s", strategy, field, what))
-	}
-	if len(cfg.Clients) == 0 {
-		wrong("Clients", "required")
-	}
-	g := make(grant)
+func newGrant(cfg EndpointConfig, p *config.Problems) *grant {
+	g := &grant{assertions: tokenendpoint.Assertions{
+		TokenURL:           cfg.TokenURL,
+		AssertionAudiences: cfg.AssertionAudiences,
+		Types:              []string{"JWT", "client-authentication+jwt", ""},
+		Required:           []string{"jti"},
+		MatchJKU:           true,
+		MaxLifetime:        maxLifetime,
+		Leeway:             cfg.Leeway,
+		Replay:             cfg.Replay,
+		Now:                cfg.Now,
+		UnknownReason:      "client",
+		IssuerField:        "Clients[].ID",
+	}}
+	g.assertions.Check(p)
 	for i, c := range cfg.Clients {
-		field := fmt.Sprintf("Clients[%d]", i)
-		if what := token.Unfit(c.ID, token.MaxName); what != "" {
-			wrong(field+".ID", what)
-		}
-		if _, twice := g[c.ID]; twice {
-			wrong(field+".ID", "the ID of an earlier client")
-		}
+		field := fmt.Sprintf("Clients[%d].", i)
 		if len(c.Scopes) == 0 {
-			wrong(field+".Scopes", "required")
+			p.Add(field+"Scopes", "required")
 		}
-		if slices.ContainsFunc(c.Scopes, func(s string) bool { return !isScope(s) }) || !token.FitScopes(c.Scopes) {
-			wrong(field+".Scopes", "not SMART scopes, or more than 4 KiB of them")
+		for j, s := range c.Scopes {
+			if strings.Contains(s, "/") && parseScope(s).context == "" {
+				p.Add(fmt.Sprintf("%sScopes[%d]", field, j), "%q is not a SMART scope such as \"system/Patient.rs\"; the letters are in the order %q", s, letters)
+			}
 		}
 		if c.Keys == nil {
-			wrong(field+".Keys", "required")
-			continue
+			p.Add(field+"Keys", "required")
+		} else {
+			g.assertions.Add(c.ID, c.ID, jose.SourceOf(c.Keys), algorithms)
 		}
-		g[c.ID] = client{terms.Of(c.ID, c.ID, jose.SourceOf(c.Keys), algorithms), slices.Clone(c.Scopes)}
+		g.clients = append(g.clients, tokenendpoint.Client{ID: c.ID, Subject: c.ID, Scopes: c.Scopes})
 	}
-	return g, errors.Join(errs...)
+	return g
 }
 
-// Prove implements [token.Grant].
-func (g grant) Prove(ctx context.Context, q *token.Request) (*token.Proof, error) {
-	assertion, kind := q.Get("client_assertion"), q.Get("client_assertion_type")
-	asserted := assertion != "" || kind != ""
+// prove is the Prove of a tokenendpoint.Config.
+func (g *grant) prove(ctx context.Context, q *tokenendpoint.Request) (*tokenendpoint.Proof, error) {
+	assertion, kind, client := q.Get("client_assertion"), q.Get("client_assertion_type"), q.Get("client_id")
 	secret := q.HasBasic || q.HasAny("client_secret")
-	named := q.Get("client_id")
 	switch {
-	case asserted && secret:
-		return nil, token.Malformed("a secret beside an assertion")
-	case q.HasBasic:
-		return nil, unproven(named, `Basic realm="redox"`, redoxauth.ErrRejected, "secrets are not accepted")
+	case secret && q.HasAny("client_assertion", "client_assertion_type"):
+		return nil, tokenendpoint.Malformed("a secret beside an assertion")
 	case secret:
-		return nil, unproven(named, challenge, redoxauth.ErrRejected, "secrets are not accepted")
-	case !asserted:
-		return nil, unproven(named, challenge, redoxauth.ErrNoCredentials, "no assertion")
+		return nil, unproven(client, redoxauth.ErrRejected, "client", "secrets are not accepted")
+	case assertion == "" && kind == "":
+		return nil, unproven(client, redoxauth.ErrNoCredentials, "missing", "no assertion")
 	case assertion == "":
-		return nil, token.Malformed("client_assertion is missing")
+		return nil, tokenendpoint.Malformed("client_assertion is missing")
 	case kind == "":
-		return nil, token.Malformed("client_assertion_type is missing")
+		return nil, tokenendpoint.Malformed("client_assertion_type is missing")
 	case kind != assertionType:
-		return nil, unproven(named, challenge, redoxauth.ErrRejected, "unknown client_assertion_type")
+		return nil, unproven(client, redoxauth.ErrRejected, "client", "unknown client_assertion_type")
 	}
-	// Who presents an assertion of no client is told at once: there is no key whose
-	// check could take the same time, and a client ID is no secret.
-	id := jose.UnverifiedIssuer(assertion)
-	c, ok := g[id]
-	if !ok {
-		return nil, invalidClient(id, challenge, redoxauth.ErrRejected, token.Unknown(id, "client"))
-	}
-	if named != "" && named != id {
-		err := fmt.Errorf("iss is %s, but client_id %s", token.Quote(id), token.Quote(named))
-		return nil, invalidClient(id, challenge, redoxauth.ErrRejected, err)
-	}
-	t, use, err := c.assertions.Verify(ctx, assertion)
-	if err != nil {
+	p, err := g.assertions.Verify(ctx, assertion)
+	switch {
+	case err != nil:
 		return nil, err
+	case client != "" && client != p.Client:
+		return nil, tokenendpoint.WrongCredential(p.Client, redoxauth.ErrRejected, "client",
+			"iss is %q, but client_id %s", p.Client, tokenendpoint.Quote(client))
+	case !q.HasAny("scope"):
+		return nil, redoxauth.Errorf(redoxauth.ErrForbidden, "scope", "client %q: the parameter scope is missing", p.Client)
 	}
-	if !q.HasAny("scope") {
-		return nil, token.InvalidScope(id)
-	}
-	return &token.Proof{Client: id, Subject: id, KeyID: t.KeyID, Allowed: c.scopes, Use: use}, nil
+	return p, nil
 }
 
-// unproven refuses a client that presents no assertion.
-func unproven(named, challenge string, kind error, why string) error {
-	return invalidClient(named, challenge, kind, fmt.Errorf("client_id is %s: %s", token.Quote(named), why))
-}
-
-func invalidClient(claimed, challenge string, kind, why error) error {
-	reason := redoxauth.Reason("client")
-	if kind == redoxauth.ErrNoCredentials {
-		reason = "missing"
-	}
-	return token.InvalidClient(claimed, challenge, &redoxauth.Error{Kind: kind, Reason: reason, Err: why})
-}
-
-// Known implements [token.Grant].
-func (g grant) Known(client, subject string) bool {
-	_, ok := g[client]
-	return ok && client == subject
-}
-
-// Narrow implements [token.Grant].
-func (g grant) Narrow(allowed, requested []string) []string {
-	var granted []string
-	for _, s := range narrow(parseScopes(allowed), parseScopes(requested)) {
-		granted = append(granted, s.text)
-	}
-	return granted
-}
-
-// Covers implements [token.Grant].
-func (g grant) Covers(granted []string, required string) bool {
-	return coverOf(parseScopes(granted)).includes(parseScope(required))
+// unproven refuses a client that sends no assertion.
+func unproven(client string, kind error, reason redoxauth.Reason, why string) error {
+	return tokenendpoint.WrongCredential(client, kind, reason, "client_id is %s: %s", tokenendpoint.Quote(client), why)
 }

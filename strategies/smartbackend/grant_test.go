@@ -42,7 +42,9 @@ func TestGenuineAssertions(t *testing.T) {
 		{name: "typ in lower case", sender: func(s *redoxtest.SMARTBackend) { s.Header = map[string]any{"typ": "jwt"} }},
 		{name: "aud an array of one", sender: func(s *redoxtest.SMARTBackend) { s.Claims = map[string]any{"aud": []string{tokenURL}} }},
 		{name: "aud the issuer, as RFC 10070 has it", sender: func(s *redoxtest.SMARTBackend) { s.Audience = "https://api.example.com" },
-			config: func(c *smartbackend.EndpointConfig) { c.Audiences = []string{tokenURL, "https://api.example.com"} }},
+			config: func(c *smartbackend.EndpointConfig) {
+				c.AssertionAudiences = []string{tokenURL, "https://api.example.com"}
+			}},
 		{name: "no iat, expires in 5 minutes", sender: func(s *redoxtest.SMARTBackend) { s.Claims = map[string]any{"iat": nil} }},
 		{name: "exp with a fraction", sender: func(s *redoxtest.SMARTBackend) { s.Claims = map[string]any{"exp": float64(now.Unix()) + 300.75} }},
 		{name: "iat set back by the sender", sender: func(s *redoxtest.SMARTBackend) { s.Claims = map[string]any{"iat": now.Unix() - 30} }},

@@ -238,8 +238,8 @@ func TestRefusalTellsWhichClient(t *testing.T) {
 		change func(*redoxtest.SMARTBackend, url.Values)
 		want   string
 	}{
-		{"unknown", issued("nobody\n"), `(client): iss is "nobody\n", of no client`},
-		{"a long name", issued(strings.Repeat("x", 65)), `(client): iss is "` + strings.Repeat("x", 64) + `"..., of no client`},
+		{"unknown", issued("nobody\n"), `(client): iss is "nobody\n", want one of Clients[].ID`},
+		{"a long name", issued(strings.Repeat("x", 65)), `(client): iss is "` + strings.Repeat("x", 64) + `"..., want one of Clients[].ID`},
 		{"no JWT", with("client_assertion", "x"), `(client): the assertion is no JWT, or has no iss`},
 		{"of another client_id", with("client_id", "other"), `(client): iss is "redox", but client_id "other"`},
 		{"expired", func(s *redoxtest.SMARTBackend, _ url.Values) {

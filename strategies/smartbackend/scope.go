@@ -3,9 +3,24 @@ package smartbackend
 import (
 	"slices"
 	"strings"
-
-	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
 )
+
+// scopes compares scopes by what they give access to. It implements tokenendpoint.Scopes.
+type scopes struct{}
+
+// Narrow returns the part of the requested scopes that is allowed.
+func (scopes) Narrow(allowed, requested []string) []string {
+	var granted []string
+	for _, s := range narrow(parseScopes(allowed), parseScopes(requested)) {
+		granted = append(granted, s.text)
+	}
+	return granted
+}
+
+// Covers reports whether the granted scopes include the required one.
+func (scopes) Covers(granted []string, required string) bool {
+	return coverOf(parseScopes(granted)).includes(parseScope(required))
+}
 
 // A scope of SMART App Launch: "system/Patient.rs?status=active". Version 1 wrote
 // "read", "write" and "*" for the access ([Scopes and Launch Context]).
@@ -95,27 +110,21 @@ func parseAccess(word string) (access, bool) {
 	return a, a != 0
 }
 
-// isScope reports whether text can be configured: a SMART scope, or one of another kind
-// that does not look like a SMART scope gone wrong.
-func isScope(text string) bool {
-	return config.ValidScope(text) && (parseScope(text).context != "" || !strings.Contains(text, "/"))
-}
-
 func parseScopes(texts []string) []scope {
-	scopes := make([]scope, len(texts))
+	parsed := make([]scope, len(texts))
 	for i, text := range texts {
-		scopes[i] = parseScope(text)
+		parsed[i] = parseScope(text)
 	}
-	return scopes
+	return parsed
 }
 
 // A cover is what scopes give access to together, by place: to compare one scope with
 // many takes as long as with one.
 type cover map[place]access
 
-func coverOf(scopes []scope) cover {
+func coverOf(list []scope) cover {
 	c := make(cover)
-	for _, s := range scopes {
+	for _, s := range list {
 		c[s.place] |= s.access
 	}
 	return c

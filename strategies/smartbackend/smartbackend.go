@@ -1,12 +1,13 @@
 // Package smartbackend verifies requests of a destination with the strategy "SMART
-// Backend": Redox proves itself at our token endpoint with an assertion that it signs
-// (private_key_jwt), gets an access token with SMART scopes, and sends that with its
-// messages ([SMART Backend Services]).
+// Backend" ([SMART Backend Services]). Redox signs an assertion (private_key_jwt) and sends
+// it to our token endpoint. It gets an access token with SMART scopes, and sends that with
+// its messages.
 //
 //	endpoint, err := smartbackend.NewTokenEndpoint(cfg)
+//	verifier, err := endpoint.Verifier("system/*.rs")
 //	mux.Handle("/token", endpoint)
 //	mux.Handle("/.well-known/smart-configuration", endpoint.Configuration())
-//	mux.Handle("/redox", endpoint.Verifier("system/*.rs").Wrap(handler))
+//	mux.Handle("/redox", verifier.Wrap(handler))
 //
 // # Redox dashboard
 //
@@ -25,43 +26,48 @@
 //
 // # Operation
 //
-// Keys rotate by themselves with [keyset.NewRemote]: a new key ID makes it fetch. For
-// configured keys list old and new together. TokenSecrets rotate in three steps, each on
-// all replicas before the next: [old, new], [new, old], and after Lifetime [new].
+// With [keyset.NewRemote], Redox can rotate its keys without you: a new key ID makes the set
+// fetch. If you configure keys, list the old and the new ones together. To rotate
+// TokenSecrets, change all replicas from [old, new] to [new, old], and after Lifetime to
+// [new].
 //
-// Clocks may differ by Leeway. An assertion that is refused as "expired" or
-// "not_yet_valid" says by how much.
+// Clocks may differ by Leeway. The error of an assertion that is refused as "expired" or
+// "not_yet_valid" says by how much they do.
 //
-// When a key server is down, known keys go on serving (SMART forbids that past their
-// Cache-Control: a negative [keyset.RemoteConfig].MaxStale). What cannot be decided, for
-// want of a key or of the replay store, is answered 503, never 401. With more than one
-// replica the replay store must be shared, or an assertion passes once at each.
+// When a key server is down, keys that are known still serve. SMART forbids that past
+// their Cache-Control: for that, set [keyset.RemoteConfig].MaxStale to a negative value.
+// Without a key or the replay store nothing can be decided, and the answer is 503, never
+// 401. All replicas must share the replay store. Otherwise an assertion is accepted once
+// at each.
 //
-// An access token proves who sent a message, not what: it does not cover the body, and
-// who sees it can use it until it expires.
+// An access token proves who sent a message, not what was sent: it does not cover the
+// body. Anyone who obtains it can use it until it expires.
 //
 // # Deviations
 //
-// SMART has aud name the token URL; [RFC 10070] has it name the issuer and nothing
-// else. This package follows SMART, which Redox's strategy names, and takes what else
-// Audiences lists. It takes an assertion without typ, which SMART requires, and one
-// without kid if only one key fits.
+// SMART says that aud is the token URL. [RFC 10070] says that it is the issuer, and nothing
+// else. This package follows SMART, and also accepts what AssertionAudiences lists.
+//
+// It accepts an assertion without typ, which SMART requires. It accepts one without kid if
+// only one key fits.
 //
 // [SMART Backend Services]: https://hl7.org/fhir/smart-app-launch/STU2.2/backend-services.html
 // [RFC 10070]: https://www.rfc-editor.org/rfc/rfc10070
 package smartbackend
 
 import (
-	"errors"
 	"net/http"
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/bearer"
-	"github.com/redoxauth/redoxauth-go/strategies/internal/token"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/tokenendpoint"
 	"github.com/redoxauth/redoxauth-go/strategies/keyset"
 	"github.com/redoxauth/redoxauth-go/strategies/replay"
 )
+
+const strategy = "smartbackend"
 
 // An EndpointConfig configures a [TokenEndpoint].
 type EndpointConfig struct {
@@ -70,84 +76,95 @@ type EndpointConfig struct {
 	// TokenURL, required, is the absolute URL of the TokenEndpoint as Redox calls it.
 	TokenURL string
 
-	// Audiences are the accepted values of an assertion's aud; default TokenURL. The
-	// assertion must have exactly one.
-	Audiences []string
+	// AssertionAudiences lists the accepted values of an assertion's aud. The assertion
+	// must have exactly one. The default is TokenURL.
+	AssertionAudiences []string
 
-	// Issuer and Audience, both required, are iss and aud of the access tokens: names
-	// of the token endpoint and of the destination, usually their URLs, of at most 512
-	// bytes. A token request may name its audience or resource, and then it must be this
+	// Issuer and Audience, both required, are iss and aud of the access tokens: the names
+	// of the token endpoint and of the destination. Usually they are URLs. Each has at most
+	// 512 bytes. A token request may name an audience or a resource. Then it must be this
 	// Audience.
 	Issuer, Audience string
 
-	// TokenSecrets, required, sign the access tokens: each of 32 random bytes or more,
-	// the same list on every replica. The first signs, all verify.
+	// TokenSecrets, required, sign the access tokens. Each has at least 32 random bytes.
+	// All replicas have the same list. The first secret signs, and all verify.
 	TokenSecrets [][]byte
 
-	// Lifetime of the access tokens; default 5 min, from 1 s to 5 min. A token is
-	// accepted until 60 s past it.
+	// Lifetime of the access tokens: from 1 s to 5 min, default 5 min. A token is accepted
+	// until 60 s after it expires.
 	Lifetime time.Duration
 
-	// Leeway for Redox's clock; default 60 s, at most 5 min.
+	// Leeway is how far the clocks of Redox and this server may differ: default 60 s, at
+	// most 5 min.
 	Leeway time.Duration
 
-	// Replay, required, remembers the assertions until they expire, and for twice the
-	// Leeway and a minute longer: replicas, which must share it, may have clocks that
-	// differ by Leeway.
+	// Replay, required, remembers each assertion until it expires, and then for twice the
+	// Leeway and a minute: the clocks of replicas may differ by Leeway. All replicas must
+	// share it.
 	Replay replay.Store
 
-	// Observe is called once for every token request. The error of its Decision has
-	// the Kind that the refusal means; the status of the answer is that of RFC 6749.
+	// Observe is called once for every token request. The Decision's Status is the status
+	// that was sent, and the kind of its Err says what was wrong.
 	Observe func(*http.Request, redoxauth.Decision)
 
 	Now func() time.Time // default time.Now
 }
 
-// A Client may request tokens.
+// A Client may request access tokens.
 type Client struct {
-	ID   string     // required, at most 512 bytes: iss and sub of its assertions
-	Keys keyset.Set // required: its keys and nobody else's, for RS384 and ES384
+	// ID, required, is iss and sub of the Client's assertions. It has at most 512 bytes. No
+	// two Clients have the same.
+	ID string
 
-	// Scopes, required, are what it may request, as "system/*.rs", in version 1 or 2 of
-	// the syntax, or in both: they are compared by what they cover. A client that
-	// requests more gets what is within.
+	// Keys, required, are the public keys of this Client and of nobody else, for RS384 and
+	// ES384.
+	Keys keyset.Set
+
+	// Scopes, required, are what the Client may get, such as "system/*.rs". They are in
+	// version 1 or 2 of the syntax, or in both, and are compared by what they cover. A
+	// Client that requests more gets the part that is allowed.
 	Scopes []string
 }
 
 // A TokenEndpoint is the token URL of SMART Backend Services. It is safe for concurrent
 // use.
 //
-// It takes POST alone, with a form of at most 64 KiB that arrives within 10 s. Scope is
-// required. An assertion must be signed with RS384 or ES384, expire within 5 minutes,
-// and is accepted once. If its header names a jku, that must be the URL of the client's
-// Keys; it is never followed. The endpoint answers
+// It accepts POST with a form of at most 64 KiB, which must arrive within 10 s. The
+// parameter scope is required. An assertion must be signed with RS384 or ES384 and expire
+// within 5 minutes. It is accepted once. If its header has a jku, that must be the URL of
+// the Client's Keys. It is never followed. The answers:
 //
-//	200  the token
-//	400  invalid_request: a parameter twice or missing, credentials in the URL, a secret
-//	     beside the assertion
-//	400  unsupported_grant_type, invalid_scope (none of them can be granted, or more
-//	     than 200 are requested), invalid_target (another audience or resource)
-//	401  invalid_client: everything that is wrong with the assertion
-//	405, 413, 415  invalid_request: not POST, too large, not a form
-//	429  invalid_client: more than 100 wrong assertions of one client from one address
-//	     within a minute; a right one is never refused for it
-//	503  temporarily_unavailable: keys or replay store cannot be had, the body did not
-//	     arrive in time, or 32 MiB of bodies are arriving
+//	200  the access token
+//	400  invalid_request         a parameter is missing or comes twice; a credential in the
+//	                             URL; a secret beside the assertion
+//	400  unsupported_grant_type  another grant_type
+//	400  invalid_scope           no scope; none of the scopes can be granted; more than 200
+//	                             are requested
+//	400  invalid_target          another audience or resource
+//	401  invalid_client          no assertion, or anything is wrong with it
+//	405  invalid_request         not POST
+//	413  invalid_request         more than 64 KiB
+//	415  invalid_request         not a form
+//	429  invalid_client          more than 100 wrong assertions of one client from one
+//	                             address within a minute; a right assertion still passes
+//	500  server_error            a bug, or a panic of Replay
+//	503  temporarily_unavailable no keys or no replay store; the body did not arrive in
+//	                             time; 32 MiB of bodies are arriving
+//
+// The zero TokenEndpoint answers 500.
 type TokenEndpoint struct {
-	endpoint      *token.Endpoint
+	endpoint      *tokenendpoint.Endpoint
 	configuration []byte
 }
 
 var _ http.Handler = (*TokenEndpoint)(nil)
 
-// NewTokenEndpoint returns the TokenEndpoint of cfg, or all that is wrong with cfg. It
-// fetches nothing.
+// NewTokenEndpoint returns the TokenEndpoint of cfg. The error says everything that is
+// wrong with cfg. It makes no network calls.
 func NewTokenEndpoint(cfg EndpointConfig) (*TokenEndpoint, error) {
-	if cfg.Now == nil {
-		cfg.Now = time.Now
-	}
-	g, grantErr := newGrant(cfg)
-	e, err := token.New(token.Config{
+	p := config.Problems{Package: strategy}
+	g := newGrant(cfg, &p)
+	e, err := tokenendpoint.New(tokenendpoint.Config{
 		Strategy:     strategy,
 		Issuer:       cfg.Issuer,
 		Audience:     cfg.Audience,
@@ -155,18 +172,19 @@ func NewTokenEndpoint(cfg EndpointConfig) (*TokenEndpoint, error) {
 		Lifetime:     cfg.Lifetime,
 		MaxLifetime:  maxLifetime,
 		GrantType:    grantType,
-		Grant:        g,
+		Challenge:    tokenendpoint.RedoxChallenge,
+		Clients:      g.clients,
+		ClientField:  "Clients",
+		ClientKey:    "ID",
+		Scopes:       scopes{},
+		Prove:        g.prove,
 		Observe:      cfg.Observe,
 		Now:          cfg.Now,
 	})
-	if err := errors.Join(grantErr, err); err != nil {
+	if err := p.Err(err); err != nil {
 		return nil, err
 	}
-	body, err := describe(cfg)
-	if err != nil {
-		return nil, err
-	}
-	return &TokenEndpoint{e, body}, nil
+	return &TokenEndpoint{e, describe(cfg)}, nil
 }
 
 // ServeHTTP answers a token request.
@@ -174,38 +192,43 @@ func (t *TokenEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	t.endpoint.ServeHTTP(w, r)
 }
 
-// Verifier returns a Verifier of the tokens that t issues, and any endpoint of this
-// package with the same TokenSecrets, Issuer and Audience. A token's scopes must cover
-// all of scopes, else the error is [redoxauth.ErrForbidden]; its client must still be
-// configured here.
-func (t *TokenEndpoint) Verifier(scopes ...string) *Verifier {
-	return &Verifier{t.endpoint.Verifier(scopes)}
+// Verifier returns a Verifier of the access tokens that t issues. It also accepts those of
+// any other TokenEndpoint of this package with the same TokenSecrets, Issuer and Audience.
+//
+// The scopes of a token must cover all scopes, or the error is [redoxauth.ErrForbidden].
+// Its Client must still be configured.
+//
+// The error names a scope that no Client can get, a malformed one included: the Verifier
+// would refuse every message.
+func (t *TokenEndpoint) Verifier(scopes ...string) (*Verifier, error) {
+	v, err := t.endpoint.Verifier(scopes)
+	if err != nil {
+		return nil, err
+	}
+	return &Verifier{v}, nil
 }
 
 // A Verifier verifies the access tokens of a [TokenEndpoint]. It is safe for concurrent
-// use.
+// use. The zero Verifier refuses every request with status 500.
 type Verifier struct{ bearer bearer.Verifier }
 
 var _ redoxauth.Verifier = (*Verifier)(nil)
 
-// Verify accepts a request whose bearer token the TokenEndpoint issued. The Identity's
-// Subject is the client ID, its KeyID the position of the secret that matched.
+// Verify accepts a request whose bearer token was issued by the TokenEndpoint. The
+// Identity's Subject is the client ID. Its KeyID is the position of the secret in
+// TokenSecrets.
 //
-// The errors: [redoxauth.ErrNoCredentials] without a bearer token, or for one that is no
-// JWT or of another issuer; ErrMalformed for two Authorization headers; ErrForbidden for
-// a scope; ErrRejected for anything else.
+// The errors:
+//
+//   - [redoxauth.ErrNoCredentials]: no bearer token, or one that is no JWT or has another
+//     issuer
+//   - [redoxauth.ErrMalformed]: two Authorization headers
+//   - [redoxauth.ErrForbidden]: a scope is missing
+//   - [redoxauth.ErrRejected]: everything else
 func (v *Verifier) Verify(r *http.Request) (*redoxauth.Identity, error) { return v.bearer.Verify(r) }
 
-// Wrap lets requests through to next that [Verifier.Verify] accepts, with the default
-// limits of [redoxauth.Options].
+// Wrap returns a handler that calls next for requests that [Verifier.Verify] accepts. It
+// has the default limits of [redoxauth.Options].
 func (v *Verifier) Wrap(next http.Handler) http.Handler {
 	return redoxauth.Middleware(v, nil)(next)
 }
-
-const (
-	strategy    = "smartbackend"
-	grantType   = "client_credentials"
-	maxLifetime = 5 * time.Minute // of assertions and of access tokens
-)
-
-var algorithms = []string{"RS384", "ES384"}

@@ -134,7 +134,7 @@ func TestTokenAnswer(t *testing.T) {
 	e := newEndpoint(t, cfg)
 	w := serve(e, tokenRequest(parameters(assertion(t, sender()))))
 	a := readAnswer(t, w)
-	if id, err := e.Verifier("system/Patient.r").Verify(message(a.Token)); err != nil || id.Subject != "redox" || id.Strategy != "smartbackend" {
+	if id, err := verifier(t, e, "system/Patient.r").Verify(message(a.Token)); err != nil || id.Subject != "redox" || id.Strategy != "smartbackend" {
 		t.Errorf("got %+v, %v", id, err)
 	}
 	a.Token = ""
@@ -168,7 +168,7 @@ func TestAssertionIsNoAccessToken(t *testing.T) {
 	s := sender()
 	s.Audience = destination
 	for name, token := range map[string]string{"assertion": assertion(t, sender()), "assertion for the destination": assertion(t, s)} {
-		if id, err := e.Verifier().Verify(message(token)); err == nil {
+		if id, err := verifier(t, e).Verify(message(token)); err == nil {
 			t.Errorf("%s: accepted as %+v", name, id)
 		}
 	}
@@ -182,23 +182,23 @@ func TestTokenOfAnotherEndpoint(t *testing.T) {
 	a, b := config(t), config(t)
 	b.Audience = "https://api.example.com/other"
 	issued := readAnswer(t, serve(newEndpoint(t, a), tokenRequest(parameters(assertion(t, sender()))))).Token
-	if _, err := newEndpoint(t, b).Verifier().Verify(message(issued)); !errors.Is(err, redoxauth.ErrRejected) {
+	if _, err := verifier(t, newEndpoint(t, b)).Verify(message(issued)); !errors.Is(err, redoxauth.ErrRejected) {
 		t.Errorf("another audience: got %v", err)
 	}
 	c := config(t)
 	c.Clients = c.Clients[1:]
-	if _, err := newEndpoint(t, c).Verifier().Verify(message(issued)); !errors.Is(err, redoxauth.ErrRejected) {
+	if _, err := verifier(t, newEndpoint(t, c)).Verify(message(issued)); !errors.Is(err, redoxauth.ErrRejected) {
 		t.Errorf("client removed: got %v", err)
 	}
 	d := config(t)
 	d.Now = func() time.Time { return now.Add(6 * time.Minute) }
-	if _, err := newEndpoint(t, d).Verifier().Verify(message(issued)); !errors.Is(err, redoxauth.ErrRejected) {
+	if _, err := verifier(t, newEndpoint(t, d)).Verify(message(issued)); !errors.Is(err, redoxauth.ErrRejected) {
 		t.Errorf("expired: got %v", err)
 	}
-	v := newEndpoint(t, config(t)).Verifier("system/Patient.rs", "system/Patient.u")
+	v := verifier(t, newEndpoint(t, config(t)), "system/Patient.rs", "system/Patient.c")
 	_, err := v.Verify(message(issued))
 	var e *redoxauth.Error
-	if !errors.Is(err, redoxauth.ErrForbidden) || !errors.As(err, &e) || !strings.Contains(e.Challenge, `error="insufficient_scope", scope="system/Patient.rs system/Patient.u"`) {
+	if !errors.Is(err, redoxauth.ErrForbidden) || !errors.As(err, &e) || !strings.Contains(e.Challenge, `error="insufficient_scope", scope="system/Patient.rs system/Patient.c"`) {
 		t.Errorf("scope: got %v", err)
 	}
 }
@@ -213,12 +213,12 @@ func TestNewTokenEndpointRefuses(t *testing.T) {
 			[]string{"Clients", "TokenURL", "Replay", "Issuer", "Audience", "TokenSecrets"}},
 		{"token URL relative", func(c *smartbackend.EndpointConfig) { c.TokenURL = "/token" }, []string{"TokenURL"}},
 		{"token URL with a fragment", func(c *smartbackend.EndpointConfig) { c.TokenURL += "#" }, []string{"TokenURL"}},
-		{"empty audience", func(c *smartbackend.EndpointConfig) { c.Audiences = []string{""} }, []string{"Audiences"}},
+		{"empty audience", func(c *smartbackend.EndpointConfig) { c.AssertionAudiences = []string{""} }, []string{"AssertionAudiences[0]"}},
 		{"leeway too long", func(c *smartbackend.EndpointConfig) { c.Leeway = 6 * time.Minute }, []string{"Leeway"}},
 		{"lifetime too long", func(c *smartbackend.EndpointConfig) { c.Lifetime = 301 * time.Second }, []string{"Lifetime"}},
 		{"no keys", func(c *smartbackend.EndpointConfig) { c.Clients[1].Keys = nil }, []string{"Clients[1].Keys"}},
 		{"no scopes", func(c *smartbackend.EndpointConfig) { c.Clients[1].Scopes = nil }, []string{"Clients[1].Scopes"}},
-		{"misspelt scope", func(c *smartbackend.EndpointConfig) { c.Clients[0].Scopes = []string{"system/Patient.sr"} }, []string{"Clients[0].Scopes"}},
+		{"misspelt scope", func(c *smartbackend.EndpointConfig) { c.Clients[0].Scopes = []string{"system/Patient.sr"} }, []string{"Clients[0].Scopes[0]"}},
 		{"ID twice", func(c *smartbackend.EndpointConfig) { c.Clients[1].ID = "redox" }, []string{"Clients[1].ID"}},
 		{"ID pasted with a newline", func(c *smartbackend.EndpointConfig) { c.Clients[1].ID = "redox\n" }, []string{"Clients[1].ID"}},
 		{"ID too long", func(c *smartbackend.EndpointConfig) { c.Clients[1].ID = strings.Repeat("x", 513) }, []string{"Clients[1].ID"}},
@@ -245,9 +245,18 @@ func TestNewTokenEndpointRefuses(t *testing.T) {
 
 func TestEndpointShowsNoSecret(t *testing.T) {
 	e := newEndpoint(t, config(t))
-	for _, v := range []any{e, *e, e.Verifier()} {
+	for _, v := range []any{e, *e, verifier(t, e)} {
 		if text := fmt.Sprintf("%+v %#v", v, v); strings.Contains(text, string(tokenSecret)) || strings.Contains(text, fmt.Sprint(tokenSecret)) {
 			t.Errorf("%T shows a secret: %s", v, text)
 		}
 	}
+}
+
+func verifier(t testing.TB, e *smartbackend.TokenEndpoint, scopes ...string) *smartbackend.Verifier {
+	t.Helper()
+	v, err := e.Verifier(scopes...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
 }

@@ -30,13 +30,25 @@ type endpoint interface {
 
 type smart struct{ *smartbackend.TokenEndpoint }
 
-func (e smart) wrap(next http.Handler) http.Handler { return e.Verifier("system/*.rs").Wrap(next) }
+func (e smart) wrap(next http.Handler) http.Handler {
+	v, err := e.Verifier("system/*.rs")
+	if err != nil {
+		panic(err)
+	}
+	return v.Wrap(next)
+}
 
 type twoLegged struct {
 	*clientcredentials.TokenEndpoint
 }
 
-func (e twoLegged) wrap(next http.Handler) http.Handler { return e.Verifier("write").Wrap(next) }
+func (e twoLegged) wrap(next http.Handler) http.Handler {
+	v, err := e.Verifier("write")
+	if err != nil {
+		panic(err)
+	}
+	return v.Wrap(next)
+}
 
 // A replica is one process behind the URL: the token endpoint and the destination.
 func replica(e endpoint) http.Handler {

@@ -1,4 +1,4 @@
-package token
+package tokenendpoint
 
 import (
 	"hash/maphash"
@@ -11,9 +11,9 @@ const (
 	failuresMost   = 100 // wrong credentials of one client from one peer in a window
 )
 
-// failures counts wrong credentials by client and peer, in a table of fixed size.
-// Right ones are never asked about here: a peer that guesses cannot lock anybody out,
-// so a collision in the table turns a 401 into a 429 and does no more.
+// failures counts wrong credentials by client and peer, in a table of fixed size. A right
+// credential is never counted or limited, so a peer that guesses cannot lock anybody out. A
+// collision in the table turns a 401 into a 429, and does nothing else.
 type failures struct {
 	seed  maphash.Seed
 	mu    sync.Mutex
@@ -25,7 +25,8 @@ type failures struct {
 
 func newFailures() *failures { return &failures{seed: maphash.MakeSeed()} }
 
-// add counts one, and returns how long the peer should wait if there were too many.
+// add counts one wrong credential. It returns how long the peer should wait if there were
+// too many, else 0.
 func (f *failures) add(client, peer string, now time.Time) time.Duration {
 	var h maphash.Hash
 	h.SetSeed(f.seed)

@@ -1,13 +1,28 @@
-package token_test
+package tokenendpoint_test
 
 import (
+	"context"
 	"encoding/json"
+	"net/http"
 	"net/url"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/redoxauth/redoxauth-go/strategies/internal/tokenendpoint"
 )
 
 var parameters = []string{"grant_type", "scope", "audience", "resource", "client_id", "client_secret", "client_assertion", "client_assertion_type", "assertion"}
+
+// parsed returns what the strategy gets of r, or nil.
+func parsed(t *testing.T, r *http.Request) (seen *tokenendpoint.Request) {
+	newEndpoint(t, func(c *tokenendpoint.Config) {
+		c.Prove = func(ctx context.Context, q *tokenendpoint.Request) (*tokenendpoint.Proof, error) {
+			seen = q
+			return proven(ctx, q)
+		}
+	}).ask(t, r, "")
+	return seen
+}
 
 // What gets through reads the same in net/url, with every parameter once.
 func FuzzForm(f *testing.F) {
@@ -18,12 +33,8 @@ func FuzzForm(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
-		g := &grant{}
-		cfg := config()
-		cfg.Grant = g
-		w := serve(endpoint(t, cfg), form(body))
-		answer(t, w)
-		if g.seen == nil {
+		seen := parsed(t, form(body))
+		if seen == nil {
 			return
 		}
 		want, err := url.ParseQuery(body)
@@ -31,8 +42,8 @@ func FuzzForm(f *testing.F) {
 			t.Fatalf("net/url refuses it: %v", err)
 		}
 		for _, name := range parameters {
-			if len(want[name]) > 1 || g.seen.Get(name) != want.Get(name) {
-				t.Errorf("%s: got %q, net/url reads %q", name, g.seen.Get(name), want[name])
+			if len(want[name]) > 1 || seen.Get(name) != want.Get(name) {
+				t.Errorf("%s: got %q, net/url reads %q", name, seen.Get(name), want[name])
 			}
 		}
 	})
@@ -48,12 +59,8 @@ func FuzzJSON(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
-		g := &grant{}
-		cfg := config()
-		cfg.Grant = g
-		w := serve(endpoint(t, cfg), post("application/json", body))
-		answer(t, w)
-		if g.seen == nil {
+		seen := parsed(t, post("application/json", body))
+		if seen == nil {
 			return
 		}
 		var want map[string]any
@@ -62,8 +69,8 @@ func FuzzJSON(f *testing.F) {
 		}
 		for _, name := range parameters {
 			text, _ := want[name].(string)
-			if g.seen.Get(name) != text || !utf8.ValidString(text) {
-				t.Errorf("%s: got %q, encoding/json reads %q", name, g.seen.Get(name), want[name])
+			if seen.Get(name) != text || !utf8.ValidString(text) {
+				t.Errorf("%s: got %q, encoding/json reads %q", name, seen.Get(name), want[name])
 			}
 		}
 	})

@@ -171,7 +171,7 @@ func TestRefusalTellsWhichClient(t *testing.T) {
 		{"Basic, no colon", url.QueryEscape(clientID + ":" + clientSecret), nil, `(client): no client ID`},
 		{"Basic, swapped", clientSecret + ":" + clientID, nil, `(client): a secret in the place of the client ID`},
 		{"Basic, too long", long + ":x", nil, `(client): unknown client "` + strings.Repeat("é", 32) + `"...`},
-		{"Basic, another client_id", clientID + ":" + clientSecret, []string{"client_id", "x\n"}, `(malformed): client_id is "x\n" beside the secret of client "redox-client:1"`},
+		{"Basic, another client_id", clientID + ":" + clientSecret, []string{"client_id", "x\n"}, `(malformed): client_id names another client: it is "x\n", and the secret is of client "redox-client:1"`},
 		{"body, unknown", "", []string{"client_id", "nobody", "client_secret", "x"}, `(client): unknown client "nobody"`},
 		{"body, wrong secret", "", []string{"client_id", clientID, "client_secret", "x"}, `(client): wrong secret of client "redox-client:1"`},
 		{"body, swapped", "", []string{"client_id", clientSecret, "client_secret", clientID}, `(client): a secret in the place of the client ID`},
@@ -179,9 +179,9 @@ func TestRefusalTellsWhichClient(t *testing.T) {
 		{"body, a secret alone, as the ID", "", []string{"client_id", clientSecret}, `(missing): a secret in the place of the client ID`},
 		{"nothing", "", nil, `(missing): no client ID`},
 		{"both, of two", "another:another's secret", []string{"client_id", clientID, "client_secret", clientSecret},
-			`(client): in Basic: client "another"; in the body: client "redox-client:1"`},
+			`two client authentications that are not both right for one client: in Basic: client "another"; in the body: client "redox-client:1"`},
 		{"both, one wrong", "another:another's secret", []string{"client_id", "another", "client_secret", "x"},
-			`(client): in Basic: client "another"; in the body: wrong secret of client "another"`},
+			`two client authentications that are not both right for one client: in Basic: client "another"; in the body: wrong secret of client "another"`},
 	} {
 		cfg := endpointConfig()
 		var seen error

@@ -1,9 +1,10 @@
-package token
+package tokenendpoint
 
 import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -17,18 +18,19 @@ const (
 	maxParameters = 100
 	bodyTimeout   = 10 * time.Second
 
-	// maxBodies bounds what all bodies of an endpoint hold at once. Half of it is for
-	// those that still arrive, of which a genuine one has some 2 KiB.
+	// maxBodies limits the memory of all bodies of an endpoint. Half of it is for those that
+	// are still arriving. A genuine body has about 2 KiB.
 	maxBodies = 64 << 20
 )
 
-// A Request is a token request whose carriers are well formed: posted, one body of
-// parameters, none twice, no credential in the URL.
+// A Request is a token request in a proper form: it was posted with one body, has no
+// parameter twice, and no credential in the URL.
 type Request struct {
 	HasBasic bool
 	Basic    string // what follows the scheme in "Authorization: Basic"
 
 	parameters map[string]string
+	unread     bool // the body was not read to its end
 }
 
 // Get returns the value of a parameter, or "". A parameter without a value counts as
@@ -39,45 +41,40 @@ func (q *Request) Get(name string) string { return q.parameters[name] }
 
 // HasAny reports whether one of the parameters has a value.
 func (q *Request) HasAny(names ...string) bool {
-	for _, name := range names {
-		if q.parameters[name] != "" {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(names, func(name string) bool { return q.parameters[name] != "" })
 }
 
-// read reads the request r. When it could not read the whole body, the Refusal says so.
-func (e *Endpoint) read(w http.ResponseWriter, r *http.Request) (*Request, error) {
-	q, parse, err := readHead(r, e.cfg.JSON)
-	var body []byte
-	if err == nil {
-		body, err = e.readBody(w, r)
-	}
+// read reads r into q.
+//
+// The body has at most 64 KiB and arrives within 10 s. It counts against the budget of this
+// endpoint: bodies that stall elsewhere keep no token request out. A Middleware in front
+// has decided already who may send a body. Then its limits apply too.
+func (e *Endpoint) read(w http.ResponseWriter, r *http.Request, q *Request) error {
+	parse, err := e.readHead(r, q)
 	if err != nil {
-		f := refusalOf(err)
-		f.Unread = true
-		return nil, f
+		return err
 	}
-	if q.parameters, err = parse(body); err != nil {
-		return nil, err
+	body, err := redoxauth.ReadBody(w, r.WithContext(r.Context()), e.bodies) // of a copy: ReadBody replaces its Body
+	if err != nil {
+		return err
 	}
-	return q, nil
+	q.unread = false
+	q.parameters, err = parse(body)
+	return err
 }
 
 type parser func([]byte) (map[string]string, error)
 
-// readHead reads what comes before the body. An Authorization header of another scheme than Basic is
-// no client authentication and is left alone: a sender may put its verification token
+// readHead reads what comes before the body. It ignores an Authorization header of another
+// scheme than Basic, which authenticates no client: a sender may put its verification token
 // there on every request.
-func readHead(r *http.Request, acceptJSON bool) (*Request, parser, error) {
+func (e *Endpoint) readHead(r *http.Request, q *Request) (parser, error) {
 	if r.Method != http.MethodPost {
-		return nil, nil, carrier(http.StatusMethodNotAllowed, redoxauth.ErrMalformed, "malformed", "token requests are posted")
+		return nil, redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "method %s: %w", Quote(r.Method), notPosted)
 	}
 	if err := checkQuery(r.URL.RawQuery); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	q := &Request{}
 	switch values := r.Header["Authorization"]; len(values) {
 	case 0:
 	case 1:
@@ -86,10 +83,13 @@ func readHead(r *http.Request, acceptJSON bool) (*Request, parser, error) {
 			q.HasBasic, q.Basic = true, strings.TrimLeft(rest, " ")
 		}
 	default:
-		return nil, nil, Malformed("more than one Authorization header")
+		return nil, Malformed("more than one Authorization header")
 	}
-	parse, err := parserFor(r.Header, acceptJSON)
-	return q, parse, err
+	parse := e.parserFor(r.Header)
+	if parse == nil {
+		return nil, redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "%w", wrongMediaType)
+	}
+	return parse, nil
 }
 
 // checkQuery refuses credentials in the URL, where every proxy logs them
@@ -100,9 +100,7 @@ func checkQuery(query string) error {
 	if strings.Contains(query, ";") {
 		return Malformed("the query of the URL is malformed")
 	}
-	for query != "" {
-		var pair string
-		pair, query, _ = strings.Cut(query, "&")
+	for pair := range strings.SplitSeq(query, "&") {
 		name, _, _ := strings.Cut(pair, "=")
 		name, err := url.QueryUnescape(name)
 		if err != nil {
@@ -117,50 +115,39 @@ func checkQuery(query string) error {
 	return nil
 }
 
-// parserFor chooses the parser by the media type. Its parameters, as charset, do not
-// matter: both forms are UTF-8.
-func parserFor(h http.Header, acceptJSON bool) (parser, error) {
-	unsupported := carrier(http.StatusUnsupportedMediaType, redoxauth.ErrMalformed, "malformed", "unsupported media type")
+// parserFor returns the parser for the media type, or nil. Parameters such as charset do
+// not matter: forms and JSON are UTF-8.
+func (e *Endpoint) parserFor(h http.Header) parser {
 	if len(h["Content-Type"]) != 1 {
-		return nil, unsupported
+		return nil
 	}
 	if encoding := h.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
-		return nil, unsupported
+		return nil
 	}
 	mediaType, _, _ := strings.Cut(h["Content-Type"][0], ";")
 	switch strings.ToLower(strings.TrimSpace(mediaType)) {
 	case "application/x-www-form-urlencoded":
-		return parseForm, nil
+		return parseForm
 	case "application/json":
-		if acceptJSON {
-			return parseJSON, nil
+		if e.cfg.JSON {
+			return parseJSON
 		}
 	}
-	return nil, unsupported
+	return nil
 }
 
-// readBody reads a body of at most 64 KiB within 10 s, on the endpoint's own budget: the
-// messages that stall elsewhere keep no token request out. Behind a Middleware, which has
-// decided who may send a body at all, the time and the budget are that Middleware's.
-func (e *Endpoint) readBody(w http.ResponseWriter, r *http.Request) (body []byte, err error) {
-	return redoxauth.ReadBody(w, r.WithContext(r.Context()), e.bodies) // of a copy, as ReadBody replaces its Body
-}
-
-// parseForm is stricter than url.ParseQuery: no name twice, and few of them.
+// parseForm is stricter than url.ParseQuery: no name may come twice, and the number of
+// names is limited.
 func parseForm(body []byte) (map[string]string, error) {
 	parameters := make(map[string]string)
-	for rest := string(body); rest != ""; {
-		var pair string
-		pair, rest, _ = strings.Cut(rest, "&")
+	for pair := range strings.SplitSeq(string(body), "&") {
 		if pair == "" {
 			continue
 		}
 		name, value, _ := strings.Cut(pair, "=")
-		name, err := url.QueryUnescape(name)
-		if err != nil || strings.Contains(pair, ";") {
-			return nil, Malformed("the form is malformed")
-		}
-		if value, err = url.QueryUnescape(value); err != nil {
+		name, err1 := url.QueryUnescape(name)
+		value, err2 := url.QueryUnescape(value)
+		if err1 != nil || err2 != nil || strings.Contains(pair, ";") {
 			return nil, Malformed("the form is malformed")
 		}
 		if err := add(parameters, name, value); err != nil {
@@ -170,7 +157,8 @@ func parseForm(body []byte) (map[string]string, error) {
 	return parameters, nil
 }
 
-// parseJSON reads an object of strings. What is none of the parameters may be anything.
+// parseJSON reads an object of strings. A member that is no parameter of ours may have any
+// type.
 func parseJSON(body []byte) (map[string]string, error) {
 	object, err := jose.ParseObject(body)
 	if err != nil {
@@ -192,7 +180,7 @@ func parseJSON(body []byte) (map[string]string, error) {
 	return parameters, nil
 }
 
-// isParameter are the parameters that an endpoint here reads.
+// isParameter lists the parameters that an endpoint reads.
 var isParameter = map[string]bool{
 	"grant_type": true, "scope": true, "audience": true, "resource": true,
 	"client_id": true, "client_secret": true,

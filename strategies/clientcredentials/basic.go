@@ -7,6 +7,10 @@ import (
 	"strings"
 )
 
+// maxBasic is how many bytes of a value of Basic are read. A form-encoded ID and secret
+// fit into it.
+const maxBasic = 8 << 10
+
 // decoded returns ID ":" secret as it was sent, or "".
 func decoded(value string) string {
 	if len(value) > maxBasic {
@@ -19,13 +23,12 @@ func decoded(value string) string {
 	return string(raw)
 }
 
-// readings returns what raw may mean. Half of the clients in use form-encode ID and
-// secret first, as RFC 6749, Section 2.3.1, says, and half do not; among these, some send
-// UTF-8 and some Latin-1. To take a reading more than one gives a guesser three tries in
-// one.
+// readings returns what raw may mean. Half of the clients in use form-encode ID and secret
+// first, as RFC 6749, Section 2.3.1, says, and half do not. Of the latter, some send UTF-8
+// and some Latin-1. Three readings give an attacker three guesses in one request.
 func readings(raw string) [3]string { return [3]string{formDecoded(raw), raw, fromLatin1(raw)} }
 
-// formDecoded decodes both halves; what cannot be decoded stays as it is.
+// formDecoded decodes both halves. If that fails, it returns raw.
 func formDecoded(raw string) string {
 	id, text, ok := strings.Cut(raw, ":")
 	id, err := url.QueryUnescape(id)
@@ -47,7 +50,7 @@ func fromLatin1(raw string) string {
 	return string(runes)
 }
 
-// toLatin1 writes each character as a byte, or reports that one is none.
+// toLatin1 writes each character as a byte. It reports whether that is possible.
 func toLatin1(text string) (string, bool) {
 	var raw []byte
 	for _, c := range text {
@@ -59,9 +62,9 @@ func toLatin1(text string) (string, bool) {
 	return string(raw), true
 }
 
-// A sample is what a client sends with one secret, and all that it is read as, sent as
-// UTF-8 or Latin-1. Form-encoded, it can only be mistaken for a text that is sent so as it
-// is, and that one's readings hold it too.
+// A sample is what a client sends with one secret, and everything that it may be read as,
+// whether it is sent as UTF-8 or as Latin-1. Form-encoded samples need no entry: each is
+// mistaken only for a text that is sent as it is, and the readings of that text include it.
 type sample struct {
 	client, text string
 	readings     []string
@@ -78,8 +81,8 @@ func sampleOf(id, secret string) sample {
 	return s
 }
 
-// alike reports whether what one of the two clients sends may be read as the other's:
-// ("a", "b:c") and ("a:b", "c"), or ("a+b", "c") and ("a b", "c").
+// alike reports whether one client's sample may be read as the other's, such as ("a", "b:c")
+// and ("a:b", "c"), or ("a+b", "c") and ("a b", "c").
 func (s sample) alike(t sample) bool {
 	return s.client != t.client && (slices.Contains(s.readings, t.text) || slices.Contains(t.readings, s.text))
 }

@@ -1,0 +1,108 @@
+package tokenendpoint
+
+import (
+	"context"
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/bearer"
+)
+
+const (
+	maxToken    = 16 << 10 // bytes that package jose reads
+	tokenLeeway = 60 * time.Second
+)
+
+// header of an access token, which is a JWT of [RFC 9068]. HS256 lets every replica with
+// the same secrets verify it, and nothing is stored.
+//
+// [RFC 9068]: https://www.rfc-editor.org/rfc/rfc9068
+var header = base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"HS256","typ":"at+jwt"}`))
+
+// derive returns an HMAC key for each secret ([RFC 5869]). A key is bound to one strategy,
+// issuer and audience: with the same secrets everywhere, the token of one endpoint is
+// refused at every other ([RFC 9700, Section 2.3]).
+//
+// [RFC 5869]: https://www.rfc-editor.org/rfc/rfc5869
+// [RFC 9700, Section 2.3]: https://www.rfc-editor.org/rfc/rfc9700#section-2.3
+func derive(cfg *Config) ([][]byte, error) {
+	info := fmt.Sprintf("redoxauth access token %q %q %q", cfg.Strategy, cfg.Issuer, cfg.Audience)
+	keys := make([][]byte, len(cfg.TokenSecrets))
+	for i, secret := range cfg.TokenSecrets {
+		key, err := hkdf.Key(sha256.New, secret, nil, info, sha256.Size)
+		if err != nil {
+			return nil, err
+		}
+		keys[i] = key
+	}
+	return keys, nil
+}
+
+// sign returns an access token, and its Identity for the operator. It refuses to sign a
+// token that the Verifier would find too long: a subject may have any length.
+func (e *Endpoint) sign(p *Proof, scopes []string) (string, *redoxauth.Identity, error) {
+	now := e.cfg.Now().Truncate(time.Second)
+	expiry := now.Add(e.cfg.Lifetime)
+	claims := encode(struct {
+		Issuer   string `json:"iss"`
+		Subject  string `json:"sub"`
+		Client   string `json:"client_id"`
+		Audience string `json:"aud"`
+		Expiry   int64  `json:"exp"`
+		IssuedAt int64  `json:"iat"`
+		ID       string `json:"jti"`
+		Scope    string `json:"scope,omitempty"`
+	}{e.cfg.Issuer, p.Subject, p.Client, e.cfg.Audience, expiry.Unix(), now.Unix(), rand.Text(), joinScopes(scopes)})
+	input := header + "." + base64.RawURLEncoding.EncodeToString(claims)
+	mac := hmac.New(sha256.New, e.signing)
+	mac.Write([]byte(input))
+	token := input + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+	if len(token) > maxToken {
+		return "", nil, redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "client %q: %w",
+			p.Client, InvalidRequest("the access token would be too long"))
+	}
+	return token, &redoxauth.Identity{
+		Strategy: e.cfg.Strategy, Subject: p.Subject, Issuer: e.cfg.Issuer, KeyID: p.KeyID,
+		Scopes: slices.Clone(scopes), Expiry: expiry,
+	}, nil
+}
+
+// Verifier returns a verifier of the access tokens that e issues. A token must cover all
+// required scopes. The error names a scope that is malformed, or that no client can get:
+// its verifier would refuse every token.
+func (e *Endpoint) Verifier(required []string) (bearer.Verifier, error) {
+	if e == nil {
+		return bearer.Verifier{}, errors.New("redoxauth: a zero TokenEndpoint: create it with NewTokenEndpoint")
+	}
+	if err := e.checkRequired(required); err != nil {
+		return bearer.Verifier{}, err
+	}
+	required = slices.Clone(required)
+	return bearer.New(e.cfg.Strategy, func(ctx context.Context, token string) (*redoxauth.Identity, error) {
+		t, err := e.tokens.Verify(ctx, token)
+		if err != nil {
+			return nil, err
+		}
+		id, _ := t.Text("client_id")
+		client, known := e.clients[id]
+		if !known || client.Subject != "" && client.Subject != t.Subject {
+			return nil, redoxauth.Errorf(redoxauth.ErrRejected, "client", "the client %q with sub %q is no longer configured", id, t.Subject)
+		}
+		identity := t.Identity(e.cfg.Strategy, "scope")
+		for _, scope := range required {
+			if !e.cfg.Scopes.Covers(identity.Scopes, scope) {
+				return nil, bearer.Insufficient(required)
+			}
+		}
+		t.Remember()
+		return identity, nil
+	}), nil
+}

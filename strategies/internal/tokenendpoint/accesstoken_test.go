@@ -1,0 +1,196 @@
+package tokenendpoint_test
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/tokenendpoint"
+)
+
+// RFC 9068, Section 2.
+func TestTokenClaims(t *testing.T) {
+	parts := strings.Split(newEndpoint(t).issue(t), ".")
+	decode := func(s string) (m map[string]any) {
+		b, err := base64.RawURLEncoding.DecodeString(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(b, &m); err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	if diff := cmp.Diff(map[string]any{"alg": "HS256", "typ": "at+jwt"}, decode(parts[0])); diff != "" {
+		t.Errorf("header (-want +got):\n%s", diff)
+	}
+	claims := decode(parts[1])
+	if id, _ := claims["jti"].(string); len(id) < 22 {
+		t.Errorf("jti %q has less than 128 bits", id)
+	}
+	delete(claims, "jti")
+	want := map[string]any{
+		"iss": "https://api.example.com", "aud": "https://api.example.com/redox", "sub": "redox", "client_id": "redox",
+		"iat": float64(now.Unix()), "exp": float64(now.Unix() + 300), "scope": "read write",
+	}
+	if diff := cmp.Diff(want, claims); diff != "" {
+		t.Errorf("claims (-want +got):\n%s", diff)
+	}
+	if a, b := newEndpoint(t).issue(t), newEndpoint(t).issue(t); a == b {
+		t.Error("two tokens are the same")
+	}
+}
+
+// Observe sees which secret or key the client used, and Verify which secret signed.
+func TestIdentities(t *testing.T) {
+	e := newEndpoint(t)
+	id, err := e.verify(t, e.issue(t), "write")
+	if err != nil {
+		t.Fatal(err)
+	}
+	id.RawClaims = nil
+	want := &redoxauth.Identity{
+		Strategy: "strategy", Subject: "redox", Issuer: "https://api.example.com", KeyID: "0",
+		Scopes: []string{"read", "write"}, Expiry: now.Add(5 * time.Minute),
+	}
+	if diff := cmp.Diff(want, id, cmp.Comparer(time.Time.Equal)); diff != "" {
+		t.Errorf("verified (-want +got):\n%s", diff)
+	}
+	want.KeyID = "7"
+	if diff := cmp.Diff(want, e.decision.Identity); diff != "" {
+		t.Errorf("observed (-want +got):\n%s", diff)
+	}
+}
+
+func TestVerifyRefuses(t *testing.T) {
+	issued := newEndpoint(t).issue(t)
+	at := func(d time.Duration) func(*tokenendpoint.Config) {
+		return func(c *tokenendpoint.Config) { c.Now = func() time.Time { return now.Add(d) } }
+	}
+	more := func(c *tokenendpoint.Config) { c.Clients[0].Scopes = append(c.Clients[0].Scopes, "admin") }
+	for _, c := range []struct {
+		name       string
+		change     func(*tokenendpoint.Config)
+		required   []string
+		want       error
+		wantReason redoxauth.Reason
+	}{
+		{name: "nothing", change: more},
+		{name: "just before 60 s past expiry", change: at(6*time.Minute - time.Second)},
+		{name: "any subject", change: func(c *tokenendpoint.Config) { c.Clients[0].Subject = "" }},
+		{name: "60 s past expiry", change: at(6 * time.Minute), want: redoxauth.ErrRejected, wantReason: "expired"},
+		{name: "issued 2 min in the future", change: at(-2 * time.Minute), want: redoxauth.ErrRejected, wantReason: "not_yet_valid"},
+		{name: "scope missing", change: more, required: []string{"read", "admin"}, want: redoxauth.ErrForbidden, wantReason: "scope"},
+		{name: "client removed", change: func(c *tokenendpoint.Config) { c.Clients[0].ID = "other" }, want: redoxauth.ErrRejected, wantReason: "client"},
+		{name: "another subject", change: func(c *tokenendpoint.Config) { c.Clients[0].Subject = "other" }, want: redoxauth.ErrRejected, wantReason: "client"},
+		{name: "other secret", change: func(c *tokenendpoint.Config) { c.TokenSecrets = [][]byte{make([]byte, 32)} }, want: redoxauth.ErrRejected, wantReason: "signature"},
+		{name: "other strategy, same secrets", change: func(c *tokenendpoint.Config) { c.Strategy = "other" }, want: redoxauth.ErrRejected, wantReason: "signature"},
+		{name: "other audience, same secrets", change: func(c *tokenendpoint.Config) { c.Audience = "https://b.example.com" }, want: redoxauth.ErrRejected, wantReason: "signature"},
+		{name: "other issuer, same secrets", change: func(c *tokenendpoint.Config) { c.Issuer = "https://b.example.com" }, want: redoxauth.ErrNoCredentials, wantReason: "issuer"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			id, err := newEndpoint(t, c.change).verify(t, issued, c.required...)
+			if c.want != nil {
+				verifiertest.CheckError(t, err, c.want, c.wantReason)
+			}
+			if (err == nil) != (c.want == nil) || (id == nil) != (err != nil) {
+				t.Errorf("got %v, %v", id, err)
+			}
+		})
+	}
+}
+
+// Concatenated, ("a", "bc") and ("ab", "c") would give one key.
+func TestKeysOfDifferentNamesDiffer(t *testing.T) {
+	named := func(issuer, audience string) func(*tokenendpoint.Config) {
+		return func(c *tokenendpoint.Config) { c.Issuer, c.Audience = issuer, audience }
+	}
+	if _, err := newEndpoint(t, named("x", `y" "z`)).verify(t, newEndpoint(t, named(`x" "y`, "z")).issue(t)); err == nil {
+		t.Error("accepted")
+	}
+}
+
+func TestRotationRefusesNoMessage(t *testing.T) {
+	old, next := secret, []byte(strings.Repeat("n", 32))
+	steps := [][][]byte{{old}, {old, next}, {next, old}, {next}}
+	replica := func(step int) endpoint {
+		return newEndpoint(t, func(c *tokenendpoint.Config) { c.TokenSecrets = steps[step] })
+	}
+	for i := range steps[1:] {
+		before, after := replica(i), replica(i+1)
+		issuers := []endpoint{before, after}
+		if i == 2 {
+			issuers = issuers[1:] // the old tokens have expired by now
+		}
+		for j, issuer := range issuers {
+			issued := issuer.issue(t)
+			for k, verifier := range []endpoint{before, after} {
+				if _, err := verifier.verify(t, issued); err != nil {
+					t.Errorf("step %d: issued by replica %d, verified by replica %d: %v", i, j, k, err)
+				}
+			}
+		}
+	}
+	if id, err := replica(2).verify(t, replica(1).issue(t)); err != nil || id.KeyID != "1" {
+		t.Errorf("got %v, %v, want key ID 1, the position of the old secret", id, err)
+	}
+}
+
+// A token that is issued is accepted. One that is too long for that is refused before the
+// assertion is used up.
+func TestNoTokenTooLongToBeAccepted(t *testing.T) {
+	subject, used := "", 0
+	counted := once(func() (bool, error) { used++; return true, nil })
+	e := newEndpoint(t, func(c *tokenendpoint.Config) {
+		c.Clients[0].Subject = ""
+		c.Prove = func(ctx context.Context, q *tokenendpoint.Request) (*tokenendpoint.Proof, error) {
+			p, err := counted(ctx, q)
+			p.Subject = subject
+			return p, err
+		}
+	})
+	issued, refused := 0, 0
+	for n := 11_000; n < 13_000; n++ {
+		subject = strings.Repeat("x", n)
+		w, a := e.ask(t, form("grant_type=client_credentials"), "")
+		if w.Code != 200 {
+			refused++
+			if w.Code != 400 || a["error"] != "invalid_request" {
+				t.Fatalf("%d bytes: %s", n, w.Body)
+			}
+			continue
+		}
+		issued++
+		if _, err := e.verify(t, a["access_token"].(string)); err != nil {
+			t.Fatalf("issued for a subject of %d bytes: %v", n, err)
+		}
+	}
+	if issued == 0 || refused == 0 || used != issued {
+		t.Errorf("%d issued, %d refused, %d used", issued, refused, used)
+	}
+}
+
+// The longest names that can be configured, with all their scopes, are accepted.
+func TestTokenOfTheLongestNames(t *testing.T) {
+	name, scopes := strings.Repeat(`"`, 512), strings.Fields(numbered(" s", 840))
+	if n := len(strings.Join(scopes, " ")); n > 4096 || n < 4085 {
+		t.Fatalf("%d bytes of scopes, which are not the most", n)
+	}
+	e := newEndpoint(t, func(c *tokenendpoint.Config) {
+		c.Issuer, c.Audience = name, name
+		c.Clients[0] = tokenendpoint.Client{ID: name, Subject: name, Scopes: scopes}
+		c.Prove = func(context.Context, *tokenendpoint.Request) (*tokenendpoint.Proof, error) {
+			return &tokenendpoint.Proof{Client: name, Subject: name}, nil
+		}
+	})
+	if _, err := e.verify(t, e.issue(t), scopes...); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,123 @@
+package tokenendpoint
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/singleuse"
+	"github.com/redoxauth/redoxauth-go/strategies/replay"
+)
+
+const maxJTI = 256 // bytes of what an assertion puts into the replay store
+
+// Assertions verifies the assertions that a token endpoint accepts ([RFC 7523, Section 3]).
+// A strategy's EndpointConfig has fields of the same names. Call Check and then Add before
+// the first Verify.
+//
+// [RFC 7523, Section 3]: https://www.rfc-editor.org/rfc/rfc7523#section-3
+type Assertions struct {
+	TokenURL           string
+	AssertionAudiences []string      // default TokenURL
+	Types              []string      // as in jose.Config
+	Required           []string      // as in jose.Config
+	MatchJKU           bool          // as in jose.Config
+	MaxLifetime        time.Duration // of the strategy
+	Leeway             time.Duration
+	Replay             replay.Store
+	Now                func() time.Time // default time.Now
+
+	UnknownReason redoxauth.Reason // of an assertion of an issuer that was not added
+	IssuerField   string           // the exported field that lists the issuers
+
+	issuers map[string]*jose.Verifier
+}
+
+// Check sets the defaults and adds what is wrong to p.
+func (a *Assertions) Check(p *config.Problems) {
+	p.URL("TokenURL", a.TokenURL, true)
+	p.Names("AssertionAudiences", a.AssertionAudiences)
+	if len(a.AssertionAudiences) == 0 {
+		a.AssertionAudiences = []string{a.TokenURL}
+	}
+	p.Leeway(&a.Leeway)
+	if a.Replay == nil {
+		p.Add("Replay", "required")
+	}
+	if a.Now == nil {
+		a.Now = time.Now
+	}
+}
+
+// Add accepts assertions of an issuer. An empty subject allows any.
+func (a *Assertions) Add(issuer, subject string, keys jose.Source, algorithms []string) {
+	if a.issuers == nil {
+		a.issuers = make(map[string]*jose.Verifier)
+	}
+	a.issuers[issuer] = jose.New(jose.Config{
+		Keys:        keys,
+		Algorithms:  algorithms,
+		Issuers:     []string{issuer},
+		Subject:     subject,
+		Audience:    a.AssertionAudiences,
+		OneAudience: true,
+		Types:       a.Types,
+		Required:    a.Required,
+		MatchJKU:    a.MatchJKU,
+		Leeway:      a.Leeway,
+		Now:         a.Now,
+	})
+}
+
+// Verify returns what an assertion proves about its issuer. Each assertion is accepted
+// once: the Endpoint sees to that by Proof.Once.
+func (a *Assertions) Verify(ctx context.Context, assertion string) (*Proof, error) {
+	// An unknown issuer is refused at once. There is no key whose check could take the
+	// same time, and the name of an issuer is no secret.
+	issuer := jose.UnverifiedIssuer(assertion)
+	verifier, ok := a.issuers[issuer]
+	switch {
+	case issuer == "":
+		return nil, WrongCredential("", redoxauth.ErrRejected, a.UnknownReason, "the assertion is no JWT, or has no iss")
+	case !ok:
+		return nil, WrongCredential(issuer, redoxauth.ErrRejected, a.UnknownReason, "iss is %s, want one of %s", Quote(issuer), a.IssuerField)
+	}
+	t, err := verifier.Verify(ctx, assertion)
+	if err == nil {
+		err = a.checkOnce(t)
+	}
+	if err != nil {
+		return nil, refused(issuer, err)
+	}
+	once := &Once{a.Replay, t.ReplayID(assertion), singleuse.Until(t.Expiry, a.Leeway)}
+	return &Proof{Client: issuer, Subject: t.Subject, KeyID: t.KeyID, Once: once}, nil
+}
+
+// checkOnce refuses what the replay store would have to remember for too long. The clock
+// of the sender may be slow, or ahead of its own iat, so Leeway counts here too.
+func (a *Assertions) checkOnce(t *jose.Token) error {
+	if len(t.JTI) > maxJTI {
+		return redoxauth.Errorf(redoxauth.ErrRejected, "malformed", "jti has %d bytes, want at most %d", len(t.JTI), maxJTI)
+	}
+	life := t.Expiry.Sub(a.Now())
+	if issued := t.IssuedAt(); !issued.IsZero() {
+		life = max(life, t.Expiry.Sub(issued))
+	}
+	if life > a.MaxLifetime+a.Leeway {
+		return redoxauth.Errorf(redoxauth.ErrRejected, "lifetime", "valid for %v, want at most %v", life.Round(time.Second), a.MaxLifetime)
+	}
+	return nil
+}
+
+// refused returns err as a [WrongCredential] of the issuer, unless it says that nothing can
+// be decided now.
+func refused(issuer string, err error) error {
+	var e *redoxauth.Error
+	if redoxauth.StatusCode(err) != 401 || !errors.As(err, &e) {
+		return err
+	}
+	return WrongCredential(issuer, redoxauth.ErrRejected, e.Reason, "assertion of %s: %w", Quote(issuer), e.Err)
+}

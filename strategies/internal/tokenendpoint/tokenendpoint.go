@@ -1,0 +1,285 @@
+// Package tokenendpoint is what the token endpoints of three strategies share. An
+// [Endpoint] reads a token request, asks the strategy once what the request proves, and
+// answers with an access token or an error. A strategy returns plain errors: answer.go
+// alone decides how each is answered.
+package tokenendpoint
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"math"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/singleuse"
+	"github.com/redoxauth/redoxauth-go/strategies/replay"
+)
+
+const (
+	// defaultLifetime is what SMART asks for. It is so short that no token is revoked.
+	defaultLifetime = 5 * time.Minute
+
+	// maxName is the largest length in bytes of a name that is part of a token. A token
+	// with four such names, all escaped, and the most scopes is still accepted.
+	maxName = 512
+)
+
+// Config configures an [Endpoint]. The EndpointConfig of a strategy has fields of the same
+// names, so errors about both read the same.
+type Config struct {
+	Strategy         string // the package
+	Issuer, Audience string
+	TokenSecrets     [][]byte
+	Lifetime         time.Duration // default 5 min
+	MaxLifetime      time.Duration // of the strategy
+	GrantType        string        // the only accepted grant_type
+	JSON             bool          // accept JSON bodies too
+
+	// Challenge is the WWW-Authenticate of a 401, which answers a wrong credential.
+	// Without it the answer is 400 invalid_grant: a credential is then the grant itself,
+	// and no client authenticates.
+	Challenge string
+
+	Clients                []Client
+	ClientField, ClientKey string // the exported names of Clients and Client.ID, for errors
+	Scopes                 Scopes // default: a scope covers itself alone
+
+	// Prove returns what a request proves, or an error.
+	Prove func(context.Context, *Request) (*Proof, error)
+
+	Observe func(*http.Request, redoxauth.Decision)
+	Now     func() time.Time // default time.Now
+}
+
+// A Client may get access tokens.
+type Client struct {
+	ID      string   // client_id of its tokens
+	Subject string   // the only sub of its tokens; "" allows any
+	Scopes  []string // what it may get
+}
+
+// A Proof is what a token request proves.
+type Proof struct {
+	Client  string // ID of one of Config.Clients
+	Subject string // sub of the token
+	KeyID   string // the secret or the key that matched
+	Once    *Once  // what the request uses up; nil if it may be sent again
+}
+
+// Once is an ID that a client may use once.
+type Once struct {
+	Store replay.Store
+	ID    string
+	Until time.Time // when Store may forget it
+}
+
+// An Endpoint issues access tokens and verifies them. It is safe for concurrent use. A nil
+// Endpoint answers every request with status 500.
+type Endpoint struct {
+	cfg      Config
+	clients  map[string]Client // by ID
+	signing  []byte            // the first key
+	tokens   *jose.Verifier
+	failures *failures
+	bodies   *redoxauth.Options // the limits for reading them, and their budget
+}
+
+// New returns the Endpoint of cfg, or an error with everything that is wrong with cfg.
+func New(cfg Config) (*Endpoint, error) {
+	if cfg.Lifetime == 0 {
+		cfg.Lifetime = defaultLifetime
+	}
+	if cfg.Scopes == nil {
+		cfg.Scopes = plainScopes{}
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	e := &Endpoint{
+		clients:  make(map[string]Client),
+		failures: newFailures(),
+		bodies:   &redoxauth.Options{MaxBodyBytes: maxBody, MaxInFlight: maxBodies, BodyTimeout: bodyTimeout},
+	}
+	if err := e.check(&cfg); err != nil {
+		return nil, err
+	}
+	keys, err := derive(&cfg)
+	if err != nil {
+		return nil, err
+	}
+	joseKeys, err := jose.HMACKeys(keys, []string{"HS256"})
+	if err != nil {
+		return nil, err
+	}
+	e.signing = keys[0]
+	e.tokens = jose.New(jose.Config{
+		Keys:       jose.Secrets(func(context.Context) ([]*jose.Key, error) { return joseKeys, nil }),
+		Algorithms: []string{"HS256"},
+		Issuers:    []string{cfg.Issuer},
+		Audience:   []string{cfg.Audience},
+		Types:      []string{"at+jwt"},
+		Leeway:     tokenLeeway,
+		Now:        cfg.Now,
+	})
+	e.cfg = cfg
+	e.cfg.TokenSecrets, e.cfg.Clients = nil, nil // only what was made of them is kept
+	return e, nil
+}
+
+// check checks cfg and copies its Clients.
+func (e *Endpoint) check(cfg *Config) error {
+	p := config.Problems{Package: cfg.Strategy}
+	p.Name("Issuer", cfg.Issuer, maxName)
+	p.Name("Audience", cfg.Audience, maxName)
+	if cfg.Lifetime < time.Second || cfg.Lifetime > cfg.MaxLifetime {
+		p.Add("Lifetime", "%v, want 1s to %v", cfg.Lifetime, cfg.MaxLifetime)
+	}
+	if len(cfg.TokenSecrets) == 0 {
+		p.Add("TokenSecrets", "required")
+	}
+	for i, secret := range cfg.TokenSecrets {
+		if len(secret) < sha256.Size {
+			p.Add(fmt.Sprintf("TokenSecrets[%d]", i), "%d bytes, want at least %d", len(secret), sha256.Size)
+		}
+	}
+	if len(cfg.Clients) == 0 {
+		p.Add(cfg.ClientField, "required")
+	}
+	for i, c := range cfg.Clients {
+		field := fmt.Sprintf("%s[%d].", cfg.ClientField, i)
+		p.Name(field+cfg.ClientKey, c.ID, maxName)
+		if _, twice := e.clients[c.ID]; twice {
+			p.Add(field+cfg.ClientKey, "an earlier entry has %q too", c.ID)
+		}
+		if c.Subject != "" && c.Subject != c.ID {
+			p.Name(field+"Subject", c.Subject, maxName)
+		}
+		p.Scopes(field+"Scopes", c.Scopes)
+		if n := len(joinScopes(c.Scopes)); n > maxScope {
+			p.Add(field+"Scopes", "%d bytes with the spaces between them, want at most %d", n, maxScope)
+		}
+		c.Scopes = slices.Clone(c.Scopes)
+		e.clients[c.ID] = c
+	}
+	return p.Err()
+}
+
+// ServeHTTP answers a token request.
+func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if e == nil {
+		write(w, fault, fault.body())
+		return
+	}
+	start := time.Now()
+	q := &Request{unread: true}
+	d := redoxauth.Decision{Event: "token_request"}
+	a := answer{status: http.StatusOK}
+	id, body, err := e.issue(w, r, q)
+	if err != nil {
+		failure := e.failure(err)
+		a, d.Err = e.answerTo(failure, r, q), failure
+		body = a.body()
+	}
+	if e.cfg.Observe != nil {
+		d.Identity, d.Status, d.Duration = id, a.status, time.Since(start)
+		e.cfg.Observe(r, d)
+	}
+	if q.unread && r.ProtoMajor < 2 {
+		// Otherwise net/http reads the rest of the body before it sends the answer. In
+		// HTTP/2 this header would end all other streams of the connection.
+		w.Header().Set("Connection", "close")
+	}
+	write(w, a, body)
+}
+
+// issue returns the body with the access token. It checks what the client may have, and
+// signs the token, before it uses up an assertion: so a request that is refused for its
+// scope can be sent again. A panic, such as of the operator's replay store, is an error.
+func (e *Endpoint) issue(w http.ResponseWriter, r *http.Request, q *Request) (id *redoxauth.Identity, body []byte, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			id, body, err = nil, nil, fmt.Errorf("panic: %T", p)
+		}
+	}()
+	if err := e.read(w, r, q); err != nil {
+		return nil, nil, err
+	}
+	switch q.Get("grant_type") {
+	case e.cfg.GrantType:
+	case "":
+		return nil, nil, Malformed("grant_type is missing")
+	default:
+		return nil, nil, redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "%w", unsupportedGrant)
+	}
+	p, err := e.cfg.Prove(r.Context(), q)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, name := range []string{"audience", "resource"} {
+		if target := q.Get(name); target != "" && target != e.cfg.Audience {
+			return nil, nil, redoxauth.Errorf(redoxauth.ErrRejected, "audience", "client %q: %w", p.Client, invalidTarget)
+		}
+	}
+	granted, err := e.grant(p.Client, q.Get("scope"))
+	if err != nil {
+		return nil, nil, err
+	}
+	token, id, err := e.sign(p, granted)
+	if err != nil {
+		return nil, nil, err
+	}
+	if p.Once != nil {
+		if err := e.use(r.Context(), p); err != nil {
+			return nil, nil, err
+		}
+	}
+	return id, encode(struct {
+		AccessToken string `json:"access_token"`
+		TokenType   string `json:"token_type"`
+		ExpiresIn   int64  `json:"expires_in"`
+		Scope       string `json:"scope,omitempty"`
+	}{token, "bearer", int64(e.cfg.Lifetime / time.Second), joinScopes(granted)}), nil
+}
+
+// use records the use of p.Once. The scope in the store holds the client, because two
+// clients may use one ID.
+func (e *Endpoint) use(ctx context.Context, p *Proof) error {
+	err := singleuse.Use(ctx, p.Once.Store, e.cfg.Strategy+" "+p.Client, p.Once.ID, p.Once.Until)
+	return refused(p.Client, err)
+}
+
+// encode is json.Marshal that leaves < > & alone: scopes are full of them. v is a struct of
+// strings and integers, so it has no errors.
+func encode(v any) []byte {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.Encode(v)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}
+
+func write(w http.ResponseWriter, a answer, body []byte) {
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Pragma", "no-cache")
+	h.Set("X-Content-Type-Options", "nosniff")
+	switch a.status {
+	case http.StatusUnauthorized:
+		h.Set("WWW-Authenticate", a.challenge)
+	case http.StatusMethodNotAllowed:
+		h.Set("Allow", http.MethodPost)
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(a.retryAfter.Seconds()))))
+	}
+	w.WriteHeader(a.status)
+	w.Write(body)
+}

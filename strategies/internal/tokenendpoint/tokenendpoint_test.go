@@ -1,0 +1,223 @@
+package tokenendpoint_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/tokenendpoint"
+)
+
+var (
+	now    = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	secret = []byte("a secret of more than 32 bytes, for tests")
+)
+
+type prove = func(context.Context, *tokenendpoint.Request) (*tokenendpoint.Proof, error)
+
+// proven proves every request to come from the client "redox".
+func proven(context.Context, *tokenendpoint.Request) (*tokenendpoint.Proof, error) {
+	return &tokenendpoint.Proof{Client: "redox", Subject: "redox", KeyID: "7"}, nil
+}
+
+func failing(err error) prove {
+	return func(context.Context, *tokenendpoint.Request) (*tokenendpoint.Proof, error) { return nil, err }
+}
+
+// once proves a request that uses something up, in a store that answers with the function.
+func once(add func() (bool, error)) prove {
+	return func(ctx context.Context, q *tokenendpoint.Request) (*tokenendpoint.Proof, error) {
+		p, err := proven(ctx, q)
+		p.Once = &tokenendpoint.Once{Store: store(add)}
+		return p, err
+	}
+}
+
+type store func() (bool, error)
+
+func (s store) Add(context.Context, string, string, time.Time) (bool, error) { return s() }
+
+func config(changes ...func(*tokenendpoint.Config)) tokenendpoint.Config {
+	cfg := tokenendpoint.Config{
+		Strategy: "strategy", Issuer: "https://api.example.com", Audience: "https://api.example.com/redox",
+		TokenSecrets: [][]byte{secret}, MaxLifetime: time.Hour, GrantType: "client_credentials", JSON: true,
+		Challenge: tokenendpoint.RedoxChallenge,
+		Clients:   []tokenendpoint.Client{{ID: "redox", Subject: "redox", Scopes: []string{"read", "write"}}}, ClientField: "Clients", ClientKey: "ID",
+		Prove: proven, Now: func() time.Time { return now },
+	}
+	for _, change := range changes {
+		change(&cfg)
+	}
+	return cfg
+}
+
+// An endpoint remembers the last decision.
+type endpoint struct {
+	*tokenendpoint.Endpoint
+	decision *redoxauth.Decision
+}
+
+func newEndpoint(t testing.TB, changes ...func(*tokenendpoint.Config)) endpoint {
+	t.Helper()
+	var last redoxauth.Decision
+	cfg := config(changes...)
+	cfg.Observe = func(_ *http.Request, d redoxauth.Decision) { last = d }
+	e, err := tokenendpoint.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return endpoint{e, &last}
+}
+
+func post(contentType, body string) *http.Request {
+	r := httptest.NewRequest("POST", "/token", strings.NewReader(body))
+	r.Header.Set("Content-Type", contentType)
+	return r
+}
+
+func form(body string) *http.Request { return post("application/x-www-form-urlencoded", body) }
+
+// ask wants a status, and an error code if it is no 200. It checks what all answers have in
+// common (RFC 6749, Sections 5.1 and 5.2; RFC 9110, Sections 15.5.2 and 15.5.6), and that
+// Observe sees the status that was sent.
+func (e endpoint) ask(t testing.TB, r *http.Request, want string) (*httptest.ResponseRecorder, map[string]any) {
+	t.Helper()
+	*e.decision = redoxauth.Decision{}
+	w, a := ask(t, e, r, want)
+	d := *e.decision
+	if d.Event != "token_request" || d.Status != w.Code || (d.Identity != nil) != (w.Code == 200) || (d.Err == nil) != (w.Code == 200) {
+		t.Errorf("decision %+v, status %d", d, w.Code)
+	}
+	return w, a
+}
+
+func ask(t testing.TB, handler http.Handler, r *http.Request, want string) (*httptest.ResponseRecorder, map[string]any) {
+	t.Helper()
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, r)
+	var a map[string]any
+	if err := json.Unmarshal(w.Body.Bytes(), &a); err != nil {
+		t.Fatalf("answer %q: %v", w.Body, err)
+	}
+	code, _ := a["error"].(string)
+	if got := strings.TrimSpace(fmt.Sprint(w.Code, " ", code)); got != want && want != "" {
+		t.Fatalf("got %s: %s, want %s", got, w.Body, want)
+	}
+	h := w.Header()
+	if h.Get("Cache-Control") != "no-store" || h.Get("Pragma") != "no-cache" || h.Get("Content-Type") != "application/json" {
+		t.Errorf("headers %v", h)
+	}
+	for name, present := range map[string]bool{"Allow": w.Code == 405, "Retry-After": w.Code == 503 || w.Code == 429, "WWW-Authenticate": w.Code == 401} {
+		if (h.Get(name) != "") != present {
+			t.Errorf("status %d, %s %q", w.Code, name, h.Get(name))
+		}
+	}
+	description, _ := a["error_description"].(string)
+	if strings.ContainsFunc(description, func(c rune) bool { return c < 0x20 || c > 0x7E || c == '"' || c == '\\' }) {
+		t.Errorf("description %q has a character that RFC 6749 does not allow", description)
+	}
+	return w, a
+}
+
+func (e endpoint) issue(t testing.TB) string {
+	t.Helper()
+	_, a := e.ask(t, form("grant_type=client_credentials"), "200")
+	return a["access_token"].(string)
+}
+
+func (e endpoint) verify(t testing.TB, token string, scopes ...string) (*redoxauth.Identity, error) {
+	t.Helper()
+	v, err := e.Verifier(scopes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest("POST", "/redox", nil)
+	r.Header.Set("Authorization", "Bearer "+token)
+	return v.Verify(r)
+}
+
+// RFC 6749, Section 5.1.
+func TestSuccessAnswer(t *testing.T) {
+	_, a := newEndpoint(t).ask(t, form("grant_type=client_credentials&scope=write+unknown"), "200")
+	delete(a, "access_token")
+	want := map[string]any{"token_type": "bearer", "expires_in": 300.0, "scope": "write"}
+	if diff := cmp.Diff(want, a); diff != "" {
+		t.Errorf("answer (-want +got):\n%s", diff)
+	}
+}
+
+func TestNewRefuses(t *testing.T) {
+	name := func(value string) func(*tokenendpoint.Config) {
+		return func(c *tokenendpoint.Config) { c.Issuer, c.Audience, c.Clients[0].ID = value, value, value }
+	}
+	for _, c := range []struct {
+		name   string
+		change func(*tokenendpoint.Config)
+		want   []string
+	}{
+		{"everything", func(c *tokenendpoint.Config) { *c = tokenendpoint.Config{Strategy: "strategy", ClientField: "Clients"} },
+			[]string{"Issuer: required", "Audience: required", "Lifetime: 5m0s, want 1s to 0s", "TokenSecrets: required", "Clients: required"}},
+		{"short secret", func(c *tokenendpoint.Config) { c.TokenSecrets = [][]byte{secret, secret[:31]} }, []string{"TokenSecrets[1]: 31 bytes"}},
+		{"short lifetime", func(c *tokenendpoint.Config) { c.Lifetime = time.Millisecond }, []string{"Lifetime: 1ms, want 1s to 1h0m0s"}},
+		{"negative lifetime", func(c *tokenendpoint.Config) { c.Lifetime = -1 }, []string{"Lifetime: "}},
+		{"a lifetime above the strategy's", func(c *tokenendpoint.Config) { c.Lifetime = time.Hour + 1 }, []string{"Lifetime: "}},
+		{"long names", name(strings.Repeat("x", 513)), []string{"Issuer: longer than 512", "Audience: longer than 512", "Clients[0].ID: longer than 512"}},
+		{"names that would be others in the token", name("redox\xff"), []string{"Issuer: not UTF-8", "Audience: not UTF-8", "Clients[0].ID: not UTF-8"}},
+		{"pasted names", name(" redox"), []string{"Issuer: white space", "Audience: white space", "Clients[0].ID: white space"}},
+		{"names with NUL", name("red\x00ox"), []string{"Issuer: control characters", "Audience: control characters", "Clients[0].ID: control characters"}},
+		{"client twice", func(c *tokenendpoint.Config) { c.Clients = append(c.Clients, c.Clients[0]) }, []string{"Clients[1].ID: an earlier entry has"}},
+		{"long subject", func(c *tokenendpoint.Config) { c.Clients[0].Subject = strings.Repeat("x", 513) }, []string{"Clients[0].Subject: longer than 512"}},
+		{"scope with a space", func(c *tokenendpoint.Config) { c.Clients[0].Scopes = []string{"read write"} }, []string{"Clients[0].Scopes[0]: "}},
+		{"scopes too long", func(c *tokenendpoint.Config) { c.Clients[0].Scopes = []string{strings.Repeat("x", 4097)} }, []string{"Clients[0].Scopes: 4097 bytes"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e, err := tokenendpoint.New(config(c.change))
+			if err == nil || e != nil {
+				t.Fatalf("got %v, %v", e, err)
+			}
+			lines := strings.Split(err.Error(), "\n")
+			if len(lines) != len(c.want) {
+				t.Errorf("got %q, want %d lines", lines, len(c.want))
+			}
+			for _, want := range c.want {
+				if !strings.Contains(err.Error(), "strategy: "+want) {
+					t.Errorf("got %v, want %q in it", err, want)
+				}
+			}
+		})
+	}
+}
+
+func TestVerifierNeedsScopesThatAClientCanGet(t *testing.T) {
+	e := newEndpoint(t, func(c *tokenendpoint.Config) {
+		c.Clients = append(c.Clients, tokenendpoint.Client{ID: "other", Scopes: []string{"admin"}})
+	})
+	for scope, want := range map[string]string{
+		"write": "", "admin": "",
+		"delete": `"delete"`, "": `""`, "write read": `"write read"`, "WRITE": `"WRITE"`, "write\"\r\nSet-Cookie: x": `"write\"\r\nSet-Cookie: x"`,
+	} {
+		_, err := e.Verifier([]string{"read", scope})
+		if want == "" && err != nil || want != "" && (err == nil || err.Error() != "strategy: Verifier: no client can get the scope "+want+`: Clients[].Scopes are ["admin" "read" "write"]`) {
+			t.Errorf("%q: got %v", scope, err)
+		}
+	}
+}
+
+func TestNilEndpoint(t *testing.T) {
+	var e *tokenendpoint.Endpoint
+	ask(t, e, form("grant_type=client_credentials"), "500 server_error")
+	if v, err := e.Verifier(nil); err == nil {
+		t.Errorf("got %v", v)
+	} else if _, err := v.Verify(form("")); true {
+		verifiertest.CheckError(t, err, nil, "internal")
+	}
+}

@@ -1,0 +1,60 @@
+package jwtbearer
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/tokenendpoint"
+)
+
+// A grant verifies token requests that exchange an assertion for an access token.
+type grant struct {
+	assertions tokenendpoint.Assertions
+	signers    []tokenendpoint.Client
+}
+
+func newGrant(cfg EndpointConfig, p *config.Problems) *grant {
+	g := &grant{assertions: tokenendpoint.Assertions{
+		TokenURL:           cfg.TokenURL,
+		AssertionAudiences: cfg.AssertionAudiences,
+		Types:              []string{"JWT", "authorization-grant+jwt", ""},
+		Required:           []string{"sub"},
+		MaxLifetime:        time.Hour,
+		Leeway:             cfg.Leeway,
+		Replay:             cfg.Replay,
+		Now:                cfg.Now,
+		UnknownReason:      "issuer",
+		IssuerField:        "Signers[].Issuer",
+	}}
+	g.assertions.Check(p)
+	for i, s := range cfg.Signers {
+		field := fmt.Sprintf("Signers[%d].", i)
+		if s.Algorithms == nil {
+			s.Algorithms = []string{"RS256", "ES256", "ES384"}
+		}
+		if err := jose.CheckAlgorithms(s.Algorithms, false); err != nil {
+			p.Add(field+"Algorithms", "%w", err)
+		}
+		if s.Keys == nil {
+			p.Add(field+"Keys", "required")
+		} else {
+			g.assertions.Add(s.Issuer, s.Subject, jose.SourceOf(s.Keys), s.Algorithms)
+		}
+		g.signers = append(g.signers, tokenendpoint.Client{ID: s.Issuer, Subject: s.Subject, Scopes: s.Scopes})
+	}
+	return g
+}
+
+// prove is the Prove of a tokenendpoint.Config.
+func (g *grant) prove(ctx context.Context, q *tokenendpoint.Request) (*tokenendpoint.Proof, error) {
+	if q.HasBasic || q.HasAny("client_secret", "client_assertion", "client_assertion_type") {
+		return nil, tokenendpoint.Malformed("a client credential beside the assertion")
+	}
+	if !q.HasAny("assertion") {
+		return nil, tokenendpoint.Malformed("assertion is missing")
+	}
+	return g.assertions.Verify(ctx, q.Get("assertion"))
+}
