@@ -180,9 +180,9 @@ func TestGrantOutagesAre503(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, change := range map[string]func(*jwtbearer.EndpointConfig){
-		"replay store":      func(c *jwtbearer.EndpointConfig) { c.Replay = failingStore{} },
-		"replay store full": func(c *jwtbearer.EndpointConfig) { c.Replay = replay.NewMemory(0) },
-		"key server":        func(c *jwtbearer.EndpointConfig) { c.Signers[0].Keys = remote },
+		"replay store":         func(c *jwtbearer.EndpointConfig) { c.Replay = failingStore{} },
+		"replay store refuses": func(c *jwtbearer.EndpointConfig) { c.Replay = new(replay.Memory) },
+		"key server":           func(c *jwtbearer.EndpointConfig) { c.Signers[0].Keys = remote },
 	} {
 		cfg := endpointConfig(t)
 		change(&cfg)

@@ -15,42 +15,51 @@ import (
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 )
 
-// Memory is a [Store] in the memory of the process. It is bounded by refusing: when it
-// holds its maximum, Add fails with [redoxauth.ErrUnavailable] until something
-// expires. It never forgets an entry that is still valid, for that would let in a
-// replay. Of a million entries each costs at most 40 bytes, whatever the length of
-// scope and id.
+// Memory is a [Store] in the memory of the process. Create it with [NewMemory]: the zero
+// Memory refuses every Add. It is safe for concurrent use.
 //
-// Time is the wall clock, time.Now, whatever Now the strategies are given: that must be
-// near it. When the clock is set back, entries stay for longer; what it passed while it
-// was wrongly ahead is forgotten. Nothing runs in the background, and there is nothing to
-// close: what has expired takes its memory until new entries come, which remove it, a few
-// thousand at a time, so that none of them is held up by the expiry of all.
+// A Memory is bounded by refusing. When it is full, Add fails with
+// [redoxauth.ErrUnavailable] until an entry expires. It never forgets a valid entry, because
+// that would accept a replay. Among a million entries each takes at most 40 bytes, whatever
+// the length of scope and id. Memory is taken as entries come.
+//
+// Expiry follows the wall clock, time.Now, whatever Now the strategies use. Their clocks
+// must agree with it. If the clock is set back, entries stay for longer. If it was wrongly
+// ahead, entries that expired meanwhile are forgotten.
+//
+// Nothing runs in the background, and there is nothing to close. Expired entries keep their
+// memory until new entries come. A new entry removes a few thousand expired ones at most, so
+// that no Add is slow when many expire together.
 type Memory struct {
 	key    *[32]byte // behind a pointer, so that printing the Memory does not show it
 	max    int64
 	shards []shard
 	sweep  atomic.Uint32 // the shard to look at first when full
-	_      [64]byte      // for what is above is read by all, and what is below is written by all
+	_      [64]byte      // keeps count, which every Add writes, off the cache line of the fields above
 	count  atomic.Int64  // entries of all shards, expired ones included
 }
 
 const (
 	minShards  = 1 << 6
-	maxShards  = 1 << 12 // an Add that is refused since all is full looks at each
-	perShard   = 2048    // entries of a full shard, so that rebuilding one stalls nobody
+	maxShards  = 1 << 12 // an Add that is refused because the Memory is full looks at each
+	perShard   = 2048    // entries of a full shard; rebuilding so few stalls nobody
+	million    = 1_000_000
 	expiredFor = time.Minute
 )
 
-// NewMemory returns a Memory for maxEntries entries. Size it for the credentials that
-// arrive while one is remembered, which is for longer than it is valid: one SMART
-// assertion a second, of 5 minutes, makes 480 with the default Leeway. It is one pool for
-// all clients of the endpoints that share it, so that one who sends many assertions, each
-// genuine, can fill it for all: where clients do not trust each other, give each an
-// endpoint and a Memory of its own. Memory is taken as it fills. With maxEntries of 0 or
-// less it is full from the start.
+// NewMemory returns a Memory for at most maxEntries entries. With 0 or less it is for one
+// million entries, which take at most 40 MB.
+//
+// An entry stays for longer than its credential is valid. One SMART assertion a second, each
+// valid for 5 minutes, makes 480 entries with the default Leeway. All clients of the
+// endpoints that share a Memory share its entries: one client that sends many genuine
+// assertions can fill it for all. If your clients do not trust each other, give each an
+// endpoint and a Memory of its own.
 func NewMemory(maxEntries int) *Memory {
-	shards := 1 << bits.Len(uint(max(maxEntries, 0)/perShard))
+	if maxEntries <= 0 {
+		maxEntries = million
+	}
+	shards := 1 << bits.Len(uint(maxEntries/perShard))
 	m := &Memory{
 		key:    new([32]byte),
 		max:    int64(maxEntries),
@@ -62,8 +71,11 @@ func NewMemory(maxEntries int) *Memory {
 
 // Add implements [Store]. It does not wait.
 func (m *Memory) Add(ctx context.Context, scope, id string, until time.Time) (fresh bool, err error) {
-	if ctx.Err() != nil { // a request that is over must not use up its credential
+	if ctx.Err() != nil { // a request that has ended must not use up its credential
 		return false, unavailable(context.Cause(ctx))
+	}
+	if m.shards == nil {
+		return false, unavailable(errors.New("a zero Memory: create it with NewMemory"))
 	}
 	d := m.digest(scope, id)
 	s := &m.shards[d[0]&uint64(len(m.shards)-1)]
@@ -82,8 +94,8 @@ func (m *Memory) Add(ctx context.Context, scope, id string, until time.Time) (fr
 	}
 }
 
-// nanoseconds is t.UnixNano where that is defined, from 1970 to 2262, and else the end
-// that is nearer: a wrapped number would forget what is meant to be kept.
+// nanoseconds is t.UnixNano from 1970 to 2262, where it is defined, and else the nearer of
+// the two ends. A number that overflowed would drop an entry too early.
 func nanoseconds(t time.Time) int64 {
 	switch s := t.Unix(); {
 	case s < 0:
@@ -98,10 +110,10 @@ func unavailable(cause error) error {
 	return &redoxauth.Error{Kind: redoxauth.ErrUnavailable, Strategy: "replay", Reason: "replay_store", Err: cause}
 }
 
-// digest is a keyed hash: nobody who does not know the key can find two names for one
-// digest, which would make a genuine credential look replayed, or many for one shard.
-// hash/maphash would take 20 ns instead of 140, but promises that to nobody who chooses
-// the names, and here each client does.
+// digest is a keyed hash. Without the key nobody can find two names with one digest, which
+// would make a genuine credential look replayed, or many names for one shard. hash/maphash
+// takes 20 ns instead of 140, but does not promise this where an attacker chooses the
+// names, as clients do here.
 func (m *Memory) digest(scope, id string) digest {
 	var space [256]byte
 	b := append(space[:0], m.key[:]...)
@@ -112,7 +124,7 @@ func (m *Memory) digest(scope, id string) digest {
 	return digest{binary.LittleEndian.Uint64(sum[:8]), binary.LittleEndian.Uint64(sum[8:16])}
 }
 
-// add is Add within one shard; ok is false if there is no room for a new entry.
+// add is Add within one shard. ok is false if there is no room for a new entry.
 func (m *Memory) add(s *shard, d digest, now, end int64) (fresh, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -136,7 +148,7 @@ func (m *Memory) add(s *shard, d digest, now, end int64) (fresh, ok bool) {
 	return true, true
 }
 
-// reserve counts one more entry, if there may be one.
+// reserve counts one more entry. It reports false if the Memory is full.
 func (m *Memory) reserve() bool {
 	for {
 		n := m.count.Load()
@@ -149,9 +161,9 @@ func (m *Memory) reserve() bool {
 	}
 }
 
-// reclaim removes the expired entries of one shard that has any, and reports whether
-// there was one. It locks no shard in vain, so that refusing costs little, and the shards
-// take turns, so that none is passed over for long.
+// reclaim removes the expired entries of one shard that has some, and reports whether there
+// was such a shard. It locks only such a shard, so that refusing is cheap. The shards take
+// turns.
 func (m *Memory) reclaim(now int64) bool {
 	n := uint32(len(m.shards)) // a power of two
 	first := m.sweep.Load()
@@ -180,17 +192,16 @@ type entry struct {
 	until int64
 }
 
-// A shard is a hash table with linear probing, of which nothing is removed but by
-// rebuilding it.
+// A shard is a hash table with linear probing. Entries are removed only by rebuilding it.
 type shard struct {
 	mu    sync.Mutex
 	slots []entry      // at most four fifths in use
 	used  int          // expired ones included
-	next  atomic.Int64 // no entry expires before; written with the lock held
+	next  atomic.Int64 // when the first entry expires, or earlier; written with the lock held
 }
 
-// find returns the slot of d or, if it has none, the one to put it in; nil if there
-// are no slots.
+// find returns the slot of d, or if it has none, the slot to put it in. Without slots it
+// returns nil.
 func (s *shard) find(d digest) *entry {
 	if len(s.slots) == 0 {
 		return nil
@@ -208,8 +219,8 @@ func (s *shard) find(d digest) *entry {
 	}
 }
 
-// rebuild makes a table of which two thirds are in use, by what is still valid, and
-// returns how many entries had expired.
+// rebuild moves the valid entries to a new table, which is then two thirds full. It returns
+// how many entries had expired.
 func (s *shard) rebuild(now int64) (expired int64) {
 	valid := 0
 	for i := range s.slots {

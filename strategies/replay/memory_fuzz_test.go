@@ -12,8 +12,8 @@ import (
 	"github.com/redoxauth/redoxauth-go/strategies/replay"
 )
 
-// A model is what a Memory must behave as: a map that is searched for expired entries
-// before every call.
+// A model is a map that is searched for expired entries before every call. A Memory must
+// behave like it.
 type model struct {
 	max     int
 	entries map[[2]string]time.Time
@@ -58,7 +58,8 @@ func FuzzMemory(f *testing.F) {
 	f.Add(uint8(255), []byte("\x00\x00\x00\x00\xff\x00\x00\xff\x00ab\x80\x00ab\x7f"))
 	f.Fuzz(func(t *testing.T, size uint8, calls []byte) {
 		synctest.Test(t, func(t *testing.T) {
-			s, m := replay.NewMemory(int(size)), &model{int(size), map[[2]string]time.Time{}}
+			size := max(int(size), 1)
+			s, m := replay.NewMemory(size), &model{size, map[[2]string]time.Time{}}
 			for ; len(calls) >= 4; calls = calls[4:] {
 				compare(t, s, m, time.Duration(calls[0])*time.Second, string(calls[1:2]), string(calls[2:3]), time.Duration(int8(calls[3]))*time.Second)
 			}

@@ -157,7 +157,7 @@ func TestMemoryTimesBeyondItsNumbers(t *testing.T) {
 }
 
 func TestMemoryFullFailsClosedAndRecovers(t *testing.T) {
-	for _, size := range []int{0, 1, 3, 1000, 20_000} {
+	for _, size := range []int{1, 3, 1000, 20_000} {
 		t.Run(strconv.Itoa(size), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				m := replay.NewMemory(size)
@@ -185,9 +185,6 @@ func TestMemoryFullFailsClosedAndRecovers(t *testing.T) {
 						t.Fatalf("entry %d was forgotten", i)
 					}
 				}
-				if size == 0 {
-					return
-				}
 				time.Sleep(time.Minute) // one entry expires, of one shard
 				if !add(t, m, "scope", "one more", last) {
 					t.Error("the room of the expired entry is not used")
@@ -205,9 +202,15 @@ func TestMemoryFullFailsClosedAndRecovers(t *testing.T) {
 	}
 }
 
-func TestMemoryNegativeSizeIsFull(t *testing.T) {
-	if _, err := replay.NewMemory(-1).Add(t.Context(), "", "", time.Now().Add(time.Hour)); !errors.Is(err, redoxauth.ErrUnavailable) {
-		t.Errorf("error %v, want ErrUnavailable", err)
+func TestMemoryOfNegativeSizeHasTheDefault(t *testing.T) {
+	if !add(t, replay.NewMemory(-1), "client", "id", time.Now().Add(time.Hour)) {
+		t.Error("not fresh")
+	}
+}
+
+func TestMemoryZeroValueFailsClosed(t *testing.T) {
+	if fresh, err := new(replay.Memory).Add(t.Context(), "", "", time.Now().Add(time.Hour)); fresh || !errors.Is(err, redoxauth.ErrUnavailable) {
+		t.Errorf("fresh %v, error %v, want ErrUnavailable", fresh, err)
 	}
 }
 
@@ -261,28 +264,32 @@ func TestMemoryParallelWhileFullAndExpiring(t *testing.T) {
 	})
 }
 
-// The bound is 40 bytes an entry at a million; it must hold wherever the tables happen
-// to be between two sizes, and after much has expired.
-func TestMemoryBytesAnEntry(t *testing.T) {
+// The bound of 40 bytes an entry must hold wherever the tables are between two sizes.
+func TestMemoryOfDefaultSize(t *testing.T) {
 	if testing.Short() {
 		t.Skip("fills a million entries")
 	}
-	before := heap()
-	m := replay.NewMemory(4_000_000)
-	until := time.Now().Add(time.Hour)
-	worst := 0.0
-	n := 0
-	for _, size := range []int{500_000, 600_000, 700_000, 800_000, 900_000, 1_000_000} {
-		for ; n < size; n++ {
-			add(t, m, "client", strconv.Itoa(n), until)
+	for _, size := range []int{0, 4_000_000} {
+		before := heap()
+		m := replay.NewMemory(size)
+		until := time.Now().Add(time.Hour)
+		worst := 0.0
+		for n := range 1_000_000 {
+			if !add(t, m, "client", strconv.Itoa(n), until) {
+				t.Fatalf("entry %d is not fresh", n)
+			}
+			if n >= 499_999 && n%100_000 == 99_999 {
+				worst = max(worst, float64(heap()-before)/float64(n+1))
+			}
 		}
-		worst = max(worst, float64(heap()-before)/float64(n))
+		if worst > 40 {
+			t.Errorf("NewMemory(%d): %.1f bytes an entry, want at most 40", size, worst)
+		}
+		if _, err := m.Add(t.Context(), "client", "one more", until); errors.Is(err, redoxauth.ErrUnavailable) != (size == 0) {
+			t.Errorf("NewMemory(%d): error %v of the entry after a million", size, err)
+		}
+		runtime.KeepAlive(m)
 	}
-	t.Logf("at most %.1f bytes an entry", worst)
-	if worst > 40 {
-		t.Errorf("%.1f bytes an entry, want at most 40", worst)
-	}
-	runtime.KeepAlive(m)
 }
 
 func heap() int64 {

@@ -137,7 +137,7 @@ func TestOutagesAre503(t *testing.T) {
 	}{
 		{"key server answers 500", func(c *smartbackend.EndpointConfig) { c.Clients[0].Keys = remote() }, redoxtest.Status(500), "503 temporarily_unavailable", "keys"},
 		{"key server resets", func(c *smartbackend.EndpointConfig) { c.Clients[0].Keys = remote() }, redoxtest.Reset(), "503 temporarily_unavailable", "keys"},
-		{"replay store full", func(c *smartbackend.EndpointConfig) { c.Replay = replay.NewMemory(0) }, nil, "503 temporarily_unavailable", "replay_store"},
+		{"replay store refuses", func(c *smartbackend.EndpointConfig) { c.Replay = new(replay.Memory) }, nil, "503 temporarily_unavailable", "replay_store"},
 		{"replay store of a user's, unavailable", func(c *smartbackend.EndpointConfig) {
 			c.Replay = store(func(string, string, time.Time) (bool, error) {
 				return false, fmt.Errorf("my store: %w", redoxauth.ErrUnavailable)
