@@ -13,7 +13,6 @@ package jose
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -48,9 +47,12 @@ type Config struct {
 	// case; "" stands for a token that has none.
 	Types []string
 
-	// Required are claims that must be present beside iss, exp and what else the
-	// Trust compares.
+	// Required lists claims that must be present, beside iss, exp and those that the
+	// Config compares.
 	Required []string
+
+	// Claims lists other claims that the strategy reads. Token.Claim finds no others.
+	Claims []string
 
 	// MaxLifetime bounds exp − iat; without iat, exp − now, with Leeway. Zero: no bound.
 	MaxLifetime time.Duration
@@ -67,8 +69,9 @@ type Config struct {
 
 // A Verifier verifies tokens. It is safe for concurrent use.
 type Verifier struct {
-	cfg   Config
-	cache *cache
+	cfg    Config
+	claims []string // that are read
+	cache  *cache
 }
 
 // New returns the Verifier of cfg. [CheckAlgorithms] must accept Algorithms. New panics
@@ -86,7 +89,8 @@ func New(cfg Config) *Verifier {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Verifier{cfg: cfg, cache: newCache()}
+	registered := []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "cnf"}
+	return &Verifier{cfg, slices.Concat(registered, cfg.Required, cfg.Claims), newCache()}
 }
 
 // Verify returns the verified token, or an [*redoxauth.Error]:
@@ -95,35 +99,36 @@ func New(cfg Config) *Verifier {
 //   - ErrRejected: everything else that is wrong with the token
 //   - ErrUnavailable: the keys cannot be had now
 //
-// The error's cause shows what the token said, shortened and quoted; never the token,
+// The error's cause shows what the token said, shortened and quoted, and never the token,
 // its signature or a key. It names no strategy.
 //
-// Verify follows one order: form, issuer, header, key, signature, claims. The issuer
-// comes before what the header says, which differs between issuers: else the token of
-// another Verifier's issuer would be refused here instead of passed on.
+// Verify follows one order: form, issuer, header, key, signature, claims. The issuer comes
+// before the rest of the header, which differs between issuers. So a token of another
+// Verifier's issuer is passed on, and not refused here.
 func (v *Verifier) Verify(ctx context.Context, token string) (*Token, error) {
 	if err := checkForm(token); err != nil {
 		return nil, err
 	}
-	now, raw := v.cfg.Now(), []byte(token)
-	id, c, known := v.cache.get(raw, now)
+	now := v.cfg.Now()
+	id, known := v.cache.get(token, now)
+	c := known.content
 	if c == nil {
 		var err error
 		if c, err = v.read(token); err != nil {
 			return nil, err
 		}
 	}
-	if err := v.checkHeader(c); err != nil {
-		return nil, err
+	if !v.acceptsType(c) {
+		return nil, refuse("type", "typ is %s", quote(c.typ))
 	}
-	key, err := c.Verify(ctx, raw, v.cfg.Keys, v.cfg.Algorithms, known)
+	key, err := c.Verify(ctx, token, v.cfg.Keys, v.cfg.Algorithms, known.key)
 	if err != nil {
 		return nil, err
 	}
 	if err := v.checkJKU(c); err != nil {
 		return nil, err
 	}
-	if known == nil { // else the content is shared, and its claims are read
+	if known.content == nil { // else others share the content, and its claims are read
 		if err := c.readClaims(); err != nil {
 			return nil, err
 		}
@@ -131,46 +136,30 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Token, error) {
 	if err := v.checkClaims(c, now); err != nil {
 		return nil, err
 	}
-	t := &Token{Issuer: c.iss, Subject: c.claims.sub, JTI: c.claims.jti, KeyID: key.id, Expiry: c.claims.exp, content: c}
-	if known == nil {
+	t := &Token{Issuer: c.iss, Subject: c.sub, JTI: c.jti, KeyID: key.id, Expiry: c.exp, content: c}
+	if known.content == nil {
 		t.verifier, t.id, t.key = v, id, key
 	}
 	return t, nil
 }
 
-// read reads a token of ours.
+// read reads a token of an accepted issuer.
 func (v *Verifier) read(token string) (*content, error) {
-	c, err := read(token)
+	j, err := parseJWS(token)
+	if err != nil {
+		return nil, err
+	}
+	c, err := readContent(j, v.claims)
 	if err != nil {
 		return nil, err
 	}
 	if c.iss == "" || !slices.Contains(v.cfg.Issuers, c.iss) {
-		return nil, &redoxauth.Error{Kind: redoxauth.ErrNoCredentials, Reason: "issuer", Err: errors.New("iss is " + quote(c.iss))}
+		return nil, redoxauth.Errorf(redoxauth.ErrNoCredentials, "issuer", "iss is %s", quote(c.iss))
 	}
 	return c, nil
 }
 
-// checkHeader accepts no foreign type (RFC 8725, Section 3.11).
-func (v *Verifier) checkHeader(c *content) error {
-	if !v.acceptsType(c) {
-		return refuse("type", "typ is "+quote(c.typ))
-	}
-	return nil
-}
-
-// checkJKU accepts no URL of keys but ours. It comes after the keys: to find them may be
-// what discovers their URL.
-func (v *Verifier) checkJKU(c *content) error {
-	jku, ok := c.header.get("jku")
-	if !ok || !v.cfg.MatchJKU {
-		return nil
-	}
-	if s, ok := jku.text(); !ok || s == "" || s != v.cfg.Keys.URL() {
-		return refuse("unknown_key", "jku is not the URL of the configured keys")
-	}
-	return nil
-}
-
+// acceptsType reports whether the typ is one of Types (RFC 8725, Section 3.11).
 func (v *Verifier) acceptsType(c *content) bool {
 	if !c.hasTyp {
 		return slices.Contains(v.cfg.Types, "")
@@ -183,8 +172,84 @@ func (v *Verifier) acceptsType(c *content) bool {
 	return typ != "" && slices.ContainsFunc(v.cfg.Types, func(t string) bool { return strings.EqualFold(t, typ) })
 }
 
-func refuse(reason redoxauth.Reason, why string) error {
-	return &redoxauth.Error{Kind: redoxauth.ErrRejected, Reason: reason, Err: errors.New(why)}
+// checkJKU accepts the URL of our keys, and no other. It comes after the keys are found,
+// because finding them may discover their URL.
+func (v *Verifier) checkJKU(c *content) error {
+	if c.jku == "" || !v.cfg.MatchJKU {
+		return nil
+	}
+	if s, ok := c.jku.Text(); !ok || s == "" || s != v.cfg.Keys.URL() {
+		return refuse("unknown_key", "jku is not the URL of the configured keys")
+	}
+	return nil
+}
+
+func (v *Verifier) checkClaims(c *content, now time.Time) error {
+	if c.body.Get("cnf") != "" {
+		// RFC 7800. To take such a token as a mere bearer would drop its binding.
+		return refuse("binding", "the token is bound to a key: cnf")
+	}
+	if err := v.checkTime(c, now); err != nil {
+		return err
+	}
+	if err := v.checkAudience(c.aud); err != nil {
+		return err
+	}
+	if s := v.cfg.Subject; s != "" && c.sub != s {
+		return refuse("subject", "sub is %s", quote(c.sub))
+	}
+	for _, name := range v.cfg.Required {
+		if v := c.body.Get(name); v == "" || v == "null" || v == `""` {
+			return refuse("malformed", "the claim %s is missing", name)
+		}
+	}
+	return nil
+}
+
+func (v *Verifier) checkTime(c *content, now time.Time) error {
+	leeway := v.cfg.Leeway
+	if c.exp.IsZero() {
+		return refuse("lifetime", "the claim exp is missing")
+	}
+	if !now.Before(c.exp.Add(leeway)) {
+		return refuse("expired", "expired %v ago", now.Sub(c.exp).Round(time.Second))
+	}
+	if now.Before(c.nbf.Add(-leeway)) {
+		return refuse("not_yet_valid", "valid in %v", c.nbf.Sub(now).Round(time.Second))
+	}
+	if now.Before(c.iat.Add(-leeway)) {
+		return refuse("not_yet_valid", "issued in %v", c.iat.Sub(now).Round(time.Second))
+	}
+	start, most := c.iat, v.cfg.MaxLifetime
+	if start.IsZero() {
+		start, most = now, most+leeway
+	}
+	if life := c.exp.Sub(start); v.cfg.MaxLifetime > 0 && life > most {
+		return refuse("lifetime", "valid for %v, more than %v", life.Round(time.Second), v.cfg.MaxLifetime)
+	}
+	return nil
+}
+
+func (v *Verifier) checkAudience(aud []string) error {
+	if len(v.cfg.Audience) == 0 {
+		if len(aud) > 0 {
+			return refuse("audience", "aud is %s, but none is configured", quote(strings.Join(aud, " ")))
+		}
+		return nil
+	}
+	if v.cfg.OneAudience && len(aud) > 1 {
+		return refuse("audience", "aud has more than one value")
+	}
+	for _, name := range aud {
+		if slices.Contains(v.cfg.Audience, name) {
+			return nil
+		}
+	}
+	return refuse("audience", "aud is %s", quote(strings.Join(aud, " ")))
+}
+
+func refuse(reason redoxauth.Reason, format string, args ...any) error {
+	return redoxauth.Errorf(redoxauth.ErrRejected, reason, format, args...)
 }
 
 // quote makes what a peer wrote fit for a log: bounded, printable ASCII.

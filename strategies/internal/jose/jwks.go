@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/x509"
-	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -16,37 +15,40 @@ import (
 // MaxKeys bounds a key set.
 const MaxKeys = 64
 
-// ParseJWKS returns the usable public keys of a JWK Set (RFC 7517, Section 5). Others are
-// left out one by one, each with a line in dropped: private and symmetric keys, keys for
-// encryption, keys that are weak, malformed or of an unknown type. The error is for what
-// is no JWK Set, or has more than [MaxKeys] keys.
+// ParseJWKS returns the usable public keys of a JWK Set (RFC 7517, Section 5). It leaves
+// the others out one by one, each with a line in dropped: private and symmetric keys, keys
+// for encryption, and keys that are weak, malformed or of an unknown type. The error is for
+// data that is no JWK Set, or has more than [MaxKeys] keys.
 func ParseJWKS(data []byte) (keys []*Key, dropped []string, err error) {
-	// Exact names: encoding/json would take "Keys" for "keys" in a struct.
-	var set map[string]json.RawMessage
-	var raw []json.RawMessage
-	if json.Unmarshal(data, &set) != nil || json.Unmarshal(set["keys"], &raw) != nil || raw == nil {
+	// Shallow, because one malformed key must not make the others unusable.
+	p := scanner{s: string(data), shallow: true}
+	set, err := p.document([]string{"keys"})
+	list := set.Get("keys")
+	if err != nil || !list.isArray() {
 		return nil, nil, errors.New("not a JWK Set")
 	}
-	if len(raw) > MaxKeys {
-		return nil, nil, fmt.Errorf("a JWK Set of %d keys, more than %d", len(raw), MaxKeys)
-	}
-	for i, r := range raw {
-		k, err := parseJWK(string(r))
-		if err != nil {
-			dropped = append(dropped, fmt.Sprintf("key %d: %v", i, err))
-			continue
+	n := 0
+	for text := range list.elements() {
+		if n == MaxKeys {
+			return nil, nil, fmt.Errorf("a JWK Set of more than %d keys", MaxKeys)
 		}
-		keys = append(keys, k)
+		k, err := parseJWK(string(text))
+		if err != nil {
+			dropped = append(dropped, fmt.Sprintf("key %d: %v", n, err))
+		} else {
+			keys = append(keys, k)
+		}
+		n++
 	}
 	return keys, dropped, nil
 }
 
 func parseJWK(s string) (*Key, error) {
-	o, err := parseObject(s)
+	o, err := readObject(s, []string{"kty", "use", "key_ops", "alg", "kid", "crv", "n", "e", "x", "y", "d", "k"})
 	if err != nil {
 		return nil, err
 	}
-	if o.has("d") || o.has("k") {
+	if o.Get("d") != "" || o.Get("k") != "" {
 		return nil, errors.New("not a public key")
 	}
 	if err := checkUse(o); err != nil {
@@ -60,13 +62,13 @@ func parseJWK(s string) (*Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	if v, ok := o.get("kid"); ok {
-		if k.id, k.hasID = v.text(); !k.hasID {
+	if v := o.Get("kid"); v != "" {
+		if k.id, k.hasID = v.Text(); !k.hasID {
 			return nil, errors.New("kid is not a string")
 		}
 	}
-	if v, ok := o.get("alg"); ok {
-		name, _ := v.text()
+	if v := o.Get("alg"); v != "" {
+		name, _ := v.Text()
 		if k.alg = canonical(name); !k.fits(k.alg) {
 			return nil, errors.New("alg is not one for this key: " + quote(name))
 		}
@@ -75,49 +77,48 @@ func parseJWK(s string) (*Key, error) {
 }
 
 // checkUse accepts keys for verifying signatures (RFC 7517, Sections 4.2 and 4.3).
-func checkUse(o object) error {
-	if v, ok := o.get("use"); ok && v != `"sig"` {
+func checkUse(o Object) error {
+	if v := o.Get("use"); v != "" && v != `"sig"` {
 		return errors.New("use is not sig")
 	}
-	if v, ok := o.get("key_ops"); ok {
-		if ops, ok := v.texts(); !ok || v[0] != '[' || !slices.Contains(ops, "verify") {
+	if v := o.Get("key_ops"); v != "" {
+		if ops, _ := v.Texts(); !v.isArray() || !slices.Contains(ops, "verify") {
 			return errors.New("key_ops lacks verify")
 		}
 	}
 	return nil
 }
 
-// rawKey shows jwx only what makes the key, in its one spelling: the decoder of jwx
-// takes padding and the standard alphabet too, and short coordinates.
-func rawKey(o object) (crypto.PublicKey, error) {
-	size := map[value]int{`"P-256"`: 32, `"P-384"`: 48, `"P-521"`: 66, `"Ed25519"`: 32}
-	crv, _ := o.get("crv")
-	var b bytes.Buffer
-	b.WriteString(`{"kty":`)
-	kty, _ := o.get("kty")
-	if _, ok := kty.text(); !ok {
+// rawKey shows jwx the members that make the key, and no others. It accepts one spelling
+// of them: the decoder of jwx also accepts padding, the standard alphabet and short
+// coordinates.
+func rawKey(o Object) (crypto.PublicKey, error) {
+	size := map[Value]int{`"P-256"`: 32, `"P-384"`: 48, `"P-521"`: 66, `"Ed25519"`: 32}
+	kty := o.Get("kty")
+	if _, ok := kty.Text(); !ok {
 		return nil, errors.New("kty is missing")
 	}
-	b.WriteString(string(kty))
+	var b bytes.Buffer
+	fmt.Fprintf(&b, `{"kty":%s`, kty)
 	for _, name := range []string{"crv", "n", "e", "x", "y"} {
-		v, ok := o.get(name)
-		if !ok {
+		v := o.Get(name)
+		if v == "" {
 			continue
 		}
-		s, _ := v.text()
 		if name != "crv" {
+			s, _ := v.Text()
 			raw, err := decode(s)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", name, err)
 			}
 			switch {
-			case (name == "x" || name == "y") && len(raw) != size[crv]: // RFC 7518, Section 6.2.1.2
+			case (name == "x" || name == "y") && len(raw) != size[o.Get("crv")]: // RFC 7518, Section 6.2.1.2
 				return nil, errors.New(name + " is not of the curve's length")
 			case name == "e" && len(raw) > 4: // jwx would cut it off
 				return nil, errors.New("e is too large")
 			}
 		}
-		fmt.Fprintf(&b, `,%q:%s`, name, string(v))
+		fmt.Fprintf(&b, `,%q:%s`, name, v)
 	}
 	b.WriteByte('}')
 	key, err := jwk.ParseKey(b.Bytes())
@@ -137,33 +138,23 @@ func rawKey(o object) (crypto.PublicKey, error) {
 // ParsePEM returns the keys of the public keys and certificates in data, without IDs.
 // Anything else in it is an error.
 func ParsePEM(data []byte) ([]*Key, error) {
-	var keys []*Key
+	var public []crypto.PublicKey
 	for {
 		block, rest := pem.Decode(data)
 		if block == nil {
 			break
 		}
 		data = rest
-		public, err := parseBlock(block)
+		p, err := parseBlock(block)
 		if err != nil {
-			return nil, fmt.Errorf("block %d (%s): %w", len(keys), quote(block.Type), err)
+			return nil, fmt.Errorf("key %d (%s): %w", len(public), quote(block.Type), err)
 		}
-		k, err := NewKey(public)
-		if err != nil {
-			return nil, fmt.Errorf("block %d (%s): %w", len(keys), quote(block.Type), err)
-		}
-		if len(keys) == MaxKeys {
-			return nil, fmt.Errorf("more than %d keys", MaxKeys)
-		}
-		keys = append(keys, k)
+		public = append(public, p)
 	}
 	if len(bytes.TrimSpace(data)) > 0 {
 		return nil, errors.New("text that is not PEM")
 	}
-	if len(keys) == 0 {
-		return nil, errors.New("no key")
-	}
-	return keys, nil
+	return NewKeys(public)
 }
 
 func parseBlock(block *pem.Block) (crypto.PublicKey, error) {

@@ -1,7 +1,6 @@
 package jose
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -20,68 +19,79 @@ const maxToken = 16 << 10
 type JWS struct {
 	Payload string // what is signed, beside the header
 
-	header         object
 	alg, typ, kid  string
 	hasTyp, hasKid bool
+	jku            Value
+	extended       bool // the header has crit or b64
 }
 
-// ParseJWS reads the compact form alone: three segments, the first of them JSON. Other
-// forms of JWS, and JWE, are not ours, nor is an opaque token with two dots in it, as
-// Google's are.
+// ParseJWS reads the compact form: three segments, and the first of them is JSON. Anything
+// else is redoxauth.ErrNoCredentials: other forms of JWS, JWE, and opaque tokens with two
+// dots in them, such as Google's.
 func ParseJWS(token string) (*JWS, error) {
 	if err := checkForm(token); err != nil {
 		return nil, err
 	}
+	return parseJWS(token)
+}
+
+// parseJWS reads a token that checkForm accepted.
+func parseJWS(token string) (*JWS, error) {
 	head, rest, _ := strings.Cut(token, ".")
 	body, signature, _ := strings.Cut(rest, ".")
 	header, err := decode(head)
-	if err != nil || !bytes.HasPrefix(bytes.TrimLeft(header, " \t\r\n"), []byte("{")) {
+	if err != nil || !strings.HasPrefix(strings.TrimLeft(header, " \t\r\n"), "{") {
 		return nil, notJWT()
 	}
 	payload, err := decode(body)
 	if err != nil {
-		return nil, refuse("malformed", "claims: "+err.Error())
+		return nil, refuse("malformed", "claims: %w", err)
 	}
-	if _, err := decode(signature); err != nil || signature == "" {
+	if signature == "" || !isBase64url(signature) {
 		return nil, refuse("malformed", "signature: missing, or not base64url")
 	}
-	j := &JWS{Payload: string(payload)}
-	if j.header, err = parseObject(string(header)); err != nil {
-		return nil, refuse("malformed", "header: "+err.Error())
+	o, err := readObject(header, []string{"alg", "typ", "kid", "jku", "crit", "b64"})
+	if err != nil {
+		return nil, refuse("malformed", "header: %w", err)
 	}
-	for _, m := range j.header {
+	j := &JWS{Payload: payload}
+	for _, m := range o {
 		ok := true
 		switch m.name {
 		case "alg":
-			j.alg, ok = m.raw.text()
+			j.alg, ok = m.value.Text()
 			j.alg = canonical(j.alg)
 		case "typ":
-			j.typ, ok = m.raw.text()
+			j.typ, ok = m.value.Text()
 			j.hasTyp = true
 		case "kid":
-			j.kid, ok = m.raw.text()
+			j.kid, ok = m.value.Text()
 			j.hasKid = true
+		case "jku":
+			j.jku = m.value
+		default:
+			j.extended = true
 		}
 		if !ok {
-			return nil, refuse("malformed", "header: "+m.name+" is not a string")
+			return nil, refuse("malformed", "header: %s is not a string", m.name)
 		}
 	}
 	return j, nil
 }
 
 // Verify returns the key that signed token, which j was read from. The algorithm must be
-// listed (RFC 8725, Section 3.1), and no extension is understood (RFC 7515, Section
-// 4.1.11; RFC 7797, Section 7). Keys in the header (jwk, x5c, x5u) are not even read (RFC
-// 8725, Section 3.10).
+// one of algorithms (RFC 8725, Section 3.1). A header with an extension is refused,
+// because none is understood (RFC 7515, Section 4.1.11; RFC 7797, Section 7). Keys in the
+// header (jwk, x5c, x5u) are not even read (RFC 8725, Section 3.10).
 //
-// The signature is not checked once more if known signed the same token before and is
-// still among the keys.
-func (j *JWS) Verify(ctx context.Context, token []byte, keys Source, algorithms []string, known *Key) (*Key, error) {
-	if j.header.has("crit") || j.header.has("b64") {
+// If known is still among the keys, it has verified the same token before, and the
+// signature is not checked again.
+func (j *JWS) Verify(ctx context.Context, token string, keys Source, algorithms []string, known *Key) (*Key, error) {
+	if j.extended {
 		return nil, refuse("malformed", "the header has an extension: crit or b64")
 	}
 	if !slices.Contains(algorithms, j.alg) {
-		return nil, refuse("algorithm", "alg is "+quote(j.alg))
+		return nil, refuse("algorithm", "alg is %s", quote(j.alg))
 	}
 	found, err := keys.Keys(ctx, Wanted{KeyID: j.kid, HasKeyID: j.hasKid, Algorithm: j.alg, Algorithms: algorithms})
 	if err != nil {
@@ -90,19 +100,19 @@ func (j *JWS) Verify(ctx context.Context, token []byte, keys Source, algorithms 
 	if key := known.among(found); key != nil {
 		return key, nil
 	}
-	dot := bytes.LastIndexByte(token, '.')
-	signature, err := decode(string(token[dot+1:]))
+	dot := strings.LastIndexByte(token, '.')
+	signature, err := base64.RawURLEncoding.DecodeString(token[dot+1:])
 	if err != nil {
-		return nil, refuse("malformed", "signature: "+err.Error())
+		return nil, refuse("malformed", "signature: not base64url")
 	}
-	if key := j.signer(token[:dot], signature, found); key != nil {
+	if key := j.signer([]byte(token[:dot]), signature, found); key != nil {
 		return key, nil
 	}
 	return nil, refuse("signature", "the signature does not verify")
 }
 
-// signer returns the key that signed input. All are tried: which secret matches must not
-// show in the time it takes.
+// signer returns the key that signed input. It tries all keys, so that the time does not
+// show which secret matched.
 func (j *JWS) signer(input, signature []byte, keys []*Key) *Key {
 	var found *Key
 	for _, k := range keys {
@@ -113,8 +123,8 @@ func (j *JWS) signer(input, signature []byte, keys []*Key) *Key {
 	return found
 }
 
-// checkForm costs no memory, however large the token is: CVE-2025-30204 (golang-jwt) and
-// CVE-2025-27144 (go-jose) split it first.
+// checkForm allocates no memory, however large the token is. CVE-2025-30204 (golang-jwt)
+// and CVE-2025-27144 (go-jose) came from splitting a token before its size was checked.
 func checkForm(token string) error {
 	if strings.Count(token, ".") != 2 {
 		return notJWT()
@@ -126,27 +136,43 @@ func checkForm(token string) error {
 }
 
 func notJWT() error {
-	return &redoxauth.Error{Kind: redoxauth.ErrNoCredentials, Reason: "missing", Err: errors.New("not a JWT")}
+	return redoxauth.Errorf(redoxauth.ErrNoCredentials, "missing", "not a JWT")
 }
 
-// decode reads base64url without padding, in its only spelling: Go's decoder skips line
-// breaks, and without Strict accepts several spellings of the last character.
-func decode(segment string) ([]byte, error) {
+// decode decodes base64url without padding.
+func decode(segment string) (string, error) {
+	if !isBase64url(segment) {
+		return "", errors.New("not base64url")
+	}
+	b, err := base64.RawURLEncoding.DecodeString(segment)
+	return string(b), err
+}
+
+// isBase64url accepts one spelling of each value. The decoder of Go skips line breaks, and
+// ignores the bits of the last character that belong to no byte.
+func isBase64url(segment string) bool {
+	var last byte
 	for i := range len(segment) {
-		if !base64url[segment[i]] {
-			return nil, errors.New("not base64url")
+		if last = base64url[segment[i]]; last == 0 {
+			return false
 		}
 	}
-	b, err := base64.RawURLEncoding.Strict().DecodeString(segment)
-	if err != nil {
-		return nil, errors.New("not base64url")
+	last-- // the value of the character
+	switch len(segment) % 4 {
+	case 1:
+		return false
+	case 2:
+		return last&0b1111 == 0
+	case 3:
+		return last&0b11 == 0
 	}
-	return b, nil
+	return true
 }
 
-var base64url = func() (table [256]bool) {
-	for _, c := range "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_" {
-		table[c] = true
+// base64url holds the value of each character, plus one.
+var base64url = func() (table [256]byte) {
+	for i, c := range "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_" {
+		table[c] = byte(i + 1)
 	}
 	return table
 }()

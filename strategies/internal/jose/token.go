@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
@@ -26,81 +27,178 @@ type Token struct {
 	key      *Key
 }
 
-// Remember makes the next use of the token cheaper: the Verifier then skips the signature
-// check, and nothing else. A strategy calls it after it has accepted the token, and never
-// for a token that it refuses: others can get valid tokens of the same issuer, and theirs
-// must not push out those that are accepted.
-func (t *Token) Remember() {
-	if t.verifier != nil {
-		t.verifier.cache.add(t.id, t.content, t.key, t.verifier.cfg.Now())
-	}
-}
-
 // Identity returns a new Identity. Its scopes are those of the claim scopeClaim; an empty
 // name means none.
 func (t *Token) Identity(strategy, scopeClaim string) *redoxauth.Identity {
 	id := &redoxauth.Identity{
 		Strategy: strategy, Subject: t.Subject, Issuer: t.Issuer, KeyID: t.KeyID,
-		Expiry: t.Expiry, RawClaims: t.Claims(),
+		Expiry: t.Expiry, RawClaims: json.RawMessage(t.content.Payload),
 	}
 	if scopeClaim != "" {
-		id.Scopes = t.Scopes(scopeClaim)
+		id.Scopes = t.scopes(scopeClaim)
 	}
 	return id
 }
 
-// Claims returns all claims, as a fresh copy of the JSON object that was signed.
-func (t *Token) Claims() json.RawMessage { return json.RawMessage(t.content.Payload) }
-
-// Audience returns aud as a fresh slice; nil if there is none.
-func (t *Token) Audience() []string { return append([]string(nil), t.content.claims.aud...) }
-
-// IssuedAt returns iat; zero if there is none.
-func (t *Token) IssuedAt() time.Time { return t.content.claims.iat }
-
-// Has reports whether there is a claim of that exact name.
-func (t *Token) Has(name string) bool { return t.content.body.has(name) }
-
-// Text returns a claim that is a string.
-func (t *Token) Text(name string) (string, bool) {
-	v, _ := t.content.body.get(name)
-	return v.text()
-}
-
-// True reports whether a claim is the boolean true.
-func (t *Token) True(name string) bool {
-	v, _ := t.content.body.get(name)
-	return v == "true"
-}
-
-// Scopes returns the scopes in a claim: a string with spaces between them (RFC 8693,
-// Section 4.2) or an array of strings; nil if the claim is absent or anything else.
-func (t *Token) Scopes(claim string) []string {
-	v, _ := t.content.body.get(claim)
-	if s, ok := v.text(); ok {
+// scopes returns the scopes in a claim: a string with spaces between them (RFC 8693,
+// Section 4.2) or an array of strings. Anything else has none.
+func (t *Token) scopes(claim string) []string {
+	v := t.Claim(claim)
+	if s, ok := v.Text(); ok {
 		return strings.Fields(s)
 	}
-	scopes, _ := v.texts()
+	scopes, _ := v.Texts()
 	return scopes
 }
 
-// UnverifiedIssuer returns the iss that token claims to have, to choose the Verifier
-// that decides; "" if it is no JWT or has none.
-func UnverifiedIssuer(token string) string {
-	c, err := read(token)
-	if err != nil {
-		return ""
+// Claim returns a registered claim (RFC 7519, Section 4.1), or one that Config.Required or
+// Config.Claims names.
+func (t *Token) Claim(name string) Value { return t.content.body.Get(name) }
+
+// Remember makes the next use of the token cheaper: the Verifier then skips the signature
+// check, and nothing else. A strategy calls it after it has accepted the token, and never
+// for a token that it refuses. Others can get valid tokens of the same issuer, and theirs
+// must not push out those that are accepted.
+func (t *Token) Remember() {
+	if t.verifier != nil {
+		t.verifier.cache.add(t.id, entry{t.content, t.key}, t.verifier.cfg.Now())
 	}
-	return c.iss
 }
 
-// ReplayID names token in a store of what was seen before: by its jti, which the issuer
-// promises to be unique, or by the SHA-256 of its signing input. Not of the whole token:
-// of one ECDSA signature anybody can make another that verifies.
+// ReplayID names token in a replay store: by its jti, which the issuer promises to be
+// unique, or by the SHA-256 of its signing input. A hash of the whole token would let a
+// replay through: anybody can turn an ECDSA signature into another one that verifies.
 func (t *Token) ReplayID(token string) string {
 	if t.JTI != "" {
 		return "jti:" + t.JTI
 	}
 	sum := sha256.Sum256([]byte(token[:strings.LastIndexByte(token, '.')]))
 	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// UnverifiedIssuer returns the iss of a token that is not verified, to choose the Verifier
+// that decides; "" if token is no JWT or has no iss.
+func UnverifiedIssuer(token string) string {
+	j, err := ParseJWS(token)
+	if err != nil {
+		return ""
+	}
+	c, err := readContent(j, []string{"iss"})
+	if err != nil {
+		return ""
+	}
+	return c.iss
+}
+
+// content is what a token says. All requests that send the token share it, so it is not
+// modified once its claims are read.
+type content struct {
+	*JWS
+	body Object
+	iss  string // "" if there is none, or if it is no string
+
+	// The other registered claims (RFC 7519, Section 4.1), read after the signature was
+	// verified. The zero time stands for an absent one.
+	sub, jti      string
+	aud           []string
+	exp, nbf, iat time.Time
+}
+
+// readContent reads the claims that are named. It verifies nothing.
+func readContent(j *JWS, names []string) (*content, error) {
+	body, err := readObject(j.Payload, names)
+	if err != nil {
+		return nil, refuse("malformed", "claims: %w", err)
+	}
+	iss, _ := body.Get("iss").Text()
+	return &content{JWS: j, body: body, iss: iss}, nil
+}
+
+// readClaims reads the claims of a token whose signature verified.
+func (c *content) readClaims() error {
+	for _, m := range c.body {
+		ok := true
+		switch m.name {
+		case "sub":
+			c.sub, ok = m.value.Text()
+		case "jti":
+			c.jti, ok = m.value.Text()
+		case "aud":
+			c.aud, ok = m.value.Texts()
+			if ok && len(c.aud) == 0 {
+				return refuse("audience", "aud is empty")
+			}
+		case "exp":
+			c.exp, ok = m.value.Date()
+		case "nbf":
+			c.nbf, ok = m.value.Date()
+		case "iat":
+			c.iat, ok = m.value.Date()
+		}
+		if !ok {
+			return refuse("malformed", "the claim %s is of another type", m.name)
+		}
+	}
+	return nil
+}
+
+// maxRemembered bounds a cache. It holds accepted tokens only, so a stranger cannot push
+// them out.
+const maxRemembered = 1024
+
+// A cache remembers what the tokens of one Verifier say and which key verified them. Time
+// does not change these facts. It holds no token and no signature.
+type cache struct {
+	mu      sync.Mutex
+	entries map[[sha256.Size]byte]entry
+}
+
+type entry struct {
+	content *content
+	key     *Key
+}
+
+func newCache() *cache { return &cache{entries: make(map[[sha256.Size]byte]entry)} }
+
+// get returns what is remembered of a token, and the id to add it under. It never returns
+// a token that has expired.
+func (c *cache) get(token string, now time.Time) (id [sha256.Size]byte, _ entry) {
+	id = sha256.Sum256([]byte(token))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e, ok := c.entries[id]
+	if ok && !now.Before(e.content.exp) {
+		delete(c.entries, id)
+		return id, entry{}
+	}
+	return id, e
+}
+
+func (c *cache) add(id [sha256.Size]byte, e entry, now time.Time) {
+	if !now.Before(e.content.exp) {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.entries) >= maxRemembered {
+		c.evict()
+	}
+	c.entries[id] = e
+}
+
+// evict drops, of a few entries, the one that expires first.
+func (c *cache) evict() {
+	const few = 8
+	var first [sha256.Size]byte
+	var soonest time.Time
+	seen := 0
+	for id, e := range c.entries {
+		if seen == 0 || e.content.exp.Before(soonest) {
+			first, soonest = id, e.content.exp
+		}
+		if seen++; seen == few {
+			break
+		}
+	}
+	delete(c.entries, first)
 }

@@ -1,0 +1,363 @@
+package jose
+
+import (
+	"errors"
+	"iter"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// maxDepth bounds the nesting of arrays and objects.
+const maxDepth = 32
+
+var (
+	errSyntax    = errors.New("not a JSON object")
+	errDuplicate = errors.New("a name occurs twice")
+	errDepth     = errors.New("nested too deeply")
+)
+
+// An Object holds those members of a JSON object that its reader named.
+type Object []member
+
+type member struct {
+	name  string
+	value Value
+}
+
+// ReadObject reads data as one JSON object, and keeps the members with the given names. It
+// checks the others and keeps nothing of them. The caller bounds the size of data.
+//
+// It is as strict as a token needs it, where encoding/json is lenient. Names match in
+// their exact case. At every depth a name occurs once (RFC 7515, Section 4; RFC 7519,
+// Section 4). The text is UTF-8, and a lone surrogate is an error, not U+FFFD.
+func ReadObject(data []byte, names ...string) (Object, error) {
+	return readObject(string(data), names)
+}
+
+func readObject(s string, names []string) (Object, error) {
+	if !utf8.ValidString(s) {
+		return nil, errors.New("not UTF-8")
+	}
+	p := scanner{s: s}
+	return p.document(names)
+}
+
+// Get returns the value of a member; "" if there is none.
+func (o Object) Get(name string) Value {
+	for i := range o {
+		if o[i].name == name {
+			return o[i].value
+		}
+	}
+	return ""
+}
+
+// A Value is the text of a JSON value whose syntax was checked; "" if it is absent.
+type Value string
+
+// Text returns a string. It reports false if v is anything else.
+func (v Value) Text() (string, bool) {
+	if v == "" || v[0] != '"' {
+		return "", false
+	}
+	p := scanner{s: string(v)}
+	s, err := p.string(true)
+	return s, err == nil
+}
+
+// Texts returns a string as the only element, or an array of strings. It reports false if
+// v is anything else.
+func (v Value) Texts() ([]string, bool) {
+	if s, ok := v.Text(); ok {
+		return []string{s}, true
+	}
+	if !v.isArray() {
+		return nil, false
+	}
+	texts := []string{}
+	for e := range v.elements() {
+		s, ok := e.Text()
+		if !ok {
+			return nil, false
+		}
+		texts = append(texts, s)
+	}
+	return texts, true
+}
+
+// Date returns a NumericDate (RFC 7519, Section 2), which may have a fraction. Beyond
+// 2^53 seconds a number is no longer exact, and no date.
+func (v Value) Date() (time.Time, bool) {
+	f, err := strconv.ParseFloat(string(v), 64)
+	if err != nil || math.IsNaN(f) || math.Abs(f) > 1<<53 {
+		return time.Time{}, false
+	}
+	seconds, fraction := math.Modf(f)
+	return time.Unix(int64(seconds), int64(fraction*1e9)), true
+}
+
+func (v Value) isArray() bool { return v != "" && v[0] == '[' }
+
+// elements returns the elements of an array.
+func (v Value) elements() iter.Seq[Value] {
+	return func(yield func(Value) bool) {
+		p := scanner{s: string(v), i: 1, shallow: true}
+		for n := 0; ; n++ {
+			if more, _ := p.next(']', n); !more {
+				return
+			}
+			if e, err := p.value(); err != nil || !yield(e) {
+				return
+			}
+		}
+	}
+}
+
+// A scanner checks JSON in one pass. What it is not asked to keep costs no memory but for
+// the names of the objects that are open.
+type scanner struct {
+	s       string
+	i       int
+	depth   int
+	names   []string // of the objects that are open
+	shallow bool     // below the outermost object a name may occur twice
+}
+
+// document reads one object and nothing after it.
+func (p *scanner) document(keep []string) (Object, error) {
+	p.space()
+	if !p.take('{') {
+		return nil, errSyntax
+	}
+	o, err := p.object(keep)
+	if err != nil {
+		return nil, err
+	}
+	if p.space(); p.i != len(p.s) {
+		return nil, errSyntax
+	}
+	return o, nil
+}
+
+// object reads what follows the opening brace, and keeps the members that are named.
+func (p *scanner) object(keep []string) (kept Object, _ error) {
+	if p.depth++; p.depth > maxDepth {
+		return nil, errDepth
+	}
+	open := len(p.names)
+	for n := 0; ; n++ {
+		more, err := p.next('}', n)
+		if err != nil {
+			return nil, err
+		}
+		if !more {
+			break
+		}
+		p.space()
+		name, err := p.string(true)
+		if err != nil {
+			return nil, err
+		}
+		if p.space(); !p.take(':') {
+			return nil, errSyntax
+		}
+		v, err := p.value()
+		if err != nil {
+			return nil, err
+		}
+		if slices.Contains(keep, name) {
+			if kept == nil {
+				kept = make(Object, 0, len(keep))
+			}
+			kept = append(kept, member{name, v})
+		}
+		p.names = append(p.names, name)
+	}
+	names := p.names[open:]
+	p.names = p.names[:open]
+	p.depth--
+	if p.shallow && p.depth > 0 {
+		return kept, nil
+	}
+	// Sorting bounds the work that a peer can cause with many names.
+	slices.Sort(names)
+	if len(slices.Compact(names)) < len(names) {
+		return nil, errDuplicate
+	}
+	return kept, nil
+}
+
+// array reads what follows the opening bracket.
+func (p *scanner) array() error {
+	if p.depth++; p.depth > maxDepth {
+		return errDepth
+	}
+	for n := 0; ; n++ {
+		more, err := p.next(']', n)
+		if err != nil {
+			return err
+		}
+		if !more {
+			p.depth--
+			return nil
+		}
+		if _, err := p.value(); err != nil {
+			return err
+		}
+	}
+}
+
+// next reports whether there is another element or member after n of them. It reads the
+// comma in front of it, or the closing bracket.
+func (p *scanner) next(closing byte, n int) (more bool, _ error) {
+	p.space()
+	switch {
+	case p.take(closing):
+		return false, nil
+	case n == 0, p.take(','):
+		return true, nil
+	}
+	return false, errSyntax
+}
+
+func (p *scanner) value() (Value, error) {
+	p.space()
+	start := p.i
+	if p.i == len(p.s) {
+		return "", errSyntax
+	}
+	var err error
+	switch c := p.s[p.i]; {
+	case c == '{':
+		p.i++
+		_, err = p.object(nil)
+	case c == '[':
+		p.i++
+		err = p.array()
+	case c == '"':
+		_, err = p.string(false)
+	case c == '-', '0' <= c && c <= '9':
+		err = p.number()
+	default:
+		err = p.literal()
+	}
+	return Value(p.s[start:p.i]), err
+}
+
+func (p *scanner) literal() error {
+	for _, word := range []string{"true", "false", "null"} {
+		if strings.HasPrefix(p.s[p.i:], word) {
+			p.i += len(word)
+			return nil
+		}
+	}
+	return errSyntax
+}
+
+// string reads a string, and returns what it means if decode is set.
+func (p *scanner) string(decode bool) (string, error) {
+	if !p.take('"') {
+		return "", errSyntax
+	}
+	start := p.i
+	var decoded []byte // what precedes start, if there is an escape in it
+	for p.i < len(p.s) {
+		switch c := p.s[p.i]; {
+		case c == '"':
+			s := p.s[start:p.i]
+			if p.i++; decoded != nil {
+				s = string(append(decoded, s...))
+			}
+			return s, nil
+		case c < ' ':
+			return "", errSyntax
+		case c == '\\':
+			before := p.s[start:p.i]
+			r, ok := p.escape()
+			if !ok {
+				return "", errSyntax
+			}
+			if decode {
+				decoded = utf8.AppendRune(append(decoded, before...), r)
+				start = p.i
+			}
+		default:
+			p.i++
+		}
+	}
+	return "", errSyntax
+}
+
+// escape reads one escape, or the two of a surrogate pair (RFC 8259, Section 7).
+func (p *scanner) escape() (rune, bool) {
+	if p.i+1 < len(p.s) {
+		if c := strings.IndexByte(`"\/bfnrt`, p.s[p.i+1]); c >= 0 {
+			p.i += 2
+			return rune("\"\\/\b\f\n\r\t"[c]), true
+		}
+	}
+	r, ok := p.unit()
+	if ok && utf16.IsSurrogate(r) {
+		low, _ := p.unit()
+		r = utf16.DecodeRune(r, low)
+		ok = r != unicode.ReplacementChar
+	}
+	return r, ok
+}
+
+// unit reads one \u escape, of four hexadecimal digits.
+func (p *scanner) unit() (rune, bool) {
+	if len(p.s)-p.i < 6 || p.s[p.i] != '\\' || p.s[p.i+1] != 'u' {
+		return 0, false
+	}
+	r, err := strconv.ParseUint(p.s[p.i+2:p.i+6], 16, 16)
+	p.i += 6
+	return rune(r), err == nil
+}
+
+func (p *scanner) number() error {
+	p.take('-')
+	if !p.take('0') && !p.digits() {
+		return errSyntax
+	}
+	if p.take('.') && !p.digits() {
+		return errSyntax
+	}
+	if p.take('e') || p.take('E') {
+		if !p.take('+') {
+			p.take('-')
+		}
+		if !p.digits() {
+			return errSyntax
+		}
+	}
+	return nil
+}
+
+func (p *scanner) digits() bool {
+	start := p.i
+	for p.i < len(p.s) && '0' <= p.s[p.i] && p.s[p.i] <= '9' {
+		p.i++
+	}
+	return p.i > start
+}
+
+func (p *scanner) space() {
+	for p.i < len(p.s) && (p.s[p.i] == ' ' || p.s[p.i] == '\t' || p.s[p.i] == '\n' || p.s[p.i] == '\r') {
+		p.i++
+	}
+}
+
+func (p *scanner) take(c byte) bool {
+	if p.i < len(p.s) && p.s[p.i] == c {
+		p.i++
+		return true
+	}
+	return false
+}
