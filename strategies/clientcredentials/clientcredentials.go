@@ -182,6 +182,7 @@ func New(cfg Config) (*Verifier, error) {
 			Issuers:    []string{cfg.Issuer},
 			Audience:   cfg.Audience,
 			Types:      cfg.Types,
+			Claims:     []string{cfg.ClientIDClaim, cfg.ScopeClaim},
 			Required:   required,
 			Leeway:     cfg.Leeway,
 			Now:        cfg.Now,
@@ -241,7 +242,7 @@ func (a *accessTokens) decide(ctx context.Context, token string) (*redoxauth.Ide
 		return nil, err
 	}
 	id := t.Identity(strategy, a.scopeClaim)
-	client, _ := t.Text(a.clientIDClaim)
+	client, _ := t.Claim(a.clientIDClaim).Text()
 	if err := a.accept(id, client); err != nil {
 		return nil, err
 	}

@@ -2,10 +2,8 @@ package clientcredentials
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -32,55 +30,40 @@ type response struct {
 // parseResponse reads an answer as strictly as a token: if a name occurs twice, other
 // readers take another value. A member that is null is absent.
 func parseResponse(data []byte) (*response, error) {
-	members, err := jose.ParseObject(data)
+	a := &response{raw: data}
+	members := map[string]any{
+		"iss": &a.iss, "sub": &a.sub, "client_id": &a.clientID, "token_type": &a.tokenType, "token_use": &a.tokenUse,
+		"aud": &a.aud, "exp": &a.exp, "nbf": &a.nbf,
+		"scope": &a.scopes, // the RFC has no array of scopes, but older servers of Spring send one
+	}
+	o, err := jose.ReadObject(data, append(slices.Collect(maps.Keys(members)), "active", "cnf")...)
 	if err != nil {
 		return nil, err
 	}
-	a := &response{active: string(members["active"]) == "true", raw: data}
-	if !a.active {
+	if a.active = o.Get("active") == "true"; !a.active {
 		return a, nil
 	}
-	maps.DeleteFunc(members, func(_ string, raw json.RawMessage) bool { return string(raw) == "null" })
-	_, a.bound = members["cnf"]
-	_, a.expires = members["exp"]
-	for name, into := range map[string]any{
-		"iss": &a.iss, "sub": &a.sub, "client_id": &a.clientID, "token_type": &a.tokenType, "token_use": &a.tokenUse,
-		"scope": (*texts)(&a.scopes), "aud": (*texts)(&a.aud), "exp": (*date)(&a.exp), "nbf": (*date)(&a.nbf),
-	} {
-		if raw, ok := members[name]; ok && json.Unmarshal(raw, into) != nil {
+	present := func(name string) bool { return o.Get(name) != "" && o.Get(name) != "null" }
+	a.bound, a.expires = present("cnf"), present("exp")
+	for name, into := range members {
+		if !present(name) {
+			continue
+		}
+		v, ok := o.Get(name), false
+		switch into := into.(type) {
+		case *string:
+			*into, ok = v.Text()
+		case *[]string:
+			*into, ok = v.Texts()
+		case *time.Time:
+			*into, ok = v.Date()
+		}
+		if !ok {
 			return nil, fmt.Errorf("%s in the answer has the wrong type", name)
 		}
 	}
 	a.scopes = strings.Fields(strings.Join(a.scopes, " "))
 	return a, nil
-}
-
-// texts is a string or an array of strings. The RFC has no array of scopes, but older
-// servers of Spring send one.
-type texts []string
-
-func (t *texts) UnmarshalJSON(raw []byte) error {
-	var one string
-	if json.Unmarshal(raw, &one) == nil {
-		*t = texts{one}
-		return nil
-	}
-	return json.Unmarshal(raw, (*[]string)(t))
-}
-
-// date is a number of seconds since 1970, exact up to 2^53.
-type date time.Time
-
-func (d *date) UnmarshalJSON(raw []byte) error {
-	var f float64
-	if err := json.Unmarshal(raw, &f); err != nil {
-		return err
-	}
-	if math.Abs(f) > 1<<53 {
-		return errors.New("out of range")
-	}
-	*d = date(time.Unix(int64(f), 0))
-	return nil
 }
 
 // check makes the checks that the server may leave to us (RFC 7662, Section 4), at the

@@ -161,6 +161,7 @@ func New(cfg Config) (*Verifier, error) {
 			Subject:     cfg.Subject,
 			Audience:    cfg.Audience,
 			Types:       cfg.Types,
+			Claims:      []string{"scope"},
 			MaxLifetime: cfg.MaxLifetime,
 			Leeway:      cfg.Leeway,
 			Now:         cfg.Now,

@@ -26,6 +26,7 @@ func newIDTokens(cfg Config) (*jose.Verifier, error) {
 		Audience:   cfg.Audience,
 		Types:      []string{"", "JWT"},
 		Required:   []string{"sub"},
+		Claims:     []string{"email", "email_verified"},
 		Leeway:     config.DefaultLeeway,
 		Now:        cfg.Now,
 	}), nil
@@ -41,8 +42,8 @@ func (v *verifier) idToken(ctx context.Context, token string) (*redoxauth.Identi
 		return nil, err
 	}
 	email := ""
-	if t.True("email_verified") { // else it is whatever its owner typed
-		email, _ = t.Text("email")
+	if t.Claim("email_verified") == "true" { // else it is whatever its owner typed
+		email, _ = t.Claim("email").Text()
 	}
 	account, err := v.account(t.Subject, email)
 	if err != nil {

@@ -69,38 +69,39 @@ func (t *tokenInfo) fetch(ctx context.Context, token string) (i *info, expiry ti
 // versions of the endpoint send an error and its description, others the description
 // alone. Any other 400 is about our request, and says nothing about the token.
 func saysInvalid(data []byte) bool {
-	m, err := jose.ParseObject(data)
-	if code, ok := m["error"]; ok {
-		return err == nil && string(code) == `"invalid_token"`
+	o, err := jose.ReadObject(data, "error", "error_description")
+	if code := o.Get("error"); code != "" {
+		return err == nil && code == `"invalid_token"`
 	}
-	return err == nil && string(m["error_description"]) == `"Invalid Value"`
+	return err == nil && o.Get("error_description") == `"Invalid Value"`
 }
 
 // parseInfo reads an answer at the time now. Google writes numbers and booleans as strings.
 // Both forms are read.
 func parseInfo(data []byte, now time.Time) (*info, error) {
-	m, err := jose.ParseObject(data)
+	o, err := jose.ReadObject(data, "azp", "aud", "scope", "email", "email_verified", "exp", "expires_in")
 	if err != nil {
 		return nil, err
 	}
 	i := &info{raw: data}
 	scope, email := "", ""
 	for name, text := range map[string]*string{"azp": &i.azp, "aud": &i.aud, "scope": &scope, "email": &email} {
-		if raw, ok := m[name]; ok && (raw[0] != '"' || json.Unmarshal(raw, text) != nil) {
+		v, ok := o.Get(name), false
+		if *text, ok = v.Text(); !ok && v != "" {
 			return nil, fmt.Errorf("%s is not a string", name)
 		}
 	}
 	i.scopes = strings.Fields(scope)
-	if verified := string(m["email_verified"]); verified == "true" || verified == `"true"` {
+	if verified := o.Get("email_verified"); verified == "true" || verified == `"true"` {
 		i.email = email
 	}
 	// The earlier of the two: expires_in does not know how far our clock is off.
 	for _, name := range []string{"exp", "expires_in"} {
-		raw, ok := m[name]
-		if !ok {
+		v := o.Get(name)
+		if v == "" {
 			continue
 		}
-		n, err := strconv.ParseUint(strings.Trim(string(raw), `"`), 10, 33) // 272 years
+		n, err := strconv.ParseUint(strings.Trim(string(v), `"`), 10, 33) // 272 years
 		if err != nil {
 			return nil, fmt.Errorf("%s is not a number of seconds", name)
 		}

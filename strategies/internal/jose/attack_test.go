@@ -28,7 +28,7 @@ func TestUnsignedTokens(t *testing.T) {
 				if sig == "" {
 					want = "malformed"
 				}
-				_, err := jose.New(trust()).Verify(t.Context(), token)
+				_, err := jose.New(config()).Verify(t.Context(), token)
 				verifiertest.CheckError(t, err, redoxauth.ErrRejected, want)
 			})
 		}
@@ -53,11 +53,11 @@ func TestPublicKeyIsNoSecret(t *testing.T) {
 		for _, alg := range []string{"HS256", "HS384", "HS512"} {
 			t.Run(name+" "+alg, func(t *testing.T) {
 				token := sign(alg, secret, object(with(goodHeader, map[string]any{"alg": alg})), object(goodClaims))
-				_, err := jose.New(trust()).Verify(t.Context(), token)
+				_, err := jose.New(config()).Verify(t.Context(), token)
 				verifiertest.CheckError(t, err, redoxauth.ErrRejected, "algorithm")
 
 				// Nor would a Trust help that lists the algorithm, which CheckAlgorithms refuses.
-				mixed := trust()
+				mixed := config()
 				mixed.Algorithms = []string{alg, "RS256"}
 				_, err = jose.New(mixed).Verify(t.Context(), token)
 				verifiertest.CheckError(t, err, redoxauth.ErrRejected, "algorithm")
@@ -69,10 +69,10 @@ func TestPublicKeyIsNoSecret(t *testing.T) {
 // One key, one algorithm (RFC 8725bis, Section 3.1): a key without alg has the first
 // that fits it, and the token does not choose another.
 func TestTokenDoesNotChooseTheAlgorithm(t *testing.T) {
-	trust := trust()
-	trust.Algorithms = []string{"RS256", "RS384", "PS256"}
+	cfg := config()
+	cfg.Algorithms = []string{"RS256", "RS384", "PS256"}
 	for alg, want := range map[string]error{"RS256": nil, "RS384": redoxauth.ErrRejected, "PS256": redoxauth.ErrRejected} {
-		_, err := jose.New(trust).Verify(t.Context(), sign(alg, keys().rsa, object(with(goodHeader, map[string]any{"alg": alg})), object(goodClaims)))
+		_, err := jose.New(cfg).Verify(t.Context(), sign(alg, keys().rsa, object(with(goodHeader, map[string]any{"alg": alg})), object(goodClaims)))
 		if want == nil {
 			if err != nil {
 				t.Error(err)
@@ -81,8 +81,8 @@ func TestTokenDoesNotChooseTheAlgorithm(t *testing.T) {
 			verifiertest.CheckError(t, err, want, "algorithm")
 		}
 	}
-	trust.Keys = jwks(jwk(keys().rsa, map[string]any{"kid": "1", "alg": "PS256"}))
-	_, err := jose.New(trust).Verify(t.Context(), signed(nil, nil))
+	cfg.Keys = jwks(jwk(keys().rsa, map[string]any{"kid": "1", "alg": "PS256"}))
+	_, err := jose.New(cfg).Verify(t.Context(), signed(nil, nil))
 	verifiertest.CheckError(t, err, redoxauth.ErrRejected, "algorithm")
 }
 
@@ -95,7 +95,7 @@ func TestKeyInTheHeaderIsNotUsed(t *testing.T) {
 		"jku":              {"jku": "https://attacker.example/keys.json"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := jose.New(trust()).Verify(t.Context(), sign("RS256", keys().rsa2, object(with(goodHeader, extra)), object(goodClaims)))
+			_, err := jose.New(config()).Verify(t.Context(), sign("RS256", keys().rsa2, object(with(goodHeader, extra)), object(goodClaims)))
 			want := redoxauth.Reason("signature")
 			if extra["kid"] != nil {
 				want = "unknown_key"
@@ -109,8 +109,8 @@ func TestKeyInTheHeaderIsNotUsed(t *testing.T) {
 // Section 3.4, wants r and s of full length, and ECDSA wants them from 1 to n-1.
 func TestSignaturesOfECDSA(t *testing.T) {
 	k := keys().p256
-	trust := trust()
-	trust.Keys = jwks(jwk(k, map[string]any{"kid": "1"}))
+	cfg := config()
+	cfg.Keys = jwks(jwk(k, map[string]any{"kid": "1"}))
 	header := object(with(goodHeader, map[string]any{"alg": "ES256"}))
 	good := sign("ES256", k, header, object(goodClaims))
 	dot := strings.LastIndexByte(good, '.')
@@ -125,7 +125,7 @@ func TestSignaturesOfECDSA(t *testing.T) {
 		return append(r.FillBytes(make([]byte, size)), s.FillBytes(make([]byte, size))...)
 	}
 	zero := new(big.Int)
-	_, err = jose.New(trust).Verify(t.Context(), good[:dot]+"."+b64(raw))
+	_, err = jose.New(cfg).Verify(t.Context(), good[:dot]+"."+b64(raw))
 	if err != nil {
 		t.Error(err)
 	}
@@ -137,7 +137,7 @@ func TestSignaturesOfECDSA(t *testing.T) {
 		"swapped": fill(s, r, 32), "one byte": {1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := jose.New(trust).Verify(t.Context(), good[:dot]+"."+b64(sig))
+			_, err := jose.New(cfg).Verify(t.Context(), good[:dot]+"."+b64(sig))
 			verifiertest.CheckError(t, err, redoxauth.ErrRejected, "signature")
 		})
 	}
@@ -145,8 +145,8 @@ func TestSignaturesOfECDSA(t *testing.T) {
 
 // RFC 7518, Section 3.5: the salt is as long as the hash.
 func TestSaltOfPSS(t *testing.T) {
-	trust := trust()
-	trust.Algorithms, trust.Keys = []string{"PS256"}, jwks(jwk(keys().rsa, map[string]any{"kid": "1"}))
+	cfg := config()
+	cfg.Algorithms, cfg.Keys = []string{"PS256"}, jwks(jwk(keys().rsa, map[string]any{"kid": "1"}))
 	input := b64([]byte(object(with(goodHeader, map[string]any{"alg": "PS256"})))) + "." + b64([]byte(object(goodClaims)))
 	digest := sha256.Sum256([]byte(input))
 	for size, want := range map[int]error{32: nil, 31: redoxauth.ErrRejected, 64: redoxauth.ErrRejected} {
@@ -154,7 +154,7 @@ func TestSaltOfPSS(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = jose.New(trust).Verify(t.Context(), input+"."+b64(sig))
+		_, err = jose.New(cfg).Verify(t.Context(), input+"."+b64(sig))
 		if want == nil {
 			if err != nil {
 				t.Error(err)
@@ -169,10 +169,10 @@ func TestSaltOfPSS(t *testing.T) {
 func TestWrongCurve(t *testing.T) {
 	k := keys()
 	for name, private := range map[string]*ecdsa.PrivateKey{"ES256": k.p384, "ES384": k.p256, "ES512": k.p256} {
-		trust := trust()
-		trust.Keys, trust.Algorithms = jwks(jwk(private, map[string]any{"kid": "1"})), []string{name}
+		cfg := config()
+		cfg.Keys, cfg.Algorithms = jwks(jwk(private, map[string]any{"kid": "1"})), []string{name}
 		token := sign("ES256", private, object(with(goodHeader, map[string]any{"alg": name})), object(goodClaims))
-		_, err := jose.New(trust).Verify(t.Context(), token)
+		_, err := jose.New(cfg).Verify(t.Context(), token)
 		verifiertest.CheckError(t, err, redoxauth.ErrRejected, "algorithm")
 	}
 }
@@ -184,11 +184,11 @@ func TestAlgorithms(t *testing.T) {
 		"ES256": k.p256, "ES384": k.p384, "ES512": k.p521, "EdDSA": k.ed, "Ed25519": k.ed, // RFC 9864 renames EdDSA
 	} {
 		t.Run(alg, func(t *testing.T) {
-			trust := trust()
-			trust.Algorithms = []string{alg}
-			trust.Keys = jwks(jwk(key, map[string]any{"kid": "1", "alg": alg, "use": "sig", "key_ops": []string{"verify"}}))
+			cfg := config()
+			cfg.Algorithms = []string{alg}
+			cfg.Keys = jwks(jwk(key, map[string]any{"kid": "1", "alg": alg, "use": "sig", "key_ops": []string{"verify"}}))
 			token := sign(alg, key, object(with(goodHeader, map[string]any{"alg": alg})), object(goodClaims))
-			_, err := jose.New(trust).Verify(t.Context(), token)
+			_, err := jose.New(cfg).Verify(t.Context(), token)
 			if err != nil {
 				t.Error(err)
 			}
@@ -202,19 +202,19 @@ func TestAlgorithms(t *testing.T) {
 			if string(forged) == token {
 				forged[dot+5] = 'B'
 			}
-			_, err = jose.New(trust).Verify(t.Context(), string(forged))
+			_, err = jose.New(cfg).Verify(t.Context(), string(forged))
 			verifiertest.CheckError(t, err, redoxauth.ErrRejected, "signature")
 
 			other := sign(alg, key, object(with(goodHeader, map[string]any{"alg": alg})), object(with(goodClaims, map[string]any{"sub": "admin"})))
 			mixed := other[:strings.LastIndexByte(other, '.')] + token[dot:]
-			_, err = jose.New(trust).Verify(t.Context(), mixed)
+			_, err = jose.New(cfg).Verify(t.Context(), mixed)
 			verifiertest.CheckError(t, err, redoxauth.ErrRejected, "signature")
 		})
 	}
 	// EdDSA under its two names is one algorithm.
-	trust := trust()
-	trust.Algorithms, trust.Keys = []string{"EdDSA"}, jwks(jwk(k.ed, map[string]any{"kid": "1", "alg": "EdDSA"}))
-	_, err := jose.New(trust).Verify(t.Context(), sign("Ed25519", k.ed, object(with(goodHeader, map[string]any{"alg": "Ed25519"})), object(goodClaims)))
+	cfg := config()
+	cfg.Algorithms, cfg.Keys = []string{"EdDSA"}, jwks(jwk(k.ed, map[string]any{"kid": "1", "alg": "EdDSA"}))
+	_, err := jose.New(cfg).Verify(t.Context(), sign("Ed25519", k.ed, object(with(goodHeader, map[string]any{"alg": "Ed25519"})), object(goodClaims)))
 	if err != nil {
 		t.Error(err)
 	}
@@ -223,7 +223,7 @@ func TestAlgorithms(t *testing.T) {
 // Keys belong to a Trust: the same kid elsewhere is another key (CVE-2025-59936,
 // get-jwks), and another issuer under the same keys is another issuer.
 func TestKeysOfOneIssuerDoNotServeAnother(t *testing.T) {
-	a, b := trust(), trust()
+	a, b := config(), config()
 	b.Issuers, b.Keys = []string{"b"}, jwks(jwk(keys().rsa2, map[string]any{"kid": "1"}))
 	va, vb := jose.New(a), jose.New(b)
 	claimsB := object(with(goodClaims, map[string]any{"iss": "b"}))

@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/rsa"
+	"encoding/json"
 	"fmt"
 	"math/big"
 	"strings"
@@ -33,7 +34,7 @@ func BenchmarkToken(b *testing.B) {
 				"iat": now.Unix(), "nbf": now.Unix(), "exp": now.Unix() + 3600, "jti": fmt.Sprintf("5bd1d0a2-1f67-4fd4-8a55-%012d", i), "scope": "messages:write",
 			}))
 		}
-		trust := jose.Config{
+		cfg := jose.Config{
 			Keys: jwks(jwk(bench.key, map[string]any{"kid": "2026-11", "alg": bench.alg, "use": "sig"})), Algorithms: []string{bench.alg},
 			Issuers: []string{"https://api.redoxengine.example"}, Audience: []string{"https://customer.example/redox"},
 			Types: []string{"JWT"}, MaxLifetime: 24 * time.Hour, Leeway: time.Minute,
@@ -44,7 +45,7 @@ func BenchmarkToken(b *testing.B) {
 			var v *jose.Verifier
 			for i := range b.N {
 				if i%len(tokens) == 0 { // forget
-					v = jose.New(trust)
+					v = jose.New(cfg)
 				}
 				t, err := v.Verify(b.Context(), tokens[i%len(tokens)])
 				if err != nil {
@@ -55,7 +56,7 @@ func BenchmarkToken(b *testing.B) {
 		})
 		b.Run(bench.alg+"/repeated", func(b *testing.B) {
 			b.ReportAllocs()
-			v := jose.New(trust)
+			v := jose.New(cfg)
 			t, err := v.Verify(b.Context(), tokens[0])
 			if err != nil {
 				b.Fatal(err)
@@ -103,4 +104,27 @@ func benchJWX(b *testing.B, alg string, key any, token string) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// BenchmarkReadObject compares reading a few members with the check of the syntax alone.
+func BenchmarkReadObject(b *testing.B) {
+	data := []byte(object(with(goodClaims, map[string]any{
+		"email": "feed@customer.example", "groups": []string{"a", "b", "c"}, "realm_access": map[string]any{"roles": []string{"x", "y"}},
+	})))
+	b.Run("read", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := jose.ReadObject(data, "iss", "sub", "aud", "exp", "nbf", "iat", "jti", "cnf"); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("json.Valid", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if !json.Valid(data) {
+				b.Fatal("not valid")
+			}
+		}
+	})
 }

@@ -79,7 +79,7 @@ func TestClaims(t *testing.T) {
 		{"sub absent", map[string]any{"sub": nil}, nil, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := jose.New(trust()).Verify(t.Context(), signed(nil, test.claims))
+			_, err := jose.New(config()).Verify(t.Context(), signed(nil, test.claims))
 			if test.want == nil {
 				if err != nil {
 					t.Error(err)

@@ -138,7 +138,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Token, error) {
 	}
 	t := &Token{Issuer: c.iss, Subject: c.sub, JTI: c.jti, KeyID: key.id, Expiry: c.exp, content: c}
 	if known.content == nil {
-		t.verifier, t.id, t.key = v, id, key
+		t.remember = func() { v.cache.add(id, entry{t.content, key}, now) }
 	}
 	return t, nil
 }

@@ -44,7 +44,7 @@ func readObject(s string, names []string) (Object, error) {
 	if !utf8.ValidString(s) {
 		return nil, errors.New("not UTF-8")
 	}
-	p := scanner{s: s}
+	p := scanner{s: s, names: make([]string, 0, 16)}
 	return p.document(names)
 }
 
@@ -107,7 +107,7 @@ func (v Value) isArray() bool { return v != "" && v[0] == '[' }
 // elements returns the elements of an array.
 func (v Value) elements() iter.Seq[Value] {
 	return func(yield func(Value) bool) {
-		p := scanner{s: string(v), i: 1, shallow: true}
+		p := scanner{s: string(v), i: 1, depth: 1, shallow: true} // after the bracket
 		for n := 0; ; n++ {
 			if more, _ := p.next(']', n); !more {
 				return
@@ -267,36 +267,33 @@ func (p *scanner) string(decode bool) (string, error) {
 	}
 	start := p.i
 	var decoded []byte // what precedes start, if there is an escape in it
-	for p.i < len(p.s) {
-		switch c := p.s[p.i]; {
-		case c == '"':
-			s := p.s[start:p.i]
-			if p.i++; decoded != nil {
-				s = string(append(decoded, s...))
+	for {
+		end := p.i
+		for end < len(p.s) && p.s[end] != '"' && p.s[end] != '\\' && p.s[end] >= ' ' {
+			end++
+		}
+		p.i = end
+		part := p.s[start:end]
+		if p.take('"') {
+			if decoded != nil {
+				part = string(append(decoded, part...))
 			}
-			return s, nil
-		case c < ' ':
+			return part, nil
+		}
+		r, ok := p.escape()
+		if !ok {
 			return "", errSyntax
-		case c == '\\':
-			before := p.s[start:p.i]
-			r, ok := p.escape()
-			if !ok {
-				return "", errSyntax
-			}
-			if decode {
-				decoded = utf8.AppendRune(append(decoded, before...), r)
-				start = p.i
-			}
-		default:
-			p.i++
+		}
+		if decode {
+			decoded = utf8.AppendRune(append(decoded, part...), r)
+			start = p.i
 		}
 	}
-	return "", errSyntax
 }
 
 // escape reads one escape, or the two of a surrogate pair (RFC 8259, Section 7).
 func (p *scanner) escape() (rune, bool) {
-	if p.i+1 < len(p.s) {
+	if p.i+1 < len(p.s) && p.s[p.i] == '\\' {
 		if c := strings.IndexByte(`"\/bfnrt`, p.s[p.i+1]); c >= 0 {
 			p.i += 2
 			return rune("\"\\/\b\f\n\r\t"[c]), true

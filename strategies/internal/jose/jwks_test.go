@@ -188,9 +188,9 @@ func TestWanted(t *testing.T) {
 		{"an empty kid names the key with the empty kid", []map[string]any{jwk(k.rsa2, nil), jwk(k.rsa, map[string]any{"kid": ""})}, map[string]any{"kid": ""}, nil, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			trust := trust()
-			trust.Keys = jwks(test.keys...)
-			_, err := jose.New(trust).Verify(t.Context(), signed(test.header, nil))
+			cfg := config()
+			cfg.Keys = jwks(test.keys...)
+			_, err := jose.New(cfg).Verify(t.Context(), signed(test.header, nil))
 			if test.want == nil {
 				if err != nil {
 					t.Error(err)
@@ -276,9 +276,9 @@ func TestKeysShowNoSecret(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	trust := trust()
-	trust.Algorithms, trust.Keys = []string{"HS256"}, secrets(t, keys().secret)
-	for _, text := range []string{fmt.Sprintf("%+v %v %s", k, k[0], k[0]), fmt.Sprintf("%+v", jose.New(trust))} {
+	cfg := config()
+	cfg.Algorithms, cfg.Keys = []string{"HS256"}, secrets(t, keys().secret)
+	for _, text := range []string{fmt.Sprintf("%+v %v %s", k, k[0], k[0]), fmt.Sprintf("%+v", jose.New(cfg))} {
 		if strings.Contains(text, string(keys().secret)) || strings.Contains(text, fmt.Sprint(keys().secret[:8])) {
 			t.Errorf("%s shows a secret", text)
 		}

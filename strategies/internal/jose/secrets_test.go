@@ -20,10 +20,10 @@ func secrets(tb testing.TB, list ...[]byte) jose.Secrets {
 }
 
 func TestSecretsAreAllCompared(t *testing.T) {
-	trust := trust()
-	trust.Algorithms = []string{"HS256"}
-	trust.Keys = secrets(t, keys().other, keys().secret)
-	v := jose.New(trust)
+	cfg := config()
+	cfg.Algorithms = []string{"HS256"}
+	cfg.Keys = secrets(t, keys().other, keys().secret)
+	v := jose.New(cfg)
 	for name, header := range map[string]map[string]any{
 		"no kid": {"kid": nil}, "any kid": nil, "a position as kid": {"kid": "0"},
 	} {
@@ -46,24 +46,24 @@ func TestSecretsAreAllCompared(t *testing.T) {
 
 // A secret that is long enough for one hash is not used with a longer one.
 func TestShortSecretUnderALongerHash(t *testing.T) {
-	trust := trust()
-	trust.Algorithms, trust.Keys = []string{"HS256", "HS512"}, secrets(t, keys().secret[:32])
+	cfg := config()
+	cfg.Algorithms, cfg.Keys = []string{"HS256", "HS512"}, secrets(t, keys().secret[:32])
 	token := sign("HS512", keys().secret[:32], object(with(goodHeader, map[string]any{"alg": "HS512"})), object(goodClaims))
-	_, err := jose.New(trust).Verify(t.Context(), token)
+	_, err := jose.New(cfg).Verify(t.Context(), token)
 	verifiertest.CheckError(t, err, redoxauth.ErrRejected, "algorithm")
 }
 
 func TestSecretsThatCannotBeHad(t *testing.T) {
-	trust := trust()
-	trust.Algorithms = []string{"HS256"}
+	cfg := config()
+	cfg.Algorithms = []string{"HS256"}
 	token := sign("HS256", keys().secret, object(with(goodHeader, map[string]any{"alg": "HS256"})), object(goodClaims))
-	trust.Keys = jose.Secrets(func(context.Context) ([]*jose.Key, error) { return nil, nil })
-	_, err := jose.New(trust).Verify(t.Context(), token)
+	cfg.Keys = jose.Secrets(func(context.Context) ([]*jose.Key, error) { return nil, nil })
+	_, err := jose.New(cfg).Verify(t.Context(), token)
 	verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "secrets")
-	trust.Keys = jose.Secrets(func(context.Context) ([]*jose.Key, error) {
+	cfg.Keys = jose.Secrets(func(context.Context) ([]*jose.Key, error) {
 		return nil, &redoxauth.Error{Kind: redoxauth.ErrUnavailable, Reason: "secrets"}
 	})
-	_, err = jose.New(trust).Verify(t.Context(), token)
+	_, err = jose.New(cfg).Verify(t.Context(), token)
 	verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "secrets")
 }
 

@@ -19,12 +19,8 @@ type Token struct {
 	KeyID   string    // the kid of the key that verified it, or the position of the secret
 	Expiry  time.Time // exp
 
-	content *content
-
-	// What Remember keeps. verifier is nil if the token is remembered already.
-	verifier *Verifier
-	id       [sha256.Size]byte
-	key      *Key
+	content  *content
+	remember func() // nil if the token is remembered already
 }
 
 // Identity returns a new Identity. Its scopes are those of the claim scopeClaim; an empty
@@ -60,8 +56,8 @@ func (t *Token) Claim(name string) Value { return t.content.body.Get(name) }
 // for a token that it refuses. Others can get valid tokens of the same issuer, and theirs
 // must not push out those that are accepted.
 func (t *Token) Remember() {
-	if t.verifier != nil {
-		t.verifier.cache.add(t.id, entry{t.content, t.key}, t.verifier.cfg.Now())
+	if t.remember != nil {
+		t.remember()
 	}
 }
 

@@ -91,7 +91,7 @@ func (e *Endpoint) Verifier(required []string) (bearer.Verifier, error) {
 		if err != nil {
 			return nil, err
 		}
-		id, _ := t.Text("client_id")
+		id, _ := t.Claim("client_id").Text()
 		client, known := e.clients[id]
 		if !known || client.Subject != "" && client.Subject != t.Subject {
 			return nil, redoxauth.Errorf(redoxauth.ErrRejected, "client", "the client %q with sub %q is no longer configured", id, t.Subject)

@@ -103,7 +103,7 @@ func (a *Assertions) checkOnce(t *jose.Token) error {
 		return redoxauth.Errorf(redoxauth.ErrRejected, "malformed", "jti has %d bytes, want at most %d", len(t.JTI), maxJTI)
 	}
 	life := t.Expiry.Sub(a.Now())
-	if issued := t.IssuedAt(); !issued.IsZero() {
+	if issued, ok := t.Claim("iat").Date(); ok {
 		life = max(life, t.Expiry.Sub(issued))
 	}
 	if life > a.MaxLifetime+a.Leeway {

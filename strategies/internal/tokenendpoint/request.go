@@ -1,7 +1,6 @@
 package tokenendpoint
 
 import (
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"slices"
@@ -160,31 +159,28 @@ func parseForm(body []byte) (map[string]string, error) {
 // parseJSON reads an object of strings. A member that is no parameter of ours may have any
 // type.
 func parseJSON(body []byte) (map[string]string, error) {
-	object, err := jose.ParseObject(body)
+	object, err := jose.ReadObject(body, parameters...)
 	if err != nil {
 		return nil, Malformed("the JSON is malformed")
 	}
-	parameters := make(map[string]string)
-	for name, raw := range object {
-		var value string
-		if err := json.Unmarshal(raw, &value); err != nil {
-			if isParameter[name] {
-				return nil, Malformed("a parameter is not a string")
-			}
+	values := make(map[string]string)
+	for _, name := range parameters {
+		v := object.Get(name)
+		if v == "" {
 			continue
 		}
-		if err := add(parameters, name, value); err != nil {
-			return nil, err
+		var ok bool
+		if values[name], ok = v.Text(); !ok {
+			return nil, Malformed("a parameter is not a string")
 		}
 	}
-	return parameters, nil
+	return values, nil
 }
 
-// isParameter lists the parameters that an endpoint reads.
-var isParameter = map[string]bool{
-	"grant_type": true, "scope": true, "audience": true, "resource": true,
-	"client_id": true, "client_secret": true,
-	"client_assertion": true, "client_assertion_type": true, "assertion": true,
+// parameters lists the parameters that an endpoint reads.
+var parameters = []string{
+	"grant_type", "scope", "audience", "resource", "client_id", "client_secret",
+	"client_assertion", "client_assertion_type", "assertion",
 }
 
 func add(parameters map[string]string, name, value string) error {

@@ -126,6 +126,7 @@ func New(cfg Config) (*Endpoint, error) {
 		Issuers:    []string{cfg.Issuer},
 		Audience:   []string{cfg.Audience},
 		Types:      []string{"at+jwt"},
+		Claims:     []string{"client_id", "scope"},
 		Leeway:     tokenLeeway,
 		Now:        cfg.Now,
 	})
