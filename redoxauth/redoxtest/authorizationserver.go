@@ -121,6 +121,39 @@ func (s *AuthorizationServer) Token(clientID, audience string, scopes ...string)
 	return token, nil
 }
 
+// Forgeries returns messages that a destination must refuse if it trusts this server and
+// takes tokens of the client for the audience. With scopes there is a token without any.
+// What an attacker sends to the token endpoint is in [ClientCredentials.Forgeries].
+func (s *AuthorizationServer) Forgeries(clientID, audience string, scopes ...string) []Forgery {
+	var f forgeries
+	issue := func(clientID, audience string, scopes ...string) func() (string, error) {
+		return func() (string, error) { return s.Token(clientID, audience, scopes...) }
+	}
+	genuine := issue(clientID, audience, scopes...)
+	f.carrier("Authorization", bearerToken(genuine))
+	f.token("other client", http.StatusUnauthorized, issue(clientID+"x", audience, scopes...))
+	if len(scopes) > 0 {
+		f.token("no scope", http.StatusForbidden, issue(clientID, audience))
+	}
+	invented := f.token("invented token", http.StatusUnauthorized, func() (string, error) { return rand.Text(), nil })
+	if !s.Opaque {
+		invented.NoCredentials = true
+		f.jwts(genuine, s.Key(), s.Now, func(name string, forge func() (string, error)) {
+			f.token(name, http.StatusUnauthorized, forge)
+		})
+		return f.all
+	}
+	f.token("revoked", http.StatusUnauthorized, func() (string, error) {
+		token, err := genuine()
+		s.Revoke(token)
+		return token, err
+	})
+	if len(s.Audience) == 0 {
+		f.token("other audience", http.StatusUnauthorized, issue(clientID, audience+"x", scopes...))
+	}
+	return f.all
+}
+
 func (s *AuthorizationServer) lifetime() time.Duration {
 	if s.Lifetime == 0 {
 		return time.Hour

@@ -69,6 +69,18 @@ func (c *ClientCredentials) Sign(r *http.Request) error {
 	return c.token.sign(r, c.Now, c.fetch)
 }
 
+// Forgeries returns what an attacker may send instead: token requests, and messages with
+// access tokens. [AuthorizationServer.Forgeries] has more.
+func (c *ClientCredentials) Forgeries() []Forgery {
+	f := forgeries{client: c.Client}
+	f.carrier("Authorization", c)
+	f.tokenRequest("wrong secret", http.StatusUnauthorized, variant(c, func(c *ClientCredentials) { c.ClientSecret += "x" }).fetch)
+	f.tokenRequest("unknown client", http.StatusUnauthorized, variant(c, func(c *ClientCredentials) { c.ClientID += "x" }).fetch)
+	f.tokenRequest("scope not granted", http.StatusBadRequest, variant(c, func(c *ClientCredentials) { c.Scopes = []string{"not-granted"} }).fetch)
+	f.issued(c)
+	return f.all
+}
+
 func (c *ClientCredentials) fetch(ctx context.Context) (string, time.Duration, error) {
 	style, more := oauth2.AuthStyleInHeader, url.Values{}
 	set := func(name, value string) {

@@ -1,131 +1,258 @@
 package redoxtest
 
 import (
-	"encoding/base64"
-	"encoding/json"
-	"errors"
-	"maps"
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"reflect"
+	"slices"
 	"strings"
 	"time"
 )
 
-// Forgeries returns what attackers make of a genuine JWT, by name, and none of which
-// may be accepted: signatures that are missing, altered or made with another key ([RFC
-// 8725] says why). With the genuine key, which may be the zero Key, there are also
-// tokens that are signed right and not valid: expired, for another audience, and so
-// on; now is the verifier's time. It fails if token is no signed JWT.
+// A Forgery is a request that an attacker may send instead of a sender. It is made from
+// the genuine settings of that sender, and a destination must refuse it.
 //
-// A token of another issuer is not among them: for one of several verifiers it is not
-// forged, but somebody else's.
+// [VerificationToken], [SigV4], [JWTBearer], [ClientCredentials] and [SMARTBackend] have
+// a method Forgeries. What only the issuer of a token can do, such as revoke it, is in
+// the method Forgeries of [AuthorizationServer] and of [Google]. [Replay] sends a genuine
+// request twice.
 //
-// [RFC 8725]: https://www.rfc-editor.org/rfc/rfc8725
-func Forgeries(token string, key Key, now time.Time) (map[string]string, error) {
-	parts := strings.Split(token, ".")
-	f := forger{tokens: make(map[string]string)}
-	if len(parts) != 3 || !decodeJSON(parts[0], &f.header) || !decodeJSON(parts[1], &f.claims) {
-		return nil, errors.New("redoxtest: Forgeries: not a JWT")
-	}
-	signature, err := base64.RawURLEncoding.DecodeString(parts[2])
-	if err != nil || len(signature) == 0 {
-		return nil, errors.New("redoxtest: Forgeries: not a signed JWT")
-	}
-	f.alterSignature(parts[0], parts[1], signature)
-	f.alterContent(parts[0], parts[1], parts[2])
-	f.replaceKey()
-	if key.Signer != nil {
-		f.confuseAlgorithms(key)
-	}
-	if key.Algorithm != "" {
-		f.changeClaims(key, now)
-	}
-	return f.tokens, nil
+// A Forgery is a [Sender] and a [Signer]. It is safe for concurrent use.
+type Forgery struct {
+	Name   string // what is wrong, such as "wrong secret"
+	Status int    // the right answer: 400, 401 or 403
+
+	// NoCredentials is true if the request has no credential that this destination's
+	// Verifier can claim: none at all, or one of another kind or issuer. The Verifier
+	// returns redoxauth.ErrNoCredentials.
+	NoCredentials bool
+
+	// TokenRequest is true if the token endpoint must refuse. Then there is no message:
+	// Send and Sign return a [TokenError].
+	TokenRequest bool
+
+	client *http.Client
+	sign   func(*http.Request) error
 }
 
-type forger struct {
-	header, claims map[string]any
-	tokens         map[string]string
+// Send implements [Sender].
+func (f Forgery) Send(ctx context.Context, url string, message []byte) (*http.Response, error) {
+	return send(ctx, f.client, url, message, f)
 }
 
-func decodeJSON(part string, v *map[string]any) bool {
-	b, err := base64.RawURLEncoding.DecodeString(part)
-	return err == nil && json.Unmarshal(b, v) == nil
-}
+// Sign implements [Signer]. It may also change the request's URL, headers and body.
+func (f Forgery) Sign(r *http.Request) error { return f.sign(r) }
 
-func (f *forger) add(name string, key Key, header, claims map[string]any) {
-	key.ID = "" // the header decides
-	all := maps.Clone(f.header)
-	all["alg"] = key.Algorithm
-	if token, err := key.Token(altered(all, header), altered(f.claims, claims)); err == nil {
-		f.tokens[name] = token
+// ForgedRequests returns functions that make forged requests, by the name of the
+// forgery: the field Forged of a verifiertest.Suite. It leaves out what a Verifier does
+// not see or does not claim: those with NoCredentials or TokenRequest.
+func ForgedRequests(forgeries []Forgery) map[string]func() *http.Request {
+	requests := make(map[string]func() *http.Request)
+	for _, f := range forgeries {
+		if !f.NoCredentials && !f.TokenRequest {
+			requests[f.Name] = func() *http.Request { return NewRequest(f) }
+		}
 	}
+	return requests
 }
 
-func (f *forger) alterSignature(head, payload string, signature []byte) {
-	f.tokens["signature empty"] = head + "." + payload + "."
-	f.tokens["signature of zeros"] = head + "." + payload + "." + encode(make([]byte, len(signature)))
-	signature[len(signature)/2] ^= 1
-	f.tokens["signature altered"] = head + "." + payload + "." + encode(signature)
-}
+// Replay returns a Sender that sends every request twice, byte for byte, and returns the
+// second answer.
+func Replay(s Signer) Sender { return replay{s} }
 
-func (f *forger) alterContent(head, payload, signature string) {
-	part := func(v any) string {
-		b, _ := json.Marshal(v) // it came out of JSON
-		return encode(b)
-	}
-	f.tokens["claims altered"] = head + "." + part(altered(f.claims, map[string]any{"sub": "attacker"})) + "." + signature
-	for _, none := range []string{"none", "None", "NONE", "nOnE"} {
-		unsigned := part(altered(f.header, map[string]any{"alg": none})) + "." + payload + "."
-		f.tokens["alg "+none] = unsigned
-		f.tokens["alg "+none+" and a signature"] = unsigned + signature
-	}
-}
+type replay struct{ Signer }
 
-// replaceKey signs with a key of the attacker, which the header offers in every way.
-func (f *forger) replaceKey() {
-	algorithm, _ := f.header["alg"].(string)
-	attacker := NewKey("attacker", algorithm)
-	f.add("key other", attacker, nil, nil)
-	f.add("kid a path", attacker, map[string]any{"kid": "../../../../dev/null"}, nil)
-	public, err := attacker.jwk()
+func (p replay) Send(ctx context.Context, url string, message []byte) (*http.Response, error) {
+	first, err := signed(ctx, url, message, p)
 	if err != nil {
-		return // HMAC: nothing to offer
+		return nil, err
 	}
-	var jwk map[string]any
-	if json.Unmarshal(public, &jwk) != nil {
-		return
-	}
-	f.add("jwk of the attacker", attacker, map[string]any{"jwk": jwk}, nil)
-	f.add("jku of the attacker", attacker, map[string]any{"jku": "https://attacker.invalid/jwks.json"}, nil)
-	f.add("x5u of the attacker", attacker, map[string]any{"x5u": "https://attacker.invalid/x509.pem"}, nil)
-}
-
-// confuseAlgorithms signs with an HMAC whose secret is the public key.
-func (f *forger) confuseAlgorithms(key Key) {
-	public, err := key.jwk()
+	second := first.Clone(ctx)
+	setBody(second, message)
+	response, err := do(nil, first)
 	if err != nil {
-		return
+		return nil, err
 	}
-	pem := key.PEM()
-	f.add("HS256 under the public key as PEM", Key{Algorithm: "HS256", Secret: pem}, nil, nil)
-	f.add("HS256 under the public key as trimmed PEM", Key{Algorithm: "HS256", Secret: []byte(strings.TrimSpace(string(pem)))}, nil, nil)
-	f.add("HS256 under the public key as JWK", Key{Algorithm: "HS256", Secret: public}, nil, nil)
+	response.Body.Close()
+	return do(nil, second)
 }
 
-// changeClaims signs with the genuine key what is not valid.
-func (f *forger) changeClaims(key Key, now time.Time) {
-	at := func(d time.Duration) int64 { return now.Add(d).Unix() }
-	for name, claims := range map[string]map[string]any{
-		"expired":               {"exp": at(-time.Hour), "iat": at(-2 * time.Hour), "nbf": nil},
-		"exp missing":           {"exp": nil},
-		"exp a string":          {"exp": "4102444800"},
-		"not yet valid":         {"nbf": at(time.Hour)},
-		"issued in the future":  {"iat": at(time.Hour), "exp": at(2 * time.Hour)},
-		"audience other":        {"aud": "https://other.invalid"},
-		"audience missing":      {"aud": nil},
-		"audience a list of no": {"aud": []string{}},
-	} {
-		f.add(name, key, nil, claims)
+// forgeries collects what is made from one sender.
+type forgeries struct {
+	client *http.Client
+	all    []Forgery
+}
+
+func (f *forgeries) add(name string, status int, sign func(*http.Request) error) *Forgery {
+	f.all = append(f.all, Forgery{Name: name, Status: status, client: f.client, sign: sign})
+	return &f.all[len(f.all)-1]
+}
+
+// signed adds what another signer signs.
+func (f *forgeries) signed(name string, s Signer) *Forgery {
+	return f.add(name, http.StatusUnauthorized, s.Sign)
+}
+
+// tampered adds what s signs and somebody changes on the way.
+func (f *forgeries) tampered(name string, status int, s Signer, change func(*http.Request)) {
+	f.add(name, status, func(r *http.Request) error {
+		if err := s.Sign(r); err != nil {
+			return err
+		}
+		change(r)
+		return nil
+	})
+}
+
+// carrier adds what can be done with any credential that s puts into a header.
+func (f *forgeries) carrier(header string, s Signer) {
+	f.add("no credential", http.StatusUnauthorized, func(*http.Request) error { return nil }).NoCredentials = true
+	f.tampered("credential altered", http.StatusUnauthorized, s, func(r *http.Request) {
+		r.Header.Set(header, alterCredential(r.Header.Get(header)))
+	})
+	f.tampered("credential sent twice", http.StatusBadRequest, s, func(r *http.Request) {
+		r.Header.Add(header, r.Header.Get(header))
+	})
+	f.tampered("altered credential beside the genuine one", http.StatusBadRequest, s, func(r *http.Request) {
+		r.Header.Add(header, alterCredential(r.Header.Get(header)))
+	})
+}
+
+// alterCredential changes one character of a credential, and not of its scheme or
+// parameter name. The result is well formed if it is a token or hexadecimal.
+func alterCredential(value string) string {
+	start := strings.LastIndexAny(value, " =") + 1
+	if start == len(value) {
+		return value + "1"
 	}
-	f.add("crit unknown", key, map[string]any{"crit": []string{"https://attacker.invalid/"}, "https://attacker.invalid/": true}, nil)
-	f.add("b64 false", key, map[string]any{"crit": []string{"b64"}, "b64": false}, nil)
+	b := []byte(value)
+	i := max(start, len(b)-10) // not the last: base64 may have bits without meaning there
+	if b[i] == '1' {
+		b[i] = '2'
+	} else {
+		b[i] = '1'
+	}
+	return string(b)
+}
+
+// tokenRequests adds a token request that the endpoint must refuse. If it does not, the
+// message carries the token.
+func (f *forgeries) tokenRequest(name string, status int, fetch fetch) {
+	f.add(name, status, func(r *http.Request) error {
+		return new(accessToken).sign(r, nil, fetch)
+	}).TokenRequest = true
+}
+
+// token adds a message with the bearer token that issue returns.
+func (f *forgeries) token(name string, status int, issue func() (string, error)) *Forgery {
+	return f.add(name, status, bearerToken(issue).Sign)
+}
+
+// A bearerToken signs with the token that it returns.
+type bearerToken func() (string, error)
+
+func (b bearerToken) Sign(r *http.Request) error {
+	token, err := b()
+	r.Header.Set("Authorization", "Bearer "+token)
+	return err
+}
+
+// jwts adds, for each way to forge a JWT, what add makes of it. The genuine JWTs are
+// those that issue makes, under key.
+func (f *forgeries) jwts(issue func() (string, error), key Key, now func() time.Time, add func(name string, forge func() (string, error))) {
+	genuine, err := issue()
+	if err != nil {
+		panic("redoxtest: Forgeries: " + err.Error()) // as NewRequest does
+	}
+	forged, err := forgeJWT(genuine, key, clock(now)())
+	if err != nil {
+		panic("redoxtest: Forgeries: " + err.Error())
+	}
+	for i, j := range forged {
+		add(j.name, func() (string, error) {
+			genuine, err := issue()
+			if err != nil {
+				return "", err
+			}
+			forged, err := forgeJWT(genuine, key, clock(now)())
+			if err != nil {
+				return "", err
+			}
+			return forged[i].sign()
+		})
+	}
+}
+
+// assertions adds token requests with assertions that are forged or replayed, and a
+// message with an assertion instead of an access token.
+func (f *forgeries) assertions(status int, issue func() (string, error), key Key, now func() time.Time, trade func(context.Context, string) (string, time.Duration, error)) {
+	f.jwts(issue, key, now, func(name string, forge func() (string, error)) {
+		f.tokenRequest("assertion: "+name, status, func(ctx context.Context) (string, time.Duration, error) {
+			assertion, err := forge()
+			if err != nil {
+				return "", 0, err
+			}
+			return trade(ctx, assertion)
+		})
+	})
+	f.tokenRequest("assertion: replayed", status, func(ctx context.Context) (string, time.Duration, error) {
+		assertion, err := issue()
+		if err == nil {
+			_, _, err = trade(ctx, assertion)
+		}
+		if err != nil {
+			return "", 0, err
+		}
+		return trade(ctx, assertion)
+	})
+	f.token("assertion as an access token", http.StatusUnauthorized, issue).NoCredentials = true
+}
+
+// issued adds forgeries of the access tokens that s gets from a token endpoint. The key
+// of the endpoint is not known here. A token that is not a JWT is altered.
+func (f *forgeries) issued(s Signer) {
+	sample := func() (string, error) { return Key{Algorithm: "HS256", Secret: []byte("sample")}.Token(nil, nil) }
+	f.jwts(sample, Key{}, nil, func(name string, _ func() (string, error)) {
+		f.tampered("access token: "+name, http.StatusUnauthorized, s, func(r *http.Request) {
+			genuine, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+			token := alterCredential(genuine)
+			if forged, err := forgeJWT(genuine, Key{}, time.Now()); err == nil {
+				i := slices.IndexFunc(forged, func(j forgedJWT) bool { return j.name == name })
+				token, _ = forged[i].sign()
+			}
+			r.Header.Set("Authorization", "Bearer "+token)
+		})
+	})
+}
+
+// variant returns a copy of the sender s, without the token that s has, and changed.
+func variant[T any](s *T, change func(*T)) *T {
+	v := new(T)
+	from, to := reflect.ValueOf(s).Elem(), reflect.ValueOf(v).Elem()
+	for i := range to.NumField() {
+		if to.Field(i).CanSet() { // is exported
+			to.Field(i).Set(from.Field(i))
+		}
+	}
+	change(v)
+	return v
+}
+
+// setBody replaces the body of r.
+func setBody(r *http.Request, body []byte) {
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+}
+
+// setTarget changes the path and the query of r. If r is for a handler, it changes the
+// request line too.
+func setTarget(r *http.Request, path, query string) {
+	u := *r.URL
+	u.Path, u.RawPath, u.RawQuery = path, "", query
+	r.URL = &u
+	if r.RequestURI != "" {
+		r.RequestURI = u.RequestURI()
+	}
 }

@@ -1,133 +1,175 @@
 package redoxtest_test
 
 import (
-	"encoding/json"
-	"fmt"
-	"maps"
-	"slices"
-	"strings"
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"testing"
-	"time"
 
-	"github.com/google/go-cmp/cmp"
+	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/strategies/clientcredentials"
+	"github.com/redoxauth/redoxauth-go/strategies/gcpjwt"
+	"github.com/redoxauth/redoxauth-go/strategies/jwtbearer"
+	"github.com/redoxauth/redoxauth-go/strategies/keyset"
+	"github.com/redoxauth/redoxauth-go/strategies/replay"
+	"github.com/redoxauth/redoxauth-go/strategies/sigv4"
+	"github.com/redoxauth/redoxauth-go/strategies/smartbackend"
+	"github.com/redoxauth/redoxauth-go/verifytoken"
 )
 
-func ExampleForgeries() {
-	key := redoxtest.NewKey("1", "ES256")
-	genuine, err := (&redoxtest.JWTBearer{Key: key, Issuer: "redox", Audience: []string{"https://customer.example"}}).Token()
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	forgeries, err := redoxtest.Forgeries(genuine, key, time.Now())
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	for name, token := range forgeries {
-		// Verify must refuse every one of them: a Suite takes them as Forged.
-		_, _ = name, token
-	}
-	fmt.Println(len(forgeries) > 20)
-	// Output: true
+// A target accepts what a sender sends.
+type target struct {
+	name      string
+	verifier  redoxauth.Verifier
+	sender    redoxtest.Sender
+	forgeries []redoxtest.Forgery
 }
 
-func forge(t *testing.T) (key redoxtest.Key, genuine string, forgeries map[string]string) {
-	t.Helper()
-	key = redoxtest.NewKey("1", "RS256")
-	genuine, err := (&redoxtest.JWTBearer{Key: key, Issuer: "i", Audience: []string{"a"}, Now: at(instant)}).Token()
+func must[T any](value T, err error) T {
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
-	forgeries, err = redoxtest.Forgeries(genuine, key, instant)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key, genuine, forgeries
+	return value
 }
 
-func TestForgeriesAreWhatTheyAreCalled(t *testing.T) {
-	key, genuine, forgeries := forge(t)
-	signed := map[string]func(o opened) bool{ // under the genuine key, what is wrong
-		"expired":               func(o opened) bool { return o.claims["exp"].(float64) < float64(instant.Unix()) },
-		"exp missing":           func(o opened) bool { return o.claims["exp"] == nil },
-		"exp a string":          func(o opened) bool { _, ok := o.claims["exp"].(string); return ok },
-		"not yet valid":         func(o opened) bool { return o.claims["nbf"].(float64) > float64(instant.Unix()) },
-		"issued in the future":  func(o opened) bool { return o.claims["iat"].(float64) > float64(instant.Unix()) },
-		"audience other":        func(o opened) bool { return o.claims["aud"] != "a" },
-		"audience missing":      func(o opened) bool { return o.claims["aud"] == nil },
-		"audience a list of no": func(o opened) bool { return cmp.Equal(o.claims["aud"], []any{}) },
-		"crit unknown":          func(o opened) bool { return o.header["crit"] != nil },
-		"b64 false":             func(o opened) bool { return o.header["b64"] == false },
+// targets returns one target for each setting that has forgeries. It adds token
+// endpoints to mux, which is served at url.
+func targets(t *testing.T, mux *http.ServeMux, url string) []target {
+	key := redoxtest.NewKey("1", "ES384")
+	keys := must(keyset.ParseJWKS(redoxtest.JWKS(key)))
+	secrets := [][]byte{bytes.Repeat([]byte("s"), 32)}
+
+	token := redoxtest.VerificationToken{Token: "theToken"}
+	signature := redoxtest.SigV4{AccessKey: "AK", SecretKey: "secret", AWSRegion: "us-east-1", ServiceName: "redox"}
+	direct := &redoxtest.JWTBearer{Key: key, Issuer: "redox", Audience: []string{"us"}}
+
+	grantEndpoint := must(jwtbearer.NewTokenEndpoint(jwtbearer.EndpointConfig{
+		Signers:  []jwtbearer.Signer{{Issuer: "redox", Subject: "feed", Keys: keys, Algorithms: []string{"ES384"}, Scopes: []string{"write"}}},
+		TokenURL: url + "/grant", Issuer: url, Audience: "grant", TokenSecrets: secrets, Replay: replay.NewMemory(100),
+	}))
+	mux.Handle("/grant", grantEndpoint)
+	grant := &redoxtest.JWTBearer{Key: key, Issuer: "redox", Subject: "feed", TokenURL: url + "/grant"}
+
+	clientEndpoint := must(clientcredentials.NewTokenEndpoint(clientcredentials.EndpointConfig{
+		Clients: []clientcredentials.Client{{ID: "redox", Secrets: []string{"secret"}, Scopes: []string{"write"}}},
+		Issuer:  url, Audience: "client", TokenSecrets: secrets,
+	}))
+	mux.Handle("/client", clientEndpoint)
+	client := &redoxtest.ClientCredentials{URL: url + "/client", ClientID: "redox", ClientSecret: "secret"}
+
+	smartEndpoint := must(smartbackend.NewTokenEndpoint(smartbackend.EndpointConfig{
+		Clients:  []smartbackend.Client{{ID: "redox", Keys: keys, Scopes: []string{"system/*.rs"}}},
+		TokenURL: url + "/smart", Issuer: url, Audience: "smart", TokenSecrets: secrets, Replay: replay.NewMemory(100),
+	}))
+	mux.Handle("/smart", smartEndpoint)
+	smart := &redoxtest.SMARTBackend{URL: url + "/smart", ClientID: "redox", Key: key}
+
+	server := func(opaque bool) (*redoxtest.AuthorizationServer, *redoxtest.ClientCredentials) {
+		s := redoxtest.NewAuthorizationServer(redoxtest.NewKey("as", "RS256"))
+		t.Cleanup(s.Close)
+		s.Opaque = opaque
+		s.AddClient("redox", "secret", "write")
+		s.AddClient("us", "secret")
+		return s, &redoxtest.ClientCredentials{URL: s.TokenURL, ClientID: "redox", ClientSecret: "secret", Audience: "us"}
 	}
-	seen := map[string]bool{genuine: true}
-	for name, token := range forgeries {
-		if seen[token] {
-			t.Errorf("%s: the genuine token, or another forgery", name)
-		}
-		seen[token] = true
-		wrong, ok := signed[name]
-		delete(signed, name)
-		if ok {
-			if o := open(t, token, key); !wrong(o) {
-				t.Errorf("%s: nothing is wrong", name)
+	jwtServer, jwtSender := server(false)
+	opaqueServer, opaqueSender := server(true)
+	google := redoxtest.NewGoogle()
+	t.Cleanup(google.Close)
+	account := google.AddServiceAccount(email)
+
+	return []target{
+		{"verifytoken", must(verifytoken.New(verifytoken.Config{Tokens: []string{"theToken"}})), token, token.Forgeries()},
+		{"sigv4", must(sigv4.New(sigv4.Config{
+			Credentials: []sigv4.Credential{{AccessKeyID: "AK", SecretAccessKey: "secret"}}, Region: "us-east-1", Service: "redox",
+		})), signature, signature.Forgeries()},
+		{"jwt", must(jwtbearer.New(jwtbearer.Config{Keys: keys, Algorithms: []string{"ES384"}, Issuer: "redox", Audience: []string{"us"}})), direct, direct.Forgeries()},
+		{"grant", grantEndpoint.Verifier("write"), grant, grant.Forgeries()},
+		{"client", clientEndpoint.Verifier("write"), client, client.Forgeries()},
+		{"smart", smartEndpoint.Verifier("system/*.rs"), smart, smart.Forgeries()},
+		{"external-jwt", must(clientcredentials.New(clientcredentials.Config{
+			Keys:   must(keyset.ParseJWKS(redoxtest.JWKS(jwtServer.Key()))),
+			Issuer: jwtServer.Issuer, Audience: []string{"us"}, ClientIDs: []string{"redox"}, Scopes: []string{"write"},
+		})), jwtSender, jwtServer.Forgeries("redox", "us", "write")},
+		{"introspection", must(clientcredentials.NewIntrospection(clientcredentials.IntrospectionConfig{
+			URL: opaqueServer.IntrospectionURL, InsecureAllowHTTP: true, ClientID: "us", ClientSecret: "secret",
+			Audience: []string{"us"}, ClientIDs: []string{"redox"}, Scopes: []string{"write"},
+		})), opaqueSender, opaqueServer.Forgeries("redox", "us", "write")},
+		{"google", must(gcpjwt.New(gcpjwt.Config{
+			ServiceAccounts: []string{account.ID}, Audience: []string{"us"}, AccessTokens: true, Scopes: []string{"write"},
+			Endpoints: gcpjwt.Endpoints{CertsURL: google.CertsURL, TokenInfoURL: google.TokenInfoURL}, InsecureAllowHTTP: true,
+		})), &redoxtest.GCPJWT{Email: account.Email, Key: account.Key, TokenURL: google.TokenURL, Scopes: []string{"write"}}, google.Forgeries(account, "us", "write")},
+	}
+}
+
+func TestForgeriesAreRefused(t *testing.T) {
+	mux := http.NewServeMux()
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	for _, target := range targets(t, mux, server.URL) {
+		decisions := make(chan error, 1)
+		mux.Handle("/"+target.name+"/", redoxauth.Middleware(target.verifier, &redoxauth.Options{
+			Observe: func(_ *http.Request, d redoxauth.Decision) { decisions <- d.Err },
+		})(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
+		send := func(s redoxtest.Sender) (status int, err error) {
+			response, err := s.Send(t.Context(), server.URL+"/"+target.name+"/redox?feed=1", redoxtest.PatientAdmin())
+			if err != nil {
+				return 0, err
 			}
-			continue
+			io.Copy(io.Discard, response.Body)
+			response.Body.Close()
+			return response.StatusCode, nil
 		}
-		parts := strings.Split(token, ".")
-		if check(key, []byte(parts[0]+"."+parts[1]), decode(t, parts[2])) == nil {
-			t.Errorf("%s: the signature is genuine", name)
+		if status, err := send(target.sender); status != http.StatusOK {
+			t.Fatalf("%s: genuine: status %d, error %v", target.name, status, err)
 		}
-	}
-	if len(signed) != 0 {
-		t.Errorf("not forged: %v", slices.Sorted(maps.Keys(signed)))
+		<-decisions
+		names := map[string]bool{"": true}
+		for _, f := range target.forgeries {
+			if names[f.Name] {
+				t.Errorf("%s: %q: no name of its own", target.name, f.Name)
+			}
+			names[f.Name] = true
+			status, err := send(f)
+			var refused *redoxtest.TokenError
+			if errors.As(err, &refused) {
+				status = refused.StatusCode
+			}
+			if status != f.Status || (refused != nil) != f.TokenRequest || err != nil && refused == nil {
+				t.Errorf("%s: %s: status %d, error %v, want %d", target.name, f.Name, status, err, f.Status)
+			}
+			if err == nil {
+				if d := <-decisions; errors.Is(d, redoxauth.ErrNoCredentials) != f.NoCredentials {
+					t.Errorf("%s: %s: %v, NoCredentials: %t", target.name, f.Name, d, f.NoCredentials)
+				}
+			}
+		}
 	}
 }
 
-func TestForgedHeaders(t *testing.T) {
-	key, _, forgeries := forge(t)
-	header := func(name string) (h map[string]any) {
-		if err := json.Unmarshal(decode(t, strings.Split(forgeries[name], ".")[0]), &h); err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		return h
+func TestForgedRequestsAreForVerifiers(t *testing.T) {
+	s := redoxtest.SigV4{AccessKey: "AK", SecretKey: "secret", AWSRegion: "us-east-1", ServiceName: "redox"}
+	requests := redoxtest.ForgedRequests(s.Forgeries())
+	if requests["no credential"] != nil || len(requests) != len(s.Forgeries())-1 {
+		t.Errorf("%d requests of %d forgeries, want all but the one without a credential", len(requests), len(s.Forgeries()))
 	}
-	for name, want := range map[string]map[string]any{
-		"alg none":            {"alg": "none", "kid": "1", "typ": "JWT"},
-		"key other":           {"alg": "RS256", "kid": "1", "typ": "JWT"},
-		"jku of the attacker": {"alg": "RS256", "kid": "1", "typ": "JWT", "jku": "https://attacker.invalid/jwks.json"},
-		"kid a path":          {"alg": "RS256", "kid": "../../../../dev/null", "typ": "JWT"},
-	} {
-		if diff := cmp.Diff(want, header(name)); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", name, diff)
-		}
+	if r := requests["query changed"](); r.URL.RawQuery != "feed=1&admin=true" || r.RequestURI != "/redox?feed=1&admin=true" {
+		t.Errorf("query %q, request line %q", r.URL.RawQuery, r.RequestURI)
 	}
-	// The confusion of CVE-2015-9235: a verifier that takes the public key as an HMAC
-	// secret would accept it.
-	open(t, forgeries["HS256 under the public key as PEM"], redoxtest.Key{Algorithm: "HS256", Secret: key.PEM()})
 }
 
-func TestForgeriesWithoutTheKey(t *testing.T) {
-	key := redoxtest.NewKey("1", "HS256")
-	genuine, err := key.Token(nil, map[string]any{"iss": "i"})
+func TestReplay(t *testing.T) {
+	destination := record(t, nil)
+	response, err := redoxtest.Replay(&redoxtest.JWTBearer{Key: redoxtest.NewKey("1", "ES256")}).Send(context.Background(), destination.URL, []byte(`{}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	with, err := redoxtest.Forgeries(genuine, key, instant)
-	if err != nil {
-		t.Fatal(err)
-	}
-	without, err := redoxtest.Forgeries(genuine, redoxtest.Key{}, instant)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(without) == 0 || len(without) >= len(with) {
-		t.Errorf("%d forgeries without the key, %d with it", len(without), len(with))
-	}
-	for _, token := range []string{"", "a.b.c", "ya29.x", genuine[:strings.LastIndex(genuine, ".")+1]} {
-		if got, err := redoxtest.Forgeries(token, key, instant); err == nil {
-			t.Errorf("%q: %d forgeries, want an error", token, len(got))
-		}
+	response.Body.Close()
+	if sent := destination.all(); len(sent) != 2 || sent[0] != sent[1] {
+		t.Errorf("sent %v, want one request twice", sent)
 	}
 }

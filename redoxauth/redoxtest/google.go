@@ -136,6 +136,40 @@ func (g *Google) IDToken(a ServiceAccount, audience string, claims map[string]an
 	}, claims))
 }
 
+// Forgeries returns messages that a destination must refuse if it takes access tokens of
+// the account that have the scopes, and, unless audience is empty, ID tokens of the
+// account for the audience. It adds another account to g. With scopes there is an access
+// token that lacks them.
+func (g *Google) Forgeries(a ServiceAccount, audience string, scopes ...string) []Forgery {
+	var f forgeries
+	stranger := g.AddServiceAccount("stranger@elsewhere.iam.gserviceaccount.com")
+	access := func(a ServiceAccount, scopes ...string) func() (string, error) {
+		return func() (string, error) { return g.AccessToken(a, scopes...), nil }
+	}
+	f.carrier("Authorization", bearerToken(access(a, scopes...)))
+	f.token("invented access token", http.StatusUnauthorized, func() (string, error) { return "ya29.c." + rand.Text(), nil })
+	f.token("revoked access token", http.StatusUnauthorized, func() (string, error) {
+		token := g.AccessToken(a, scopes...)
+		g.Revoke(token)
+		return token, nil
+	})
+	f.token("federated access token", http.StatusUnauthorized, func() (string, error) {
+		return g.issue("ya29.d.", ServiceAccount{}, scopes, time.Hour), nil
+	})
+	f.token("access token of another account", http.StatusUnauthorized, access(stranger, append([]string{"email"}, scopes...)...))
+	if len(scopes) > 0 {
+		f.token("access token without the scope", http.StatusForbidden, access(a, "email"))
+	}
+	if audience == "" {
+		return f.all
+	}
+	f.token("ID token of another account", http.StatusUnauthorized, func() (string, error) { return g.IDToken(stranger, audience, nil) })
+	f.jwts(func() (string, error) { return g.IDToken(a, audience, nil) }, g.Key(), g.Now, func(name string, forge func() (string, error)) {
+		f.token("ID token: "+name, http.StatusUnauthorized, forge)
+	})
+	return f.all
+}
+
 func (g *Google) live(token string) (googleToken, bool) {
 	g.state.Lock()
 	defer g.state.Unlock()

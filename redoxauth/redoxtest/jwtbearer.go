@@ -108,6 +108,28 @@ func (j *JWTBearer) Token() (string, error) {
 	return j.Key.Token(j.Header, altered(claims, j.Claims))
 }
 
+// Forgeries returns what an attacker may send instead. With a TokenURL these are token
+// requests, and messages with access tokens; one request takes a genuine token first.
+func (j *JWTBearer) Forgeries() []Forgery {
+	f := forgeries{client: j.Client}
+	f.carrier("Authorization", j)
+	otherIssuer := variant(j, func(j *JWTBearer) { j.Claims = altered(j.Claims, map[string]any{"iss": j.Issuer + "x"}) })
+	if j.TokenURL == "" {
+		f.signed("other issuer", otherIssuer).NoCredentials = true
+		f.token("token that is no JWT", http.StatusUnauthorized, func() (string, error) { return newUUID(), nil }).NoCredentials = true
+		f.jwts(j.Token, j.Key, j.Now, func(name string, forge func() (string, error)) {
+			f.token(name, http.StatusUnauthorized, forge)
+		})
+		return f.all
+	}
+	const refused = http.StatusBadRequest // invalid_grant: RFC 7523, Section 3.1
+	f.tokenRequest("assertion: other issuer", refused, otherIssuer.grant)
+	f.tokenRequest("scope not granted", refused, variant(j, func(j *JWTBearer) { j.Scopes = []string{"not-granted"} }).grant)
+	f.assertions(refused, j.Token, j.Key, j.Now, j.trade)
+	f.issued(j)
+	return f.all
+}
+
 func (j *JWTBearer) lifetime() time.Duration {
 	if j.Lifetime == 0 {
 		return 5 * time.Minute
@@ -120,6 +142,10 @@ func (j *JWTBearer) grant(ctx context.Context) (string, time.Duration, error) {
 	if err != nil {
 		return "", 0, err
 	}
+	return j.trade(ctx, assertion)
+}
+
+func (j *JWTBearer) trade(ctx context.Context, assertion string) (string, time.Duration, error) {
 	return retrieve(ctx, j.Client, &clientcredentials.Config{
 		TokenURL:  j.TokenURL,
 		AuthStyle: oauth2.AuthStyleInParams, // nothing, without a client ID

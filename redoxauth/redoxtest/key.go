@@ -193,7 +193,8 @@ func (k Key) jwk() ([]byte, error) {
 
 // altered returns members changed by changes: added, replaced, or, where nil, taken out.
 func altered(members, changes map[string]any) map[string]any {
-	changed := maps.Clone(members)
+	changed := make(map[string]any)
+	maps.Copy(changed, members)
 	for name, value := range changes {
 		if value == nil {
 			delete(changed, name)

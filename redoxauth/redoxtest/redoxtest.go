@@ -70,19 +70,24 @@ type Signer interface {
 	Sign(r *http.Request) error
 }
 
-// send is the Send of every sender: a POST with the headers that Redox is known to
-// send, signed.
+// send is the Send of every sender.
 func send(ctx context.Context, client *http.Client, url string, message []byte, s Signer) (*http.Response, error) {
+	r, err := signed(ctx, url, message, s)
+	if err != nil {
+		return nil, err
+	}
+	return do(client, r)
+}
+
+// signed returns a signed POST with the headers that Redox is known to send.
+func signed(ctx context.Context, url string, message []byte, s Signer) (*http.Request, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(message))
 	if err != nil {
 		return nil, fmt.Errorf("redoxtest: %w", err)
 	}
 	r.Header.Set("Content-Type", contentType(message))
 	r.Header.Set("Application-Name", "RedoxEngine")
-	if err := s.Sign(r); err != nil {
-		return nil, err
-	}
-	return do(client, r)
+	return r, s.Sign(r)
 }
 
 // do sends r.

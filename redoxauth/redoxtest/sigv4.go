@@ -72,6 +72,51 @@ func (s SigV4) Sign(r *http.Request) error {
 	return nil
 }
 
+// Forgeries returns what an attacker may send instead. One signature is an hour old.
+func (s SigV4) Forgeries() []Forgery {
+	f := forgeries{client: s.Client}
+	with := func(change func(*SigV4)) SigV4 {
+		other := s
+		change(&other)
+		return other
+	}
+	clocked := func(d time.Duration) SigV4 {
+		return with(func(other *SigV4) { other.Now = func() time.Time { return clock(s.Now)().Add(d) } })
+	}
+	f.carrier("Authorization", s)
+	f.signed("wrong secret", with(func(s *SigV4) { s.SecretKey += "x" }))
+	f.signed("unknown key", with(func(s *SigV4) { s.AccessKey = "AKIAOFNOBODY" }))
+	f.signed("other region", with(func(s *SigV4) { s.AWSRegion += "x" }))
+	f.signed("other service", with(func(s *SigV4) { s.ServiceName += "x" }))
+	f.signed("other session token", with(func(s *SigV4) { s.SessionToken += "x" }))
+	f.signed("stale", clocked(-time.Hour))
+	f.signed("from the future", clocked(time.Hour))
+	for _, declared := range []bool{false, true} {
+		name := "body changed"
+		if declared {
+			name += ", hash declared"
+		}
+		f.tampered(name, http.StatusUnauthorized, with(func(s *SigV4) { s.DeclarePayloadHash = declared }), changeBody)
+	}
+	f.tampered("path changed", http.StatusUnauthorized, s, func(r *http.Request) { setTarget(r, r.URL.Path+"/other", r.URL.RawQuery) })
+	f.tampered("query changed", http.StatusUnauthorized, s, func(r *http.Request) { setTarget(r, r.URL.Path, r.URL.RawQuery+"&admin=true") })
+	f.tampered("signed header changed", http.StatusUnauthorized, s, func(r *http.Request) { r.Header.Set("Content-Type", "text/html") })
+	f.tampered("x-amz header added", http.StatusUnauthorized, s, func(r *http.Request) { r.Header.Set("X-Amz-Meta-Role", "admin") })
+	return f.all
+}
+
+// changeBody changes one byte in the middle.
+func changeBody(r *http.Request) {
+	body, _ := readBody(r) // was read before, to be signed
+	body = append([]byte(nil), body...)
+	if len(body) == 0 {
+		body = []byte("x")
+	} else {
+		body[len(body)/2] ^= 1
+	}
+	setBody(r, body)
+}
+
 // readBody returns the body of r, and leaves it readable.
 func readBody(r *http.Request) ([]byte, error) {
 	if r.Body == nil || r.Body == http.NoBody {

@@ -81,11 +81,28 @@ func (s *SMARTBackend) Assertion() (string, error) {
 	}, s.Claims))
 }
 
+// Forgeries returns what an attacker may send instead: token requests, and messages with
+// access tokens. One request takes a genuine token first.
+func (s *SMARTBackend) Forgeries() []Forgery {
+	f := forgeries{client: s.Client}
+	f.carrier("Authorization", s)
+	const refused = http.StatusUnauthorized // invalid_client: RFC 6749, Section 5.2
+	f.tokenRequest("assertion: unknown client", refused, variant(s, func(s *SMARTBackend) { s.ClientID += "x" }).fetch)
+	f.tokenRequest("scope not granted", http.StatusBadRequest, variant(s, func(s *SMARTBackend) { s.Scopes = []string{"system/Nothing.d"} }).fetch)
+	f.assertions(refused, s.Assertion, s.Key, s.Now, s.trade)
+	f.issued(s)
+	return f.all
+}
+
 func (s *SMARTBackend) fetch(ctx context.Context) (string, time.Duration, error) {
 	assertion, err := s.Assertion()
 	if err != nil {
 		return "", 0, err
 	}
+	return s.trade(ctx, assertion)
+}
+
+func (s *SMARTBackend) trade(ctx context.Context, assertion string) (string, time.Duration, error) {
 	scopes := s.Scopes
 	if len(scopes) == 0 {
 		scopes = []string{"system/*.rs"}

@@ -21,6 +21,16 @@ var _ interface {
 	Signer
 } = VerificationToken{}
 
+// Forgeries returns what an attacker may send instead.
+func (v VerificationToken) Forgeries() []Forgery {
+	f := forgeries{client: v.Client}
+	f.carrier("Verification-Token", v)
+	f.signed("empty token", VerificationToken{})
+	f.signed("longer token", VerificationToken{Token: v.Token + "x"})
+	f.signed("guessed token", VerificationToken{Token: "guessed"})
+	return f.all
+}
+
 // Send implements [Sender].
 func (v VerificationToken) Send(ctx context.Context, url string, message []byte) (*http.Response, error) {
 	return send(ctx, v.Client, url, message, v)

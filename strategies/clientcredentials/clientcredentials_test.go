@@ -321,7 +321,7 @@ func TestMissingScopeIsNamedInTheChallenge(t *testing.T) {
 func TestAccessTokensKeepThePromises(t *testing.T) {
 	s, cfg := newServer(t)
 	sender := &redoxtest.ClientCredentials{URL: s.TokenURL, ClientID: clientID, ClientSecret: clientSecret, Audience: destination}
-	tokens, err := redoxtest.Forgeries(issue(t, s, clientID, destination, "write"), s.Key(), time.Now())
+	tokens, err := redoxtest.ForgeJWT(issue(t, s, clientID, destination, "write"), s.Key(), time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -175,7 +175,7 @@ func TestSendersGetTokens(t *testing.T) {
 func TestEndpointTokensKeepThePromises(t *testing.T) {
 	e := newEndpoint(t, endpointConfig())
 	token := func() string { return readAnswer(t, serve(e, tokenRequest(clientID+":"+clientSecret))).Token }
-	forgeries, err := redoxtest.Forgeries(token(), redoxtest.Key{}, time.Now())
+	forgeries, err := redoxtest.ForgeJWT(token(), redoxtest.Key{}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

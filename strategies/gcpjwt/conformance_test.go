@@ -82,7 +82,7 @@ func TestIDTokensKeepThePromises(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tokens, err := redoxtest.Forgeries(genuine, g.Key(), time.Now())
+	tokens, err := redoxtest.ForgeJWT(genuine, g.Key(), time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

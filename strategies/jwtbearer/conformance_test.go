@@ -27,7 +27,7 @@ func TestDirectTokensKeepThePromises(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			forgeries, err := redoxtest.Forgeries(token, test.key, directNow)
+			forgeries, err := redoxtest.ForgeJWT(token, test.key, directNow)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -20,7 +20,7 @@ func TestGrantTokensKeepThePromises(t *testing.T) {
 	mux.Handle("/token", e)
 	s := &redoxtest.JWTBearer{Key: grantRS256, Issuer: "redox", Subject: "feed", TokenURL: cfg.TokenURL, Scopes: []string{"write"}}
 	token := redoxtest.NewRequest(s).Header.Get("Authorization")[len("Bearer "):]
-	forgeries, err := redoxtest.Forgeries(token, redoxtest.Key{}, grantNow)
+	forgeries, err := redoxtest.ForgeJWT(token, redoxtest.Key{}, grantNow)
 	if err != nil {
 		t.Fatal(err)
 	}

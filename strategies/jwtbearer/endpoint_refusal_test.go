@@ -78,7 +78,7 @@ func TestRefusedGrants(t *testing.T) {
 		})
 	}
 	genuine := grantAssertion(t, grantSender())
-	forgeries, err := redoxtest.Forgeries(genuine, grantES256, grantNow)
+	forgeries, err := redoxtest.ForgeJWT(genuine, grantES256, grantNow)
 	if err != nil {
 		t.Fatal(err)
 	}

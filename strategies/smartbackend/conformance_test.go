@@ -28,7 +28,7 @@ func TestVerifierKeepsThePromises(t *testing.T) {
 	e, s := running(t)
 	genuine := redoxtest.NewRequest(s)
 	token := genuine.Header.Get("Authorization")[len("Bearer "):]
-	forgeries, err := redoxtest.Forgeries(token, redoxtest.Key{}, now)
+	forgeries, err := redoxtest.ForgeJWT(token, redoxtest.Key{}, now)
 	if err != nil {
 		t.Fatal(err)
 	}

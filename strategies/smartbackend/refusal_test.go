@@ -143,7 +143,7 @@ func TestRefusedForms(t *testing.T) {
 			checkRefused(t, tokenRequest(parameters(form)), "401 invalid_client", "")
 		})
 	}
-	forgeries, err := redoxtest.Forgeries(genuine, es384, now)
+	forgeries, err := redoxtest.ForgeJWT(genuine, es384, now)
 	if err != nil {
 		t.Fatal(err)
 	}

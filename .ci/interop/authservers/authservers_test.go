@@ -111,7 +111,7 @@ func refuses(t *testing.T, v *clientcredentials.Verifier, forged map[string]stri
 // forgeries are forgeries of a JWT, also with the key that signed it.
 func forgeries(t *testing.T, s sender, key redoxtest.Key) map[string]string {
 	t.Helper()
-	forged, err := redoxtest.Forgeries(tokenOf(t, s), key, time.Now())
+	forged, err := redoxtest.ForgeJWT(tokenOf(t, s), key, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

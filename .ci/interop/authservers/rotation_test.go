@@ -129,13 +129,14 @@ func (r *rotation) forgeJWT(token string) []string {
 	if b, err := base64.RawURLEncoding.DecodeString(head); err != nil || json.Unmarshal(b, &header) != nil {
 		return []string{token} // genuine: the test fails
 	}
-	forged, err := redoxtest.Forgeries(token, redoxtest.NewKey(header.Kid, "ES384"), time.Now())
+	forged, err := redoxtest.ForgeJWT(token, redoxtest.NewKey(header.Kid, "ES384"), time.Now())
 	if err != nil {
 		return []string{token}
 	}
 	if !r.notice {
 		// A stranger who names an unknown key uses up the fetch that a change without
 		// notice needs: see keyset.RemoteConfig.Cooldown.
+		delete(forged, "unknown key")
 		delete(forged, "kid a path")
 	}
 	return slices.Collect(maps.Values(forged))
@@ -143,7 +144,7 @@ func (r *rotation) forgeJWT(token string) []string {
 
 // forgeOpaque forges a token that is introspected. Few, since every one costs a call.
 func forgeOpaque(token string) []string {
-	forged, err := redoxtest.Forgeries(token, redoxtest.Key{}, time.Now())
+	forged, err := redoxtest.ForgeJWT(token, redoxtest.Key{}, time.Now())
 	if err != nil { // not a JWT
 		last := "A"
 		if strings.HasSuffix(token, last) {
@@ -151,5 +152,5 @@ func forgeOpaque(token string) []string {
 		}
 		return []string{token[:len(token)-1] + last, token + "A", strings.Repeat("A", len(token))}
 	}
-	return []string{forged["signature altered"], forged["claims altered"], forged["key other"], forged["alg none"]}
+	return []string{forged["signature altered"], forged["claims altered"], forged["other key"], forged["alg none"]}
 }
