@@ -135,14 +135,14 @@ func (s *AuthorizationServer) Forgeries(clientID, audience string, scopes ...str
 	if len(scopes) > 0 {
 		f.token("no scope", http.StatusForbidden, issue(clientID, audience))
 	}
-	invented := f.token("invented token", http.StatusUnauthorized, func() (string, error) { return rand.Text(), nil })
 	if !s.Opaque {
-		invented.NoCredentials = true
+		f.noJWTs()
 		f.jwts(genuine, s.Key(), s.Now, func(name string, forge func() (string, error)) {
 			f.token(name, http.StatusUnauthorized, forge)
 		})
 		return f.all
 	}
+	f.token("invented", http.StatusUnauthorized, func() (string, error) { return rand.Text(), nil })
 	f.token("revoked", http.StatusUnauthorized, func() (string, error) {
 		token, err := genuine()
 		s.Revoke(token)

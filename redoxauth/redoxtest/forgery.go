@@ -208,6 +208,13 @@ func (f *forgeries) assertions(status int, issue func() (string, error), key Key
 		return trade(ctx, assertion)
 	})
 	f.token("assertion as an access token", http.StatusUnauthorized, issue).NoCredentials = true
+	f.noJWTs()
+}
+
+// noJWTs adds bearer tokens that are not JWTs, for destinations that take nothing else.
+func (f *forgeries) noJWTs() {
+	f.token("opaque token", http.StatusUnauthorized, func() (string, error) { return newUUID(), nil }).NoCredentials = true
+	f.token("segments that are not JSON", http.StatusUnauthorized, func() (string, error) { return "a.b.c", nil }).NoCredentials = true
 }
 
 // issued adds forgeries of the access tokens that s gets from a token endpoint. The key

@@ -116,7 +116,7 @@ func (j *JWTBearer) Forgeries() []Forgery {
 	otherIssuer := variant(j, func(j *JWTBearer) { j.Claims = altered(j.Claims, map[string]any{"iss": j.Issuer + "x"}) })
 	if j.TokenURL == "" {
 		f.signed("other issuer", otherIssuer).NoCredentials = true
-		f.token("token that is no JWT", http.StatusUnauthorized, func() (string, error) { return newUUID(), nil }).NoCredentials = true
+		f.noJWTs()
 		f.jwts(j.Token, j.Key, j.Now, func(name string, forge func() (string, error)) {
 			f.token(name, http.StatusUnauthorized, forge)
 		})

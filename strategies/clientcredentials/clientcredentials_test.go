@@ -321,30 +321,12 @@ func TestMissingScopeIsNamedInTheChallenge(t *testing.T) {
 func TestAccessTokensKeepThePromises(t *testing.T) {
 	s, cfg := newServer(t)
 	sender := &redoxtest.ClientCredentials{URL: s.TokenURL, ClientID: clientID, ClientSecret: clientSecret, Audience: destination}
-	tokens, err := redoxtest.ForgeJWT(issue(t, s, clientID, destination, "write"), s.Key(), time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	tokens["another client"] = issue(t, s, "another", destination, "write")
-	tokens["no scope"] = issue(t, s, clientID, destination)
-	forged := make(map[string]func() *http.Request)
-	for name, token := range tokens {
-		forged[name] = func() *http.Request { return message(token) }
-	}
+	forged := redoxtest.ForgedRequests(s.Forgeries(clientID, destination, "write"))
 	verifiertest.TestVerifier(t, verifiertest.Suite{
-		New:     func() redoxauth.Verifier { return newVerifier(t, cfg) },
-		Genuine: func() *http.Request { return redoxtest.NewRequest(sender) },
-		Forged:  forged,
-		UnknownKey: func() *http.Request {
-			token, err := redoxtest.NewKey("unknown", "RS256").Token(header{"typ": "at+jwt"}, claims{
-				"iss": s.Issuer, "aud": destination, "sub": clientID, "client_id": clientID, "jti": "1",
-				"iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix(),
-			})
-			if err != nil {
-				panic(err)
-			}
-			return message(token)
-		},
+		New:        func() redoxauth.Verifier { return newVerifier(t, cfg) },
+		Genuine:    func() *http.Request { return redoxtest.NewRequest(sender) },
+		Forged:     forged,
+		UnknownKey: forged["unknown key"],
 	})
 }
 

@@ -174,19 +174,13 @@ func TestSendersGetTokens(t *testing.T) {
 
 func TestEndpointTokensKeepThePromises(t *testing.T) {
 	e := newEndpoint(t, endpointConfig())
-	token := func() string { return readAnswer(t, serve(e, tokenRequest(clientID+":"+clientSecret))).Token }
-	forgeries, err := redoxtest.ForgeJWT(token(), redoxtest.Key{}, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	forged := make(map[string]func() *http.Request)
-	for name, value := range forgeries {
-		forged[name] = func() *http.Request { return message(value) }
-	}
+	server := httptest.NewServer(e)
+	defer server.Close()
+	sender := &redoxtest.ClientCredentials{URL: server.URL, ClientID: clientID, ClientSecret: clientSecret}
 	verifiertest.TestVerifier(t, verifiertest.Suite{
 		New:     func() redoxauth.Verifier { return verifier(t, e, "write") },
-		Genuine: func() *http.Request { return message(token()) },
-		Forged:  forged,
+		Genuine: func() *http.Request { return redoxtest.NewRequest(sender) },
+		Forged:  redoxtest.ForgedRequests(sender.Forgeries()),
 		Secrets: []string{string(tokenSecret), clientSecret, "the old secret"},
 	})
 }

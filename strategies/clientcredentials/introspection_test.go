@@ -232,18 +232,6 @@ func TestIntrospectionKeepsThePromises(t *testing.T) {
 	s.Opaque = true
 	s.AddClient(ours, ourPass)
 	sender := &redoxtest.ClientCredentials{URL: s.TokenURL, ClientID: clientID, ClientSecret: clientSecret, Audience: destination}
-	revoked := issue(t, s, clientID, destination, "write")
-	s.Revoke(revoked)
-	forged := map[string]func() *http.Request{}
-	for name, token := range map[string]string{
-		"invented":         opaque,
-		"revoked":          revoked,
-		"another client":   issue(t, s, "another", destination, "write"),
-		"another audience": issue(t, s, clientID, "https://elsewhere.example", "write"),
-		"no scope":         issue(t, s, clientID, destination),
-	} {
-		forged[name] = func() *http.Request { return message(token) }
-	}
 	verifiertest.TestVerifier(t, verifiertest.Suite{
 		New: func() redoxauth.Verifier {
 			return newIntrospection(t, clientcredentials.IntrospectionConfig{
@@ -252,7 +240,7 @@ func TestIntrospectionKeepsThePromises(t *testing.T) {
 			})
 		},
 		Genuine: func() *http.Request { return redoxtest.NewRequest(sender) },
-		Forged:  forged,
+		Forged:  redoxtest.ForgedRequests(s.Forgeries(clientID, destination, "write")),
 		Secrets: []string{ourPass, url.QueryEscape(ourPass)},
 	})
 }

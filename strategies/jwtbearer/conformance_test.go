@@ -23,22 +23,7 @@ func TestDirectTokensKeepThePromises(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			sender := directSender()
 			sender.Key = test.key
-			token, err := sender.Token()
-			if err != nil {
-				t.Fatal(err)
-			}
-			forgeries, err := redoxtest.ForgeJWT(token, test.key, directNow)
-			if err != nil {
-				t.Fatal(err)
-			}
-			forged := make(map[string]func() *http.Request)
-			for name, token := range forgeries {
-				forged[name] = func() *http.Request {
-					r := redoxtest.NewRequest(sender)
-					r.Header.Set("Authorization", "Bearer "+token)
-					return r
-				}
-			}
+			forged := redoxtest.ForgedRequests(sender.Forgeries())
 			suite := verifiertest.Suite{
 				New:     func() redoxauth.Verifier { return newDirect(t, test.cfg) },
 				Genuine: func() *http.Request { return redoxtest.NewRequest(sender) },
@@ -47,9 +32,7 @@ func TestDirectTokensKeepThePromises(t *testing.T) {
 			if test.key.Secret != nil {
 				suite.Secrets = []string{string(test.key.Secret)}
 			} else {
-				suite.UnknownKey = func() *http.Request {
-					return signedBy(func(s *redoxtest.JWTBearer) { s.Key = redoxtest.NewKey("unknown", test.key.Algorithm) })
-				}
+				suite.UnknownKey = forged["unknown key"]
 			}
 			verifiertest.TestVerifier(t, suite)
 		})

@@ -19,19 +19,10 @@ func TestGrantTokensKeepThePromises(t *testing.T) {
 	e := newTokenEndpoint(t, cfg)
 	mux.Handle("/token", e)
 	s := &redoxtest.JWTBearer{Key: grantRS256, Issuer: "redox", Subject: "feed", TokenURL: cfg.TokenURL, Scopes: []string{"write"}}
-	token := redoxtest.NewRequest(s).Header.Get("Authorization")[len("Bearer "):]
-	forgeries, err := redoxtest.ForgeJWT(token, redoxtest.Key{}, grantNow)
-	if err != nil {
-		t.Fatal(err)
-	}
-	forged := make(map[string]func() *http.Request)
-	for name, value := range forgeries {
-		forged[name] = func() *http.Request { return grantMessage(value) }
-	}
 	verifiertest.TestVerifier(t, verifiertest.Suite{
 		New:     func() redoxauth.Verifier { return verifier(t, e, "write") },
 		Genuine: func() *http.Request { return redoxtest.NewRequest(s) },
-		Forged:  forged,
+		Forged:  redoxtest.ForgedRequests(s.Forgeries()),
 		Secrets: []string{string(grantSecret)},
 	})
 }

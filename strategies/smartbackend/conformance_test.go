@@ -26,20 +26,10 @@ func running(t testing.TB) (*smartbackend.TokenEndpoint, *redoxtest.SMARTBackend
 
 func TestVerifierKeepsThePromises(t *testing.T) {
 	e, s := running(t)
-	genuine := redoxtest.NewRequest(s)
-	token := genuine.Header.Get("Authorization")[len("Bearer "):]
-	forgeries, err := redoxtest.ForgeJWT(token, redoxtest.Key{}, now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	forged := make(map[string]func() *http.Request)
-	for name, value := range forgeries {
-		forged[name] = func() *http.Request { return message(value) }
-	}
 	verifiertest.TestVerifier(t, verifiertest.Suite{
 		New:     func() redoxauth.Verifier { return verifier(t, e, "system/*.rs") },
 		Genuine: func() *http.Request { return redoxtest.NewRequest(s) },
-		Forged:  forged,
+		Forged:  redoxtest.ForgedRequests(s.Forgeries()),
 		Secrets: []string{string(tokenSecret)},
 	})
 }
