@@ -27,9 +27,16 @@ func TestRehearsalIsAsExpected(t *testing.T) {
 
 func TestTableTellsWhatIsUnexpected(t *testing.T) {
 	var out bytes.Buffer
-	err := printTable(&out, []row{{"sigv4", "genuine", 200, 200, ""}, {"sigv4", "forged", 401, 200, ""}})
-	if err == nil || !strings.Contains(out.String(), "forged") || strings.Count(out.String(), "unexpected") != 1 {
-		t.Errorf("got %v\n%s", err, &out)
+	var answers table
+	answers.add("sigv4", "genuine", 200, 200, "")
+	answers.add("sigv4", "assertion: expired", 401, 401, "expired")
+	answers.add("sigv4", "assertion: stale", 401, 401, "expired")
+	answers.add("sigv4", "forged", 401, 200, "")
+	err := answers.print(&out)
+	for _, want := range []string{" genuine\n", " assertion: expired, stale\n", " UNEXPECTED, want 401: forged\n", "4 requests, 3 answered as expected\n"} {
+		if err == nil || !strings.Contains(out.String(), want) {
+			t.Errorf("error %v, want %q in\n%s", err, want, &out)
+		}
 	}
 }
 

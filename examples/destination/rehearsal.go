@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"sync"
 	"time"
 
@@ -17,7 +15,8 @@ import (
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
 )
 
-// A rehearsal is Redox, played by the test kit, against a destination on loopback.
+// In a rehearsal the test kit plays Redox, and those who would like to pass for it,
+// against a destination on loopback.
 type rehearsal struct {
 	url  string // of the destination
 	cfg  *config
@@ -56,15 +55,15 @@ func rehearse(ctx context.Context, out io.Writer) error {
 	server.Config.Handler = handler
 	server.Start()
 
-	rows := make([]row, 0, len(h.plan))
+	var t table
 	for _, x := range h.plan {
-		r, err := h.play(ctx, x)
+		status, reason, err := h.play(ctx, x)
 		if err != nil {
 			return fmt.Errorf("%s, %s: %w", x.proof, x.request, err)
 		}
-		rows = append(rows, r)
+		t.add(x.proof, x.request, x.want, status, reason)
 	}
-	return printTable(out, rows)
+	return t.print(out)
 }
 
 func (h *rehearsal) observe(_ *http.Request, d redoxauth.Decision) {
@@ -73,27 +72,32 @@ func (h *rehearsal) observe(_ *http.Request, d redoxauth.Decision) {
 	h.last = d
 }
 
-func (h *rehearsal) play(ctx context.Context, x exchange) (row, error) {
+// play sends a request. It returns the status of the answer, and the reason that the
+// destination's operator sees.
+func (h *rehearsal) play(ctx context.Context, x exchange) (status int, reason redoxauth.Reason, err error) {
 	h.observe(nil, redoxauth.Decision{})
-	r := row{proof: x.proof, request: x.request, want: x.want}
 	response, err := x.send(ctx)
 	var refused *redoxtest.TokenError
 	switch {
 	case errors.As(err, &refused): // by the token endpoint: there is no message to send
-		r.got = refused.StatusCode
+		status = refused.StatusCode
 	case err != nil:
-		return row{}, err
+		return 0, "", err
 	default:
-		r.got = response.StatusCode
+		status = response.StatusCode
 		response.Body.Close()
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var e *redoxauth.Error
 	if errors.As(h.last.Err, &e) {
-		r.reason = string(e.Reason)
+		reason = e.Reason
 	}
-	return r, nil
+	return status, reason, nil
+}
+
+func (h *rehearsal) expectSend(want int, proof, request string, send func(context.Context) (*http.Response, error)) {
+	h.plan = append(h.plan, exchange{proof, request, want, send})
 }
 
 // expect plans a message that s sends to the path of proof.
@@ -103,97 +107,31 @@ func (h *rehearsal) expect(want int, proof, request string, s redoxtest.Sender) 
 	})
 }
 
-func (h *rehearsal) expectSend(want int, proof, request string, send func(context.Context) (*http.Response, error)) {
-	h.plan = append(h.plan, exchange{proof, request, want, send})
+// genuineTwice plans two messages with the same token.
+func (h *rehearsal) genuineTwice(proof string, s redoxtest.Sender) {
+	h.expect(200, proof, "genuine", s)
+	h.expect(200, proof, "genuine, the same token again", s)
 }
 
-// A peer sends a message with whatever headers it likes.
-type peer http.Header
-
-// Send implements redoxtest.Sender.
-func (p peer) Send(ctx context.Context, url string, message []byte) (*http.Response, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(message))
-	if err != nil {
-		return nil, err
+func (h *rehearsal) forged(proof string, forgeries []redoxtest.Forgery) {
+	for _, f := range forgeries {
+		h.expect(f.Status, proof, f.Name, f)
 	}
-	r.Header = http.Header(p).Clone()
-	return http.DefaultClient.Do(r)
 }
 
-// A middleman sends what another signed, changed or twice.
-type middleman struct {
-	redoxtest.Signer
-	change func(*http.Request)
-	times  int
-}
-
-// Send implements redoxtest.Sender. It returns the last answer.
-func (m middleman) Send(ctx context.Context, url string, message []byte) (*http.Response, error) {
-	signed, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(message))
-	if err != nil {
-		return nil, err
-	}
-	signed.Header.Set("Content-Type", "application/json")
-	if err := m.Sign(signed); err != nil {
-		return nil, err
-	}
-	for sent := 1; ; sent++ {
-		r := signed.Clone(ctx)
-		r.Body = io.NopCloser(bytes.NewReader(message))
-		if m.change != nil {
-			m.change(r)
+// handshake plans a handshake. Its only answer is whether the challenge came back.
+func (h *rehearsal) handshake(want int, request, token, method string) {
+	const proof = "verifytoken"
+	h.expectSend(want, proof, request, func(ctx context.Context) (*http.Response, error) {
+		response := &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}
+		if err := redoxtest.Handshake(ctx, h.url+"/redox/"+proof, token, method); err != nil {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			if h.last.Err == nil {
+				return nil, err
+			}
+			response.StatusCode = redoxauth.StatusCode(h.last.Err)
 		}
-		response, err := http.DefaultClient.Do(r)
-		if err != nil || sent >= m.times {
-			return response, err
-		}
-		response.Body.Close()
-	}
-}
-
-// changeBody replaces the message and keeps the headers.
-func changeBody(r *http.Request) {
-	forged := []byte(`{"Patient":"another"}`)
-	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(forged)), int64(len(forged))
-}
-
-// changeToken breaks the signature of a bearer token.
-func changeToken(r *http.Request) {
-	token := []byte(r.Header.Get("Authorization"))
-	i := len(token) - 10
-	if token[i] == 'A' {
-		token[i] = 'B'
-	} else {
-		token[i] = 'A'
-	}
-	r.Header.Set("Authorization", string(token))
-}
-
-// ago is a clock that is late.
-func ago(d time.Duration) func() time.Time {
-	return func() time.Time { return time.Now().Add(-d) }
-}
-
-// handshake is redoxtest.Handshake, but returns the answer: also the refusal of a
-// wrong token is rehearsed.
-func handshake(ctx context.Context, url, token, method string) (*http.Response, error) {
-	const challenge = "d9908e78-6a1c-4f4a-9c3e-0a4d5f4c8f0b"
-	body := `{"verification-token":"` + token + `","challenge":"` + challenge + `"}`
-	if method == http.MethodGet {
-		url, body = url+"?challenge="+challenge+"&verification-token="+token, ""
-	}
-	r, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	response, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return nil, err
-	}
-	echo, err := io.ReadAll(response.Body)
-	response.Body.Close()
-	if echoed := string(echo) == challenge; err == nil && echoed != (response.StatusCode == http.StatusOK) {
-		err = fmt.Errorf("answered %d with %q", response.StatusCode, echo)
-	}
-	return response, err
+		return response, nil
+	})
 }
