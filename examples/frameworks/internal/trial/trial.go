@@ -140,18 +140,18 @@ func newVerifiers(t *testing.T) map[string]redoxauth.Verifier {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys, err := keyset.ParseJWKS(redoxtest.JWKS(key))
+	keys, err := keyset.ParseJWKS(redoxtest.JWKS(bearer.Key))
 	if err != nil {
 		t.Fatal(err)
 	}
-	bearer, err := jwtbearer.New(jwtbearer.Config{Keys: keys, Issuer: "redox", Audience: []string{"destination"}})
+	jwt, err := jwtbearer.New(jwtbearer.Config{Keys: keys, Issuer: "redox", Audience: []string{"destination"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return map[string]redoxauth.Verifier{
 		"verifytoken": header,
 		"sigv4":       signature,
-		"jwtbearer":   bearer,
+		"jwtbearer":   jwt,
 		"outage": redoxauth.VerifierFunc(func(*http.Request) (*redoxauth.Identity, error) {
 			return nil, &redoxauth.Error{Kind: redoxauth.ErrUnavailable, Reason: "keys", Err: errors.New("the key server is down")}
 		}),
