@@ -2,24 +2,26 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"text/tabwriter"
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
 )
 
-// A proof is one setting of the dashboard: who sends with it, who forges it, and what
-// its verifier depends on.
+// A proof is one setting of the dashboard: its sender, the forgeries of it, and what its
+// verifier depends on.
 type proof struct {
 	name, url string
 	genuine   func() redoxtest.Sender // one for each worker
-	hostile   []redoxtest.Sender
+	hostile   []redoxtest.Forgery
 	needs     string // the dependency without which 503 is right; empty: none
 
 	mu        sync.Mutex
@@ -28,46 +30,38 @@ type proof struct {
 	wrong     []string
 }
 
-// enlist says who sends. A genuine sender that needs a token gets it from the same
-// dependency as the verifier: while that is down it has nothing to send.
+// enlist says who sends to each path. A genuine sender that needs a token gets it from
+// the dependency that the verifier needs too. While that is down, it has nothing to send.
 func (w *world) enlist(url string, account redoxtest.ServiceAccount, smartKey redoxtest.Key) {
-	thief := redoxtest.NewKey("thief", "RS256")
-	thief.ID = "k1"
-	bearer := func(token string) redoxtest.Sender { return header{"Authorization", "Bearer " + token} }
-	sign := func(s string) redoxtest.SigV4 {
-		return redoxtest.SigV4{AccessKey: "AK", SecretKey: s, AWSRegion: "us-east-1", ServiceName: "execute-api", Client: w.client}
+	audience := []string{url}
+	token := redoxtest.VerificationToken{Token: token, Client: w.client}
+	signer := redoxtest.SigV4{AccessKey: "AK", SecretKey: secret, AWSRegion: "us-east-1", ServiceName: "execute-api", Client: w.client}
+	jwt := func() *redoxtest.JWTBearer {
+		return &redoxtest.JWTBearer{Key: w.keys.Key(), Issuer: "https://redox.example", Audience: audience, Client: w.client}
 	}
-	jwt := func(key redoxtest.Key) *redoxtest.JWTBearer {
-		return &redoxtest.JWTBearer{Key: key, Issuer: "https://redox.example", Audience: []string{url}, Client: w.client}
-	}
-	stranger := w.google.AddServiceAccount("stranger@elsewhere.iam.gserviceaccount.com")
-	gcp := func(a redoxtest.ServiceAccount) *redoxtest.GCPJWT {
-		return &redoxtest.GCPJWT{Email: a.Email, Key: a.Key, TokenURL: w.google.TokenURL, TargetAudience: url, Client: w.client}
-	}
-	federated := func(a redoxtest.ServiceAccount) redoxtest.Sender {
-		return &redoxtest.WIF{
-			Audience: "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/redox/providers/redox",
-			TokenURL: w.google.STSURL, ServiceAccountImpersonationURL: w.google.ImpersonationURL(a.Email), Client: w.client,
-			SubjectToken: func(context.Context) (string, error) {
-				return redoxtest.NewKey("identity", "RS256").Token(nil, map[string]any{"iss": "https://redox.example"})
-			},
-		}
+	smart := func() *redoxtest.SMARTBackend {
+		return &redoxtest.SMARTBackend{URL: url + "/token", ClientID: "redox", Key: smartKey, Client: w.client}
 	}
 	w.proofs = []*proof{
-		{name: "verifytoken", genuine: func() redoxtest.Sender { return redoxtest.VerificationToken{Token: token, Client: w.client} },
-			hostile: []redoxtest.Sender{redoxtest.VerificationToken{Token: "guessed", Client: w.client}, header{"X-Nothing", "1"}}},
-		{name: "sigv4", genuine: func() redoxtest.Sender { return &unique{SigV4: sign(secret)} }, needs: "redis",
-			hostile: []redoxtest.Sender{sign("guessed"), header{"Authorization", "AWS4-HMAC-SHA256 Credential=AK"}}},
-		{name: "jwtbearer", genuine: func() redoxtest.Sender { return jwt(w.keys.Key()) },
-			hostile: []redoxtest.Sender{jwt(thief), jwt(redoxtest.NewKey("unknown", "RS256")), bearer("a.b.c")}},
+		{name: "verifytoken", genuine: func() redoxtest.Sender { return token }, hostile: token.Forgeries()},
+		{name: "sigv4", needs: "redis", genuine: func() redoxtest.Sender { return &unique{SigV4: signer} }, hostile: signer.Forgeries()},
+		{name: "jwtbearer", genuine: func() redoxtest.Sender { return jwt() }, hostile: jwt().Forgeries()},
 		{name: "clientcredentials", needs: "introspection", genuine: func() redoxtest.Sender {
 			return &redoxtest.ClientCredentials{URL: w.issuer.TokenURL, ClientID: "redox", ClientSecret: secret, Audience: url, Client: w.client}
-		}, hostile: []redoxtest.Sender{bearer("guessed")}},
-		{name: "smartbackend", needs: "redis", genuine: func() redoxtest.Sender {
-			return &redoxtest.SMARTBackend{URL: url + "/token", ClientID: "redox", Key: smartKey, Client: w.client}
-		}, hostile: []redoxtest.Sender{bearer("a.b.c"), jwt(thief)}},
-		{name: "gcpjwt", genuine: func() redoxtest.Sender { return gcp(account) }, hostile: []redoxtest.Sender{gcp(stranger), bearer("ya29.guessed")}},
-		{name: "wif", needs: "google", genuine: func() redoxtest.Sender { return federated(account) }, hostile: []redoxtest.Sender{federated(stranger), bearer("ya29.guessed")}},
+		}, hostile: w.issuer.Forgeries("redox", url)},
+		{name: "smartbackend", needs: "redis", genuine: func() redoxtest.Sender { return smart() }, hostile: smart().Forgeries()},
+		{name: "gcpjwt", genuine: func() redoxtest.Sender {
+			return &redoxtest.GCPJWT{Email: account.Email, Key: account.Key, TokenURL: w.google.TokenURL, TargetAudience: url, Client: w.client}
+		}, hostile: w.google.Forgeries(account, url)},
+		{name: "wif", needs: "google", genuine: func() redoxtest.Sender {
+			return &redoxtest.WIF{
+				Audience: "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/redox/providers/redox",
+				TokenURL: w.google.STSURL, ServiceAccountImpersonationURL: w.google.ImpersonationURL(account.Email), Client: w.client,
+				SubjectToken: func(context.Context) (string, error) {
+					return redoxtest.NewKey("identity", "RS256").Token(nil, map[string]any{"iss": "https://redox.example"})
+				},
+			}
+		}, hostile: w.google.Forgeries(account, "")},
 	}
 	for _, p := range w.proofs {
 		p.url, p.sent, p.latencies = url+"/"+p.name, map[string]int{}, make([]time.Duration, 0, 1<<14)
@@ -99,6 +93,11 @@ func (w *world) send(ctx context.Context, p *proof, s redoxtest.Sender, message 
 	if ctx.Err() != nil {
 		return
 	}
+	var refused *redoxtest.TokenError
+	if hostile && errors.As(err, &refused) {
+		p.note("hostile", 0, "")
+		return
+	}
 	if err != nil { // no token to be had: there was nothing to send
 		p.note("unsent", 0, "")
 		time.Sleep(10 * time.Millisecond)
@@ -110,7 +109,7 @@ func (w *world) send(ctx context.Context, p *proof, s redoxtest.Sender, message 
 	status, excused := response.StatusCode, w.wasDown(p.needs, begin, end)
 	switch {
 	case hostile && status < 400:
-		p.note("hostile", 0, fmt.Sprintf("a forged message was answered %d", status))
+		p.note("hostile", 0, fmt.Sprintf("%s: answered %d", s.(redoxtest.Forgery).Name, status))
 	case hostile:
 		p.note("hostile", 0, "")
 	case status == http.StatusOK && excused:
@@ -175,4 +174,16 @@ func join(lines []string) string {
 		s += "  " + l + "\n"
 	}
 	return s
+}
+
+var serial atomic.Int64
+
+// unique gives every request its own query, and so its own signature. Otherwise two
+// requests within one second have the same signature, and the replay store refuses the
+// second.
+type unique struct{ redoxtest.SigV4 }
+
+// Send implements redoxtest.Sender.
+func (u *unique) Send(ctx context.Context, url string, message []byte) (*http.Response, error) {
+	return u.SigV4.Send(ctx, fmt.Sprintf("%s?n=%d", url, serial.Add(1)), message)
 }
