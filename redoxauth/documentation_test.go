@@ -6,6 +6,7 @@ import (
 	"errors"
 	"go/ast"
 	"go/constant"
+	"go/doc"
 	"go/importer"
 	"go/parser"
 	"go/token"
@@ -78,7 +79,7 @@ func TestEveryReasonIsDocumented(t *testing.T) {
 		fset := token.NewFileSet()
 		files := p.parse(t, fset)
 		if p.ImportPath == core {
-			documented = documentedReasons(files)
+			documented = documentedReasons(p.documentation(t))
 		}
 		info := &types.Info{Types: map[ast.Expr]types.TypeAndValue{}}
 		conf := types.Config{Importer: importer.ForCompiler(fset, "gc", func(path string) (io.ReadCloser, error) { return os.Open(exports[path]) })}
@@ -108,85 +109,68 @@ func TestEveryReasonIsDocumented(t *testing.T) {
 	}
 }
 
-func documentedReasons(files []*ast.File) map[string]bool {
+// documentation parses a package as go doc does.
+func (p listed) documentation(t *testing.T) *doc.Package {
+	t.Helper()
+	fset := token.NewFileSet()
+	d, err := doc.NewFromFiles(fset, p.parse(t, fset), p.ImportPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// documentedReasons are the words in the list of type Reason.
+func documentedReasons(core *doc.Package) map[string]bool {
 	reasons := map[string]bool{}
-	for _, f := range files {
-		for _, d := range f.Decls {
-			g, ok := d.(*ast.GenDecl)
-			if !ok || g.Tok != token.TYPE || g.Specs[0].(*ast.TypeSpec).Name.Name != "Reason" {
-				continue
-			}
-			for _, m := range regexp.MustCompile(`(?m)^\t(\w+) +\S`).FindAllStringSubmatch(g.Doc.Text(), -1) {
-				reasons[m[1]] = true
-			}
+	for _, typ := range core.Types {
+		if typ.Name != "Reason" {
+			continue
+		}
+		for _, m := range regexp.MustCompile(`(?m)^\t(\w+) +\S`).FindAllStringSubmatch(typ.Doc, -1) {
+			reasons[m[1]] = true
 		}
 	}
 	return reasons
 }
 
-// Every exported name carries a comment that begins with it.
-func TestExportedNamesAreDocumented(t *testing.T) {
+func TestEveryExportedNameIsDocumented(t *testing.T) {
 	ours, _ := listPackages(t)
 	names := 0
 	for _, p := range ours {
-		if p.Name == "main" {
+		if strings.HasSuffix(p.ImportPath, "/examples/quickstart") { // its text is the README's
 			continue
 		}
-		fset := token.NewFileSet()
-		check := func(name *ast.Ident, doc *ast.CommentGroup, anyWords bool) {
-			if !name.IsExported() {
-				return
-			}
+		check := func(name, doc string) {
 			names++
-			text := strings.TrimPrefix(strings.TrimPrefix(doc.Text(), "A "), "An ")
-			if doc == nil || !anyWords && !strings.HasPrefix(text, name.Name) {
-				t.Errorf("%s: %s has no comment that begins with its name", fset.Position(name.Pos()), name.Name)
+			if doc == "" {
+				t.Errorf("%s: %s has no comment", p.ImportPath, name)
 			}
 		}
-		for _, f := range p.parse(t, fset) {
-			for _, d := range f.Decls {
-				switch d := d.(type) {
-				case *ast.FuncDecl:
-					if d.Recv == nil || exportedReceiver(d.Recv) {
-						check(d.Name, d.Doc, false)
-					}
-				case *ast.GenDecl:
-					for _, spec := range d.Specs {
-						switch spec := spec.(type) {
-						case *ast.TypeSpec:
-							check(spec.Name, firstDoc(spec.Doc, d.Doc), false)
-						case *ast.ValueSpec: // one comment may introduce several
-							for _, name := range spec.Names {
-								check(name, firstDoc(spec.Doc, spec.Comment, d.Doc), true)
-							}
-						}
-					}
-				}
+		d := p.documentation(t)
+		check("package "+p.Name, d.Doc)
+		checkFuncs := func(funcs []*doc.Func) {
+			for _, f := range funcs {
+				check(f.Name, f.Doc)
 			}
+		}
+		values := slices.Concat(d.Consts, d.Vars)
+		checkFuncs(d.Funcs)
+		for _, typ := range d.Types {
+			check(typ.Name, typ.Doc)
+			checkFuncs(slices.Concat(typ.Funcs, typ.Methods))
+			values = slices.Concat(values, typ.Consts, typ.Vars)
+		}
+		for _, v := range values {
+			text := v.Doc
+			for _, spec := range v.Decl.Specs { // one comment may introduce several
+				spec := spec.(*ast.ValueSpec)
+				text += spec.Doc.Text() + spec.Comment.Text()
+			}
+			check(v.Names[0], text)
 		}
 	}
 	if names < 50 {
 		t.Fatalf("found %d exported names: the test does not find them any more", names)
 	}
-}
-
-func firstDoc(groups ...*ast.CommentGroup) *ast.CommentGroup {
-	for _, g := range groups {
-		if g != nil {
-			return g
-		}
-	}
-	return nil
-}
-
-func exportedReceiver(recv *ast.FieldList) bool {
-	typ := recv.List[0].Type
-	if star, ok := typ.(*ast.StarExpr); ok {
-		typ = star.X
-	}
-	if generic, ok := typ.(*ast.IndexExpr); ok {
-		typ = generic.X
-	}
-	name, ok := typ.(*ast.Ident)
-	return ok && name.IsExported()
 }

@@ -1,16 +1,18 @@
 package redoxauth_test
 
 import (
-	"bytes"
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"go/types"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -100,36 +102,54 @@ func TestTopLevelIsFixed(t *testing.T) {
 }
 
 func TestWhoMayImportWhom(t *testing.T) {
-	core := module + "redoxauth"
+	core := []string{"redoxauth", "redoxauth/rotation"}
+	type rule struct {
+		dir          string   // with a slash at the end, all below it
+		ours         []string // packages of this module that it may import
+		standardOnly bool     // beside ours, only the standard library
+	}
+	rules := []rule{
+		{"redoxauth", nil, true},
+		{"redoxauth/rotation", []string{"redoxauth"}, true},
+		{"redoxauth/verifiertest", []string{"redoxauth"}, true},
+		{"redoxauth/redoxtest", []string{"redoxauth"}, false}, // it must share no code with what it tests
+		{"verifytoken", core, true},
+		{"strategies/replay", core, true},
+		{"strategies/keyset", append(core, "strategies/internal/"), true},
+		{"strategies/", append(core, "strategies/keyset", "strategies/replay", "strategies/internal/"), false}, // no other strategy
+	}
+	matches := func(dir, pattern string) bool {
+		return dir == pattern || strings.HasSuffix(pattern, "/") && strings.HasPrefix(dir, pattern)
+	}
 	for _, s := range sources(t) {
 		for _, p := range s.imports() {
-			ours := strings.HasPrefix(p, module)
-			strategy, isStrategy := strings.CutPrefix(s.dir, "strategies/")
-			strategy, _, _ = strings.Cut(strategy, "/")
-			wrong := ""
-			switch {
-			case strings.Contains(p, "lestrrat-go/jwx") && s.dir != "strategies/internal/jose" && s.dir != "redoxauth/redoxtest" && !s.test:
-				wrong = "jwx belongs in strategies/internal/jose alone"
-			case s.test:
-			case s.dir == "redoxauth" && !standard(p):
-				wrong = "the core imports the standard library only"
-			case s.dir == "redoxauth/redoxtest" && ours && p != core:
-				wrong = "the test kit must not share code with what it tests"
-			case p == core, p == core+"/rotation":
-			case slices.Contains([]string{"verifytoken", "strategies/replay", "redoxauth/rotation"}, s.dir) && !standard(p):
-				wrong = "it imports the standard library, the core and rotation only"
-			case s.dir == "strategies/keyset" && !standard(p) && !strings.HasPrefix(p, module+"strategies/internal/"):
-				wrong = "it imports the standard library, the core and strategies/internal only"
-			case isStrategy && ours:
-				other, found := strings.CutPrefix(p, module+"strategies/")
-				other, _, _ = strings.Cut(other, "/")
-				if !found || !slices.Contains([]string{strategy, "keyset", "replay", "internal"}, other) {
-					wrong = "a strategy imports the core, keyset, replay and internal, never another strategy"
-				}
+			if strings.Contains(p, "lestrrat-go/jwx") && s.dir != "strategies/internal/jose" && s.dir != "redoxauth/redoxtest" && !s.test {
+				t.Errorf("%s imports %s, which belongs in strategies/internal/jose alone", s, p)
 			}
-			if wrong != "" {
-				t.Errorf("%s imports %s: %s", s, p, wrong)
+			i := slices.IndexFunc(rules, func(r rule) bool { return matches(s.dir, r.dir) })
+			if i < 0 || s.test || standard(p) {
+				continue
 			}
+			dir, ours := strings.CutPrefix(p, module)
+			allowed := slices.ContainsFunc(rules[i].ours, func(pattern string) bool { return matches(dir, pattern) })
+			if ours && !allowed || !ours && rules[i].standardOnly {
+				t.Errorf("%s imports %s; of this module it may import %q", s, p, rules[i].ours)
+			}
+		}
+	}
+}
+
+// A command that links package testing has the flags of go test.
+func TestCommandsDoNotLinkTesting(t *testing.T) {
+	for _, dir := range []string{"./redoxauth/redoxtest", "./examples/destination", "./examples/sendas"} {
+		cmd := exec.Command("go", "list", "-deps", dir)
+		cmd.Dir = root
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("go list: %v", err)
+		}
+		if deps := strings.Fields(string(out)); len(deps) < 10 || slices.Contains(deps, "testing") {
+			t.Errorf("%s links testing, or its %d dependencies were not found", dir, len(deps))
 		}
 	}
 }
@@ -210,34 +230,6 @@ func checkExportedFields(typ ast.Expr, check func(ast.Node)) {
 	}
 }
 
-func TestEveryPackageHasOneComment(t *testing.T) {
-	comments := map[string]int{}
-	for _, s := range sources(t) {
-		if s.test {
-			continue
-		}
-		n := 0
-		if s.ast.Doc != nil {
-			n = 1
-		}
-		comments[s.dir] += n
-	}
-	delete(comments, "examples/quickstart") // its text is the README's
-	for dir, n := range comments {
-		if n != 1 {
-			t.Errorf("%s has %d package comments, want 1", dir, n)
-		}
-	}
-}
-
-func TestFilesStayShort(t *testing.T) {
-	for _, s := range sources(t) {
-		if n := bytes.Count(s.data, []byte("\n")); !s.test && n > 300 {
-			t.Errorf("%s has %d lines, want at most 300", s, n)
-		}
-	}
-}
-
 func TestREADME(t *testing.T) {
 	data, err := os.ReadFile(filepath.Join(root, "README.md"))
 	if err != nil {
@@ -248,11 +240,8 @@ func TestREADME(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	block := "```go\n" + string(program) + "```\n"
-	if i := strings.Index(readme, block); i < 0 {
+	if !strings.Contains(readme, "```go\n"+string(program)+"```\n") {
 		t.Error("examples/quickstart/main.go is not in it byte for byte")
-	} else if line := strings.Count(readme[:i], "\n") + 1; line > 10 {
-		t.Errorf("the program begins on line %d, want 10 at the latest", line)
 	}
 	examples := ""
 	for _, s := range sources(t) {
@@ -266,14 +255,6 @@ func TestREADME(t *testing.T) {
 			t.Errorf("this is in no example, so nothing compiles it:\n%s", code[1])
 		}
 	}
-	if n := strings.Count(readme, "\n"); n > 150 {
-		t.Errorf("it has %d lines, want at most 150", n)
-	}
-	for _, command := range []string{"go run ./examples/destination", "go test ./..."} {
-		if !strings.Contains(readme, command) {
-			t.Errorf("it does not name %q", command)
-		}
-	}
 	for _, link := range regexp.MustCompile(`\]\(([^)#:]+)\)`).FindAllStringSubmatch(readme, -1) {
 		if _, err := os.Stat(filepath.Join(root, link[1])); err != nil {
 			t.Errorf("it links to %s: %v", link[1], err)
@@ -281,53 +262,80 @@ func TestREADME(t *testing.T) {
 	}
 }
 
-// A strategy has the skeleton of CONTRIBUTING.md, and everybody can find it.
+// Strategies have the skeleton that CONTRIBUTING.md describes, and the examples have them.
 func TestEveryStrategyHasTheSkeleton(t *testing.T) {
 	folders, err := filepath.Glob(filepath.Join(root, "strategies", "*"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	names := []string{"verifytoken"}
+	strategies := []string{"verifytoken"}
 	for _, f := range folders {
 		if name := filepath.Base(f); !slices.Contains([]string{"internal", "keyset", "replay"}, name) {
-			names = append(names, "strategies/"+name)
+			strategies = append(strategies, "strategies/"+name)
 		}
 	}
-	for _, dir := range names {
-		name := path.Base(dir)
-		code, conformance, example := "", false, false
-		for _, s := range sources(t) {
-			if s.dir == dir && !s.test {
-				code += string(s.data)
-			} else if s.dir == dir {
-				conformance = conformance || bytes.Contains(s.data, []byte("verifiertest.TestVerifier(t, "))
+	all := sources(t)
+	for _, dir := range strategies {
+		declared, named := map[string]string{}, map[string]bool{}
+		conformance, example := false, false
+		for _, s := range all {
+			switch {
+			case s.dir == dir && s.test:
+				conformance = conformance || s.names("verifiertest.TestVerifier")
 				example = example || strings.HasSuffix(s.name, "example_test.go")
+			case s.dir == dir:
+				s.declare(declared)
+			case strings.HasPrefix(s.dir, "examples/"):
+				named[s.dir] = named[s.dir] || s.names(strconv.Quote(path.Base(dir)))
 			}
 		}
-		parts := []string{"// # Redox dashboard\n", "\ntype Verifier struct", "\nfunc (v *Verifier) Verify(r *http.Request)", "\nfunc (v *Verifier) Wrap(next http.Handler)"}
-		if strings.Contains(code, "\nfunc New(") || !strings.Contains(code, "\nfunc NewTokenEndpoint(") { // smartbackend has the latter alone
-			parts = append(parts, "\ntype Config struct {", "\nfunc New(cfg Config) (*Verifier, error)")
+		want := map[string]string{
+			"Verifier":        "type",
+			"Verifier.Verify": "func(r *http.Request) (*redoxauth.Identity, error)",
+			"Verifier.Wrap":   "func(next http.Handler) http.Handler",
 		}
-		for _, part := range parts {
-			if !strings.Contains(code, part) {
-				t.Errorf("%s lacks %q", dir, part)
+		if declared["New"] != "" || declared["NewTokenEndpoint"] == "" { // smartbackend has the latter alone
+			want["Config"], want["New"] = "type", "func(cfg Config) (*Verifier, error)"
+		}
+		for name, is := range want {
+			if declared[name] != is {
+				t.Errorf("%s: %s is %q, want %q", dir, name, declared[name], is)
 			}
 		}
-		if !conformance || !example {
-			t.Errorf("%s: runs verifiertest.TestVerifier: %t, has examples: %t", dir, conformance, example)
+		if !conformance || !example || !named["examples/destination"] || !named["examples/sendas"] {
+			t.Errorf("%s: runs verifiertest.TestVerifier: %t, has examples: %t, is in %v", dir, conformance, example, named)
 		}
-		for file, want := range map[string]string{
-			"README.md":                         "| [" + dir + "](" + dir + ") |",
-			"redoxauth/doc.go":                  " " + dir + "\n",
-			"examples/destination/main.go":      "//	/redox/" + name,
-			"examples/destination/main_test.go": `"` + name + `"`,
-			"examples/sendas/main.go":           "-strategy " + name + " ",
-			"examples/sendas/sender.go":         `"` + name + `"`,
-		} {
-			data, err := os.ReadFile(filepath.Join(root, file))
-			if err != nil || !strings.Contains(string(data), want) {
-				t.Errorf("%s does not name %s (%q): %v", file, name, want, err)
+	}
+}
+
+// declare adds the exported types, functions and methods of s, each with its type.
+func (s source) declare(names map[string]string) {
+	for _, d := range s.ast.Decls {
+		switch d := d.(type) {
+		case *ast.FuncDecl:
+			name := d.Name.Name
+			if d.Recv != nil {
+				name = receiver(d) + "." + name
+			}
+			names[name] = types.ExprString(d.Type)
+		case *ast.GenDecl:
+			for _, spec := range d.Specs {
+				if ts, ok := spec.(*ast.TypeSpec); ok {
+					names[ts.Name.Name] = "type"
+				}
 			}
 		}
 	}
+}
+
+// names reports whether s has the qualified name or the literal.
+func (s source) names(text string) bool {
+	found := false
+	ast.Inspect(s.ast, func(n ast.Node) bool {
+		if expr, ok := n.(ast.Expr); ok {
+			found = found || types.ExprString(expr) == text
+		}
+		return !found
+	})
+	return found
 }
