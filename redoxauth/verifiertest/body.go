@@ -14,7 +14,7 @@ import (
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 )
 
-// bodyReader is a Verifier that reads the body and accepts.
+// bodyReader reads the body and accepts.
 var bodyReader = redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
 	if _, err := redoxauth.Body(r); err != nil {
 		return nil, err
@@ -34,8 +34,8 @@ func testBody(c *check) {
 			"of unknown length": func(r *http.Request) { r.ContentLength = -1 },
 		} {
 			what := name + ", body " + source
-			// What a handler reads, and what is read through the request that was
-			// handed in: frameworks keep it.
+			// A handler reads through the request that Check returns. Frameworks read
+			// through the request that they passed to Check.
 			for _, kept := range []bool{false, true} {
 				r := c.suite.Genuine()
 				want, _ := readBody(r)
@@ -66,7 +66,7 @@ func testBody(c *check) {
 	}
 }
 
-// A countedBody counts what is read.
+// A countedBody counts the bytes that are read.
 type countedBody struct {
 	io.Reader
 	n atomic.Int64
@@ -80,7 +80,7 @@ func (b *countedBody) Read(p []byte) (int, error) {
 
 func (b *countedBody) Close() error { return nil }
 
-// counted puts a countedBody into r.
+// counted gives r a countedBody.
 func counted(r *http.Request) *countedBody {
 	body, _ := readBody(r)
 	b := &countedBody{Reader: bytes.NewReader(body)}
@@ -102,7 +102,7 @@ func testBodyLimit(c *check) {
 		_, err := c.check("body too large, length "+length, v, r, &redoxauth.Options{MaxBodyBytes: limit})
 		reads := declared || c.suite.covers("body")
 		if reads && !errors.Is(err, redoxauth.ErrTooLarge) {
-			c.fail("body too large, length %s: got %v, want the error of Body, ErrTooLarge", length, err)
+			c.fail("body too large, length %s: got %v, want ErrTooLarge from Body", length, err)
 		}
 		if !reads && err != nil {
 			c.fail("body too large, length %s, not read by the Verifier: got %v", length, err)
@@ -154,7 +154,7 @@ func testBodyUnread(c *check) {
 	if !c.suite.covers("body") {
 		unread("genuine", c.suite.Genuine())
 		for _, name := range c.suite.forged() {
-			// A forgery of another kind may cover the body, in AnyOf.
+			// In AnyOf, a forgery of another kind may cover the body.
 			if forged := c.suite.Forged[name](); slices.Equal(kinds(forged), kinds(c.suite.Genuine())) {
 				unread("forged "+name, forged)
 			}
@@ -162,10 +162,10 @@ func testBodyUnread(c *check) {
 	}
 }
 
-// malformed are values that no credential has.
+// malformed are values that are no credential.
 var malformed = map[string]string{"empty": "", "not ASCII": "\xff\xfeé", "with control characters": "a\x00b\x7fc"}
 
-// A stalledBody sends its first bytes, and no more until it is ended.
+// A stalledBody sends its first bytes. Then it stalls until end is closed.
 type stalledBody struct {
 	first io.Reader
 	end   chan struct{}
@@ -181,7 +181,7 @@ func (b *stalledBody) Read(p []byte) (int, error) {
 
 func (b *stalledBody) Close() error { return nil }
 
-// stalled makes the body of r stall at its last byte, until the test ends.
+// stalled makes the body of r stall before its last byte, until the test ends.
 func (c *check) stalled(r *http.Request) *http.Request {
 	body, _ := readBody(r)
 	end := make(chan struct{})
@@ -193,7 +193,7 @@ func (c *check) stalled(r *http.Request) *http.Request {
 func testSlowBody(c *check) {
 	v := c.suite.New()
 	h := redoxauth.Middleware(v, &redoxauth.Options{BodyTimeout: 20 * time.Millisecond})(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-	want := http.StatusOK // the body is the handler's to read
+	want := http.StatusOK // the Verifier does not read the body
 	if c.suite.covers("body") {
 		want = http.StatusServiceUnavailable
 	}
@@ -203,8 +203,8 @@ func testSlowBody(c *check) {
 	r := c.stalled(c.suite.Genuine())
 	ctx, cancel := context.WithCancel(r.Context())
 	time.AfterFunc(20*time.Millisecond, cancel)
-	_, err := c.verify("a body that stalls until the peer goes away", v, r.WithContext(ctx))
-	c.undecided("a body that stalls until the peer goes away", err)
+	_, err := c.verify("a body that stalls until the context ends", v, r.WithContext(ctx))
+	c.undecided("a body that stalls until the context ends", err)
 }
 
 func testContext(c *check) {
@@ -221,7 +221,8 @@ func testContext(c *check) {
 	c.accepts("genuine, after requests whose context was done", v, c.suite.Genuine())
 }
 
-// undecided fails unless err is what a genuine request may get whose body never came.
+// undecided fails the test unless err is right for a genuine request whose body never
+// came.
 func (c *check) undecided(what string, err error) {
 	c.Helper()
 	if c.suite.covers("body") && err == nil {

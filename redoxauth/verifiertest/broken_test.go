@@ -11,73 +11,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/redoxauth/redoxauth-go/redoxauth"
-	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
 	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 )
-
-// A broken Verifier breaks one promise, as receivers and gateways in the field have
-// done. The promise is the name of the sub-test that must catch it.
-type broken struct {
-	promise string
-	suite   verifiertest.Suite
-}
-
-type adder = func(promise, name string, s verifiertest.Suite)
-
-func brokenVerifiers() map[string]broken {
-	all := map[string]broken{}
-	add := func(promise, name string, s verifiertest.Suite) { all[name] = broken{promise, s} }
-	for _, addSome := range []func(adder){addGenuine, addIdentity, addParts, addMine, addClosed, addSecrets, addBody, addSafety, addChallenge} {
-		addSome(add)
-	}
-	return all
-}
-
-type verify = func(r *http.Request) (*redoxauth.Identity, error)
-
-// around makes a Verifier out of one, and a suite for it.
-func around(suite func(redoxauth.Verifier) verifiertest.Suite, v redoxauth.Verifier, f func(verify) verify) verifiertest.Suite {
-	return suite(redoxauth.VerifierFunc(f(v.Verify)))
-}
-
-// onError changes how a Verifier refuses.
-func onError(f func(r *http.Request, err error) (*redoxauth.Identity, error)) func(verify) verify {
-	return func(v verify) verify {
-		return func(r *http.Request) (*redoxauth.Identity, error) {
-			id, err := v(r)
-			if err != nil {
-				return f(r, err)
-			}
-			return id, nil
-		}
-	}
-}
-
-// onSuccess changes the Identity of a Verifier.
-func onSuccess(f func(*redoxauth.Identity) *redoxauth.Identity) func(verify) verify {
-	return func(v verify) verify {
-		return func(r *http.Request) (*redoxauth.Identity, error) {
-			id, err := v(r)
-			if err != nil {
-				return nil, err
-			}
-			return f(id), nil
-		}
-	}
-}
-
-// before adds a check to a Verifier.
-func before(f func(r *http.Request) error) func(verify) verify {
-	return func(v verify) verify {
-		return func(r *http.Request) (*redoxauth.Identity, error) {
-			if err := f(r); err != nil {
-				return nil, err
-			}
-			return v(r)
-		}
-	}
-}
 
 // TestBroken is the child process of [TestVerifierCatches].
 func TestBroken(t *testing.T) {
@@ -109,7 +44,7 @@ func invalidSuites() map[string]verifiertest.Suite {
 		}),
 		"no credential of 16 characters": change(func(s *verifiertest.Suite) {
 			s.Covers = nil
-			s.Genuine = request(redoxtest.VerificationToken{Token: "short"})
+			s.Genuine = request(tokenSender{token: "short"})
 		}),
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 )
 
-// A challenge is one of a WWW-Authenticate header (RFC 9110, Section 11.6.1).
+// A challenge is one challenge in a WWW-Authenticate header (RFC 9110, Section 11.6.1).
 type challenge struct {
 	scheme string // lower case
 	params map[string]string
@@ -39,7 +39,7 @@ func testChallenge(c *check) {
 	}
 }
 
-// offersBearer fails if a Verifier of bearer tokens asks for something else.
+// offersBearer fails the test if a Verifier of bearer tokens sends no Bearer challenge.
 func (c *check) offersBearer(challenges []challenge) {
 	c.Helper()
 	r := c.suite.Genuine()
@@ -52,7 +52,7 @@ func (c *check) offersBearer(challenges []challenge) {
 	}
 }
 
-// bearer fails unless a challenge is what RFC 6750 asks of an answer.
+// bearer fails the test unless a Bearer challenge follows RFC 6750, Section 3.
 func (c *check) bearer(name string, status int, ch challenge) {
 	c.Helper()
 	if len(ch.params) == 0 {
@@ -76,7 +76,7 @@ func parseChallenges(header string) ([]challenge, bool) {
 	for _, item := range splitUnquoted(header) {
 		item = strings.Trim(item, " \t")
 		name, rest, spaced := strings.Cut(item, " ")
-		if spaced || !strings.Contains(name, "=") { // the first of a challenge
+		if spaced || !strings.Contains(name, "=") { // a new challenge begins
 			if !isToken(name) {
 				return nil, false
 			}

@@ -14,7 +14,7 @@ import (
 // The module's own verifiers, combined as its documentation advises.
 func TestCombinationsKeepThePromises(t *testing.T) {
 	const accessKey, secretKey = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
-	byToken, err := verifytoken.New(verifytoken.Config{Tokens: []string{token}})
+	byToken, err := verifytoken.New(verifytoken.Config{Tokens: []string{secretToken}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,10 +28,10 @@ func TestCombinationsKeepThePromises(t *testing.T) {
 	signer := func(accessKey, secretKey string) redoxtest.SigV4 {
 		return redoxtest.SigV4{AccessKey: accessKey, SecretKey: secretKey, ServiceName: "redox", AWSRegion: "us-east-1"}
 	}
-	rightToken, wrongToken := redoxtest.VerificationToken{Token: token}, redoxtest.VerificationToken{Token: "f" + token[1:]}
+	rightToken, wrongToken := redoxtest.VerificationToken{Token: secretToken}, redoxtest.VerificationToken{Token: wrongToken}
 	right, wrong, unknown := signer(accessKey, secretKey), signer(accessKey, "wrong"), signer("AKIDOFNOBODY", "wrong")
 	covers := []string{"method", "host", "path", "query", "body", "header:X-Amz-Date", "header:Content-Type"}
-	secrets := []string{secretKey, token}
+	secrets := []string{secretKey, secretToken}
 
 	any := redoxauth.AnyOf(byToken, bySignature)
 	all := redoxauth.AllOf(byToken, bySignature)

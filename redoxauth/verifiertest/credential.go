@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// foreign are credentials of every kind that Redox can send, none of which any
-// Verifier knows.
+// foreign are credentials of every kind that Redox can send. They belong to nobody, so no
+// Verifier knows them.
 var foreign = []foreignCredential{
 	{"verification token", "Verification-Token", "f0e1d2c3b4a5968778695a4b3c2d1e0f"},
 	{"AWS signature", "Authorization", "AWS4-HMAC-SHA256 Credential=AKIDOFSOMEBODYELSE/20261124/eu-north-1/somebody/aws4_request, " +
@@ -37,8 +37,8 @@ func foreignJWT() string {
 		e(bytes.Repeat([]byte{0x5a}, 256))
 }
 
-// kind tells what sort of credential a header value is: for Authorization, the scheme
-// decides, which is case-insensitive (RFC 9110, Section 11.1).
+// kind returns the kind of credential that a header value is. In Authorization the scheme
+// decides. Schemes are case-insensitive (RFC 9110, Section 11.1).
 func kind(header, value string) string {
 	if header != "Authorization" {
 		return header
@@ -47,8 +47,8 @@ func kind(header, value string) string {
 	return header + " " + strings.ToLower(scheme)
 }
 
-// claimed are the kinds of credential that Genuine and Forged show to be the
-// Verifier's own.
+// claimed returns the kinds of credential that the Verifier claims: those in Genuine and
+// Forged.
 func (s Suite) claimed() []string {
 	requests := []*http.Request{s.Genuine()}
 	for _, forged := range s.Forged {
@@ -72,9 +72,9 @@ func kinds(r *http.Request) []string {
 	return all
 }
 
-// carriers are the headers of Genuine that hold the credential: those without which
-// it is refused as absent, and, as the credential of a later member of AllOf is not
-// the first to be missed, those without which it is refused and that hold one by name.
+// carriers returns the headers of Genuine that hold the credential. Without such a header
+// the error is ErrNoCredentials. AllOf may return another error if the credential of a
+// later member is missing, so a header counts too if it looks secret and is required.
 func (c *check) carriers() []string {
 	v := c.suite.New()
 	var names []string
@@ -91,11 +91,11 @@ func (c *check) carriers() []string {
 	return names
 }
 
-// secretHeaders hold credentials whatever the Verifier.
+// secretHeaders hold credentials for every Verifier.
 var secretHeaders = []string{"Authorization", "Verification-Token", "X-Amz-Security-Token"}
 
-// wireSecrets are what of r must never show up: each header value that is, or holds,
-// 16 characters or more of a credential.
+// wireSecrets returns the parts of r that must not appear in errors and logs: credentials
+// of 16 characters or more in header values.
 func wireSecrets(r *http.Request) []string {
 	var secrets []string
 	for name, values := range r.Header {
@@ -112,6 +112,7 @@ func wireSecrets(r *http.Request) []string {
 // publicHeaders may be quoted in errors.
 var publicHeaders = []string{"Accept", "Accept-Encoding", "Application-Name", "Content-Type", "Content-Length", "User-Agent", "X-Amz-Date", "X-Amz-Content-Sha256"}
 
+// secretsIn returns the credentials in a header value.
 func secretsIn(value string, header http.Header) []string {
 	if _, credentials, ok := strings.Cut(value, " "); ok { // after the scheme
 		value = credentials
@@ -119,7 +120,7 @@ func secretsIn(value string, header http.Header) []string {
 	var secrets []string
 	for _, field := range strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(` ,;="`, r) }) {
 		if strings.HasSuffix(field, "/aws4_request") || header.Get(field) != "" || len(field) < 16 {
-			continue // a credential scope and a header's name are no secrets
+			continue // credential scopes and names of headers are not secret
 		}
 		secrets = append(secrets, field)
 		if i := strings.LastIndexByte(field, '.'); i >= 0 && len(field)-i > 16 {

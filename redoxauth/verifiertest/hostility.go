@@ -52,7 +52,8 @@ func testSecrets(c *check) {
 	}
 }
 
-// conceals fails if text holds a secret, as it is, quoted, or as a list of bytes.
+// conceals fails the test if text contains a secret: as it is, quoted, or as a list of
+// bytes.
 func (c *check) conceals(what, text string, secrets []string) {
 	c.Helper()
 	for _, secret := range secrets {
@@ -72,7 +73,7 @@ func testHostile(c *check) {
 	random := rand.New(rand.NewPCG(1, 2)) // the same in every run
 	for _, carrier := range c.carriers() {
 		next := c.suite.Genuine()
-		again := func() (r *http.Request) { // with the same body, of which genuine may be the signature
+		again := func() (r *http.Request) { // the same body, because genuine may be its signature
 			r, next = twice(next)
 			return r
 		}
@@ -108,7 +109,7 @@ func testHostile(c *check) {
 	}
 }
 
-// hostile are values of a carrier, by what is wrong with them.
+// hostile returns wrong values of a carrier. The names say what is wrong.
 func hostile(genuine string, random *rand.Rand) map[string]string {
 	scheme, _, spaced := strings.Cut(genuine, " ")
 	if !spaced {
@@ -137,9 +138,9 @@ func hostile(genuine string, random *rand.Rand) map[string]string {
 	return values
 }
 
-// mutate changes one character of what is secret in value to one that means
-// something else in every encoding: not to the other case, and not at the end, where
-// base64 may have bits without meaning.
+// mutate changes one character of a secret in value. The new character means something
+// else in every encoding. So it is not the same letter in the other case, and it is not
+// the last character, where base64 may have bits without meaning.
 func mutate(value string, header http.Header, random *rand.Rand) (string, bool) {
 	secrets := secretsIn(value, header)
 	if len(secrets) == 0 {
@@ -148,7 +149,7 @@ func mutate(value string, header http.Header, random *rand.Rand) (string, bool) 
 	secret := secrets[random.IntN(len(secrets))]
 	at := strings.Index(value, secret) + random.IntN(len(secret)-1)
 	b := []byte(value)
-	if strings.Trim(secret, "0123456789abcdef") == "" { // in hexadecimal a z would only be malformed
+	if strings.Trim(secret, "0123456789abcdef") == "" { // a z would make hexadecimal malformed
 		b[at] = "123456789abcdef0"[strings.IndexByte("0123456789abcdef", b[at])]
 	} else if b[at] == 'z' || b[at] == 'Z' {
 		b[at] = 'q'
@@ -180,7 +181,7 @@ func testConcurrent(c *check) {
 					accepted[i].id, accepted[i].err = try(v, genuine[i])
 					refused[i].id, refused[i].err = try(v, forged[i])
 					if accepted[i].id != nil {
-						spoil(accepted[i].id) // the race detector sees what is shared
+						spoil(accepted[i].id) // the race detector notices shared memory
 					}
 				}
 			})
@@ -201,7 +202,7 @@ func testConcurrent(c *check) {
 	}
 }
 
-// try keeps a panic in a goroutine from ending the whole test.
+// try calls Verify. A panic in a goroutine would end the whole test binary.
 func try(v redoxauth.Verifier, r *http.Request) (id *redoxauth.Identity, err error) {
 	defer func() {
 		if p := recover(); p != nil {

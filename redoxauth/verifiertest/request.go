@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// setTarget changes what the request line says.
+// setTarget changes the path and the query, in the URL and in the request line.
 func setTarget(r *http.Request, escapedPath, query string) {
 	u := *r.URL
 	u.Path, u.RawPath = escapedPath, ""
@@ -34,8 +34,7 @@ func setBody(r *http.Request, body []byte) {
 	r.ContentLength = int64(len(body))
 }
 
-// change returns r with one part changed: the changes that a proof which covers the
-// part must notice.
+// change changes one part of r. A proof that covers the part must notice it.
 func change(r *http.Request, part string) *http.Request {
 	switch part {
 	case "method":

@@ -9,15 +9,11 @@
 package verifiertest
 
 import (
-	"context"
 	"errors"
-	"fmt"
+	"maps"
 	"net/http"
-	"net/http/httptest"
 	"slices"
-	"sort"
 	"testing"
-	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 )
@@ -86,30 +82,30 @@ func CheckError(t testing.TB, err, kind error, reason redoxauth.Reason) {
 	}
 }
 
-// promises are those of package redoxauth, in the same order.
+// promises are the promises of package redoxauth, in the same order.
 var promises = []struct {
 	name, text string
 	test       func(*check)
 }{
-	{"genuine accepted", "Verify returns a non-nil Identity and a nil error, or a nil Identity and an error that wraps one of the kinds", testGenuine},
-	{"identity complete and fresh", "an Identity names its Strategy, and every request gets a fresh one", testIdentity},
-	{"covered parts refused when changed", "a proof that covers a part of a request does not hold for another", testCovered},
-	{"uncovered parts may change", "what a proof does not cover is no reason to refuse it: proxies change requests, and Redox may send a token beside a credential", testUncovered},
-	{"absent is not mine", "a request without this Verifier's credential is ErrNoCredentials", testAbsent},
-	{"foreign is not mine", "a Verifier claims only what is unmistakably its own: any other credential is ErrNoCredentials, and never accepted", testForeign},
-	{"forged is never not mine", "after a secret or a signature was compared a Verifier never answers ErrNoCredentials: in AnyOf a forgery gets no second try", testForged},
-	{"any order in AnyOf", "beside a Verifier of another credential the order in AnyOf does not matter", testAnyOf},
-	{"fail closed", "nobody or a wrong proof is 401, a missing scope 403, a malformed carrier 400; none is 500 or 503, and none reaches the handler", testStatus},
-	{"no secrets", "no token, key, signature or whole header is in any error, answer, log line or %+v", testSecrets},
-	{"handler reads verified bytes", "the handler reads the bytes that were verified, on every path and through every copy of the request", testBody},
-	{"body within the limit", "a body over Options.MaxBodyBytes is 413, and its rest is not read", testBodyLimit},
-	{"headers before body", "no body is read before the headers are well formed and name a configured key, and none at all when the proof does not cover it", testBodyUnread},
-	{"slow body ends", "a body that stalls ends with Options.BodyTimeout or the request's context, and the answer is 503", testSlowBody},
-	{"context honoured", "a request whose context is done never hangs, and is ErrUnavailable or decided", testContext},
-	{"hostile input refused", "Verify never panics and never accepts what it cannot read, whatever is sent", testHostile},
+	{"genuine accepted", "Verify returns an Identity and no error, or no Identity and an error of one of the kinds", testGenuine},
+	{"identity complete and fresh", "an Identity names its Strategy, and no two requests share one", testIdentity},
+	{"covered parts refused when changed", "if the proof covers a part of the request, it must fail when that part changes", testCovered},
+	{"uncovered parts may change", "a Verifier ignores what the proof does not cover: proxies change requests, and Redox may send a token beside a credential", testUncovered},
+	{"absent is ErrNoCredentials", "without a credential of this Verifier the error is ErrNoCredentials", testAbsent},
+	{"foreign is ErrNoCredentials", "a Verifier claims only credentials that are unmistakably its own: it refuses any other with ErrNoCredentials", testForeign},
+	{"forged is never ErrNoCredentials", "after it compared a secret or a signature, a Verifier never returns ErrNoCredentials: AnyOf would try a forgery with the next Verifier", testForged},
+	{"any order in AnyOf", "the order in AnyOf does not matter beside a Verifier of another credential", testAnyOf},
+	{"fail closed", "no or a wrong proof is 401, a missing scope 403, a malformed header 400; no such request is 500 or 503, and none reaches the handler", testStatus},
+	{"no secrets", "no token, key, signature or whole header appears in an error, an answer, a log line or %+v", testSecrets},
+	{"handler reads verified bytes", "the handler reads the bytes that were verified, through every copy of the request", testBody},
+	{"body within the limit", "a body over Options.MaxBodyBytes is 413, and the rest of it is not read", testBodyLimit},
+	{"headers before body", "the body is read only if the headers are well formed and name a configured key, and only if the proof covers it", testBodyUnread},
+	{"slow body ends", "a body that stalls is 503 after Options.BodyTimeout, or when the request's context ends", testSlowBody},
+	{"context honoured", "a request whose context has ended does not hang: it is ErrUnavailable, or decided", testContext},
+	{"hostile input refused", "Verify never panics, and never accepts what it cannot read", testHostile},
 	{"concurrent use", "Verify is safe for concurrent use", testConcurrent},
-	{"memory bounded", "memory is bounded whatever is sent", testMemory},
-	{"nesting is AllOf", "nesting two wrappers means the same as AllOf", testNesting},
+	{"memory bounded", "memory stays bounded whatever a peer sends", testMemory},
+	{"nesting is AllOf", "two nested wrappers accept and answer the same as AllOf", testNesting},
 	{"challenge on 401", "a 401 carries WWW-Authenticate (RFC 9110, Section 15.5.2), and bearer challenges follow RFC 6750, Section 3", testChallenge},
 }
 
@@ -140,17 +136,12 @@ func (s Suite) validate(t *testing.T) {
 
 func (s Suite) covers(part string) bool { return slices.Contains(s.Covers, part) }
 
-// forged returns the names of Forged in a stable order.
+// forged returns the names of Forged, sorted.
 func (s Suite) forged() []string {
-	names := make([]string, 0, len(s.Forged))
-	for name := range s.Forged {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	return names
+	return slices.Sorted(maps.Keys(s.Forged))
 }
 
-// absent is Genuine without a credential: without headers and query.
+// absent returns Genuine without a credential: without headers and query.
 func (s Suite) absent() *http.Request {
 	r := s.Genuine()
 	header := http.Header{}
@@ -162,7 +153,7 @@ func (s Suite) absent() *http.Request {
 	return r
 }
 
-// refused are requests of every sort that no Verifier accepts.
+// refused returns requests that every Verifier must refuse, one of each sort.
 func (s Suite) refused() map[string]*http.Request {
 	all := map[string]*http.Request{"absent": s.absent()}
 	for _, f := range foreign {
@@ -172,86 +163,4 @@ func (s Suite) refused() map[string]*http.Request {
 		all["forged "+name] = s.Forged[name]()
 	}
 	return all
-}
-
-// A check is one promise being tested.
-type check struct {
-	*testing.T
-	suite   Suite
-	promise string
-}
-
-// fail reports what was seen, and the promise that it breaks.
-func (c *check) fail(format string, args ...any) {
-	c.Helper()
-	c.Errorf("%s\n\tpromise: %s", fmt.Sprintf(format, args...), c.promise)
-}
-
-// hang is how long anything may take that should end at once.
-const hang = 5 * time.Second
-
-// within runs f, and ends the test if it hangs or panics.
-func (c *check) within(what string, f func()) {
-	c.Helper()
-	done := make(chan any, 1)
-	go func() {
-		defer func() { done <- recover() }()
-		f()
-	}()
-	select {
-	case p := <-done:
-		if p != nil {
-			c.fail("%s: panicked: %v", what, p)
-			c.FailNow()
-		}
-	case <-time.After(hang):
-		c.fail("%s: did not return within %v", what, hang)
-		c.FailNow()
-	}
-}
-
-func (c *check) verify(what string, v redoxauth.Verifier, r *http.Request) (id *redoxauth.Identity, err error) {
-	c.Helper()
-	c.within(what, func() { id, err = v.Verify(r) })
-	return id, err
-}
-
-// accepts reports whether v accepts r, and the test fails if it does not.
-func (c *check) accepts(what string, v redoxauth.Verifier, r *http.Request) bool {
-	c.Helper()
-	id, err := c.verify(what, v, r)
-	if id == nil || err != nil {
-		c.fail("%s: refused: %v", what, err)
-		return false
-	}
-	return true
-}
-
-// refuses returns the error with which v refuses r; the test fails if it does not.
-func (c *check) refuses(what string, v redoxauth.Verifier, r *http.Request) error {
-	c.Helper()
-	id, err := c.verify(what, v, r)
-	if id != nil || err == nil {
-		c.fail("%s: accepted", what)
-		return errors.New("accepted")
-	}
-	return err
-}
-
-func (c *check) serve(what string, h http.Handler, r *http.Request) *httptest.ResponseRecorder {
-	c.Helper()
-	w := httptest.NewRecorder()
-	c.within(what, func() { h.ServeHTTP(w, r) })
-	return w
-}
-
-// accepting is a Verifier that accepts everything.
-var accepting = redoxauth.VerifierFunc(func(*http.Request) (*redoxauth.Identity, error) {
-	return &redoxauth.Identity{Strategy: "accepting"}, nil
-})
-
-func ended(r *http.Request) *http.Request {
-	ctx, cancel := context.WithCancel(r.Context())
-	cancel()
-	return r.WithContext(ctx)
 }

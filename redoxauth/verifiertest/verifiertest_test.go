@@ -1,9 +1,9 @@
 package verifiertest_test
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -17,15 +17,16 @@ import (
 	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 )
 
-// A macVerifier is a Verifier as a user may write one: an HMAC over method, path,
-// query, the header X-Date and the body.
-type macVerifier struct{ keys *map[string][]byte }
+// A macVerifier is a Verifier as a user may write one. It checks an HMAC over method,
+// path, query, the header X-Date and the body.
+type macVerifier struct {
+	read    func(*http.Request) ([]byte, error)
+	without string // a part that the HMAC does not cover
+}
 
 const macKeyID, macKey = "key-of-redox", "a-secret-of-more-than-sixteen-characters"
 
-func newMAC() macVerifier {
-	return macVerifier{&map[string][]byte{macKeyID: []byte(macKey)}}
-}
+func newMAC() macVerifier { return macVerifier{read: redoxauth.Body} }
 
 func macError(kind error, reason redoxauth.Reason) error {
 	return &redoxauth.Error{Kind: kind, Strategy: "mac", Reason: reason, Challenge: `Test-MAC realm="redox"`}
@@ -36,15 +37,14 @@ func (v macVerifier) Verify(r *http.Request) (*redoxauth.Identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, known := (*v.keys)[id]
-	if !known {
+	if id != macKeyID {
 		return nil, macError(redoxauth.ErrRejected, "unknown_key")
 	}
-	body, err := redoxauth.Body(r)
+	body, err := v.read(r)
 	if err != nil {
 		return nil, err
 	}
-	if !hmac.Equal(signature, mac(key, r, body)) {
+	if !hmac.Equal(signature, mac(macKey, r, body, v.without)) {
 		return nil, macError(redoxauth.ErrRejected, "signature")
 	}
 	return &redoxauth.Identity{Strategy: "mac", Subject: id, Scopes: []string{"all"}}, nil
@@ -52,41 +52,40 @@ func (v macVerifier) Verify(r *http.Request) (*redoxauth.Identity, error) {
 
 func parseMAC(r *http.Request) (id string, signature []byte, err error) {
 	values := r.Header.Values("Authorization")
-	if len(values) == 0 {
+	if len(values) == 0 || !strings.HasPrefix(values[0], "Test-MAC ") {
 		return "", nil, macError(redoxauth.ErrNoCredentials, "missing")
 	}
-	scheme, rest, _ := strings.Cut(values[0], " ")
-	if scheme != "Test-MAC" {
-		return "", nil, macError(redoxauth.ErrNoCredentials, "missing")
-	}
-	id, encoded, _ := strings.Cut(rest, ":")
+	id, encoded, _ := strings.Cut(values[0][len("Test-MAC "):], ":")
 	signature, err = hex.DecodeString(encoded)
-	if err != nil || len(values) > 1 || len(signature) != sha256.Size {
-		return "", nil, macError(redoxauth.ErrMalformed, "malformed")
-	}
-	if len(r.Header.Values("X-Date")) != 1 {
+	if err != nil || len(values) > 1 || len(signature) != sha256.Size || len(r.Header.Values("X-Date")) != 1 {
 		return "", nil, macError(redoxauth.ErrMalformed, "malformed")
 	}
 	return id, signature, nil
 }
 
-func mac(key []byte, r *http.Request, body []byte) []byte {
-	h := hmac.New(sha256.New, key)
-	fmt.Fprintf(h, "%q %q %q %q\n%s", r.Method, r.URL.EscapedPath(), r.URL.RawQuery, r.Header.Get("X-Date"), body)
+func mac(key string, r *http.Request, body []byte, without string) []byte {
+	h := hmac.New(sha256.New, []byte(key))
+	for _, part := range [][2]string{
+		{"method", r.Method}, {"path", r.URL.EscapedPath()}, {"query", r.URL.RawQuery}, {"date", r.Header.Get("X-Date")}, {"body", string(body)},
+	} {
+		if part[0] != without {
+			fmt.Fprintf(h, "%q", part)
+		}
+	}
 	return h.Sum(nil)
 }
 
-// A macSender is the sender of a macVerifier.
-type macSender struct{ id, key string }
+// A macSender sends what a macVerifier accepts.
+type macSender struct{ id, key, without string }
 
 func (s macSender) Sign(r *http.Request) error {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return err
 	}
-	r.Body = io.NopCloser(strings.NewReader(string(body)))
+	r.Body = io.NopCloser(bytes.NewReader(body))
 	r.Header.Set("X-Date", "2026-11-24")
-	r.Header.Set("Authorization", "Test-MAC "+s.id+":"+hex.EncodeToString(mac([]byte(s.key), r, body)))
+	r.Header.Set("Authorization", "Test-MAC "+s.id+":"+hex.EncodeToString(mac(s.key, r, body, s.without)))
 	return nil
 }
 
@@ -97,89 +96,84 @@ func request(s redoxtest.Signer) func() *http.Request {
 func macSuite(v redoxauth.Verifier) verifiertest.Suite {
 	return verifiertest.Suite{
 		New:        func() redoxauth.Verifier { return v },
-		Genuine:    request(macSender{macKeyID, macKey}),
-		Forged:     map[string]func() *http.Request{"wrong key": request(macSender{macKeyID, "wrong"})},
-		UnknownKey: request(macSender{"somebody", "wrong"}),
+		Genuine:    request(macSender{id: macKeyID, key: macKey}),
+		Forged:     map[string]func() *http.Request{"wrong key": request(macSender{id: macKeyID, key: "wrong"})},
+		UnknownKey: request(macSender{id: "somebody", key: "wrong"}),
 		Covers:     []string{"method", "path", "query", "header:X-Date", "body"},
 		Secrets:    []string{macKey},
 	}
 }
 
-// tokenVerifier takes the token of its sender in a header, or as a bearer token.
+// macReading is for a macVerifier that reads the body in its own way.
+func macReading(read func(*http.Request) ([]byte, error)) verifiertest.Suite {
+	return macSuite(macVerifier{read: read})
+}
+
+// A tokenVerifier checks a token in the header, or a bearer token if header is empty.
 type tokenVerifier struct {
-	header string // "" for a bearer token
+	header string
 	digest [sha256.Size]byte
 }
 
-const token = "0123456789abcdef0123456789abcdef"
+const secretToken, wrongToken = "0123456789abcdef0123456789abcdef", "f123456789abcdef0123456789abcdef"
 
 func newToken(header string) *tokenVerifier {
-	return &tokenVerifier{header: header, digest: sha256.Sum256([]byte(token))}
+	return &tokenVerifier{header: header, digest: sha256.Sum256([]byte(secretToken))}
 }
 
-func (v *tokenVerifier) challenge(code string) string {
-	switch {
-	case v.header != "":
-		return ""
-	case code == "":
-		return `Bearer realm="redox"`
+func (v *tokenVerifier) error(kind error, code string) error {
+	e := &redoxauth.Error{Kind: kind, Strategy: "token"}
+	if v.header == "" {
+		e.Challenge = `Bearer realm="redox"` + code
 	}
-	return `Bearer realm="redox", error="` + code + `"`
+	return e
 }
 
 func (v *tokenVerifier) Verify(r *http.Request) (*redoxauth.Identity, error) {
-	presented, err := v.presented(r)
-	if err != nil {
-		return nil, err
-	}
-	digest := sha256.Sum256([]byte(presented))
-	if subtle.ConstantTimeCompare(digest[:], v.digest[:]) != 1 {
-		return nil, &redoxauth.Error{Kind: redoxauth.ErrRejected, Strategy: "token", Reason: "token", Challenge: v.challenge("invalid_token")}
-	}
-	return &redoxauth.Identity{Strategy: "token"}, nil
-}
-
-func (v *tokenVerifier) presented(r *http.Request) (string, error) {
+	values := r.Header.Values(v.header)
 	if v.header == "" {
+		values = nil
 		token, err := redoxauth.BearerToken(r)
 		switch {
-		case errors.Is(err, redoxauth.ErrNoCredentials):
-			return "", &redoxauth.Error{Kind: redoxauth.ErrNoCredentials, Strategy: "token", Challenge: v.challenge("")}
-		case err != nil:
-			return "", &redoxauth.Error{Kind: redoxauth.ErrMalformed, Strategy: "token", Challenge: v.challenge("invalid_request")}
+		case err == nil:
+			values = []string{token}
+		case errors.Is(err, redoxauth.ErrMalformed):
+			return nil, v.error(redoxauth.ErrMalformed, `, error="invalid_request"`)
 		}
-		return token, nil
 	}
-	values := r.Header.Values(v.header)
 	switch len(values) {
 	case 0:
-		return "", &redoxauth.Error{Kind: redoxauth.ErrNoCredentials, Strategy: "token"}
+		return nil, v.error(redoxauth.ErrNoCredentials, "")
 	case 1:
-		return values[0], nil
+		if digest := sha256.Sum256([]byte(values[0])); hmac.Equal(digest[:], v.digest[:]) {
+			return &redoxauth.Identity{Strategy: "token"}, nil
+		}
+		return nil, v.error(redoxauth.ErrRejected, `, error="invalid_token"`)
 	}
-	return "", &redoxauth.Error{Kind: redoxauth.ErrMalformed, Strategy: "token"}
+	return nil, v.error(redoxauth.ErrMalformed, "")
 }
 
-type bearerSender struct{ token string }
+// A tokenSender sends what a tokenVerifier checks.
+type tokenSender struct{ header, token string }
 
-func (s bearerSender) Sign(r *http.Request) error {
-	r.Header.Set("Authorization", "Bearer "+s.token)
+func (s tokenSender) Sign(r *http.Request) error {
+	if s.header == "" {
+		r.Header.Set("Authorization", "Bearer "+s.token)
+	} else {
+		r.Header.Set(s.header, s.token)
+	}
 	return nil
 }
 
-func tokenSuite(v redoxauth.Verifier) verifiertest.Suite {
-	return verifiertest.Suite{
-		New:     func() redoxauth.Verifier { return v },
-		Genuine: request(redoxtest.VerificationToken{Token: token}),
-		Forged:  map[string]func() *http.Request{"wrong token": request(redoxtest.VerificationToken{Token: "f" + token[1:]})},
-	}
-}
+func tokenSuite(v redoxauth.Verifier) verifiertest.Suite { return suiteOf("Verification-Token", v) }
 
-func bearerSuite(v redoxauth.Verifier) verifiertest.Suite {
+func bearerSuite(v redoxauth.Verifier) verifiertest.Suite { return suiteOf("", v) }
+
+func suiteOf(header string, v redoxauth.Verifier) verifiertest.Suite {
 	return verifiertest.Suite{
 		New:     func() redoxauth.Verifier { return v },
-		Genuine: request(bearerSender{token}),
-		Forged:  map[string]func() *http.Request{"wrong token": request(bearerSender{"f" + token[1:]})},
+		Genuine: request(tokenSender{header, secretToken}),
+		Forged:  map[string]func() *http.Request{"wrong token": request(tokenSender{header, wrongToken})},
 	}
 }
 
@@ -197,20 +191,20 @@ func (b both) Sign(r *http.Request) error {
 
 func TestVerifierOfCorrectOnes(t *testing.T) {
 	header, bearer := newToken("Verification-Token"), newToken("")
-	right, wrong := redoxtest.VerificationToken{Token: token}, redoxtest.VerificationToken{Token: "f" + token[1:]}
-	macRight, macWrong := macSender{macKeyID, macKey}, macSender{macKeyID, "wrong"}
+	right, wrong := tokenSender{"Verification-Token", secretToken}, tokenSender{"Verification-Token", wrongToken}
+	macRight, macWrong := macSender{id: macKeyID, key: macKey}, macSender{id: macKeyID, key: "wrong"}
 
 	anyMAC := macSuite(redoxauth.AnyOf(header, newMAC()))
 	anyMAC.Forged["wrong token"] = request(wrong)
 	anyToken := tokenSuite(redoxauth.AnyOf(newMAC(), header, bearer))
 	anyToken.Forged["wrong key"] = request(macWrong)
-	anyToken.Forged["wrong bearer token"] = request(bearerSender{"f" + token[1:]})
+	anyToken.Forged["wrong bearer token"] = request(tokenSender{"", wrongToken})
 	all := macSuite(redoxauth.AllOf(header, newMAC()))
 	all.Genuine = request(both{right, macRight})
 	all.Forged = map[string]func() *http.Request{
 		"wrong token": request(both{wrong, macRight}), "wrong key": request(both{right, macWrong}), "no MAC": request(right),
 	}
-	all.UnknownKey = request(both{right, macSender{"somebody", "wrong"}})
+	all.UnknownKey = request(both{right, macSender{id: "somebody", key: "wrong"}})
 
 	for name, s := range map[string]verifiertest.Suite{
 		"token in a header": tokenSuite(header), "bearer token": bearerSuite(bearer), "MAC": macSuite(newMAC()),
@@ -259,13 +253,13 @@ func TestCheckError(t *testing.T) {
 }
 
 func ExampleTestVerifier() {
-	var t *testing.T // of a test function, as func TestMyVerifier(t *testing.T)
+	var t *testing.T // the parameter of func TestMyVerifier
 
 	verifiertest.TestVerifier(t, verifiertest.Suite{
 		New:     func() redoxauth.Verifier { return newMAC() },
-		Genuine: func() *http.Request { return redoxtest.NewRequest(macSender{macKeyID, macKey}) },
+		Genuine: func() *http.Request { return redoxtest.NewRequest(macSender{id: macKeyID, key: macKey}) },
 		Forged: map[string]func() *http.Request{
-			"wrong key": func() *http.Request { return redoxtest.NewRequest(macSender{macKeyID, "wrong"}) },
+			"wrong key": func() *http.Request { return redoxtest.NewRequest(macSender{id: macKeyID, key: "wrong"}) },
 		},
 		Covers:  []string{"method", "path", "query", "header:X-Date", "body"},
 		Secrets: []string{macKey},

@@ -44,7 +44,7 @@ func testIdentity(c *check) {
 		c.fail("the Identity has no Strategy")
 	}
 	if id.RawClaims != nil && !strings.HasPrefix(strings.TrimSpace(string(id.RawClaims)), "{") || id.RawClaims != nil && !json.Valid(id.RawClaims) {
-		c.fail("RawClaims is no JSON object: %q", id.RawClaims)
+		c.fail("RawClaims is not a JSON object: %q", id.RawClaims)
 	}
 	want := *id
 	want.Scopes, want.RawClaims = slices.Clone(id.Scopes), slices.Clone(id.RawClaims)
@@ -52,18 +52,18 @@ func testIdentity(c *check) {
 	id2, err := c.verify("genuine again", v, again)
 	var e *redoxauth.Error
 	if errors.As(err, &e) && e.Reason == "replayed" {
-		return // the proof is for once, so nothing of it can be shared
+		return // the proof is single-use, so two requests cannot share an Identity
 	}
 	if err != nil || id2 == nil {
 		c.fail("the same proof again: refused: %v", err)
 		return
 	}
 	if id == id2 || !reflect.DeepEqual(*id2, want) {
-		c.fail("the second Identity shares memory with the first, which the handler may have changed")
+		c.fail("the second Identity shares memory with the first: a handler that changes one changes both")
 	}
 }
 
-// spoil changes all that a handler can change in its Identity.
+// spoil changes everything that a handler can change in its Identity.
 func spoil(id *redoxauth.Identity) {
 	id.Strategy, id.Subject, id.Issuer, id.KeyID = "spoilt", "spoilt", "spoilt", "spoilt"
 	for i := range id.Scopes {
@@ -87,7 +87,7 @@ func testCovered(c *check) {
 	for _, part := range c.suite.Covers {
 		changed := change(c.suite.Genuine(), part)
 		if err := c.refuses(part+" changed", v, changed); isNoCredentials(err) {
-			c.fail("%s changed: ErrNoCredentials, so that in AnyOf another Verifier may accept it", part)
+			c.fail("%s changed: ErrNoCredentials, so another Verifier in AnyOf may accept it", part)
 		}
 		name, isHeader := headerName(part)
 		if isHeader {
@@ -125,7 +125,7 @@ func testUncovered(c *check) {
 	for _, f := range foreign {
 		r := c.suite.Genuine()
 		if r.Header.Get(f.header) != "" || slices.ContainsFunc(claimed, func(k string) bool { return strings.HasPrefix(k, f.header) }) {
-			continue // the header is this Verifier's own
+			continue // this Verifier claims the header
 		}
 		r.Header.Set(f.header, f.value)
 		c.accepts("beside a foreign "+f.name, v, r)
@@ -161,7 +161,7 @@ func testForged(c *check) {
 	}
 }
 
-// other is a Verifier of a credential that no other Verifier knows.
+// other verifies a credential that no other Verifier knows.
 var other = redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
 	switch r.Header.Get("X-Verifiertest-Other") {
 	case "":

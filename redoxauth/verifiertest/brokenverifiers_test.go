@@ -1,0 +1,310 @@
+package verifiertest_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
+)
+
+// A broken Verifier breaks one promise, as receivers and gateways in the field did.
+type broken struct {
+	promise string // the sub-test that must fail
+	suite   verifiertest.Suite
+}
+
+func brokenVerifiers() map[string]broken {
+	all := map[string]broken{}
+	add := func(promise, name string, s verifiertest.Suite) { all[name] = broken{promise, s} }
+	token, bearer := newToken("Verification-Token"), newToken("")
+
+	add("genuine accepted", "neither identity nor error", around(macSuite, newMAC(), onError(func(*http.Request, error) (*redoxauth.Identity, error) { return nil, nil })))
+	add("genuine accepted", "error of no known kind", around(macSuite, newMAC(), onError(func(*http.Request, error) (*redoxauth.Identity, error) { return nil, errors.New("no") })))
+	add("genuine accepted", "identity beside an error", around(macSuite, newMAC(), onError(func(_ *http.Request, err error) (*redoxauth.Identity, error) { return &redoxauth.Identity{}, err })))
+	add("genuine accepted", "accepts only once", around(tokenSuite, token, func(v verify) verify {
+		var once sync.Once
+		return func(r *http.Request) (*redoxauth.Identity, error) {
+			err := macError(redoxauth.ErrRejected, "replayed")
+			once.Do(func() { err = nil })
+			if err != nil {
+				return nil, err
+			}
+			return v(r)
+		}
+	}))
+
+	shared := &redoxauth.Identity{Strategy: "shared"}
+	add("identity complete and fresh", "one identity for all", around(tokenSuite, token, onSuccess(func(*redoxauth.Identity) *redoxauth.Identity { return shared })))
+	add("identity complete and fresh", "no strategy", around(tokenSuite, token, onSuccess(func(*redoxauth.Identity) *redoxauth.Identity { return &redoxauth.Identity{} })))
+	scopes := []string{"all"}
+	add("identity complete and fresh", "shared scopes", around(tokenSuite, token, onSuccess(func(id *redoxauth.Identity) *redoxauth.Identity { id.Scopes = scopes; return id })))
+	claims := []byte(`{"iss":"a"}`)
+	add("identity complete and fresh", "shared claims", around(tokenSuite, token, onSuccess(func(id *redoxauth.Identity) *redoxauth.Identity { id.RawClaims = claims; return id })))
+
+	for _, part := range []string{"method", "path", "query", "body"} {
+		s := macSuite(macVerifier{read: redoxauth.Body, without: part})
+		s.Genuine = request(macSender{id: macKeyID, key: macKey, without: part})
+		add("covered parts refused when changed", "does not cover the "+part, s)
+	}
+	add("covered parts refused when changed", "a changed body is ErrNoCredentials", around(macSuite, newMAC(), onError(func(_ *http.Request, err error) (*redoxauth.Identity, error) {
+		return nil, macError(redoxauth.ErrNoCredentials, "missing")
+	})))
+	add("uncovered parts may change", "knows its proxies", around(tokenSuite, token, before(func(r *http.Request) error {
+		if r.Header.Get("X-Forwarded-For") != "" {
+			return macError(redoxauth.ErrRejected, "proxy")
+		}
+		return nil
+	})))
+	add("uncovered parts may change", "refuses a token beside its credential", around(bearerSuite, bearer, before(func(r *http.Request) error {
+		if r.Header.Get("Verification-Token") != "" {
+			return macError(redoxauth.ErrMalformed, "malformed")
+		}
+		return nil
+	})))
+	coversMore := macSuite(newMAC())
+	coversMore.Covers = []string{"method", "path"}
+	add("uncovered parts may change", "covers more than it says", coversMore)
+
+	add("absent is ErrNoCredentials", "absent is rejected", around(tokenSuite, token, onError(func(*http.Request, error) (*redoxauth.Identity, error) {
+		return nil, macError(redoxauth.ErrRejected, "token")
+	})))
+	add("absent is ErrNoCredentials", "absent is accepted", around(tokenSuite, token, func(v verify) verify { // as unset configuration did
+		return func(r *http.Request) (*redoxauth.Identity, error) {
+			if r.Header.Get("Verification-Token") == "" {
+				return &redoxauth.Identity{Strategy: "token"}, nil
+			}
+			return v(r)
+		}
+	}))
+	add("foreign is ErrNoCredentials", "claims every Authorization header", around(tokenSuite, token, before(func(r *http.Request) error {
+		if r.Header.Get("Authorization") != "" && r.Header.Get("Verification-Token") == "" {
+			return macError(redoxauth.ErrRejected, "token")
+		}
+		return nil
+	})))
+	add("foreign is ErrNoCredentials", "accepts any signature that is there", around(macSuite, newMAC(), func(v verify) verify { // MiniStack#1232
+		return func(r *http.Request) (*redoxauth.Identity, error) {
+			if strings.HasPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 ") {
+				return &redoxauth.Identity{Strategy: "mac"}, nil
+			}
+			return v(r)
+		}
+	}))
+	add("forged is never ErrNoCredentials", "a wrong token is ErrNoCredentials", around(tokenSuite, token, onError(func(*http.Request, error) (*redoxauth.Identity, error) {
+		return nil, macError(redoxauth.ErrNoCredentials, "token")
+	})))
+	add("forged is never ErrNoCredentials", "accepts a forgery", around(tokenSuite, token, onError(func(_ *http.Request, err error) (*redoxauth.Identity, error) {
+		if errors.Is(err, redoxauth.ErrRejected) {
+			return &redoxauth.Identity{Strategy: "token"}, nil
+		}
+		return nil, err
+	})))
+	add("any order in AnyOf", "removes what it does not know", around(tokenSuite, token, before(func(r *http.Request) error {
+		for name := range r.Header {
+			if name != "Verification-Token" && name != "Content-Type" {
+				delete(r.Header, name)
+			}
+		}
+		return nil
+	})))
+
+	add("fail closed", "forged is unavailable", around(tokenSuite, token, onError(func(_ *http.Request, err error) (*redoxauth.Identity, error) {
+		if errors.Is(err, redoxauth.ErrRejected) {
+			err = macError(redoxauth.ErrUnavailable, "unavailable")
+		}
+		return nil, err
+	})))
+	add("fail closed", "panics on a wrong token", around(tokenSuite, token, onError(func(_ *http.Request, err error) (*redoxauth.Identity, error) {
+		if errors.Is(err, redoxauth.ErrRejected) {
+			panic("assertion failed")
+		}
+		return nil, err
+	})))
+	add("fail closed", "Wrap goes on after the answer", tokenSuite(missingReturn{token})) // gatewaygo
+
+	add("no secrets", "quotes the token", around(tokenSuite, token, onError(func(r *http.Request, err error) (*redoxauth.Identity, error) {
+		return nil, fmt.Errorf("token %q: %w", r.Header.Get("Verification-Token"), err)
+	})))
+	add("no secrets", "shows the expected signature", around(macSuite, newMAC(), onError(func(r *http.Request, err error) (*redoxauth.Identity, error) {
+		return nil, fmt.Errorf("%w: want %s", err, macKey) // adnanh/webhook#83
+	})))
+	add("no secrets", "echoes the token", around(bearerSuite, bearer, onError(func(r *http.Request, err error) (*redoxauth.Identity, error) {
+		return nil, &redoxauth.Error{Kind: redoxauth.ErrRejected, Challenge: `Bearer realm="redox", error_description="` + r.Header.Get("Authorization") + `"`}
+	})))
+	add("no secrets", "prints its key", macSuite(printable{Key: []byte(macKey)}))
+
+	add("handler reads verified bytes", "consumes the body", macReading(func(r *http.Request) ([]byte, error) { return io.ReadAll(r.Body) })) // go-playground/webhooks
+	add("handler reads verified bytes", "leaves another body", macReading(func(r *http.Request) ([]byte, error) {
+		body, err := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(bytes.TrimSuffix(body, []byte("}"))))
+		return body, err
+	}))
+	add("body within the limit", "a large body is rejected", macReading(func(r *http.Request) ([]byte, error) {
+		body, err := redoxauth.Body(r)
+		if err != nil {
+			return nil, macError(redoxauth.ErrRejected, "body_size")
+		}
+		return body, nil
+	}))
+	readBody := func(r *http.Request) error {
+		_, err := redoxauth.Body(r)
+		return err
+	}
+	add("headers before body", "reads the body first", around(macSuite, newMAC(), before(readBody)))
+	add("headers before body", "reads the body for an unknown key", around(macSuite, newMAC(), before(func(r *http.Request) error {
+		if _, _, err := parseMAC(r); err != nil {
+			return nil
+		}
+		return readBody(r)
+	})))
+	add("headers before body", "reads a body it does not cover", around(tokenSuite, token, func(v verify) verify {
+		return func(r *http.Request) (*redoxauth.Identity, error) {
+			id, err := v(r)
+			if err == nil {
+				err = readBody(r)
+			}
+			return id, err
+		}
+	}))
+	add("slow body ends", "waits for the body forever", macReading(func(r *http.Request) ([]byte, error) { return io.ReadAll(r.Body) }))
+	add("context honoured", "waits after the context has ended", macReading(func(r *http.Request) ([]byte, error) {
+		return redoxauth.Body(r.WithContext(context.WithoutCancel(r.Context())))
+	}))
+	add("context honoured", "rejects when the context has ended", macReading(func(r *http.Request) ([]byte, error) {
+		if r.Context().Err() != nil {
+			return nil, macError(redoxauth.ErrRejected, "canceled")
+		}
+		return redoxauth.Body(r)
+	}))
+
+	presented := func(r *http.Request) string { return r.Header.Get("Verification-Token") }
+	add("hostile input refused", "reads past the end", around(tokenSuite, token, before(func(r *http.Request) error {
+		if p := presented(r); p != "" && p[9] == 0 {
+			return macError(redoxauth.ErrRejected, "token")
+		}
+		return nil
+	})))
+	add("hostile input refused", "compares to the shorter length", around(tokenSuite, token, onError(func(r *http.Request, err error) (*redoxauth.Identity, error) { // CVE-2024-21491
+		if p := presented(r); len(p) >= 8 && strings.HasPrefix(secretToken, p) {
+			return &redoxauth.Identity{Strategy: "token"}, nil
+		}
+		return nil, err
+	})))
+	add("hostile input refused", "takes the first of two", around(tokenSuite, token, before(func(r *http.Request) error {
+		r.Header.Set("Verification-Token", presented(r))
+		return nil
+	})))
+	var busy sync.Mutex
+	add("concurrent use", "serves one at a time", around(tokenSuite, token, before(func(*http.Request) error {
+		if !busy.TryLock() {
+			return macError(redoxauth.ErrRejected, "busy")
+		}
+		defer busy.Unlock()
+		time.Sleep(time.Millisecond) // so that others come meanwhile
+		return nil
+	})))
+	var mu sync.Mutex
+	tried := map[string]bool{}
+	add("memory bounded", "remembers every token", around(tokenSuite, token, before(func(r *http.Request) error {
+		mu.Lock()
+		defer mu.Unlock()
+		tried[presented(r)] = true
+		return nil
+	})))
+	add("memory bounded", "splits every token", around(tokenSuite, token, before(func(r *http.Request) error { // CVE-2025-30204
+		if len(strings.Split(presented(r), ".")) == 3 {
+			return macError(redoxauth.ErrRejected, "token")
+		}
+		return nil
+	})))
+	add("nesting is AllOf", "trusts the wrapper outside", tokenSuite(redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
+		if id, ok := redoxauth.FromContext(r.Context()); ok {
+			return id, nil
+		}
+		return token.Verify(r)
+	})))
+
+	challenge := func(challenge string) verifiertest.Suite {
+		return around(bearerSuite, bearer, onError(func(_ *http.Request, err error) (*redoxauth.Identity, error) {
+			var e *redoxauth.Error
+			if errors.As(err, &e) {
+				e.Challenge = challenge
+			}
+			return nil, err
+		}))
+	}
+	add("challenge on 401", "a Bearer challenge without parameters", challenge("Bearer"))
+	add("challenge on 401", "an error code though nothing was sent", challenge(`Bearer realm="redox", error="invalid_token"`))
+	add("challenge on 401", "no error code for a wrong token", challenge(`Bearer realm="redox"`))
+	add("challenge on 401", "not a Bearer challenge", challenge(""))
+	add("challenge on 401", "cannot be parsed", challenge(`Bearer realm="redox`))
+	return all
+}
+
+type missingReturn struct{ redoxauth.Verifier }
+
+func (m missingReturn) Wrap(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := m.Verify(r); err != nil {
+			redoxauth.WriteError(w, err)
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+type printable struct{ Key []byte }
+
+func (p printable) Verify(r *http.Request) (*redoxauth.Identity, error) { return newMAC().Verify(r) }
+
+type verify = func(r *http.Request) (*redoxauth.Identity, error)
+
+// around returns a suite for a Verifier that f changed.
+func around(suite func(redoxauth.Verifier) verifiertest.Suite, v redoxauth.Verifier, f func(verify) verify) verifiertest.Suite {
+	return suite(redoxauth.VerifierFunc(f(v.Verify)))
+}
+
+// onError changes how a Verifier refuses.
+func onError(f func(r *http.Request, err error) (*redoxauth.Identity, error)) func(verify) verify {
+	return func(v verify) verify {
+		return func(r *http.Request) (*redoxauth.Identity, error) {
+			id, err := v(r)
+			if err != nil {
+				return f(r, err)
+			}
+			return id, nil
+		}
+	}
+}
+
+// onSuccess changes the Identity of a Verifier.
+func onSuccess(f func(*redoxauth.Identity) *redoxauth.Identity) func(verify) verify {
+	return func(v verify) verify {
+		return func(r *http.Request) (*redoxauth.Identity, error) {
+			id, err := v(r)
+			if err != nil {
+				return nil, err
+			}
+			return f(id), nil
+		}
+	}
+}
+
+// before adds a check to a Verifier.
+func before(f func(r *http.Request) error) func(verify) verify {
+	return func(v verify) verify {
+		return func(r *http.Request) (*redoxauth.Identity, error) {
+			if err := f(r); err != nil {
+				return nil, err
+			}
+			return v(r)
+		}
+	}
+}
