@@ -25,22 +25,22 @@ func (e *TokenError) Error() string {
 	return strings.TrimRight(fmt.Sprintf("redoxtest: token endpoint answered %d %s %s", e.StatusCode, e.Code, e.Description), " ")
 }
 
-// An accessToken is used for many messages, as Redox's dashboard suggests: it asks for
-// the life of tokens.
+// An accessToken is used for many messages. Redox's dashboard suggests so, because it asks
+// for the lifetime of tokens.
 type accessToken struct {
 	mu     sync.Mutex
 	value  string
 	expiry time.Time // zero: none
 }
 
-// earlier is how long before its end a token is no longer used, as in x/oauth2.
+// earlier is how long before its expiry a token is no longer used, as in x/oauth2.
 const earlier = 10 * time.Second
 
-// A fetched token lives for life, or, if that is zero, for ever.
+// A fetch gets a token and its lifetime. Zero means that the token does not expire.
 type fetch func(ctx context.Context) (value string, life time.Duration, err error)
 
-// sign puts the token into r, and fetches one first if there is none to use. One
-// request fetches and the others wait for it.
+// sign puts the token into r. If there is no usable token, it fetches one. Concurrent
+// requests wait for the same fetch.
 func (a *accessToken) sign(r *http.Request, now func() time.Time, f fetch) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -75,7 +75,8 @@ func retrieve(ctx context.Context, client *http.Client, cfg *clientcredentials.C
 	return bearer(token)
 }
 
-// withClient makes x/oauth2 use client, without redirects: a credential is for one URL.
+// withClient makes x/oauth2 use client without redirects, because a credential is for one
+// URL.
 func withClient(ctx context.Context, client *http.Client) context.Context {
 	return context.WithValue(ctx, oauth2.HTTPClient, noRedirects(client))
 }
@@ -88,7 +89,7 @@ func tokenError(err error) error {
 	return fmt.Errorf("redoxtest: token: %w", err)
 }
 
-// bearer takes the life from x/oauth2, which counts it from the system's clock.
+// bearer returns the token and its lifetime, which x/oauth2 counts from the system's clock.
 func bearer(token *oauth2.Token) (string, time.Duration, error) {
 	if token.AccessToken == "" {
 		return "", 0, errors.New("redoxtest: token: the answer has no access_token")

@@ -25,20 +25,20 @@ type AuthorizationServer struct {
 
 	Issuer, TokenURL, IntrospectionURL, JWKSURL string
 
-	Opaque   bool           // issue opaque tokens, instead of JWTs
+	Opaque   bool           // issue opaque tokens instead of JWTs
 	Audience []string       // aud, a string if it is one; default the request's audience or resource
 	Lifetime time.Duration  // of tokens; default 1 h
-	Header   map[string]any // of JWTs, added to alg, kid and typ "at+jwt", or instead; nil takes one out
-	Claims   map[string]any // the same for the claims of RFC 9068, and for introspection
+	Header   map[string]any // of JWTs: changes alg, kid and typ "at+jwt": adds or replaces; nil removes
+	Claims   map[string]any // of JWTs and introspection: changes the claims of RFC 9068 in the same way
 
-	// IntrospectionToken is a bearer token that is let introspect, beside the clients.
+	// IntrospectionToken is a bearer token that may introspect. Clients may introspect too.
 	IntrospectionToken string
 
 	Now func() time.Time // default time.Now
 
 	state   sync.Mutex
 	clients map[string]client
-	issued  map[string]map[string]any // claims by token, and nil for those revoked
+	issued  map[string]map[string]any // claims by token; nil if the token is revoked
 }
 
 type client struct {
@@ -46,8 +46,8 @@ type client struct {
 	scopes []string
 }
 
-// NewAuthorizationServer starts a server that signs with the first of the keys, and
-// publishes them all. Close it after use.
+// NewAuthorizationServer starts a server. It signs with the first key and publishes all
+// keys. Close it after use.
 func NewAuthorizationServer(keys ...Key) *AuthorizationServer {
 	s := &AuthorizationServer{clients: make(map[string]client), issued: make(map[string]map[string]any)}
 	s.start()
@@ -67,23 +67,23 @@ func NewAuthorizationServer(keys ...Key) *AuthorizationServer {
 	return s
 }
 
-// AddClient registers a client and the scopes it may get, or changes it.
+// AddClient adds or replaces a client. The scopes are those that it may get.
 func (s *AuthorizationServer) AddClient(id, secret string, scopes ...string) {
 	s.state.Lock()
 	defer s.state.Unlock()
 	s.clients[id] = client{secret, slices.Clone(scopes)}
 }
 
-// Revoke makes introspection say that token is not active. A JWT stays valid where
-// nobody asks.
+// Revoke makes introspection answer that token is not active. A verifier that does not
+// introspect still accepts a revoked JWT.
 func (s *AuthorizationServer) Revoke(token string) {
 	s.state.Lock()
 	defer s.state.Unlock()
 	s.issued[token] = nil
 }
 
-// Token issues a token without a request, as the token endpoint does: to the client
-// clientID, for the audience unless Audience is set.
+// Token issues a token to the client, as the token endpoint does. The field Audience
+// overrides the parameter audience.
 func (s *AuthorizationServer) Token(clientID, audience string, scopes ...string) (string, error) {
 	now := clock(s.Now)()
 	claims := map[string]any{
@@ -109,7 +109,7 @@ func (s *AuthorizationServer) Token(clientID, audience string, scopes ...string)
 	token := rand.Text() + rand.Text()
 	if !s.Opaque {
 		header := map[string]any{"typ": "at+jwt"}
-		maps.Copy(header, s.Header) // what is nil in it, the Key takes out
+		maps.Copy(header, s.Header) // Key.Token removes what is nil
 		var err error
 		if token, err = s.Key().Token(header, claims); err != nil {
 			return "", err
@@ -227,8 +227,8 @@ func (s *AuthorizationServer) serveIntrospection(w http.ResponseWriter, r *http.
 	writeJSON(w, http.StatusOK, altered(map[string]any{"active": true, "token_type": "Bearer"}, claims))
 }
 
-// authenticate takes the credentials of HTTP Basic, form-encoded as RFC 6749, Section
-// 2.3.1, says or as they are, or else those of the body.
+// authenticate reads the credentials from HTTP Basic or, without it, from the body. Those
+// of HTTP Basic may be form-encoded (RFC 6749, Section 2.3.1) or not.
 func (s *AuthorizationServer) authenticate(r *http.Request, form url.Values) (id string, ok bool) {
 	s.state.Lock()
 	defer s.state.Unlock()

@@ -131,10 +131,7 @@ func TestAuthorizationServerIssuesJWTs(t *testing.T) {
 	s := redoxtest.NewAuthorizationServer(key)
 	defer s.Close()
 	s.Now = at(instant)
-	token, err := s.Token("c", "https://a.example", "x", "y")
-	if err != nil {
-		t.Fatal(err)
-	}
+	token := must(s.Token("c", "https://a.example", "x", "y"))
 	got := open(t, token, key)
 	if jti, _ := got.claims["jti"].(string); len(jti) != 36 {
 		t.Errorf("jti %q, want a UUID", jti)
@@ -151,9 +148,7 @@ func TestAuthorizationServerIssuesJWTs(t *testing.T) {
 
 	s.Audience, s.Lifetime = []string{"a", "b"}, time.Minute
 	s.Header, s.Claims = map[string]any{"typ": "JWT"}, map[string]any{"scp": []string{"x"}, "scope": nil, "jti": nil}
-	if token, err = s.Token("c", "ignored", "x"); err != nil {
-		t.Fatal(err)
-	}
+	token = must(s.Token("c", "ignored", "x"))
 	want = opened{
 		map[string]any{"alg": "RS256", "kid": "1", "typ": "JWT"},
 		map[string]any{"iss": s.Issuer, "sub": "c", "client_id": "c", "aud": []any{"a", "b"}, "scp": []any{"x"}, "iat": iat, "exp": iat + 60},
@@ -170,10 +165,7 @@ func TestAuthorizationServerIntrospects(t *testing.T) {
 	now := instant
 	s.Now, s.Opaque, s.IntrospectionToken = func() time.Time { return now }, true, "introspect"
 	s.AddClient("rs", "s")
-	token, err := s.Token("c", "https://a.example", "x")
-	if err != nil {
-		t.Fatal(err)
-	}
+	token := must(s.Token("c", "https://a.example", "x"))
 	ask := func(authorization, token string) (int, map[string]any) {
 		status, body := post(t, s.IntrospectionURL, authorization, url.Values{"token": {token}})
 		var got map[string]any

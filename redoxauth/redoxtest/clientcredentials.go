@@ -16,8 +16,8 @@ import (
 )
 
 // A ClientCredentials gets an access token by the client credentials grant ([RFC 6749,
-// Section 4.4]) and sends it with many messages, until it expires. Redox documents the
-// fields of its dashboard, but not their defaults.
+// Section 4.4]). It sends the token with many messages, until it expires. Redox documents
+// the fields of its dashboard, but not their defaults.
 //
 // [RFC 6749, Section 4.4]: https://www.rfc-editor.org/rfc/rfc6749#section-4.4
 type ClientCredentials struct {
@@ -34,21 +34,21 @@ type ClientCredentials struct {
 
 	CustomFieldName, CustomFieldValue string // one more parameter
 
-	// NoBasic is the dashboard's noBasic: the credentials are sent in the body, and not
+	// NoBasic is the dashboard's noBasic: it sends the credentials in the body instead of
 	// as HTTP Basic.
 	NoBasic bool
 
-	// BasicAndBody sends the credentials as HTTP Basic and in the body. Whether Redox
-	// does is not documented.
+	// BasicAndBody sends the credentials as HTTP Basic and in the body. Redox does not
+	// document whether it does so.
 	BasicAndBody bool
 
-	// RawBasic puts ID and secret into HTTP Basic as they are, like curl and many
-	// others, and not form-encoded, as RFC 6749, Section 2.3.1, demands. Which one Redox
-	// does is not documented.
+	// RawBasic puts ID and secret into HTTP Basic without form-encoding, as curl and many
+	// others do. RFC 6749, Section 2.3.1, demands form-encoding. Redox does not document
+	// what it does.
 	RawBasic bool
 
 	Client *http.Client     // default http.DefaultClient
-	Now    func() time.Time // for the life of tokens; default time.Now
+	Now    func() time.Time // for the lifetime of tokens; default time.Now
 
 	token accessToken
 }
@@ -58,8 +58,7 @@ var _ interface {
 	Signer
 } = (*ClientCredentials)(nil)
 
-// Send implements [Sender]. The error is a [TokenError] when the token endpoint
-// refuses.
+// Send implements [Sender]. If the token endpoint refuses, the error is a [TokenError].
 func (c *ClientCredentials) Send(ctx context.Context, url string, message []byte) (*http.Response, error) {
 	return send(ctx, c.Client, url, message, c)
 }
@@ -111,7 +110,7 @@ func (c *ClientCredentials) fetch(ctx context.Context) (string, time.Duration, e
 	})
 }
 
-// A tokenTransport rewrites a token request of x/oauth2 where that has no setting.
+// A tokenTransport changes the token request where x/oauth2 has no setting.
 type tokenTransport struct {
 	sender *ClientCredentials
 	next   http.RoundTripper

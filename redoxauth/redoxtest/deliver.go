@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// backOff is how long Redox waits before each retry; the last repeats. Redox's pages
-// give these values, after a first retry at once that is left out here, and say of today
-// only that they grow from seconds to one or two minutes.
+// backOff is how long Redox waits before each retry. The last value repeats. An older page
+// of Redox gives these values, after an immediate first retry that is left out here. The
+// newer pages say only that the pauses grow from seconds to one or two minutes.
 var backOff = []time.Duration{
 	10 * time.Second, 10 * time.Second, 20 * time.Second, 30 * time.Second,
 	50 * time.Second, 80 * time.Second, 120 * time.Second,
@@ -26,15 +26,15 @@ type Attempt struct {
 	Pause   time.Duration // how long the whole feed now waits; 0 if the message was delivered
 }
 
-// Deliver sends a feed as Redox does: in order, each message at least once, the next
-// only after a 2xx. Any answer of 400 or more, or none, pauses the whole feed; the same
-// message is tried again after 10, 10, 20, 30, 50, 80 and then every 120 s, until it
-// succeeds or ctx is done. The function report, which may be nil, is called after every
-// attempt, in order.
+// Deliver sends a feed as Redox does: in order, and each message at least once. It sends
+// the next message only after a 2xx. An answer of 400 or more, or no answer, pauses the
+// whole feed. Deliver retries the same message after 10, 10, 20, 30, 50, 80 and then every
+// 120 s, until it succeeds or ctx is done. It calls report, which may be nil, after every
+// attempt.
 //
-// The error is nil when everything was delivered. What Redox does with a 3xx is not
-// documented; it ends Deliver with an error. Tests with [testing/synctest] need not
-// wait for the pauses.
+// The error is nil if everything was delivered. Redox does not document what it does with
+// a 3xx; Deliver returns an error. Tests with testing/synctest need not wait for the
+// pauses.
 func Deliver(ctx context.Context, s Sender, url string, messages [][]byte, report func(Attempt)) error {
 	for i, message := range messages {
 		for try := 1; ; try++ {
@@ -70,6 +70,6 @@ func deliverOnce(ctx context.Context, s Sender, url string, message []byte) (sta
 		return 0, err
 	}
 	defer response.Body.Close()
-	io.Copy(io.Discard, io.LimitReader(response.Body, 1<<20)) // so that the connection is used again
+	io.Copy(io.Discard, io.LimitReader(response.Body, 1<<20)) // so that the connection can be reused
 	return response.StatusCode, nil
 }

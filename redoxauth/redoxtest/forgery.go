@@ -11,13 +11,13 @@ import (
 	"time"
 )
 
-// A Forgery is a request that an attacker may send instead of a sender. It is made from
-// the genuine settings of that sender, and a destination must refuse it.
+// A Forgery is a request that an attacker may send to pass for Redox. A destination must
+// refuse it.
 //
 // [VerificationToken], [SigV4], [JWTBearer], [ClientCredentials] and [SMARTBackend] have
-// a method Forgeries. What only the issuer of a token can do, such as revoke it, is in
-// the method Forgeries of [AuthorizationServer] and of [Google]. [Replay] sends a genuine
-// request twice.
+// a method Forgeries, which makes forgeries from the genuine settings of the sender.
+// [AuthorizationServer] and [Google] have a method Forgeries for what only the issuer of
+// a token can make, such as a revoked token. [Replay] sends a genuine request twice.
 //
 // A Forgery is a [Sender] and a [Signer]. It is safe for concurrent use.
 type Forgery struct {
@@ -45,9 +45,9 @@ func (f Forgery) Send(ctx context.Context, url string, message []byte) (*http.Re
 // Sign implements [Signer]. It may also change the request's URL, headers and body.
 func (f Forgery) Sign(r *http.Request) error { return f.sign(r) }
 
-// ForgedRequests returns functions that make forged requests, by the name of the
-// forgery: the field Forged of a verifiertest.Suite. It leaves out what a Verifier does
-// not see or does not claim: those with NoCredentials or TokenRequest.
+// ForgedRequests returns, for each name of a forgery, a function that makes such a request.
+// The result fits the field Forged of a verifiertest.Suite. So it leaves out forgeries with
+// NoCredentials or TokenRequest: a Verifier does not claim them, or does not receive them.
 func ForgedRequests(forgeries []Forgery) map[string]func() *http.Request {
 	requests := make(map[string]func() *http.Request)
 	for _, f := range forgeries {
@@ -106,7 +106,7 @@ func (f *forgeries) tampered(name string, status int, s Signer, change func(*htt
 	})
 }
 
-// carrier adds what can be done with any credential that s puts into a header.
+// carrier adds what can be done to every credential that is in a header.
 func (f *forgeries) carrier(header string, s Signer) {
 	f.add("no credential", http.StatusUnauthorized, func(*http.Request) error { return nil }).NoCredentials = true
 	f.tampered("credential altered", http.StatusUnauthorized, s, func(r *http.Request) {
@@ -120,15 +120,15 @@ func (f *forgeries) carrier(header string, s Signer) {
 	})
 }
 
-// alterCredential changes one character of a credential, and not of its scheme or
-// parameter name. The result is well formed if it is a token or hexadecimal.
+// alterCredential changes one character of a credential. It keeps the scheme and the name
+// of a parameter. A token stays a token, and hexadecimal stays hexadecimal.
 func alterCredential(value string) string {
 	start := strings.LastIndexAny(value, " =") + 1
 	if start == len(value) {
 		return value + "1"
 	}
 	b := []byte(value)
-	i := max(start, len(b)-10) // not the last: base64 may have bits without meaning there
+	i := max(start, len(b)-10) // not the last, where base64 may have bits without meaning
 	if b[i] == '1' {
 		b[i] = '2'
 	} else {
@@ -137,8 +137,8 @@ func alterCredential(value string) string {
 	return string(b)
 }
 
-// tokenRequests adds a token request that the endpoint must refuse. If it does not, the
-// message carries the token.
+// tokenRequest adds a token request that the endpoint must refuse. If the endpoint issues
+// a token, the message carries it, and the destination accepts the forgery.
 func (f *forgeries) tokenRequest(name string, status int, fetch fetch) {
 	f.add(name, status, func(r *http.Request) error {
 		return new(accessToken).sign(r, nil, fetch)
@@ -234,7 +234,7 @@ func (f *forgeries) issued(s Signer) {
 	})
 }
 
-// variant returns a copy of the sender s, without the token that s has, and changed.
+// variant returns a changed copy of the sender s. The copy has no token yet.
 func variant[T any](s *T, change func(*T)) *T {
 	v := new(T)
 	from, to := reflect.ValueOf(s).Elem(), reflect.ValueOf(v).Elem()

@@ -29,13 +29,6 @@ type target struct {
 	forgeries []redoxtest.Forgery
 }
 
-func must[T any](value T, err error) T {
-	if err != nil {
-		panic(err)
-	}
-	return value
-}
-
 // targets returns one target for each setting that has forgeries. It adds token
 // endpoints to mux, which is served at url.
 func targets(t *testing.T, mux *http.ServeMux, url string) []target {

@@ -13,9 +13,9 @@ import (
 )
 
 // A GCPJWT gets a token of a Google service account ([Using OAuth 2.0 for Server to
-// Server Applications]) and sends it with many messages, until it expires: an opaque
-// access token, or, with a TargetAudience, an ID token. Redox does not document which,
-// nor the fields of its dashboard.
+// Server Applications]): an opaque access token, or an ID token if there is a
+// TargetAudience. It sends the token with many messages, until it expires. Redox documents
+// neither the kind of token nor the fields of its dashboard. [Google.Forgeries] forges it.
 //
 // [Using OAuth 2.0 for Server to Server Applications]: https://developers.google.com/identity/protocols/oauth2/service-account
 type GCPJWT struct {
@@ -26,7 +26,7 @@ type GCPJWT struct {
 	TargetAudience string   // of the ID token
 
 	Client *http.Client     // default http.DefaultClient
-	Now    func() time.Time // for the life of tokens; default time.Now. The assertion follows the system's clock
+	Now    func() time.Time // for the lifetime of tokens; default time.Now. The assertion uses the system's clock
 
 	token accessToken
 }
@@ -36,8 +36,7 @@ var _ interface {
 	Signer
 } = (*GCPJWT)(nil)
 
-// Send implements [Sender]. The error is a [TokenError] when the token endpoint
-// refuses.
+// Send implements [Sender]. If the token endpoint refuses, the error is a [TokenError].
 func (g *GCPJWT) Send(ctx context.Context, url string, message []byte) (*http.Response, error) {
 	return send(ctx, g.Client, url, message, g)
 }

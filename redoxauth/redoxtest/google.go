@@ -16,10 +16,10 @@ import (
 	"github.com/lestrrat-go/jwx/v2/jws"
 )
 
-// A Google is what Redox and a destination need of Google, on loopback, on plain http:
-// its keys, the token endpoint for service accounts, tokeninfo, and, for Workload
-// Identity Federation, the Security Token Service and the IAM Credentials API. It is
-// safe for concurrent use; Now must not change while it is used.
+// A Google plays Google on loopback, on plain http. It serves the keys of ID tokens, the
+// token endpoint for service accounts and tokeninfo. For Workload Identity Federation it
+// also serves the Security Token Service and the IAM Credentials API. It is safe for
+// concurrent use. Now must not change while it is used.
 //
 //	google := redoxtest.NewGoogle()
 //	defer google.Close()
@@ -33,7 +33,7 @@ type Google struct {
 
 	CertsURL     string // the keys, as a JWK Set
 	TokenURL     string // the grant of RFC 7523
-	TokenInfoURL string // by POST only: a token in a URL ends in logs
+	TokenInfoURL string // POST only, because a URL with a token would be logged
 	STSURL       string // the token exchange of RFC 8693
 
 	Now func() time.Time // default time.Now
@@ -43,14 +43,15 @@ type Google struct {
 	tokens   map[string]googleToken
 }
 
-// A ServiceAccount is known to a [Google].
+// A ServiceAccount is an account of a [Google].
 type ServiceAccount struct {
 	Email string
 	ID    string // unique, numeric
-	Key   Key    // RS256, with which it signs the assertions of the grant
+	Key   Key    // RS256; it signs the assertions of the grant
 }
 
-// A googleToken is an access token: of a service account, or federated, of none.
+// A googleToken is an access token of a service account, or a federated token, which has
+// no account.
 type googleToken struct {
 	account ServiceAccount
 	scopes  []string
@@ -94,12 +95,12 @@ func (g *Google) AddServiceAccount(email string) ServiceAccount {
 	return a
 }
 
-// ImpersonationURL is where an access token of the service account is to be had.
+// ImpersonationURL returns the URL that issues access tokens of the service account.
 func (g *Google) ImpersonationURL(email string) string {
 	return g.http.URL + "/v1/projects/-/serviceAccounts/" + email + ":generateAccessToken"
 }
 
-// AccessToken issues an opaque access token of the account, for 1 h.
+// AccessToken issues an opaque access token of the account. It expires after 1 h.
 func (g *Google) AccessToken(a ServiceAccount, scopes ...string) string {
 	return g.issue("ya29.c.", a, scopes, time.Hour)
 }
@@ -119,9 +120,10 @@ func (g *Google) Revoke(token string) {
 	delete(g.tokens, token)
 }
 
-// IDToken issues an ID token of the account for the audience, for 1 h, with the claims
-// that Google gives those of service accounts. They are changed by claims, which may be
-// nil: its entries are added or replace others, and a nil value takes one out.
+// IDToken issues an ID token of the account for the audience. It expires after 1 h and has
+// the claims that Google gives to ID tokens of service accounts. The parameter claims,
+// which may be nil, changes them: an entry is added or replaces another, and a nil value
+// removes one.
 func (g *Google) IDToken(a ServiceAccount, audience string, claims map[string]any) (string, error) {
 	now := clock(g.Now)()
 	return g.Key().Token(nil, altered(map[string]any{
@@ -177,11 +179,11 @@ func (g *Google) live(token string) (googleToken, bool) {
 	return t, ok && clock(g.Now)().Before(t.expiry)
 }
 
-// serveTokenInfo answers as Google does, with strings only. There is an e-mail address
-// only with the scope for it.
+// serveTokenInfo answers as Google does, with strings only. The answer has an e-mail
+// address only if the token has the scope for it.
 func (g *Google) serveTokenInfo(w http.ResponseWriter, r *http.Request) {
 	t, ok := g.live(r.PostFormValue("access_token"))
-	if !ok || t.account.ID == "" { // a federated token is not tokeninfo's
+	if !ok || t.account.ID == "" { // tokeninfo does not know federated tokens
 		writeJSON(w, http.StatusBadRequest, map[string]string{"error": "invalid_token", "error_description": "Invalid Value"})
 		return
 	}
@@ -230,7 +232,7 @@ func (g *Google) serveToken(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// An assertion has the claims that Google asks of a service account.
+// An assertion has the claims that Google requires of a service account.
 type assertion struct {
 	Issuer         string `json:"iss"`
 	Audience       string `json:"aud"`
@@ -256,7 +258,7 @@ func (g *Google) assertion(token string) (account ServiceAccount, a assertion, p
 	}
 	const skew = 300
 	now := clock(g.Now)().Unix()
-	ours := a.Audience == g.TokenURL || a.Audience == "https://oauth2.googleapis.com/token" // some clients know only that
+	ours := a.Audience == g.TokenURL || a.Audience == "https://oauth2.googleapis.com/token" // some clients always send this
 	if !ours || a.IssuedAt > now+skew || a.Expiry <= now || a.Expiry > a.IssuedAt+3600 {
 		return account, a, "Invalid JWT: audience or time"
 	}

@@ -85,22 +85,13 @@ func TestTokenInfo(t *testing.T) {
 // openIDToken checks with the keys as Google publishes them.
 func openIDToken(t *testing.T, g *redoxtest.Google, token string) map[string]any {
 	t.Helper()
-	set, err := jwk.Fetch(t.Context(), g.CertsURL)
-	if err != nil {
-		t.Fatal(err)
-	}
+	set := must(jwk.Fetch(t.Context(), g.CertsURL))
 	now := jwt.ClockFunc(time.Now)
 	if g.Now != nil {
 		now = g.Now
 	}
-	parsed, err := jwt.ParseString(token, jwt.WithKeySet(set), jwt.WithClock(now), jwt.WithIssuer("https://accounts.google.com"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	claims, err := parsed.AsMap(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	parsed := must(jwt.ParseString(token, jwt.WithKeySet(set), jwt.WithClock(now), jwt.WithIssuer("https://accounts.google.com")))
+	claims := must(parsed.AsMap(t.Context()))
 	return claims
 }
 
@@ -109,10 +100,7 @@ func TestIDToken(t *testing.T) {
 	defer g.Close()
 	g.Now = at(instant)
 	a := g.AddServiceAccount(email)
-	token, err := g.IDToken(a, "https://a.example", map[string]any{"azp": nil, "extra": "x"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	token := must(g.IDToken(a, "https://a.example", map[string]any{"azp": nil, "extra": "x"}))
 	want := map[string]any{
 		"iss": "https://accounts.google.com", "sub": a.ID, "aud": []string{"https://a.example"},
 		"email": email, "email_verified": true, "extra": "x", "iat": instant, "exp": instant.Add(time.Hour),
@@ -161,10 +149,7 @@ func TestGoogleRefusesAssertions(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			claims := genuine()
 			claims[test.claim] = test.value
-			assertion, err := a.Key.Token(nil, claims)
-			if err != nil {
-				t.Fatal(err)
-			}
+			assertion := must(a.Key.Token(nil, claims))
 			status, body := post(t, g.TokenURL, "", url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:jwt-bearer"}, "assertion": {assertion}})
 			var answer struct{ Error string }
 			if err := json.Unmarshal(body, &answer); err != nil {
@@ -177,29 +162,56 @@ func TestGoogleRefusesAssertions(t *testing.T) {
 	}
 }
 
-func TestGCPJWT(t *testing.T) {
+// Each sender gets an access token or an ID token of the account, and uses it again.
+func TestTokensOfAServiceAccount(t *testing.T) {
 	g := redoxtest.NewGoogle()
 	defer g.Close()
 	a := g.AddServiceAccount(email)
-
-	s := &redoxtest.GCPJWT{Email: email, Key: a.Key, TokenURL: g.TokenURL}
-	token := authorization(t, s)
-	status, info := tokenInfo(t, g, token)
-	if status != 200 || info["aud"] != a.ID || info["scope"] != "https://www.googleapis.com/auth/cloud-platform" {
-		t.Errorf("access token: %d %v", status, info)
+	gcp := func(audience string) redoxtest.Signer {
+		return &redoxtest.GCPJWT{Email: email, Key: a.Key, TokenURL: g.TokenURL, TargetAudience: audience}
 	}
-	if authorization(t, s) != token || g.Calls(g.TokenURL) != 1 {
-		t.Errorf("the second message has another token, or %d calls were made", g.Calls(g.TokenURL))
+	federated := func(audience string, scopes ...string) redoxtest.Signer {
+		return &redoxtest.WIF{
+			Audience: pool, TokenURL: g.STSURL, ServiceAccountImpersonationURL: g.ImpersonationURL(email),
+			Scope: scopes, TargetAudience: audience, SubjectToken: subject,
+		}
 	}
-
-	s = &redoxtest.GCPJWT{Email: email, Key: a.Key, TokenURL: g.TokenURL, TargetAudience: "https://a.example"}
-	token = authorization(t, s)
-	claims := openIDToken(t, g, token)
-	if claims["email"] != email || claims["sub"] != a.ID || !cmp.Equal(claims["aud"], []string{"https://a.example"}) {
-		t.Errorf("ID token: %v", claims)
-	}
-	if authorization(t, s) != token {
-		t.Error("the second message has another token")
+	for _, test := range []struct {
+		name    string
+		sender  redoxtest.Signer
+		scope   string   // of an access token; empty for an ID token
+		fetched []string // URLs that were called
+	}{
+		{"GCPJWT, access token", gcp(""), "https://www.googleapis.com/auth/cloud-platform", []string{g.TokenURL}},
+		{"GCPJWT, ID token", gcp("https://a.example"), "", []string{g.TokenURL}},
+		{"WIF, access token", federated("", "x"), "x", []string{g.STSURL, g.ImpersonationURL(email)}},
+		{"WIF, ID token", federated("https://a.example"), "", []string{g.STSURL}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			calls := map[string]int{}
+			for _, url := range test.fetched {
+				calls[url] = g.Calls(url)
+			}
+			token := authorization(t, test.sender)
+			if again := authorization(t, test.sender); again != token {
+				t.Error("the second message has another token")
+			}
+			for url, before := range calls {
+				if n := g.Calls(url) - before; n != 1 {
+					t.Errorf("%d calls of %s, want 1", n, url)
+				}
+			}
+			if test.scope != "" {
+				if status, info := tokenInfo(t, g, token); status != 200 || info["aud"] != a.ID || info["scope"] != test.scope {
+					t.Errorf("tokeninfo: %d %v", status, info)
+				}
+				return
+			}
+			claims := openIDToken(t, g, token)
+			if claims["email"] != email || claims["sub"] != a.ID || !cmp.Equal(claims["aud"], []string{"https://a.example"}) {
+				t.Errorf("claims %v", claims)
+			}
+		})
 	}
 }
 
@@ -239,7 +251,7 @@ func TestGoogleServesItsClients(t *testing.T) {
 	g := redoxtest.NewGoogle()
 	defer g.Close()
 	a := g.AddServiceAccount(email)
-	source, err := externalaccount.NewTokenSource(t.Context(), externalaccount.Config{
+	source := must(externalaccount.NewTokenSource(t.Context(), externalaccount.Config{
 		Audience:                       "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/redox/providers/redox",
 		SubjectTokenType:               "urn:ietf:params:oauth:token-type:jwt",
 		TokenURL:                       g.STSURL,
@@ -247,14 +259,8 @@ func TestGoogleServesItsClients(t *testing.T) {
 		Scopes:                         []string{"x"},
 		SubjectTokenSupplier:           supplier("subject"),
 		ServiceAccountImpersonationLifetimeSeconds: 600,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	token, err := source.Token()
-	if err != nil {
-		t.Fatal(err)
-	}
+	}))
+	token := must(source.Token())
 	status, info := tokenInfo(t, g, token.AccessToken)
 	if status != http.StatusOK || info["aud"] != a.ID || info["scope"] != "x" {
 		t.Errorf("tokeninfo: %d %v", status, info)

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// serveSTS exchanges a token of another identity provider for a federated one. Which
-// identity Redox has is not documented, so that any subject token does.
+// serveSTS exchanges a token of another identity provider for a federated token. Redox does
+// not document its identity, so every subject token is accepted.
 func (g *Google) serveSTS(w http.ResponseWriter, r *http.Request) {
 	if r.PostFormValue("grant_type") != "urn:ietf:params:oauth:grant-type:token-exchange" {
 		writeOAuthError(w, http.StatusBadRequest, "unsupported_grant_type")
@@ -28,7 +28,7 @@ func (g *Google) serveSTS(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// serveIAM issues tokens of a service account to a federated identity. Every such
+// serveIAM issues tokens of a service account to a federated identity. Every federated
 // identity may impersonate every account.
 func (g *Google) serveIAM(w http.ResponseWriter, r *http.Request) {
 	bearer, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")

@@ -11,10 +11,10 @@ import (
 	neturl "net/url"
 )
 
-// Handshake does what the dashboard's "Verify & Save" does: it sends the token and a
-// challenge to url, and returns an error unless the answer is 200 with the challenge
-// in its body. The method is [http.MethodPost], Redox's default, with both in a JSON
-// body; or [http.MethodGet], with both in the query.
+// Handshake does what the dashboard's "Verify & Save" does. It sends the token and a
+// challenge to url. It returns an error unless the answer is 200 with the challenge in the
+// body. With [http.MethodPost], Redox's default, token and challenge are in a JSON body;
+// with [http.MethodGet] they are in the query.
 func Handshake(ctx context.Context, url, token, method string) error {
 	challenge := newUUID()
 	r, err := handshakeRequest(ctx, url, token, challenge, method)
@@ -78,8 +78,8 @@ func withoutURL(err error) error {
 	return err
 }
 
-// newUUID returns a random UUID ([RFC 9562, Section 5.4]), as Redox's challenges and
-// log IDs are.
+// newUUID returns a random UUID ([RFC 9562, Section 5.4]). Redox uses such UUIDs for
+// challenges and log IDs.
 //
 // [RFC 9562, Section 5.4]: https://www.rfc-editor.org/rfc/rfc9562#section-5.4
 func newUUID() string {

@@ -12,13 +12,12 @@ import (
 	"golang.org/x/oauth2/clientcredentials"
 )
 
-// A JWTBearer proves itself with a JWT ([RFC 7519]) that it signs. Redox does not
-// document which of two forms its strategy is, nor the fields, claims, algorithm and
-// life; so everything is a field.
+// A JWTBearer signs a JWT ([RFC 7519]). Redox does not document the form, the claims, the
+// algorithm and the lifetime, so everything is a field.
 //
-// Without a TokenURL the JWT is sent as "Authorization: Bearer". With one it is the
-// assertion of the grant of [RFC 7523, Section 2.1], and the messages carry the access
-// token that the token endpoint answers with, until it expires.
+// Without a TokenURL the JWT is sent as "Authorization: Bearer". With a TokenURL the JWT is
+// the assertion of a grant ([RFC 7523, Section 2.1]). The token endpoint answers with an
+// access token, and the messages carry that token until it expires.
 //
 // [RFC 7519]: https://www.rfc-editor.org/rfc/rfc7519
 // [RFC 7523, Section 2.1]: https://www.rfc-editor.org/rfc/rfc7523#section-2.1
@@ -26,18 +25,18 @@ type JWTBearer struct {
 	Key Key // required
 
 	Issuer   string        // iss
-	Subject  string        // sub, which the grant of RFC 7523 (Section 3) requires, as jwtbearer.TokenEndpoint does
+	Subject  string        // sub; the grant requires it (RFC 7523, Section 3)
 	Audience []string      // aud, a string if it is one; default TokenURL
 	Scopes   []string      // claim scope, or the grant's parameter scope
 	Lifetime time.Duration // from iat to exp; default 5 min
 
-	Header map[string]any // added to alg, kid and typ "JWT", or instead; nil takes one out
-	Claims map[string]any // the same for the claims: those above, iat and a random jti
+	Header map[string]any // changes alg, kid and typ "JWT": adds or replaces; nil removes
+	Claims map[string]any // changes the claims above, iat and a random jti in the same way
 
 	TokenURL string // the grant's token endpoint
 
-	// Reuse sends one JWT with many messages until it expires. Whether Redox does is
-	// not documented; it is of no effect with a TokenURL.
+	// Reuse sends one JWT with many messages until it expires. Redox does not document
+	// whether it does so. Reuse has no effect with a TokenURL.
 	Reuse bool
 
 	Client *http.Client     // default http.DefaultClient
@@ -51,8 +50,7 @@ var _ interface {
 	Signer
 } = (*JWTBearer)(nil)
 
-// Send implements [Sender]. The error is a [TokenError] when the token endpoint
-// refuses.
+// Send implements [Sender]. If the token endpoint refuses, the error is a [TokenError].
 func (j *JWTBearer) Send(ctx context.Context, url string, message []byte) (*http.Response, error) {
 	return send(ctx, j.Client, url, message, j)
 }
@@ -76,7 +74,7 @@ func (j *JWTBearer) Sign(r *http.Request) error {
 	return nil
 }
 
-// Token returns a new JWT: what is sent, or the grant's assertion.
+// Token returns a new JWT: the bearer token, or the assertion of the grant.
 func (j *JWTBearer) Token() (string, error) {
 	now := clock(j.Now)()
 	claims := map[string]any{

@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// ForgeJWT returns what attackers make of a genuine JWT, by name. A verifier must accept
-// none of it. The signature is missing, altered or made with another key ([RFC 8725]
-// says why). With the genuine key there are also tokens with a right signature that are
-// not valid, such as an expired one; now is the verifier's time. The zero Key leaves
-// these out. ForgeJWT fails if token is not a signed JWT.
+// ForgeJWT returns JWTs that an attacker may make from a genuine JWT, by name. A verifier
+// must refuse each of them. The signature is missing, altered or made with another key
+// ([RFC 8725] explains these attacks). If key is the genuine key, there are also JWTs with
+// a right signature that are not valid, such as an expired one; now is the verifier's
+// time. The zero Key leaves these out. ForgeJWT fails if token is not a signed JWT.
 //
 // A token of another issuer is not among the forgeries. To one of several verifiers it
 // is somebody else's token.

@@ -24,18 +24,18 @@ import (
 
 // A Key signs tokens. [NewKey] makes one, or fill in a Signer or a Secret of your own.
 type Key struct {
-	ID        string        // kid; empty: neither tokens nor key sets have one
+	ID        string        // kid; if empty, tokens and key sets have none
 	Algorithm string        // RS256, PS256, ES256, ES384, ES512, EdDSA, Ed25519, HS256 and their longer hashes
-	Signer    crypto.Signer // for all but HS256, HS384, HS512
-	Secret    []byte        // for these
+	Signer    crypto.Signer // for asymmetric algorithms
+	Secret    []byte        // for HS256, HS384, HS512
 
 	// OmitAlgorithm publishes the key without alg, as some authorization servers do.
 	OmitAlgorithm bool
 }
 
-// NewKey returns a key with the ID id, generated once per process for the ID and the
-// type that algorithm needs: RSA with 2048 bits, the algorithm's curve, or 64 random
-// bytes. For an algorithm that it does not know the key is empty and signs nothing.
+// NewKey returns a key with the ID id: RSA with 2048 bits, a key on the algorithm's curve,
+// or 64 random bytes. Calls in one process that need the same type for the same ID return
+// the same key. For an unknown algorithm the key is empty and signs nothing.
 func NewKey(id, algorithm string) Key {
 	k := Key{ID: id, Algorithm: algorithm}
 	switch made := generate(id, algorithm).(type) {
@@ -52,7 +52,7 @@ var generated struct {
 	keys map[[2]string]any // by ID and type
 }
 
-// generate keeps its keys, since RSA keys take long to find.
+// generate keeps its keys, because RSA keys take long to generate.
 func generate(id, algorithm string) any {
 	kind := algorithm
 	if strings.HasPrefix(kind, "RS") || strings.HasPrefix(kind, "PS") {
@@ -91,9 +91,9 @@ func generate(id, algorithm string) any {
 	return key
 }
 
-// Token returns a signed JWT in compact form ([RFC 7515, Section 7.1]). The header is
-// alg, kid and typ "JWT", changed by header, which may be nil: its entries are added
-// or replace others, and a nil value takes one out. Nothing is added to claims.
+// Token returns a signed JWT in compact form ([RFC 7515, Section 7.1]). Its header has
+// alg, kid and typ "JWT". The parameter header, which may be nil, changes it: an entry is
+// added or replaces another, and a nil value removes one. Nothing is added to claims.
 //
 // [RFC 7515, Section 7.1]: https://www.rfc-editor.org/rfc/rfc7515#section-7.1
 func (k Key) Token(header, claims map[string]any) (string, error) {
@@ -150,8 +150,7 @@ func (k Key) PEM() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
 }
 
-// JWKS returns the public keys as a JWK Set ([RFC 7517, Section 5]), HMAC keys left
-// out.
+// JWKS returns the public keys as a JWK Set ([RFC 7517, Section 5]), without HMAC keys.
 //
 // [RFC 7517, Section 5]: https://www.rfc-editor.org/rfc/rfc7517#section-5
 func JWKS(keys ...Key) []byte {
@@ -191,7 +190,8 @@ func (k Key) jwk() ([]byte, error) {
 	return json.Marshal(members)
 }
 
-// altered returns members changed by changes: added, replaced, or, where nil, taken out.
+// altered returns a copy of members with changes: an entry is added or replaces another,
+// and a nil value removes one.
 func altered(members, changes map[string]any) map[string]any {
 	changed := make(map[string]any)
 	maps.Copy(changed, members)

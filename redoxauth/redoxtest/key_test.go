@@ -113,10 +113,7 @@ func TestTokenIsSignedWithEveryAlgorithm(t *testing.T) {
 	} {
 		t.Run(algorithm, func(t *testing.T) {
 			key := redoxtest.NewKey("a", algorithm)
-			token, err := key.Token(map[string]any{"typ": "at+jwt", "jku": "https://a.example/"}, map[string]any{"sub": "x"})
-			if err != nil {
-				t.Fatal(err)
-			}
+			token := must(key.Token(map[string]any{"typ": "at+jwt", "jku": "https://a.example/"}, map[string]any{"sub": "x"}))
 			got := open(t, token, key)
 			want := opened{
 				header: map[string]any{"alg": algorithm, "kid": "a", "typ": "at+jwt", "jku": "https://a.example/"},
@@ -131,10 +128,7 @@ func TestTokenIsSignedWithEveryAlgorithm(t *testing.T) {
 
 func TestTokenWithoutKidAndTyp(t *testing.T) {
 	key := redoxtest.NewKey("", "ES256")
-	token, err := key.Token(map[string]any{"typ": nil}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	token := must(key.Token(map[string]any{"typ": nil}, nil))
 	if diff := cmp.Diff(map[string]any{"alg": "ES256"}, open(t, token, key).header); diff != "" {
 		t.Errorf("header (-want +got):\n%s", diff)
 	}
@@ -167,10 +161,7 @@ func TestPublicKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	r, e := rs.Signer.Public().(*rsa.PublicKey), es.Signer.Public().(*ecdsa.PublicKey)
-	point, err := e.Bytes()
-	if err != nil {
-		t.Fatal(err)
-	}
+	point := must(e.Bytes())
 	b64 := base64.RawURLEncoding.EncodeToString
 	want := []map[string]string{
 		{"kty": "RSA", "use": "sig", "alg": "RS256", "kid": "r", "n": b64(r.N.Bytes()), "e": "AQAB"},
@@ -184,10 +175,7 @@ func TestPublicKeys(t *testing.T) {
 	if block == nil || block.Type != "PUBLIC KEY" || len(rest) != 0 {
 		t.Fatalf("PEM: %q", rs.PEM())
 	}
-	public, err := x509.ParsePKIXPublicKey(block.Bytes)
-	if err != nil {
-		t.Fatal(err)
-	}
+	public := must(x509.ParsePKIXPublicKey(block.Bytes))
 	if !r.Equal(public) {
 		t.Error("PEM holds another key")
 	}

@@ -8,9 +8,9 @@ import (
 )
 
 // A KeyServer publishes keys on loopback, as a JWK Set ([RFC 7517, Section 5]) and by
-// discovery ([OpenID Connect Discovery 1.0] and [RFC 8414]). It is plain http, so a
-// keyset.RemoteConfig needs InsecureAllowHTTP. It is safe for concurrent use; Issuer
-// must not change while it is used.
+// discovery ([OpenID Connect Discovery 1.0] and [RFC 8414]). It uses plain http, so a
+// keyset.RemoteConfig needs InsecureAllowHTTP. It is safe for concurrent use. Issuer must
+// not change while it is used.
 //
 //	keys := redoxtest.NewKeyServer(redoxtest.NewKey("1", "RS256"))
 //	defer keys.Close()
@@ -25,8 +25,8 @@ type KeyServer struct {
 
 	JWKSURL string // where the keys are
 
-	// Issuer is what discovery names; default the server's address. With a path,
-	// discovery is where each standard puts it.
+	// Issuer is the issuer in the metadata; default the server's address. If it has a path,
+	// the metadata is where each standard puts it.
 	Issuer string
 }
 
@@ -44,11 +44,11 @@ func NewKeyServer(keys ...Key) *KeyServer {
 	return s
 }
 
-// Fetches returns how many requests for the keys came, those in an outage included.
+// Fetches returns the number of requests for the keys, also during an outage.
 func (s *KeyServer) Fetches() int { return s.Calls(s.JWKSURL) }
 
-// serveMetadata answers both kinds of discovery: OpenID Connect appends its well-known
-// path to the issuer's, RFC 8414 puts its own before it.
+// serveMetadata answers both kinds of discovery. OpenID Connect appends its well-known path
+// to the issuer's path. RFC 8414 puts its own before the issuer's path.
 func serveMetadata(w http.ResponseWriter, r *http.Request, issuer string, metadata map[string]any) {
 	u, err := url.Parse(issuer)
 	if err != nil {
@@ -64,14 +64,14 @@ func serveMetadata(w http.ResponseWriter, r *http.Request, issuer string, metada
 	}
 }
 
-// A keyRing is the keys that a server publishes and signs with.
+// A keyRing holds the keys of a server: it signs with the first and publishes all.
 type keyRing struct {
 	ring         sync.Mutex
 	keys         []Key
 	cacheControl string
 }
 
-// Key returns the key that is signed with: the first.
+// Key returns the key that signs: the first.
 func (k *keyRing) Key() Key {
 	k.ring.Lock()
 	defer k.ring.Unlock()
@@ -81,16 +81,16 @@ func (k *keyRing) Key() Key {
 	return k.keys[0]
 }
 
-// Rotate replaces the keys. The first signs, all are published; a rotation in good
-// order is (old, new), (new, old), (new).
+// Rotate replaces the keys. The first key signs, all are published. A proper rotation is
+// (old, new), (new, old), (new).
 func (k *keyRing) Rotate(keys ...Key) {
 	k.ring.Lock()
 	defer k.ring.Unlock()
 	k.keys = append([]Key(nil), keys...)
 }
 
-// SetCacheControl sets the header Cache-Control of the keys, as "public, max-age=300".
-// At first there is none.
+// SetCacheControl sets the header Cache-Control of the keys, such as "public,
+// max-age=300". The default is no such header.
 func (k *keyRing) SetCacheControl(value string) {
 	k.ring.Lock()
 	defer k.ring.Unlock()

@@ -59,10 +59,7 @@ func get(t *testing.T, url string) (*http.Response, []byte) {
 
 func kids(t *testing.T, s *redoxtest.KeyServer) []string {
 	t.Helper()
-	set, err := jwk.Fetch(t.Context(), s.JWKSURL)
-	if err != nil {
-		t.Fatal(err)
-	}
+	set := must(jwk.Fetch(t.Context(), s.JWKSURL))
 	var ids []string
 	for i := range set.Len() {
 		k, _ := set.Key(i)

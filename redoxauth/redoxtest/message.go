@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// NewRequest returns a POST of [PatientAdmin], signed by s, as a handler gets it. Like
+// NewRequest returns a POST of [PatientAdmin] as a handler receives it, signed by s. Like
 // [httptest.NewRequest], it panics on an error.
 func NewRequest(s Signer) *http.Request {
 	message := PatientAdmin()
@@ -22,7 +22,7 @@ func NewRequest(s Signer) *http.Request {
 }
 
 // PatientAdmin returns a message of Redox's JSON data model PatientAdmin, event
-// NewPatient, about a person who does not exist. Every call gives a new one.
+// NewPatient, about a person who does not exist. Every call returns a new message.
 func PatientAdmin() []byte {
 	return []byte(`{"Meta":{"DataModel":"PatientAdmin","EventType":"NewPatient","EventDateTime":"2026-11-24T05:31:00.000Z","Test":true,` +
 		`"Source":{"ID":"7ce6f387-c33c-417d-8682-81e83628cbd9","Name":"Redox Dev Tools"},` +
@@ -47,8 +47,8 @@ func FHIRBundle() []byte {
 		`"gender":"male","birthDate":"2008-01-06"}}]}`)
 }
 
-// HL7v2 returns an HL7 version 2 message ADT^A28, segments ended by carriage returns,
-// about a person who does not exist.
+// HL7v2 returns an HL7 version 2 message ADT^A28 about a person who does not exist.
+// Carriage returns end the segments.
 func HL7v2() []byte {
 	return []byte(strings.Join([]string{
 		`MSH|^~\&|REDOX|DEVTOOLS|EMR|REDOX|20261124053100||ADT^A28|` + newUUID() + `|T|2.5.1`,
@@ -59,8 +59,8 @@ func HL7v2() []byte {
 }
 
 // Large returns a message of Redox's JSON data model Media of exactly size bytes, at
-// least 1 KiB. Redox's own limit is 40 MB: Large(40 << 20) is the largest message
-// that the limits of package redoxauth let through.
+// least 1 KiB. Redox's own limit is 40 MB. Large(40 << 20) is the largest message that
+// package redoxauth accepts by default.
 func Large(size int) []byte {
 	const head, tail = `{"Meta":{"DataModel":"Media","EventType":"New","Test":true,"Message":{"ID":5566}},"Media":{"FileType":"PDF","FileContents":"`, `"}}`
 	if size < 1<<10 {
@@ -72,8 +72,8 @@ func Large(size int) []byte {
 	return message
 }
 
-// contentType is application/json for JSON, which Redox documents for its data models.
-// What it sends with other formats is not documented.
+// contentType returns application/json for JSON, which Redox documents for its data
+// models. Redox does not document what it sends with other formats.
 func contentType(message []byte) string {
 	if len(message) > 0 && (message[0] == '{' || message[0] == '[') {
 		return "application/json"

@@ -8,16 +8,16 @@ import (
 	"time"
 )
 
-// An Outage is a way for a server to fail: it answers instead of next, the server's
-// own handler, or delays it. [KeyServer], [AuthorizationServer] and [Google] have a
-// method Fail that takes one, of these or of your own.
+// An Outage is a way for a server to fail. It answers instead of next, which is the
+// server's own handler, or delays next. The method Fail of [KeyServer],
+// [AuthorizationServer] and [Google] takes one of these or one of your own.
 type Outage func(next http.Handler) http.Handler
 
-// Slow answers right, but only after d, or never if the client gives up first.
+// Slow answers correctly after d, unless the client gives up before.
 func Slow(d time.Duration) Outage {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if _, err := readBody(r); err != nil { // net/http notices a client that goes only after it
+			if _, err := readBody(r); err != nil { // net/http notices a client that gives up only after the body was read
 				return
 			}
 			select {
@@ -29,7 +29,7 @@ func Slow(d time.Duration) Outage {
 	}
 }
 
-// Hang never answers, until the client gives up or the server is closed.
+// Hang does not answer until the client gives up or the server is closed.
 func Hang() Outage {
 	return instead(func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body) // as in Slow
@@ -37,13 +37,12 @@ func Hang() Outage {
 	})
 }
 
-// Status answers with the status code and no more.
+// Status answers with the status code and no body.
 func Status(code int) Outage {
 	return instead(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(code) })
 }
 
-// HTML answers 200 with a page instead of JSON, as captive portals and maintenance
-// pages do.
+// HTML answers 200 with an HTML page, as captive portals and maintenance pages do.
 func HTML() Outage {
 	return instead(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -72,7 +71,7 @@ func Reset() Outage {
 	})
 }
 
-// Huge answers 200 with JSON that does not end, until the client has enough.
+// Huge answers 200 with JSON that does not end until the client closes the connection.
 func Huge() Outage {
 	return instead(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")

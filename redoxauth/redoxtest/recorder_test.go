@@ -92,3 +92,11 @@ func formOf(t *testing.T, r recorded) url.Values {
 var instant = time.Date(2026, 11, 24, 5, 31, 0, 0, time.UTC)
 
 func at(when time.Time) func() time.Time { return func() time.Time { return when } }
+
+// must panics on an error in the preparation of a test.
+func must[T any](value T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return value
+}

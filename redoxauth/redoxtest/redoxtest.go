@@ -1,9 +1,10 @@
-// Package redoxtest is a Redox for tests: it sends what Redox would send.
+// Package redoxtest plays Redox in tests. It sends what Redox would send, and what an
+// attacker would send instead.
 //
 // # Senders
 //
-// A sender is one authentication setting of the Redox dashboard. It is a struct with
-// the dashboard's fields, ready to use without a constructor:
+// A sender is one authentication setting of the Redox dashboard. It is a struct with the
+// dashboard's fields, and needs no constructor:
 //
 //	dashboard                                   sender
 //	verification token                          VerificationToken
@@ -14,13 +15,13 @@
 //	OAuth 2.0 2-legged with JWT for GCP         GCPJWT
 //	Google Workload Identity Federation         WIF
 //
-// Each is a [Sender] and a [Signer]. [Handshake] is the dashboard's "Verify & Save",
-// and [Deliver] sends a feed in order and retries as Redox does, so that a test sees a
-// feed pause and resume.
+// Each is a [Sender] and a [Signer]. [Handshake] is the dashboard's "Verify & Save".
+// [Deliver] sends a feed in order and retries as Redox does, so a test can see a feed
+// pause and resume.
 //
 // # Tests without Redox
 //
-// Play a genuine and a forged message against a handler on an [httptest.Server]:
+// Send a message to a handler on an [httptest.Server]:
 //
 //	server := httptest.NewServer(handler)
 //	sender := redoxtest.VerificationToken{Token: "secret"}
@@ -31,18 +32,28 @@
 //	r := httptest.NewRequest("POST", "/redox", bytes.NewReader(redoxtest.PatientAdmin()))
 //	err := sender.Sign(r)
 //
+// # Forgeries
+//
+// The method Forgeries of a sender lists what an attacker may send instead. Each
+// [Forgery] is a Sender and a Signer too. [ForgedRequests] gives them to a
+// verifiertest.Suite:
+//
+//	for _, f := range sender.Forgeries() {
+//		response, err := f.Send(ctx, server.URL+"/redox", redoxtest.PatientAdmin())
+//		// want f.Status
+//	}
+//
 // # Servers
 //
-// What a token needs besides Redox runs on loopback: [KeyServer] for public keys,
-// [AuthorizationServer] for access tokens and introspection, and [Google]. They rotate
-// their keys, count their calls, and fail on demand with an [Outage]. [Forgeries] makes
-// of a genuine JWT what attackers would.
+// These servers run on loopback: [KeyServer] for public keys, [AuthorizationServer] for
+// access tokens and introspection, and [Google]. They rotate their keys, count their
+// calls, and fail on demand with an [Outage].
 //
 // # What is not known
 //
-// The package is written from the specifications and from what Redox documents, on
-// code that shares nothing with the verifiers. Redox does not document everything:
-// the senders' comments say where they guess, and have fields for the alternatives.
+// The package is written from the specifications and from what Redox documents. It shares
+// no code with the verifiers. Redox does not document everything. The comments of the
+// senders say where they guess, and their fields allow the alternatives.
 package redoxtest
 
 import (
@@ -52,20 +63,20 @@ import (
 	"net/http"
 )
 
-// A Sender delivers messages to a destination, authenticated as one setting of the
-// Redox dashboard says. The senders of this package are safe for concurrent use, and
-// their fields must not change while they are used.
+// A Sender sends messages to a destination, authenticated by one setting of the Redox
+// dashboard. The senders of this package are safe for concurrent use. Their fields must
+// not change while they are used.
 type Sender interface {
-	// Send POSTs message to url with proof of its origin. As with [http.Client.Do],
-	// an answer of any status is no error, and the caller closes its body. Redirects
-	// are not followed.
+	// Send POSTs message to url with proof of its origin. As with [http.Client.Do], an
+	// answer of any status is not an error, and the caller must close the body. Send does
+	// not follow redirects.
 	Send(ctx context.Context, url string, message []byte) (*http.Response, error)
 }
 
-// A Signer adds proof of origin to a request, within the request's context. A sender
-// whose proof is a token fetches it from its authorization server first, or uses the
-// one it has. The request is either one to send, or one for a handler, as
-// [httptest.NewRequest] makes; its body stays readable.
+// A Signer adds proof of origin to a request. If the proof is a token, the Signer first
+// fetches it from its authorization server, or uses the token that it has. The request is
+// one to send, or one for a handler (see [httptest.NewRequest]). Its context bounds the
+// call, and its body stays readable.
 type Signer interface {
 	Sign(r *http.Request) error
 }
@@ -96,8 +107,8 @@ func do(client *http.Client, r *http.Request) (*http.Response, error) {
 }
 
 // noRedirects returns a copy of client, or of the default, that does not follow
-// redirects: what Redox does with one is not documented, and net/http would turn a
-// POST into a GET without body.
+// redirects. Redox does not document what it does with a redirect, and net/http may turn a
+// POST into a GET without a body.
 func noRedirects(client *http.Client) *http.Client {
 	if client == nil {
 		client = http.DefaultClient

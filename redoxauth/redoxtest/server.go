@@ -8,26 +8,25 @@ import (
 	"sync"
 )
 
-// A server is what the fake servers have in common: an address on loopback, outages
-// and counts.
+// A server is common to the fake servers: an address on loopback, outages and counts.
 type server struct {
 	http *httptest.Server
 	mux  *http.ServeMux
 
 	mu      sync.Mutex
-	outages map[string]Outage // by path; "" is every path that is not in it
+	outages map[string]Outage // by path; "" is for all other paths
 	calls   map[string]int    // by path
 }
 
-// start serves whatever mux holds, on plain http.
+// start serves mux on plain http.
 func (s *server) start() {
 	s.mux = http.NewServeMux()
 	s.outages, s.calls = make(map[string]Outage), make(map[string]int)
 	s.http = httptest.NewServer(s)
 }
 
-// ServeHTTP answers as the server on loopback does, for one of your own: behind
-// [httptest.NewTLSServer], or in memory.
+// ServeHTTP answers as the server on loopback does. With it you can serve from a server of
+// your own, such as [httptest.NewTLSServer], or in memory.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.calls[r.URL.Path]++
@@ -43,8 +42,8 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mux.ServeHTTP(w, r)
 }
 
-// Fail makes the server fail from now on at the URLs given, or everywhere when none
-// is given. A nil Outage ends it there.
+// Fail makes the server fail at the URLs, or everywhere if there is no URL. A nil Outage
+// ends the failure there.
 func (s *server) Fail(o Outage, urls ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -56,7 +55,7 @@ func (s *server) Fail(o Outage, urls ...string) {
 	}
 }
 
-// Calls returns how many requests came to url, those in an outage included.
+// Calls returns the number of requests to url, also during an outage.
 func (s *server) Calls(url string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

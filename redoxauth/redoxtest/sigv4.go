@@ -15,9 +15,9 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 )
 
-// A SigV4 signs with AWS's own signer ([AWS Signature Version 4]). Which headers Redox
-// signs is not documented; the signer signs host, x-amz-date, content-length,
-// content-type and every other header but those that proxies change.
+// A SigV4 signs with AWS's own signer ([AWS Signature Version 4]). Redox does not document
+// which headers it signs. The signer signs host, x-amz-date, content-length, content-type
+// and every other header, except those that proxies change.
 //
 // [AWS Signature Version 4]: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
 type SigV4 struct {
@@ -25,8 +25,8 @@ type SigV4 struct {
 	ServiceName, AWSRegion string // the dashboard's serviceName, awsRegion
 	SessionToken           string // the dashboard's sessionToken; optional
 
-	// DeclarePayloadHash sends the header x-amz-content-sha256, signed. For the service
-	// s3 it is always sent.
+	// DeclarePayloadHash sends and signs the header x-amz-content-sha256. The service s3
+	// always has it.
 	DeclarePayloadHash bool
 
 	Client *http.Client     // default http.DefaultClient
@@ -60,8 +60,8 @@ func (s SigV4) Sign(r *http.Request) error {
 		now = s.Now
 	}
 	credentials := aws.Credentials{AccessKeyID: s.AccessKey, SecretAccessKey: s.SecretKey, SessionToken: s.SessionToken}
-	// A signer of its own for each request: AWS's caches derived keys by the key ID
-	// alone, and would go on signing with an old secret after a rotation.
+	// Each request gets a new signer. AWS's signer caches derived keys by key ID, and would
+	// use the old secret after a rotation.
 	signer := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = s3 })
 	if err := signer.SignHTTP(r.Context(), credentials, r, hash, s.ServiceName, s.AWSRegion, now()); err != nil {
 		return fmt.Errorf("redoxtest: SigV4: %w", err)
@@ -107,7 +107,7 @@ func (s SigV4) Forgeries() []Forgery {
 
 // changeBody changes one byte in the middle.
 func changeBody(r *http.Request) {
-	body, _ := readBody(r) // was read before, to be signed
+	body, _ := readBody(r) // cannot fail: Sign has read it
 	body = append([]byte(nil), body...)
 	if len(body) == 0 {
 		body = []byte("x")
@@ -117,7 +117,7 @@ func changeBody(r *http.Request) {
 	setBody(r, body)
 }
 
-// readBody returns the body of r, and leaves it readable.
+// readBody reads the body of r and leaves it readable.
 func readBody(r *http.Request) ([]byte, error) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil, nil

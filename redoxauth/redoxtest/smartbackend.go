@@ -11,9 +11,9 @@ import (
 	"golang.org/x/oauth2/clientcredentials"
 )
 
-// A SMARTBackend gets an access token as [SMART Backend Services] say, and sends it
-// with many messages, until it expires: it authenticates with a signed assertion at the
-// token endpoint. Which fields Redox's dashboard has for the key is not documented.
+// A SMARTBackend gets an access token by [SMART Backend Services]: it sends a signed
+// assertion to the token endpoint. It sends the token with many messages, until it
+// expires. Redox does not document the dashboard's fields for the key.
 //
 // [SMART Backend Services]: https://hl7.org/fhir/smart-app-launch/backend-services.html
 type SMARTBackend struct {
@@ -26,8 +26,8 @@ type SMARTBackend struct {
 	JKU      string        // header jku: where the key is published; optional
 	Lifetime time.Duration // of the assertion; default 5 min, the longest allowed
 
-	Header map[string]any // added to alg, kid, jku and typ "JWT", or instead; nil takes one out
-	Claims map[string]any // the same for iss, sub, aud, iat, exp and a random jti
+	Header map[string]any // changes alg, kid, jku and typ "JWT": adds or replaces; nil removes
+	Claims map[string]any // changes iss, sub, aud, iat, exp and a random jti in the same way
 
 	Client *http.Client     // default http.DefaultClient
 	Now    func() time.Time // default time.Now
@@ -40,8 +40,7 @@ var _ interface {
 	Signer
 } = (*SMARTBackend)(nil)
 
-// Send implements [Sender]. The error is a [TokenError] when the token endpoint
-// refuses.
+// Send implements [Sender]. If the token endpoint refuses, the error is a [TokenError].
 func (s *SMARTBackend) Send(ctx context.Context, url string, message []byte) (*http.Response, error) {
 	return send(ctx, s.Client, url, message, s)
 }

@@ -77,14 +77,8 @@ func TestSMARTBackendVariants(t *testing.T) {
 		URL: "https://a.example/token", ClientID: "c", Key: key, Audience: "https://a.example", Lifetime: time.Minute, JKU: "j",
 		Header: map[string]any{"typ": "client-authentication+jwt", "kid": nil, "jku": nil}, Claims: map[string]any{"iat": nil}, Now: at(instant),
 	}
-	first, err := s.Assertion()
-	if err != nil {
-		t.Fatal(err)
-	}
-	second, err := s.Assertion()
-	if err != nil {
-		t.Fatal(err)
-	}
+	first := must(s.Assertion())
+	second := must(s.Assertion())
 	got := open(t, first, key)
 	if got.claims["jti"] == open(t, second, key).claims["jti"] {
 		t.Error("two assertions have one jti")

@@ -9,8 +9,8 @@ import (
 type VerificationToken struct {
 	Token string // the dashboard's "verification token"
 
-	// Bearer sends the token in "Authorization: Bearer" too, as Redox's pages of 2024
-	// show. Whether Redox still does, above all beside a credential, is not documented.
+	// Bearer also sends the token in "Authorization: Bearer", as Redox's pages of 2024
+	// show. Redox does not document whether it still does so.
 	Bearer bool
 
 	Client *http.Client // default http.DefaultClient
@@ -36,8 +36,8 @@ func (v VerificationToken) Send(ctx context.Context, url string, message []byte)
 	return send(ctx, v.Client, url, message, v)
 }
 
-// Sign implements [Signer]. It leaves an Authorization header alone that another
-// sender has set, so that a token and a credential can be sent together.
+// Sign implements [Signer]. It keeps an Authorization header that another sender has set,
+// so a test can send a token and a credential together.
 func (v VerificationToken) Sign(r *http.Request) error {
 	r.Header.Set("Verification-Token", v.Token)
 	if v.Bearer && r.Header.Get("Authorization") == "" {

@@ -14,11 +14,12 @@ import (
 	"golang.org/x/oauth2/google/externalaccount"
 )
 
-// A WIF gets a token of a Google service account by [Workload Identity Federation] and
-// sends it with many messages, until it expires: it exchanges a token of its own
-// identity for a federated one, and impersonates the account with that.
+// A WIF gets a token of a Google service account by [Workload Identity Federation]. It
+// exchanges a token of its own identity for a federated token, and uses that to
+// impersonate the account. It sends the account's token with many messages, until it
+// expires. [Google.Forgeries] forges it.
 //
-// The dashboard's field options has no counterpart: it is for workforce pools.
+// The dashboard's field options is missing here, because it is for workforce pools.
 //
 // [Workload Identity Federation]: https://cloud.google.com/iam/docs/workload-identity-federation
 type WIF struct {
@@ -27,7 +28,7 @@ type WIF struct {
 	STSScope []string // sts_scope, of the federated token; default https://www.googleapis.com/auth/cloud-platform
 
 	// ServiceAccountImpersonationURL is the dashboard's
-	// service_account_impersonation_url. Without one the federated token is sent.
+	// service_account_impersonation_url. If it is empty, the federated token is sent.
 	ServiceAccountImpersonationURL string
 
 	Scope     []string      // scope, of the account's access token; default as STSScope
@@ -38,14 +39,14 @@ type WIF struct {
 	// token. The dashboard has no such field.
 	TargetAudience string
 
-	// SubjectToken supplies the token of the sender's own identity, of the type
-	// SubjectTokenType; default urn:ietf:params:oauth:token-type:jwt. Required; what
-	// Redox's identity is, is not documented.
+	// SubjectToken returns the token of the sender's own identity. It is required. Its type
+	// is SubjectTokenType; default urn:ietf:params:oauth:token-type:jwt. Redox does not
+	// document its identity.
 	SubjectToken     func(context.Context) (string, error)
 	SubjectTokenType string
 
 	Client *http.Client     // default http.DefaultClient
-	Now    func() time.Time // for the life of tokens; default time.Now
+	Now    func() time.Time // for the lifetime of tokens; default time.Now
 
 	token accessToken
 }
@@ -55,8 +56,8 @@ var _ interface {
 	Signer
 } = (*WIF)(nil)
 
-// Send implements [Sender]. The error is a [TokenError] when the account may not be
-// impersonated.
+// Send implements [Sender]. If the account may not be impersonated, the error is a
+// [TokenError].
 func (f *WIF) Send(ctx context.Context, url string, message []byte) (*http.Response, error) {
 	return send(ctx, f.Client, url, message, f)
 }
@@ -103,8 +104,8 @@ func (s supplier) SubjectToken(ctx context.Context, _ externalaccount.SupplierOp
 	return s(ctx)
 }
 
-// impersonate asks the IAM Credentials API itself: x/oauth2 passes on no delegates and
-// asks for no ID tokens.
+// impersonate calls the IAM Credentials API itself. x/oauth2 sends no delegates and does
+// not request ID tokens.
 func (f *WIF) impersonate(ctx context.Context, federated string) (string, time.Duration, error) {
 	life := f.Lifetime
 	if life == 0 {

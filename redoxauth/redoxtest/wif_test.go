@@ -39,25 +39,9 @@ func ExampleWIF() {
 	// Output: true 1
 }
 
-func TestWIF(t *testing.T) {
+func TestWIFWithoutImpersonationSendsTheFederatedToken(t *testing.T) {
 	g := redoxtest.NewGoogle()
 	defer g.Close()
-	a := g.AddServiceAccount(email)
-	s := &redoxtest.WIF{Audience: pool, TokenURL: g.STSURL, ServiceAccountImpersonationURL: g.ImpersonationURL(email), Scope: []string{"x"}, SubjectToken: subject}
-	token := authorization(t, s)
-	if status, info := tokenInfo(t, g, token); status != 200 || info["aud"] != a.ID || info["scope"] != "x" {
-		t.Errorf("access token: %d %v", status, info)
-	}
-	if authorization(t, s) != token || g.Calls(g.STSURL) != 1 || g.Calls(s.ServiceAccountImpersonationURL) != 1 {
-		t.Error("the token is not used again")
-	}
-
-	s = &redoxtest.WIF{Audience: pool, TokenURL: g.STSURL, ServiceAccountImpersonationURL: g.ImpersonationURL(email), TargetAudience: "https://a.example", SubjectToken: subject}
-	claims := openIDToken(t, g, authorization(t, s))
-	if claims["email"] != email || claims["sub"] != a.ID || !cmp.Equal(claims["aud"], []string{"https://a.example"}) {
-		t.Errorf("ID token: %v", claims)
-	}
-
 	federated := authorization(t, &redoxtest.WIF{Audience: pool, TokenURL: g.STSURL, SubjectToken: subject})
 	if status, _ := tokenInfo(t, g, federated); status != 400 || !strings.HasPrefix(federated, "ya29.d.") {
 		t.Errorf("federated token: tokeninfo %d", status)

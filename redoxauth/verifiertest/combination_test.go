@@ -1,6 +1,7 @@
 package verifiertest_test
 
 import (
+	"errors"
 	"net/http"
 	"testing"
 
@@ -11,7 +12,14 @@ import (
 	"github.com/redoxauth/redoxauth-go/verifytoken"
 )
 
-// The module's own verifiers, combined as its documentation advises.
+// both sends two credentials.
+type both []redoxtest.Signer
+
+func (b both) Sign(r *http.Request) error {
+	return errors.Join(b[0].Sign(r), b[1].Sign(r))
+}
+
+// The module's documentation advises these combinations.
 func TestCombinationsKeepThePromises(t *testing.T) {
 	const accessKey, secretKey = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 	byToken, err := verifytoken.New(verifytoken.Config{Tokens: []string{secretToken}})

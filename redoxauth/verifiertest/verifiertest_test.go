@@ -177,38 +177,9 @@ func suiteOf(header string, v redoxauth.Verifier) verifiertest.Suite {
 	}
 }
 
-// both sends two credentials.
-type both []redoxtest.Signer
-
-func (b both) Sign(r *http.Request) error {
-	for _, s := range b {
-		if err := s.Sign(r); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func TestVerifierOfCorrectOnes(t *testing.T) {
-	header, bearer := newToken("Verification-Token"), newToken("")
-	right, wrong := tokenSender{"Verification-Token", secretToken}, tokenSender{"Verification-Token", wrongToken}
-	macRight, macWrong := macSender{id: macKeyID, key: macKey}, macSender{id: macKeyID, key: "wrong"}
-
-	anyMAC := macSuite(redoxauth.AnyOf(header, newMAC()))
-	anyMAC.Forged["wrong token"] = request(wrong)
-	anyToken := tokenSuite(redoxauth.AnyOf(newMAC(), header, bearer))
-	anyToken.Forged["wrong key"] = request(macWrong)
-	anyToken.Forged["wrong bearer token"] = request(tokenSender{"", wrongToken})
-	all := macSuite(redoxauth.AllOf(header, newMAC()))
-	all.Genuine = request(both{right, macRight})
-	all.Forged = map[string]func() *http.Request{
-		"wrong token": request(both{wrong, macRight}), "wrong key": request(both{right, macWrong}), "no MAC": request(right),
-	}
-	all.UnknownKey = request(both{right, macSender{id: "somebody", key: "wrong"}})
-
+func TestCorrectVerifiersPass(t *testing.T) {
 	for name, s := range map[string]verifiertest.Suite{
-		"token in a header": tokenSuite(header), "bearer token": bearerSuite(bearer), "MAC": macSuite(newMAC()),
-		"AnyOf, MAC sent": anyMAC, "AnyOf, token sent": anyToken, "AllOf": all,
+		"token in a header": tokenSuite(newToken("Verification-Token")), "bearer token": bearerSuite(newToken("")), "MAC": macSuite(newMAC()),
 	} {
 		t.Run(name, func(t *testing.T) { verifiertest.TestVerifier(t, s) })
 	}
