@@ -13,7 +13,7 @@ import (
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
 )
 
-// grace is for what a dependency's return takes: connections are opened again.
+// grace is the time that clients may need to connect again after an outage.
 const grace = 2 * time.Second
 
 // disturb fails one dependency after the other, in several ways, until ctx is done.
@@ -101,8 +101,8 @@ func (w *world) store(rw http.ResponseWriter, r *http.Request) {
 	w.feed = append(w.feed, string(body))
 }
 
-// deliverFeed delivers a feed as Redox does, by the proof whose verifier asks its
-// dependency most often, and checks that it arrived whole and in order.
+// deliverFeed delivers a feed as Redox does. It uses introspection, because that proof needs
+// its dependency most often. It checks that the whole feed arrived in order.
 func (w *world) deliverFeed(ctx context.Context) error {
 	i := slices.IndexFunc(w.proofs, func(p *proof) bool { return p.needs == "introspection" })
 	sender, url := w.proofs[i].genuine(), strings.TrimSuffix(w.proofs[i].url, w.proofs[i].name)+"feed"

@@ -1,14 +1,14 @@
-// Command soak sends mixed traffic of all seven proofs to a destination on loopback,
-// at full speed and one in ten of it hostile, while what the destination depends on
-// (key server, introspection, Google, Redis) is slowed, cut and restored. It needs
-// redis-server on the PATH, ends by itself, and fails unless
+// Command soak sends traffic of all seven proofs to a destination on loopback, at full
+// speed. One message in ten is forged. Meanwhile it slows, cuts and restores what the
+// destination depends on: key server, introspection, Google and Redis. It needs
+// redis-server on the PATH. It fails unless all of this holds:
 //
-//   - no forged message is accepted, and no genuine one is answered 401 or 403;
-//   - genuine messages are answered 503 only while a dependency of theirs is down;
-//   - a feed that Redox delivers in order pauses and resumes, and loses nothing;
-//   - memory and goroutines stay flat.
+//   - No forged message is accepted, and no genuine message is 401 or 403.
+//   - A genuine message is 503 only while a dependency of its proof is down.
+//   - A feed that Redox delivers in order pauses and resumes, and loses nothing.
+//   - Memory and goroutines stay flat.
 //
-// .
+// Run it with:
 //
 //	cd .ci/soak && go run . -duration 3m
 package main

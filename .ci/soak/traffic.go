@@ -22,7 +22,7 @@ type proof struct {
 	name, url string
 	genuine   func() redoxtest.Sender // one for each worker
 	hostile   []redoxtest.Forgery
-	needs     string // the dependency without which 503 is right; empty: none
+	needs     string // while this dependency is down, 503 is right; empty if there is none
 
 	mu        sync.Mutex
 	sent      map[string]int // by outcome
@@ -98,7 +98,7 @@ func (w *world) send(ctx context.Context, p *proof, s redoxtest.Sender, message 
 		p.note("hostile", 0, "")
 		return
 	}
-	if err != nil { // no token to be had: there was nothing to send
+	if err != nil { // the sender got no token, so it had nothing to send
 		p.note("unsent", 0, "")
 		time.Sleep(10 * time.Millisecond)
 		return
@@ -124,7 +124,7 @@ func (w *world) send(ctx context.Context, p *proof, s redoxtest.Sender, message 
 	}
 }
 
-// note counts an outcome; latency is zero if it does not count.
+// note counts an outcome. A latency of zero is not recorded.
 func (p *proof) note(outcome string, latency time.Duration, wrong string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

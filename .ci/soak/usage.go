@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// usage is memory and goroutines over time.
+// A usage records memory and goroutines over time.
 type usage struct {
 	heap       []uint64
 	goroutines []int
@@ -34,7 +34,8 @@ func (u *usage) sample() {
 	u.goroutines = append(u.goroutines, runtime.NumGoroutine())
 }
 
-// report compares the second quarter of the run with the last: the first fills caches.
+// report compares the second quarter of the run with the last. In the first quarter caches
+// fill.
 func (u *usage) report(out io.Writer) error {
 	n := len(u.heap)
 	if n < 8 {

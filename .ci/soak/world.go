@@ -32,7 +32,7 @@ const (
 	secret = "aSecretForTheSoakRun"
 )
 
-// A world is a destination, what it depends on, and those who send to it.
+// A world is a destination, its dependencies and its senders.
 type world struct {
 	server *httptest.Server
 	client *http.Client
@@ -48,11 +48,11 @@ type world struct {
 	feed []string            // bodies that the feed's handler stored, in order
 }
 
-// An outage is one of a dependency; end is zero while it lasts.
+// An outage of a dependency; end is zero while it lasts.
 type outage struct{ begin, end time.Time }
 
 func newWorld() (*world, error) {
-	redis.SetLogger(silent{}) // it would log every outage of ours
+	redis.SetLogger(silent{}) // it would log every outage
 	w := &world{down: map[string][]outage{}}
 	var err error
 	if w.redis, err = startRedis(); err != nil {
@@ -91,7 +91,7 @@ type silent struct{}
 // Printf implements the logger of go-redis.
 func (silent) Printf(context.Context, string, ...any) {}
 
-// mount builds the seven verifiers and who sends what to them.
+// mount makes the seven verifiers and their senders.
 func (w *world) mount(mux *http.ServeMux, url string) error {
 	store, err := redisreplay.New(redisreplay.Config{Client: redis.NewClient(&redis.Options{
 		Addr: w.redis.address, DialTimeout: time.Second, ReadTimeout: time.Second, WriteTimeout: time.Second, MaxRetries: -1,
@@ -173,8 +173,8 @@ func (w *world) mount(mux *http.ServeMux, url string) error {
 	return nil
 }
 
-// A redisServer is a redis-server on loopback that can be stopped and started again,
-// with its memory lost, as after a crash.
+// A redisServer is a redis-server on loopback that can be stopped and started again. As
+// after a crash, it then has lost its memory.
 type redisServer struct {
 	address string
 	cmd     *exec.Cmd

@@ -17,11 +17,11 @@ import (
 	"github.com/redoxauth/redoxauth-go/verifytoken"
 )
 
-// A config says which proofs a destination takes: those that are not nil.
+// A config holds the settings of the proofs. A nil setting is not served.
 type config struct {
 	options redoxauth.Options
 
-	token         verifytoken.Config // always: every destination needs the handshake
+	token         verifytoken.Config // required, because every destination needs the handshake
 	sigv4         *sigv4.Config
 	jwtDirect     *jwtbearer.Config // one of jwtDirect and jwtGrant
 	jwtGrant      *jwtbearer.EndpointConfig
@@ -32,10 +32,10 @@ type config struct {
 	gcp           *gcpjwt.Config
 	wif           *wif.Config
 
-	keys []*keyset.RemoteSet // whose health /healthz reports
+	keys []*keyset.RemoteSet // /healthz reports their health
 }
 
-// A destination collects the handlers of the proofs, and what is wrong with them.
+// A destination collects the handlers of the proofs and the errors of their settings.
 type destination struct {
 	mux   *http.ServeMux
 	token *verifytoken.Verifier
@@ -81,7 +81,7 @@ func newDestination(cfg *config, log *slog.Logger) (http.Handler, error) {
 	return d.mux, errors.Join(d.errs...)
 }
 
-// endpoints mounts our own token endpoints, and the paths for the tokens they issue.
+// endpoints mounts our own token endpoints and the paths that accept their tokens.
 func (d *destination) endpoints() {
 	if c := d.cfg.jwtGrant; c != nil {
 		c := *c
@@ -119,9 +119,8 @@ func (d *destination) endpoints() {
 	}
 }
 
-// receive mounts the path for messages that v verifies, and all below it, with the
-// handshake outermost. It takes the error of the constructor, so that all mistakes are
-// told at once.
+// receive mounts v on its path and on all paths below, with the handshake outermost. It
+// takes the error of the constructor, so that newDestination can report all errors.
 func (d *destination) receive(name string, v redoxauth.Verifier, err error) {
 	if err != nil {
 		d.errs = append(d.errs, err)
@@ -133,7 +132,7 @@ func (d *destination) receive(name string, v redoxauth.Verifier, err error) {
 	d.mux.Handle("/redox/"+name+"/", handler)
 }
 
-// message is where a real destination stores the message, before it answers 200.
+// message is the handler. A real destination stores the message before it answers 200.
 func (d *destination) message(w http.ResponseWriter, r *http.Request) {
 	size, err := io.Copy(io.Discard, r.Body)
 	if err != nil {
@@ -144,7 +143,7 @@ func (d *destination) message(w http.ResponseWriter, r *http.Request) {
 	d.log.Info("message", "strategy", id.Strategy, "subject", id.Subject, "bytes", size)
 }
 
-// health tells a load balancer whether this server can decide: whether there are keys.
+// health tells a load balancer whether this server has the keys that it needs.
 func (d *destination) health(w http.ResponseWriter, r *http.Request) {
 	for _, set := range d.cfg.keys {
 		if err := set.Ready(r.Context()); err != nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/redoxauth/redoxauth-go/strategies/wif"
 )
 
-// An environment reads variables. Lists are separated by white space.
+// An environment reads the variables. White space separates the items of a list.
 type environment struct {
 	getenv func(string) string
 	cfg    *config
@@ -25,7 +25,7 @@ type environment struct {
 func (e *environment) text(name string) string { return e.getenv(name) }
 func (e *environment) flag(name string) bool   { return e.getenv(name) != "" }
 
-// list returns nil if there is nothing in it: the default, and not "none".
+// list returns nil for an empty list, because nil means the default.
 func (e *environment) list(name string) []string {
 	if list := strings.Fields(e.getenv(name)); len(list) > 0 {
 		return list
@@ -84,7 +84,7 @@ func (e *environment) jwtbearer() {
 		}
 	}
 	if e.flag("JWT_ISSUER") && e.flag("GRANT_ISSUER") {
-		e.errs = append(e.errs, errors.New("JWT_ISSUER, GRANT_ISSUER: one of them: both are served on /redox/jwtbearer"))
+		e.errs = append(e.errs, errors.New("JWT_ISSUER, GRANT_ISSUER: set only one: both use the path /redox/jwtbearer"))
 		return
 	}
 	if e.flag("GRANT_ISSUER") {
@@ -180,7 +180,7 @@ func (e *environment) google() {
 	}
 }
 
-// keys are at the URL that the variable names, or where issuer's metadata says.
+// keys returns the keys at the URL in the variable, or those in the issuer's metadata.
 func (e *environment) keys(variable, issuer string) keyset.Set {
 	cfg := keyset.RemoteConfig{URL: e.text(variable), InsecureAllowHTTP: e.flag("ALLOW_HTTP")}
 	if cfg.URL == "" {
@@ -195,7 +195,7 @@ func (e *environment) keys(variable, issuer string) keyset.Set {
 	return set
 }
 
-// public is where Redox reaches the path.
+// public returns the URL by which Redox reaches the path.
 func (e *environment) public(path string) string {
 	return strings.TrimSuffix(e.text("PUBLIC_URL"), "/") + path
 }

@@ -1,27 +1,27 @@
-// Command destination is a Redox destination: a server that takes messages by all
-// seven proofs, each on a path of its own, and answers Redox's handshake on all.
+// Command destination is a Redox destination: a server that verifies messages by all
+// seven proofs. Each proof has its own path, and every path answers Redox's handshake.
 //
-// Without arguments it starts on loopback, and the test kit plays Redox against it:
-// genuine, forged, tampered, stale and replayed messages over real HTTP. It prints what
-// was answered, and exits with an error if one answer is not as expected.
+// Without arguments it starts on loopback, and the test kit plays Redox and its attackers:
+// it sends genuine, forged, changed, old and replayed messages over HTTP. The command
+// prints the answers, and exits with an error if an answer is not as expected.
 //
 //	go run ./examples/destination
 //
-// With -listen it serves real traffic until it is interrupted, and logs every
-// decision. It speaks TLS if TLS_CERT and TLS_KEY name files; else let a proxy do TLS.
+// With -listen it serves real traffic until it is interrupted, and logs every decision.
+// It speaks TLS if TLS_CERT and TLS_KEY name files. Otherwise a proxy must do TLS.
 //
 //	REDOX_TOKENS=theToken go run ./examples/destination -listen localhost:8080
 //
 // # Paths
 //
-//	/redox/verifytoken          messages, by the proof of that name; also all paths below
+//	/redox/verifytoken          messages with this proof, also on all paths below
 //	/redox/sigv4
 //	/redox/jwtbearer
 //	/redox/clientcredentials
 //	/redox/smartbackend
 //	/redox/gcpjwt
 //	/redox/wif
-//	/token/jwtbearer            token endpoints: the dashboard's url
+//	/token/jwtbearer            token endpoints: the field url of the dashboard
 //	/token/clientcredentials
 //	/token/smartbackend
 //	/.well-known/smart-configuration
@@ -29,18 +29,18 @@
 //
 // # Variables
 //
-// A proof is served if the first variable of its line is set. Lists are separated by
-// white space.
+// The command serves a proof if the first variable of its line is set. White space
+// separates the items of a list.
 //
 //	REDOX_TOKENS     verification tokens, new and old; required
-//	PUBLIC_URL       "https://host": where Redox reaches this server; for token endpoints
+//	PUBLIC_URL       "https://host" of this server, as Redox sees it; for token endpoints
 //	TOKEN_SECRETS    signing secrets of the token endpoints, 32 bytes or more each
 //	ALLOW_HTTP       if set, key, introspection and Google URLs may be http; for tests
 //
 //	SIGV4_ACCESS_KEY SIGV4_SECRET_KEY SIGV4_REGION SIGV4_SERVICE SIGV4_SESSION_TOKEN SIGV4_HOSTS
 //	  SIGV4_PATH_PREFIX SIGV4_DISABLE_PATH_NORMALIZATION SIGV4_DISABLE_DOUBLE_ENCODING
 //	JWT_ISSUER JWT_AUDIENCE, JWT_JWKS_URL or JWT_SECRET, JWT_ALGORITHMS
-//	GRANT_ISSUER GRANT_JWKS_URL GRANT_ALGORITHMS GRANT_SCOPES GRANT_AUDIENCES (a JWT, traded at /token/jwtbearer)
+//	GRANT_ISSUER GRANT_JWKS_URL GRANT_ALGORITHMS GRANT_SCOPES GRANT_AUDIENCES (assertions for /token/jwtbearer)
 //	OAUTH_CLIENT_ID OAUTH_CLIENT_SECRETS OAUTH_SCOPES (our own token endpoint)
 //	OAUTH_ISSUER OAUTH_AUDIENCE OAUTH_CLIENT_IDS OAUTH_JWKS_URL OAUTH_ALGORITHMS OAUTH_TYPES
 //	OAUTH_INTROSPECTION_URL OAUTH_INTROSPECTION_ID OAUTH_INTROSPECTION_SECRET OAUTH_AUDIENCE OAUTH_CLIENT_IDS
@@ -81,7 +81,7 @@ func main() {
 	}
 }
 
-// serve serves until ctx is done, and then lets messages in progress finish.
+// serve serves until ctx is done. Messages in progress may finish.
 func serve(ctx context.Context, address string, getenv func(string) string) error {
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	cfg, err := fromEnvironment(getenv)
@@ -95,8 +95,8 @@ func serve(ctx context.Context, address string, getenv func(string) string) erro
 	}
 	server := &http.Server{
 		Handler: handler,
-		// The library bounds what it reads itself. These are for peers that send nothing;
-		// a message of 40 MB must fit into ReadTimeout.
+		// The library bounds what it reads itself. These bounds are for peers that send
+		// nothing. A message of 40 MB must arrive within ReadTimeout.
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       2 * time.Minute,
 		IdleTimeout:       2 * time.Minute,

@@ -48,7 +48,7 @@ func TestEnvironmentMustBeComplete(t *testing.T) {
 		{"nothing", "", "REDOX_TOKENS: required"},
 		{"half of sigv4", "REDOX_TOKENS=t SIGV4_ACCESS_KEY=AK", "sigv4: "},
 		{"a token endpoint without its URL", "REDOX_TOKENS=t OAUTH_CLIENT_ID=c OAUTH_CLIENT_SECRETS=s", "PUBLIC_URL"},
-		{"both kinds of JWT Bearer", "REDOX_TOKENS=t JWT_ISSUER=i JWT_AUDIENCE=a JWT_SECRET=s GRANT_ISSUER=i", "JWT_ISSUER, GRANT_ISSUER: one"},
+		{"both kinds of JWT Bearer", "REDOX_TOKENS=t JWT_ISSUER=i JWT_AUDIENCE=a JWT_SECRET=s GRANT_ISSUER=i", "JWT_ISSUER, GRANT_ISSUER: set only one"},
 		{"keys by http", "REDOX_TOKENS=t JWT_ISSUER=i JWT_AUDIENCE=a JWT_JWKS_URL=http://localhost/jwks", "JWT_JWKS_URL: keyset: "},
 	}
 	for _, tt := range tests {

@@ -17,7 +17,7 @@ import (
 	"github.com/redoxauth/redoxauth-go/strategies/wif"
 )
 
-// The strategies whose tokens come from elsewhere, with a fake Google.
+// These strategies get their tokens elsewhere. A fake Google issues them.
 func TestSendAsWithTokensOfOthers(t *testing.T) {
 	google := redoxtest.NewGoogle()
 	defer google.Close()

@@ -1,20 +1,20 @@
-// Command sendas sends a message to any URL as Redox would, to try a deployed
-// destination. It prints the status and the body of the answer, and exits with an
-// error unless the status is 2xx.
+// Command sendas sends a message to any URL as Redox would. Use it to try a deployed
+// destination. It prints the status and the body of the answer. It exits with an error
+// unless the status is 2xx.
 //
 //	sendas -strategy verifytoken -secret theToken -url https://…
 //	sendas -strategy handshake   -secret theToken -url https://… [-method GET]
 //	sendas -strategy sigv4 -access-key … -secret … -region … -service … -url https://…
 //	sendas -strategy jwtbearer -key private.pem -kid … -algorithm RS256 -issuer … -audience … -url https://…
-//	sendas -strategy jwtbearer -token-url https://… (the same: the RFC 7523 grant)
+//	sendas -strategy jwtbearer -token-url https://… (and the flags above: the RFC 7523 grant)
 //	sendas -strategy clientcredentials -token-url https://… -client-id … -secret … -url https://…
 //	sendas -strategy smartbackend -token-url https://… -client-id … -key private.pem -kid … -algorithm RS384 -url https://…
 //	sendas -strategy gcpjwt -account …@….iam.gserviceaccount.com -key private.pem -kid … [-audience …] -url https://…
 //	sendas -strategy wif -token-url https://sts… -impersonation-url https://… -audience //iam… -subject-token file -url https://…
 //
-// A secret on the command line is visible to other users of the machine: leave out
-// -secret and set SENDAS_SECRET instead. The message is -message, a file, or else a
-// sample.
+// Other users of the machine can see a secret on the command line. So leave out -secret,
+// and set the variable SENDAS_SECRET. The flag -message names a file with the message; the
+// default is a sample.
 package main
 
 import (

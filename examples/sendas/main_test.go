@@ -19,7 +19,7 @@ import (
 	"github.com/redoxauth/redoxauth-go/verifytoken"
 )
 
-// destination verifies what this command sends.
+// destination returns the URL of a server that verifies what this command sends.
 func destination(t *testing.T, key redoxtest.Key) string {
 	must := func(err error) {
 		if err != nil {

@@ -17,7 +17,7 @@ import (
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
 )
 
-// Settings are what the command line says.
+// A settings holds the flags.
 type settings struct {
 	strategy, url, message, method string
 	timeout                        time.Duration
@@ -70,13 +70,13 @@ func parse(args []string) (*settings, error) {
 		return nil, err
 	}
 	if f.NArg() > 0 {
-		return nil, fmt.Errorf("%q: everything is a flag; see -help", f.Arg(0))
+		return nil, fmt.Errorf("unexpected argument %q: see -help", f.Arg(0))
 	}
 	if !slices.Contains(strategies, s.strategy) {
 		return nil, fmt.Errorf("-strategy %q is not one of %s", s.strategy, strings.Join(strategies, ", "))
 	}
 	if !strings.HasPrefix(s.url, "http://") && !strings.HasPrefix(s.url, "https://") {
-		return nil, fmt.Errorf("-url %q: begins with neither https:// nor http://", s.url)
+		return nil, fmt.Errorf("-url %q: want https:// or http:// at the beginning", s.url)
 	}
 	return s, nil
 }

@@ -1,19 +1,19 @@
 // Package echo puts a Verifier in front of Echo's handlers.
 //
-// Both functions are middleware of one route, the handshake first, and the route takes
-// GET too, for the other form of the handshake:
+// Both functions are middleware of one route, with the handshake first. The route must also
+// accept GET, because the handshake has a GET form:
 //
 //	e.Match([]string{"GET", "POST"}, "/redox", receive, Handshake(token), Check(v, nil))
 //
-// The handler finds who sent with redoxauth.FromContext(c.Request().Context()) and
+// The handler gets the Identity with redoxauth.FromContext(c.Request().Context()). It
 // reads the verified bytes with c.Bind or from c.Request().Body.
 //
-// Middleware that changes the body (Decompress) must come after Check. Leave the limit of
-// bodies to Options: Echo's BodyLimit in front of Check is an error of reading to it,
-// 400, where 413 is meant. Echo's Logger logs queries with ${uri}, and the GET form of
-// the handshake has the token there: log ${path}.
+// Middleware that changes the body (such as Decompress) must come after Check. Set the
+// limit of bodies in Options. If Echo's BodyLimit stands in front of Check, Check sees a
+// read error, and answers 400 instead of 413. Echo's Logger logs queries with ${uri}. The
+// GET form of the handshake has the token in the query, so log ${path}.
 //
-// With Echo 5 (5.4.4) the code is the same but for the type: *echo.Context.
+// With Echo 5 (5.4.4) only the type of the context differs: *echo.Context.
 package echo
 
 import (
@@ -25,7 +25,7 @@ import (
 	"github.com/redoxauth/redoxauth-go/verifytoken"
 )
 
-// Check lets a request through to the next handler only when v accepts it.
+// Check calls the next handler only if v accepts the request.
 func Check(v redoxauth.Verifier, opts *redoxauth.Options) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
@@ -40,7 +40,7 @@ func Check(v redoxauth.Verifier, opts *redoxauth.Options) echo.MiddlewareFunc {
 	}
 }
 
-// Handshake answers Redox's destination verification, and hands on everything else.
+// Handshake answers Redox's destination verification, and passes on everything else.
 func Handshake(token *verifytoken.Verifier) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) (err error) {

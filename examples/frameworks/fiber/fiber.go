@@ -1,19 +1,19 @@
 // Package fiber puts a Verifier in front of Fiber's handlers.
 //
-// Both handlers are middleware of one route, the handshake first, and the route takes
-// GET too, for the other form of the handshake:
+// Both handlers are middleware of one route, with the handshake first. The route must also
+// accept GET, because the handshake has a GET form:
 //
 //	app.Add([]string{"GET", "POST"}, "/redox", Handshake(token), Check(v, nil), receive)
 //
-// The handler finds who sent with redoxauth.FromContext(c.Context()). c.BodyRaw has the
-// verified bytes; c.Body has them too, unless there is a Content-Encoding, which it
-// decodes without a limit of its own.
+// The handler gets the Identity with redoxauth.FromContext(c.Context()). c.BodyRaw returns
+// the verified bytes. c.Body returns them too, unless there is a Content-Encoding: c.Body
+// decodes it without a limit.
 //
 // # The app
 //
-// fasthttp reads a whole body before it calls a handler, so the limits of
-// redoxauth.Options come too late to save memory: without credentials a peer costs up
-// to BodyLimit × Concurrency bytes and ReadTimeout of waiting. Set all three:
+// fasthttp reads the whole body before it calls a handler. So the limits of
+// redoxauth.Options come too late to save memory: peers without credentials can use
+// BodyLimit × Concurrency bytes for ReadTimeout. Set all three:
 //
 //	fiber.New(fiber.Config{
 //		BodyLimit:                    redoxauth.DefaultMaxBodyBytes, // Fiber's own is 4 MiB: 413
@@ -22,17 +22,18 @@
 //		DisablePreParseMultipartForm: true, // else a multipart body is not what was sent
 //	})
 //
-// StreamRequestBody must stay off: it lifts BodyLimit. Give the route its methods, not
-// app.Use: for a request that it could not read, as one above BodyLimit, Fiber still
-// runs what Use has registered, with an empty body (measured on 3.1.0).
+// StreamRequestBody must stay off, because it disables BodyLimit. Register the route with
+// its methods, not with app.Use. If Fiber cannot read a request, such as one above
+// BodyLimit, it still runs the handlers of app.Use, with an empty body (measured with
+// 3.1.0).
 //
 // # The request
 //
-// Fiber's adaptor package is not used: its ConvertRequest keeps only the last of
-// repeated headers, so that a second Authorization would go unseen (measured on 3.1.0,
-// adaptor.HTTPMiddleware is built on it), and its strings change when the handler has
-// returned. Two headers that fasthttp itself keeps only the last of are Host and
-// Content-Type: the Verifier and the handler then see the same one.
+// This package does not use Fiber's adaptor package. ConvertRequest, on which
+// adaptor.HTTPMiddleware is built, keeps only the last of repeated headers, so a second
+// Authorization header would not be noticed (measured with 3.1.0). Its strings change after
+// the handler has returned. fasthttp itself keeps only the last Host and Content-Type. The
+// Verifier and the handler then see the same one.
 package fiber
 
 import (
@@ -48,8 +49,8 @@ import (
 	"github.com/redoxauth/redoxauth-go/verifytoken"
 )
 
-// Check lets a request through to the next handler only when v accepts it. Fiber's
-// context never ends; the one that v and the next handlers get ends with the request.
+// Check calls the next handler only if v accepts the request. Fiber's context never ends.
+// The context that v and the next handlers get ends with the request.
 func Check(v redoxauth.Verifier, opts *redoxauth.Options) fiber.Handler {
 	return func(c fiber.Ctx) error {
 		ctx, cancel := context.WithCancel(c.Context())
@@ -67,7 +68,7 @@ func Check(v redoxauth.Verifier, opts *redoxauth.Options) fiber.Handler {
 	}
 }
 
-// Handshake answers Redox's destination verification, and hands on everything else.
+// Handshake answers Redox's destination verification, and passes on everything else.
 func Handshake(token *verifytoken.Verifier) fiber.Handler {
 	return func(c fiber.Ctx) (err error) {
 		w := &response{c, http.Header{}}
@@ -82,14 +83,14 @@ func Handshake(token *verifytoken.Verifier) fiber.Handler {
 	}
 }
 
-// newRequest copies all but the body, which is fasthttp's until the handler returns.
-// Targets that fasthttp and net/http read differently are refused: fasthttp takes
-// "//host/path" for an absolute URL and routes to "/path".
+// newRequest copies everything except the body, which belongs to fasthttp until the handler
+// returns. It refuses targets that fasthttp and net/http read differently: for fasthttp
+// "//host/path" is an absolute URL, which it routes to "/path".
 func newRequest(ctx context.Context, c fiber.Ctx) (*http.Request, error) {
 	target := strings.Clone(c.OriginalURL())
 	r, err := http.NewRequestWithContext(ctx, strings.Clone(c.Method()), target, bytes.NewReader(c.BodyRaw()))
 	if err != nil || !strings.HasPrefix(target, "/") || strings.HasPrefix(target, "//") {
-		// Not err: it would quote the query, and a handshake's token with it.
+		// err would quote the query, which may hold the token of a handshake.
 		return nil, &redoxauth.Error{Kind: redoxauth.ErrMalformed, Reason: "path", Err: errors.New("the request target is not a path")}
 	}
 	header := &c.Request().Header

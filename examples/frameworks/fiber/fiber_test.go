@@ -67,8 +67,8 @@ func TestCheck(t *testing.T) {
 	}, nil)
 }
 
-// unreachable has a Verifier that accepts everything, and a handler that nothing may
-// reach all the same.
+// unreachable has a Verifier that accepts everything. Nevertheless no request may reach its
+// handler.
 func unreachable(t *testing.T) *fiber.App {
 	v := redoxauth.VerifierFunc(func(*http.Request) (*redoxauth.Identity, error) { return &redoxauth.Identity{}, nil })
 	app := newApp()
@@ -79,8 +79,8 @@ func unreachable(t *testing.T) *fiber.App {
 	return app
 }
 
-// RFC 9112, Section 3.2.2 lets a request have an absolute target, and fasthttp takes
-// even "//host/path" for one, where net/http and SigV4 see a path.
+// RFC 9112, Section 3.2.2, allows an absolute target. For fasthttp even "//host/path" is
+// absolute; for net/http and SigV4 it is a path.
 func TestTargetsThatAreReadInTwoWaysAreRefused(t *testing.T) {
 	address := listen(t, unreachable(t))
 	for _, target := range []string{"//evil/redox", "http://evil/redox", "/redox/%zz"} {
@@ -91,7 +91,7 @@ func TestTargetsThatAreReadInTwoWaysAreRefused(t *testing.T) {
 	}
 }
 
-// Above BodyLimit it is Fiber that answers, before any handler.
+// Fiber itself answers requests above BodyLimit, without calling a handler.
 func TestBodyAboveFibersLimit(t *testing.T) {
 	res := raw(t, listen(t, unreachable(t)), "POST /redox HTTP/1.1\r\nHost: destination\r\nContent-Length: 1048577\r\n\r\n")
 	if res.StatusCode != http.StatusRequestEntityTooLarge {
@@ -99,7 +99,7 @@ func TestBodyAboveFibersLimit(t *testing.T) {
 	}
 }
 
-// raw sends bytes that net/http's client would not.
+// raw sends bytes that the client of net/http would not send.
 func raw(t *testing.T, address, request string) *http.Response {
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
@@ -117,8 +117,8 @@ func raw(t *testing.T, address, request string) *http.Response {
 	return res
 }
 
-// fasthttp reuses the memory of a request when its handler has returned. What the
-// Verifier saw must outlive it: Observe may log later, and caches keep strings.
+// fasthttp reuses the memory of a request after its handler has returned. The request of
+// the Verifier must stay valid, because Observe may log later and caches keep strings.
 func TestRequestOutlivesTheHandler(t *testing.T) {
 	var seen []*http.Request
 	v := redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {

@@ -1,16 +1,16 @@
 // Package gin puts a Verifier in front of gin's handlers.
 //
-// Both handlers are middleware of one route, the handshake first, and the route takes
-// GET too, for the other form of the handshake:
+// Both handlers are middleware of one route, with the handshake first. The route must also
+// accept GET, because the handshake has a GET form:
 //
 //	engine.Match([]string{"GET", "POST"}, "/redox", Handshake(token), Check(v, nil), receive)
 //
-// The handler finds who sent with redoxauth.FromContext(c.Request.Context()) and reads
+// The handler gets the Identity with redoxauth.FromContext(c.Request.Context()). It reads
 // the verified bytes with c.GetRawData, c.ShouldBindJSON or from c.Request.Body.
 //
-// Middleware that changes the body (decompression) must come after Check. gin's Logger,
-// part of gin.Default, logs queries, and the GET form of the handshake has the token
-// there: give it a LoggerConfig with SkipQueryString.
+// Middleware that changes the body (such as decompression) must come after Check. gin's
+// Logger, which is part of gin.Default, logs queries. The GET form of the handshake has the
+// token in the query, so give the Logger a LoggerConfig with SkipQueryString.
 package gin
 
 import (
@@ -22,7 +22,7 @@ import (
 	"github.com/redoxauth/redoxauth-go/verifytoken"
 )
 
-// Check lets a request through to the next handlers only when v accepts it.
+// Check calls the next handlers only if v accepts the request.
 func Check(v redoxauth.Verifier, opts *redoxauth.Options) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		r, err := redoxauth.Check(v, c.Writer, c.Request, opts)
@@ -35,7 +35,7 @@ func Check(v redoxauth.Verifier, opts *redoxauth.Options) gin.HandlerFunc {
 	}
 }
 
-// Handshake answers Redox's destination verification, and hands on everything else.
+// Handshake answers Redox's destination verification, and passes on everything else.
 func Handshake(token *verifytoken.Verifier) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		answered := true

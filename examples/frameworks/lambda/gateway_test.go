@@ -14,9 +14,9 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 )
 
-// gateway starts a server that does with requests what API Gateway does: it makes an
-// event of each, gives that to the function through Lambda's runtime as JSON, and
-// answers what the function answered.
+// gateway starts a server that does what API Gateway does. It makes an event of each
+// request, passes the event as JSON to the function through Lambda's runtime, and sends the
+// function's answer.
 func gateway(t *testing.T, function any, event func(*http.Request, []byte) any) (url string) {
 	handler := lambda.NewHandler(function)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -32,7 +32,7 @@ func gateway(t *testing.T, function any, event func(*http.Request, []byte) any) 
 		if err != nil {
 			t.Error(err)
 		}
-		var res events.APIGatewayProxyResponse // the other's fields are among these
+		var res events.APIGatewayProxyResponse // it has all fields of the other
 		if err := json.Unmarshal(answer, &res); err != nil {
 			t.Error(err)
 		}
@@ -57,7 +57,7 @@ func writeResponse(w http.ResponseWriter, res events.APIGatewayProxyResponse) {
 	w.Write(body)
 }
 
-// restEvent is what a REST API makes: path as it was sent, query decoded, all headers.
+// restEvent returns the event of a REST API: path as it was sent, query decoded, all headers.
 func restEvent(r *http.Request, body []byte) any {
 	path, _, _ := strings.Cut(r.RequestURI, "?")
 	query, _ := url.ParseQuery(r.URL.RawQuery)
@@ -72,8 +72,8 @@ func restEvent(r *http.Request, body []byte) any {
 	return event
 }
 
-// httpAPIEvent is what an HTTP API makes: path decoded, query as it was sent, repeated
-// headers joined. An example of the first is in
+// httpAPIEvent returns the event of an HTTP API: path decoded, query as it was sent,
+// repeated headers joined. An example of a decoded path is in
 // https://github.com/fastify/aws-lambda-fastify/issues/169.
 func httpAPIEvent(r *http.Request, body []byte) any {
 	event := functionURLEvent(r, body).(events.APIGatewayV2HTTPRequest)
@@ -81,8 +81,8 @@ func httpAPIEvent(r *http.Request, body []byte) any {
 	return event
 }
 
-// functionURLEvent is what a function URL makes: the same, with the path as it was
-// sent.
+// functionURLEvent returns the event of a function URL. It differs from that of an HTTP API
+// in the path, which is as it was sent.
 func functionURLEvent(r *http.Request, body []byte) any {
 	path, query, _ := strings.Cut(r.RequestURI, "?")
 	event := events.APIGatewayV2HTTPRequest{Version: "2.0", RawPath: path, RawQueryString: query, Headers: map[string]string{}}
@@ -99,11 +99,11 @@ func functionURLEvent(r *http.Request, body []byte) any {
 func headers(r *http.Request) http.Header {
 	h := r.Header.Clone()
 	h.Set("Host", r.Host)
-	h.Del("Content-Length") // which not every event has
+	h.Del("Content-Length") // not every event has it
 	return h
 }
 
-// encode leaves JSON as it is, as API Gateway does, and encodes what may be binary.
+// encode leaves JSON as it is and encodes what may be binary, as API Gateway does.
 func encode(r *http.Request, body []byte) (string, bool) {
 	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
 		return string(body), false

@@ -1,46 +1,48 @@
 // Package lambda puts a Verifier in front of an AWS Lambda function behind API Gateway.
 //
-// The function is wrapped where it is given to the runtime, the handshake outermost:
+// Wrap the function that you pass to the runtime, with the handshake outermost:
 //
 //	lambda.Start(HTTPAPIHandshake(token, HTTPAPI(v, nil, receive)))
 //
-// REST and RESTHandshake are the same for events of payload format 1.0. The function
-// finds who sent with redoxauth.FromContext(ctx), and the verified bytes in the event.
-// Route both POST and GET to it, or "ANY": the handshake has a form of each. If the
-// function is an http.Handler, receive is httpadapter.NewV2(handler).ProxyWithContext.
+// REST and RESTHandshake do the same for events of payload format 1.0. The function gets
+// the Identity with redoxauth.FromContext(ctx), and the verified bytes are in the event.
+// Route POST and GET to it, or "ANY", because the handshake has a POST form and a GET form.
+// If the function is an http.Handler, receive is
+// httpadapter.NewV2(handler).ProxyWithContext.
 //
 // # What the platform does to a request
 //
-// Tokens are not affected by any of this; only SigV4 covers the whole request.
+// This matters only to SigV4, which covers the whole request. Tokens are not affected.
 //
 // Host is requestContext.domainName, or the variable GO_API_HOST ("https://host") of
-// the proxy library. Redox must sign that name, or sigv4.Config.Hosts name another.
+// the proxy library. Redox must sign that name, or sigv4.Config.Hosts must list the name
+// that Redox signs.
 //
-// The path has the stage in front of it unless the stage is $default or a custom domain
-// is used. A REST API takes it off and leaves the rest as it was sent ([localstack
-// #3942], [#7728]), but the signature covers it: set sigv4.Config.PathPrefix to "/stage".
+// The path begins with the stage, unless the stage is $default or there is a custom domain.
+// A REST API removes the stage and leaves the rest as it was sent ([localstack #3942],
+// [#7728]). The signature covers the stage, so set sigv4.Config.PathPrefix to "/stage".
 //
 // An HTTP API (not a REST API, not a function URL) decodes the path, in both payload
 // formats and in spite of the name rawPath ([aws-lambda-fastify #169],
-// [standard-server #93]). It is encoded again here as Go does, so a path verifies whose
-// only escapes are those that Go writes, as "%20". A path with "%2F", "%3F", "%23" or
-// "%25", or with an escape that is not needed, as "%41", cannot, and is 401 or 400.
-// Choose a path of letters, digits, "-" and "/".
+// [standard-server #93]). This package encodes the path again as Go does. So a path
+// verifies if Go would write the same escapes, such as "%20". A path with "%2F", "%3F",
+// "%23" or "%25", or with an unnecessary escape such as "%41", is 401 or 400. Choose a path
+// of letters, digits, "-" and "/".
 //
-// The query of payload format 1.0 arrives decoded and in no order, which the canonical
-// form of SigV4 undoes.
+// In payload format 1.0 the query arrives decoded and unordered. This does no harm, because
+// the canonical form of SigV4 encodes and sorts it.
 //
-// Repeated headers arrive joined by commas in payload format 2.0: two Authorization
-// headers are one that is malformed (400), two verification tokens one that is wrong
+// In payload format 2.0 repeated headers arrive joined by commas. Two Authorization headers
+// become one malformed header (400), and two verification tokens become one wrong token
 // (401). The proxy library splits all values at commas, which changes a signed
-// "Accept: a, b"; HTTPAPI joins them again. A handler behind httpadapter.NewV2 that is
-// wrapped by Verifier.Wrap instead has no way to.
+// "Accept: a, b". HTTPAPI joins them again. A handler behind httpadapter.NewV2 that is
+// wrapped by Verifier.Wrap cannot do so.
 //
-// Lambda takes events of at most 6 MB, where Redox sends messages of up to 40 MB: what
-// is larger is refused before it gets here.
+// Lambda takes events of at most 6 MB. Redox sends messages of up to 40 MB; the platform
+// refuses those that are larger than 6 MB.
 //
-// Behind an ALB use httpadapter.NewALB and Wrap, and a URL without a query if Redox
-// signs: the proxy library encodes queries again that an ALB has not decoded.
+// Behind an ALB use httpadapter.NewALB and Wrap. If Redox signs, use a URL without a query:
+// the ALB does not decode the query, and the proxy library encodes it a second time.
 //
 // [localstack #3942]: https://github.com/localstack/localstack/pull/3942
 // [#7728]: https://github.com/localstack/localstack/pull/7728
@@ -60,7 +62,7 @@ import (
 	"github.com/redoxauth/redoxauth-go/verifytoken"
 )
 
-// A Handler is a Lambda function for an event E that it answers with R.
+// A Handler is a Lambda function for an event E with the answer R.
 type Handler[E, R any] = func(context.Context, E) (R, error)
 
 // The functions of payload formats 1.0 and 2.0.
@@ -69,7 +71,7 @@ type (
 	HTTPAPIHandler = Handler[events.APIGatewayV2HTTPRequest, events.APIGatewayV2HTTPResponse]
 )
 
-// REST lets an event of payload format 1.0 through to next only when v accepts it.
+// REST calls next with an event of payload format 1.0 only if v accepts it.
 func REST(v redoxauth.Verifier, opts *redoxauth.Options, next RESTHandler) RESTHandler {
 	return func(ctx context.Context, event events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
 		r, err := restRequest(ctx, event)
@@ -85,7 +87,7 @@ func REST(v redoxauth.Verifier, opts *redoxauth.Options, next RESTHandler) RESTH
 	}
 }
 
-// HTTPAPI lets an event of payload format 2.0 through to next only when v accepts it.
+// HTTPAPI calls next with an event of payload format 2.0 only if v accepts it.
 func HTTPAPI(v redoxauth.Verifier, opts *redoxauth.Options, next HTTPAPIHandler) HTTPAPIHandler {
 	return func(ctx context.Context, event events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
 		r, err := httpAPIRequest(ctx, event)
@@ -101,7 +103,7 @@ func HTTPAPI(v redoxauth.Verifier, opts *redoxauth.Options, next HTTPAPIHandler)
 	}
 }
 
-// RESTHandshake answers Redox's destination verification, and hands on everything else.
+// RESTHandshake answers Redox's destination verification, and passes on everything else.
 func RESTHandshake(token *verifytoken.Verifier, next RESTHandler) RESTHandler {
 	return func(ctx context.Context, event events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
 		w := core.NewProxyResponseWriter()
@@ -127,7 +129,7 @@ func HTTPAPIHandshake(token *verifytoken.Verifier, next HTTPAPIHandler) HTTPAPIH
 	}
 }
 
-// answers reports whether r was a handshake, and then has answered it.
+// answers reports whether r was a handshake. If so, it has answered it.
 func answers(token *verifytoken.Verifier, w http.ResponseWriter, r *http.Request) bool {
 	answered := true
 	next := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { answered = false })
@@ -147,13 +149,13 @@ func httpAPIRequest(ctx context.Context, event events.APIGatewayV2HTTPRequest) (
 	if err != nil {
 		return nil, malformed(err)
 	}
-	for name, value := range event.Headers { // which the accessor has split
+	for name, value := range event.Headers { // the accessor has split the values
 		r.Header.Set(name, value)
 	}
 	return r, nil
 }
 
-// malformed drops err, which quotes the query, and the token of a handshake with it.
+// malformed drops err, which quotes the query. The query may hold the token of a handshake.
 func malformed(err error) error {
 	if err == nil {
 		return nil

@@ -63,7 +63,7 @@ func httpAPI(event func(*http.Request, []byte) any) trial.Destination {
 	}
 }
 
-// A REST API takes the stage off the path, which was signed with it.
+// A REST API removes the stage from the path. The signature covers the stage.
 func TestStageOfARESTAPI(t *testing.T) {
 	const key, secret, service, region = "AKIDEXAMPLE", "a secret of thirty-two characters", "redox", "eu-west-1"
 	v, err := sigv4.New(sigv4.Config{
@@ -91,8 +91,8 @@ func TestStageOfARESTAPI(t *testing.T) {
 	}
 }
 
-// A path that an HTTP API has decoded need not be one any more. That is the peer's
-// fault, and no failure of the function.
+// After an HTTP API has decoded a path, it may no longer be a valid path. That is the fault
+// of the peer, so the function must not fail.
 func TestEventsThatAreNoRequest(t *testing.T) {
 	token, err := verifytoken.New(verifytoken.Config{Tokens: []string{"theToken"}})
 	if err != nil {

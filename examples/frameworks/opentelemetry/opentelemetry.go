@@ -1,11 +1,10 @@
-// Package opentelemetry exports what Verifiers decide, and the health of the keys they
-// fetch, as OpenTelemetry metrics, and describes decisions on the request's span.
+// Package opentelemetry exports the decisions of Verifiers, and the health of the keys that
+// they fetch, as OpenTelemetry metrics. It also describes decisions on the request's span.
+// The middleware that starts the span, such as otelhttp, must be in front of the Verifier.
 //
-// For the span, what starts it (as otelhttp) must be in front of the Verifier.
-//
-// Every attribute of a metric has a bounded set of values: strategy, status and reason
-// are words of the library, and key names configured secrets and published keys, since
-// only an Identity has one. The Subject is on the span alone.
+// Every attribute of a metric has a bounded set of values. The library defines strategy,
+// status and reason. The attribute key names a configured secret or a published key,
+// because only an Identity has one. The Subject is only on the span.
 package opentelemetry
 
 import (
@@ -38,7 +37,7 @@ func Observe(m metric.Meter) (func(*http.Request, redoxauth.Decision), error) {
 			span.SetAttributes(attribute.String("redoxauth.subject", d.Identity.Subject))
 		case errors.As(d.Err, &refusal):
 			attributes = append(attributes, attribute.String("redoxauth.strategy", refusal.Strategy), attribute.String("redoxauth.reason", string(refusal.Reason)))
-			span.RecordError(d.Err) // which holds no secret
+			span.RecordError(d.Err) // it holds no secret
 		}
 		span.SetAttributes(attributes...)
 		total.Add(r.Context(), 1, metric.WithAttributes(attributes...))
@@ -47,8 +46,8 @@ func Observe(m metric.Meter) (func(*http.Request, redoxauth.Decision), error) {
 	return observe, errors.Join(err, err2)
 }
 
-// ObserveKeys exports the health of set under a name of your choice: without keys
-// every token is answered 503, and a fetch that failed is the warning.
+// ObserveKeys exports the health of set under a name of your choice. A failed fetch is a
+// warning: without keys the answer to every token is 503.
 func ObserveKeys(m metric.Meter, name string, set *keyset.RemoteSet) error {
 	keys, err := m.Int64ObservableGauge("redoxauth.keys", metric.WithDescription("Keys that can verify tokens now."))
 	failed, err2 := m.Int64ObservableGauge("redoxauth.keys.fetch_failed", metric.WithDescription("1 if the last fetch failed."))

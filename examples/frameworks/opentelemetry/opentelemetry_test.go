@@ -94,7 +94,7 @@ func TestObserveKeys(t *testing.T) {
 	}
 }
 
-// collect returns values, or for histograms how many there are, by name and attributes.
+// collect returns the values, or the counts of histograms, by name and attributes.
 func collect(t *testing.T, reader metric.Reader) map[string]float64 {
 	var all metricdata.ResourceMetrics
 	if err := reader.Collect(t.Context(), &all); err != nil {

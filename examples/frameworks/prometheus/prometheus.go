@@ -1,17 +1,17 @@
-// Package prometheus exports what Verifiers decide, and the health of the keys they
-// fetch, as Prometheus metrics.
+// Package prometheus exports the decisions of Verifiers, and the health of the keys that
+// they fetch, as Prometheus metrics.
 //
-// Every label has a bounded set of values: strategy, status and reason are words of
-// the library, and key names configured secrets and published keys, since only an
-// Identity has one. Path, peer and Subject are not labels: a peer chooses them.
+// Every label has a bounded set of values. The library defines strategy, status and reason.
+// The label key names a configured secret or a published key, because only an Identity has
+// one. Path, peer and Subject are not labels, because a peer chooses them.
 //
 // What to alert on, as in the documentation of package redoxauth:
 //
-//	redoxauth_decisions_total{status=~"503|500"}   something of ours is down, or a bug
+//	redoxauth_decisions_total{status=~"503|500"}   a dependency of ours is down, or a bug
 //	redoxauth_decisions_total{status=~"40."}       Redox pauses a feed on any of these
 //	redoxauth_decisions_total{key="1"}             the old secret is still in use
-//	redoxauth_keys == 0                            every token is answered 503
-//	redoxauth_keys_fetch_failed == 1               new keys, and later all, will be
+//	redoxauth_keys == 0                            the answer to every token is 503
+//	redoxauth_keys_fetch_failed == 1               soon: 503 for new keys, then for all
 package prometheus
 
 import (

@@ -11,9 +11,9 @@ type trial struct {
 	name, strategy string
 	path           string // below /redox
 	message        []byte
-	before         func(*http.Request) // done to the request before it is signed
+	before         func(*http.Request) // changes the request before it is signed
 	sender         redoxtest.Signer
-	after          func(*http.Request) // done on the way
+	after          func(*http.Request) // changes the signed request
 	want           int
 }
 

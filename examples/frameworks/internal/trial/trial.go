@@ -1,5 +1,5 @@
-// Package trial plays Redox against a destination in any framework: handshakes,
-// genuine messages and forged ones, over HTTP on loopback.
+// Package trial plays Redox and its attackers against a destination in any framework. It
+// sends handshakes, genuine messages and forged messages over HTTP on loopback.
 package trial
 
 import (
@@ -19,10 +19,10 @@ import (
 	"github.com/redoxauth/redoxauth-go/verifytoken"
 )
 
-// A Destination starts a server on loopback, until the test ends, that serves /redox
-// and what is below it behind token's handshake and then v. The handler answers with
-// the bytes that it read, as handlers of the framework do, and a header Strategy with
-// what [Strategy] returns.
+// A Destination starts a server on loopback, until the test ends. The server has token's
+// handshake, then v, and then a handler on /redox and all paths below. The handler reads
+// the body as handlers of the framework do. It answers with these bytes, and with what
+// [Strategy] returns in the header Strategy.
 type Destination func(t *testing.T, token *verifytoken.Verifier, v redoxauth.Verifier, opts *redoxauth.Options) (url string)
 
 // Strategy returns the strategy of the Identity that a handler found in ctx.
@@ -39,8 +39,8 @@ const (
 	maxBody = 64 << 10
 )
 
-// Run plays all cases. lost holds the statuses of the cases that get another in this
-// framework than behind net/http.
+// Run plays all cases. If this framework answers a case with another status than net/http,
+// lost holds that status.
 func Run(t *testing.T, start Destination, lost map[string]int) {
 	verifiers := newVerifiers(t)
 	header := verifiers["verifytoken"].(*verifytoken.Verifier)
@@ -77,7 +77,7 @@ func handshake(t *testing.T, url string) {
 	}
 }
 
-// play sends one message and looks at the answer.
+// play sends one message and checks the answer.
 func (c trial) play(t *testing.T, url string) {
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/redox"+c.path, bytes.NewReader(c.message))
 	if err != nil {
