@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -93,82 +94,58 @@ func (silent) Printf(context.Context, string, ...any) {}
 
 // mount makes the seven verifiers and their senders.
 func (w *world) mount(mux *http.ServeMux, url string) error {
+	var errs []error
+	check := func(err error) { errs = append(errs, err) }
+	opts := &redoxauth.Options{}
+	ok := func(http.ResponseWriter, *http.Request) {}
+	handle := func(path string, handler http.HandlerFunc) func(redoxauth.Verifier, error) {
+		return func(v redoxauth.Verifier, err error) {
+			verified := redoxauth.Middleware(v, opts)(handler)
+			mux.Handle(path, verified)
+			mux.Handle(path+"/", verified) // some forgeries change the path
+			check(err)
+		}
+	}
 	store, err := redisreplay.New(redisreplay.Config{Client: redis.NewClient(&redis.Options{
 		Addr: w.redis.address, DialTimeout: time.Second, ReadTimeout: time.Second, WriteTimeout: time.Second, MaxRetries: -1,
 	})})
-	if err != nil {
-		return err
-	}
-	opts := &redoxauth.Options{}
-	handle := func(path string, v redoxauth.Verifier, handler http.HandlerFunc) {
-		verified := redoxauth.Middleware(v, opts)(handler)
-		mux.Handle(path, verified)
-		mux.Handle(path+"/", verified) // some forgeries change the path
-	}
-	ok := func(http.ResponseWriter, *http.Request) {}
-	account := w.google.AddServiceAccount("redox@customer.iam.gserviceaccount.com")
-
-	tokens, err := verifytoken.New(verifytoken.Config{Tokens: []string{token}})
-	if err != nil {
-		return err
-	}
-	handle("/verifytoken", tokens, ok)
-	signature, err := sigv4.New(sigv4.Config{
-		Credentials: []sigv4.Credential{{AccessKeyID: "AK", SecretAccessKey: secret}}, Region: "us-east-1", Service: "execute-api", Replay: store,
-	})
-	if err != nil {
-		return err
-	}
-	handle("/sigv4", signature, ok)
+	check(err)
 	keys, err := keyset.NewRemote(keyset.RemoteConfig{URL: w.keys.JWKSURL, InsecureAllowHTTP: true, MinRefresh: time.Second, MaxRefresh: 5 * time.Second})
-	if err != nil {
-		return err
-	}
-	jwt, err := jwtbearer.New(jwtbearer.Config{Keys: keys, Issuer: "https://redox.example", Audience: []string{url}})
-	if err != nil {
-		return err
-	}
-	handle("/jwtbearer", jwt, ok)
+	check(err)
+	smartKey := redoxtest.NewKey("s1", "ES384")
+	smartKeys, err := keyset.ParseJWKS(redoxtest.JWKS(smartKey))
+	check(err)
+	account := w.google.AddServiceAccount("redox@customer.iam.gserviceaccount.com")
+	endpoints := gcpjwt.Endpoints{CertsURL: w.google.CertsURL, TokenInfoURL: w.google.TokenInfoURL}
+
+	handle("/verifytoken", ok)(verifytoken.New(verifytoken.Config{Tokens: []string{token}}))
+	handle("/sigv4", ok)(sigv4.New(sigv4.Config{
+		Credentials: []sigv4.Credential{{AccessKeyID: "AK", SecretAccessKey: secret}}, Region: "us-east-1", Service: "execute-api", Replay: store,
+	}))
+	handle("/jwtbearer", ok)(jwtbearer.New(jwtbearer.Config{Keys: keys, Issuer: "https://redox.example", Audience: []string{url}}))
 	opaque, err := clientcredentials.NewIntrospection(clientcredentials.IntrospectionConfig{
 		URL: w.issuer.IntrospectionURL, ClientID: "us", ClientSecret: secret, Audience: []string{url}, ClientIDs: []string{"redox"},
 		CacheTTL: time.Second, InsecureAllowHTTP: true,
 	})
-	if err != nil {
-		return err
-	}
-	handle("/clientcredentials", opaque, ok)
-	handle("/feed", opaque, w.store)
-	smartKey := redoxtest.NewKey("s1", "ES384")
-	smartKeys, err := keyset.ParseJWKS(redoxtest.JWKS(smartKey))
-	if err != nil {
-		return err
-	}
+	handle("/clientcredentials", ok)(opaque, err)
+	handle("/feed", w.store)(opaque, err)
+	handle("/gcpjwt", ok)(gcpjwt.New(gcpjwt.Config{
+		ServiceAccounts: []string{account.ID}, Audience: []string{url}, AccessTokens: true, Endpoints: endpoints, InsecureAllowHTTP: true,
+	}))
+	handle("/wif", ok)(wif.New(wif.Config{
+		ServiceAccounts: []string{account.ID}, AccessTokens: true, Endpoints: wif.Endpoints(endpoints), InsecureAllowHTTP: true,
+	}))
 	smart, err := smartbackend.NewTokenEndpoint(smartbackend.EndpointConfig{
 		Clients:  []smartbackend.Client{{ID: "redox", Keys: smartKeys, Scopes: []string{"system/*.rs"}}},
 		TokenURL: url + "/token", Issuer: url, Audience: url + "/smartbackend",
 		TokenSecrets: [][]byte{bytes.Repeat([]byte("s"), 32)}, Replay: store,
 		Lifetime: 15 * time.Second, // so that assertions are needed in outages too
 	})
-	if err != nil {
-		return err
+	if check(err); errors.Join(errs...) != nil {
+		return errors.Join(errs...)
 	}
 	mux.Handle("/token", smart)
-	issued, err := smart.Verifier()
-	if err != nil {
-		return err
-	}
-	handle("/smartbackend", issued, ok)
-	endpoints := gcpjwt.Endpoints{CertsURL: w.google.CertsURL, TokenInfoURL: w.google.TokenInfoURL}
-	gcp, err := gcpjwt.New(gcpjwt.Config{ServiceAccounts: []string{account.ID}, Audience: []string{url}, AccessTokens: true, Endpoints: endpoints, InsecureAllowHTTP: true})
-	if err != nil {
-		return err
-	}
-	handle("/gcpjwt", gcp, ok)
-	federated, err := wif.New(wif.Config{ServiceAccounts: []string{account.ID}, AccessTokens: true, Endpoints: wif.Endpoints(endpoints), InsecureAllowHTTP: true})
-	if err != nil {
-		return err
-	}
-	handle("/wif", federated, ok)
+	handle("/smartbackend", ok)(smart.Verifier())
 	w.enlist(url, account, smartKey)
 	return nil
 }
