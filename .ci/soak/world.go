@@ -147,7 +147,7 @@ func (w *world) mount(mux *http.ServeMux, url string) error {
 	mux.Handle("/token", smart)
 	handle("/smartbackend", ok)(smart.Verifier())
 	w.enlist(url, account, smartKey)
-	return nil
+	return errors.Join(errs...)
 }
 
 // A redisServer is a redis-server on loopback that can be stopped and started again. As

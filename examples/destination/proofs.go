@@ -56,7 +56,7 @@ func (h *rehearsal) sigv4() {
 func (h *rehearsal) jwtbearer() (closeServer func()) {
 	const proof = "jwtbearer"
 	server := redoxtest.NewKeyServer(redoxtest.NewKey("redox-1", "RS256"))
-	keys, err := keyset.Remote(keyset.RemoteConfig{URL: server.JWKSURL, InsecureAllowHTTP: true})
+	keys, err := keyset.NewRemote(keyset.RemoteConfig{URL: server.JWKSURL, InsecureAllowHTTP: true})
 	if err != nil {
 		panic(err) // this program made the URL
 	}

@@ -81,9 +81,9 @@ func targets(t *testing.T, mux *http.ServeMux, url string) []target {
 			Credentials: []sigv4.Credential{{AccessKeyID: "AK", SecretAccessKey: "secret"}}, Region: "us-east-1", Service: "redox",
 		})), signature, signature.Forgeries()},
 		{"jwt", must(jwtbearer.New(jwtbearer.Config{Keys: keys, Algorithms: []string{"ES384"}, Issuer: "redox", Audience: []string{"us"}})), direct, direct.Forgeries()},
-		{"grant", grantEndpoint.Verifier("write"), grant, grant.Forgeries()},
-		{"client", clientEndpoint.Verifier("write"), client, client.Forgeries()},
-		{"smart", smartEndpoint.Verifier("system/*.rs"), smart, smart.Forgeries()},
+		{"grant", must(grantEndpoint.Verifier("write")), grant, grant.Forgeries()},
+		{"client", must(clientEndpoint.Verifier("write")), client, client.Forgeries()},
+		{"smart", must(smartEndpoint.Verifier("system/*.rs")), smart, smart.Forgeries()},
 		{"external-jwt", must(clientcredentials.New(clientcredentials.Config{
 			Keys:   must(keyset.ParseJWKS(redoxtest.JWKS(jwtServer.Key()))),
 			Issuer: jwtServer.Issuer, Audience: []string{"us"}, ClientIDs: []string{"redox"}, Scopes: []string{"write"},
