@@ -126,19 +126,19 @@ func (s *AuthorizationServer) Token(clientID, audience string, scopes ...string)
 // What an attacker sends to the token endpoint is in [ClientCredentials.Forgeries].
 func (s *AuthorizationServer) Forgeries(clientID, audience string, scopes ...string) []Forgery {
 	var f forgeries
-	issue := func(clientID, audience string, scopes ...string) func() (string, error) {
+	issue := func(clientID, audience string, scopes ...string) tokenSource {
 		return func() (string, error) { return s.Token(clientID, audience, scopes...) }
 	}
 	genuine := issue(clientID, audience, scopes...)
-	f.carrier("Authorization", bearerToken(genuine))
+	f.carrier("Authorization", genuine)
 	f.token("other client", http.StatusUnauthorized, issue(clientID+"x", audience, scopes...))
 	if len(scopes) > 0 {
 		f.token("no scope", http.StatusForbidden, issue(clientID, audience))
 	}
 	if !s.Opaque {
 		f.noJWTs()
-		f.jwts(genuine, s.Key(), s.Now, func(name string, forge func() (string, error)) {
-			f.token(name, http.StatusUnauthorized, forge)
+		f.jwts(genuine, s.Key(), s.Now, func(name string, forged tokenSource) {
+			f.token(name, http.StatusUnauthorized, forged)
 		})
 		return f.all
 	}

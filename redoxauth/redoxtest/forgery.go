@@ -2,11 +2,12 @@ package redoxtest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"reflect"
-	"slices"
 	"strings"
 	"time"
 )
@@ -17,7 +18,8 @@ import (
 // [VerificationToken], [SigV4], [JWTBearer], [ClientCredentials] and [SMARTBackend] have
 // a method Forgeries, which makes forgeries from the genuine settings of the sender.
 // [AuthorizationServer] and [Google] have a method Forgeries for what only the issuer of
-// a token can make, such as a revoked token. [Replay] sends a genuine request twice.
+// a token can make, such as a revoked token. These methods panic if nothing can be signed,
+// for example without a Key. [Replay] sends a genuine request twice.
 //
 // A Forgery is a [Sender] and a [Signer]. It is safe for concurrent use.
 type Forgery struct {
@@ -43,7 +45,13 @@ func (f Forgery) Send(ctx context.Context, url string, message []byte) (*http.Re
 }
 
 // Sign implements [Signer]. It may also change the request's URL, headers and body.
-func (f Forgery) Sign(r *http.Request) error { return f.sign(r) }
+func (f Forgery) Sign(r *http.Request) error {
+	err := f.sign(r)
+	if err != nil && !f.TokenRequest {
+		return fmt.Errorf("redoxtest: Forgery %q: %v", f.Name, err) // a TokenError would look like the refusal
+	}
+	return err
+}
 
 // ForgedRequests returns, for each name of a forgery, a function that makes such a request.
 // The result fits the field Forged of a verifiertest.Suite. So it leaves out forgeries with
@@ -145,38 +153,38 @@ func (f *forgeries) tokenRequest(name string, status int, fetch fetch) {
 	}).TokenRequest = true
 }
 
-// token adds a message with the bearer token that issue returns.
-func (f *forgeries) token(name string, status int, issue func() (string, error)) *Forgery {
-	return f.add(name, status, bearerToken(issue).Sign)
-}
+// A tokenSource returns a new token each time.
+type tokenSource func() (string, error)
 
-// A bearerToken signs with the token that it returns.
-type bearerToken func() (string, error)
-
-func (b bearerToken) Sign(r *http.Request) error {
-	token, err := b()
+// Sign implements [Signer] with a bearer token.
+func (t tokenSource) Sign(r *http.Request) error {
+	token, err := t()
 	r.Header.Set("Authorization", "Bearer "+token)
 	return err
 }
 
-// jwts adds, for each way to forge a JWT, what add makes of it. The genuine JWTs are
-// those that issue makes, under key.
-func (f *forgeries) jwts(issue func() (string, error), key Key, now func() time.Time, add func(name string, forge func() (string, error))) {
-	genuine, err := issue()
-	if err != nil {
-		panic("redoxtest: Forgeries: " + err.Error()) // as NewRequest does
+// token adds a message with a bearer token.
+func (f *forgeries) token(name string, status int, t tokenSource) *Forgery {
+	return f.add(name, status, t.Sign)
+}
+
+// jwts calls add for each way to forge a JWT. The genuine JWTs are those of t, signed with
+// key.
+func (f *forgeries) jwts(t tokenSource, key Key, now func() time.Time, add func(name string, forged tokenSource)) {
+	forge := func() ([]forgedJWT, error) {
+		genuine, err := t()
+		if err != nil {
+			return nil, err
+		}
+		return forgeJWT(genuine, key, clock(now)())
 	}
-	forged, err := forgeJWT(genuine, key, clock(now)())
+	sample, err := forge()
 	if err != nil {
 		panic("redoxtest: Forgeries: " + err.Error())
 	}
-	for i, j := range forged {
+	for i, j := range sample {
 		add(j.name, func() (string, error) {
-			genuine, err := issue()
-			if err != nil {
-				return "", err
-			}
-			forged, err := forgeJWT(genuine, key, clock(now)())
+			forged, err := forge()
 			if err != nil {
 				return "", err
 			}
@@ -187,10 +195,10 @@ func (f *forgeries) jwts(issue func() (string, error), key Key, now func() time.
 
 // assertions adds token requests with assertions that are forged or replayed, and a
 // message with an assertion instead of an access token.
-func (f *forgeries) assertions(status int, issue func() (string, error), key Key, now func() time.Time, trade func(context.Context, string) (string, time.Duration, error)) {
-	f.jwts(issue, key, now, func(name string, forge func() (string, error)) {
+func (f *forgeries) assertions(status int, issue tokenSource, key Key, now func() time.Time, trade func(context.Context, string) (string, time.Duration, error)) {
+	f.jwts(issue, key, now, func(name string, forged tokenSource) {
 		f.tokenRequest("assertion: "+name, status, func(ctx context.Context) (string, time.Duration, error) {
-			assertion, err := forge()
+			assertion, err := forged()
 			if err != nil {
 				return "", 0, err
 			}
@@ -203,7 +211,7 @@ func (f *forgeries) assertions(status int, issue func() (string, error), key Key
 			_, _, err = trade(ctx, assertion)
 		}
 		if err != nil {
-			return "", 0, err
+			return "", 0, fmt.Errorf("redoxtest: genuine assertion: %v", err) // as in Sign
 		}
 		return trade(ctx, assertion)
 	})
@@ -217,19 +225,15 @@ func (f *forgeries) noJWTs() {
 	f.token("segments that are not JSON", http.StatusUnauthorized, func() (string, error) { return "a.b.c", nil }).NoCredentials = true
 }
 
-// issued adds forgeries of the access tokens that s gets from a token endpoint. The key
-// of the endpoint is not known here. A token that is not a JWT is altered.
+// issued adds forgeries of the access tokens that s gets from a token endpoint. They need
+// no key of the endpoint. If a token is not a JWT, one character of it is altered instead.
 func (f *forgeries) issued(s Signer) {
 	sample := func() (string, error) { return Key{Algorithm: "HS256", Secret: []byte("sample")}.Token(nil, nil) }
-	f.jwts(sample, Key{}, nil, func(name string, _ func() (string, error)) {
+	f.jwts(sample, Key{}, nil, func(name string, _ tokenSource) {
 		f.tampered("access token: "+name, http.StatusUnauthorized, s, func(r *http.Request) {
 			genuine, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-			token := alterCredential(genuine)
-			if forged, err := forgeJWT(genuine, Key{}, time.Now()); err == nil {
-				i := slices.IndexFunc(forged, func(j forgedJWT) bool { return j.name == name })
-				token, _ = forged[i].sign()
-			}
-			r.Header.Set("Authorization", "Bearer "+token)
+			forged, _ := ForgeJWT(genuine, Key{}, time.Now())
+			r.Header.Set("Authorization", "Bearer "+cmp.Or(forged[name], alterCredential(genuine)))
 		})
 	})
 }

@@ -166,3 +166,17 @@ func TestReplay(t *testing.T) {
 		t.Errorf("sent %v, want one request twice", sent)
 	}
 }
+
+// If the genuine sender gets no token, nothing is forged. That must not look like a refusal.
+func TestForgeryNeedsTheGenuineToken(t *testing.T) {
+	s := redoxtest.NewAuthorizationServer()
+	defer s.Close()
+	sender := &redoxtest.ClientCredentials{URL: s.TokenURL, ClientID: "unknown", ClientSecret: "secret"}
+	for _, f := range sender.Forgeries() {
+		var refused *redoxtest.TokenError
+		err := f.Sign(httptest.NewRequest(http.MethodPost, "/redox", nil))
+		if (err == nil) != f.NoCredentials || errors.As(err, &refused) != f.TokenRequest {
+			t.Errorf("%s: error %v", f.Name, err)
+		}
+	}
+}

@@ -145,10 +145,10 @@ func (g *Google) IDToken(a ServiceAccount, audience string, claims map[string]an
 func (g *Google) Forgeries(a ServiceAccount, audience string, scopes ...string) []Forgery {
 	var f forgeries
 	stranger := g.AddServiceAccount("stranger@elsewhere.iam.gserviceaccount.com")
-	access := func(a ServiceAccount, scopes ...string) func() (string, error) {
+	access := func(a ServiceAccount, scopes ...string) tokenSource {
 		return func() (string, error) { return g.AccessToken(a, scopes...), nil }
 	}
-	f.carrier("Authorization", bearerToken(access(a, scopes...)))
+	f.carrier("Authorization", access(a, scopes...))
 	f.token("invented access token", http.StatusUnauthorized, func() (string, error) { return "ya29.c." + rand.Text(), nil })
 	f.token("revoked access token", http.StatusUnauthorized, func() (string, error) {
 		token := g.AccessToken(a, scopes...)
@@ -166,8 +166,8 @@ func (g *Google) Forgeries(a ServiceAccount, audience string, scopes ...string) 
 		return f.all
 	}
 	f.token("ID token of another account", http.StatusUnauthorized, func() (string, error) { return g.IDToken(stranger, audience, nil) })
-	f.jwts(func() (string, error) { return g.IDToken(a, audience, nil) }, g.Key(), g.Now, func(name string, forge func() (string, error)) {
-		f.token("ID token: "+name, http.StatusUnauthorized, forge)
+	f.jwts(func() (string, error) { return g.IDToken(a, audience, nil) }, g.Key(), g.Now, func(name string, forged tokenSource) {
+		f.token("ID token: "+name, http.StatusUnauthorized, forged)
 	})
 	return f.all
 }

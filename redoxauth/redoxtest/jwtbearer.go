@@ -115,8 +115,8 @@ func (j *JWTBearer) Forgeries() []Forgery {
 	if j.TokenURL == "" {
 		f.signed("other issuer", otherIssuer).NoCredentials = true
 		f.noJWTs()
-		f.jwts(j.Token, j.Key, j.Now, func(name string, forge func() (string, error)) {
-			f.token(name, http.StatusUnauthorized, forge)
+		f.jwts(j.Token, j.Key, j.Now, func(name string, forged tokenSource) {
+			f.token(name, http.StatusUnauthorized, forged)
 		})
 		return f.all
 	}
