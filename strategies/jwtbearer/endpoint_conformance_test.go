@@ -8,17 +8,20 @@ import (
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
 	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
+	"github.com/redoxauth/redoxauth-go/strategies/jwtbearer"
 )
 
 func TestGrantTokensKeepThePromises(t *testing.T) {
 	mux := http.NewServeMux()
 	server := httptest.NewServer(mux)
 	defer server.Close()
-	cfg := endpointConfig(t)
-	cfg.TokenURL, cfg.Now = server.URL+"/token", nil
-	e := newTokenEndpoint(t, cfg)
+	url := server.URL + "/token"
+	e, err := jwtbearer.NewTokenEndpoint(endpointConfig(t, func(c *jwtbearer.EndpointConfig) { c.TokenURL, c.Now = url, nil }))
+	if err != nil {
+		t.Fatal(err)
+	}
 	mux.Handle("/token", e)
-	s := &redoxtest.JWTBearer{Key: grantRS256, Issuer: "redox", Subject: "feed", TokenURL: cfg.TokenURL, Scopes: []string{"write"}}
+	s := &redoxtest.JWTBearer{Key: grantRS256, Issuer: "redox", Subject: "feed", TokenURL: url, Scopes: []string{"write"}}
 	token := redoxtest.NewRequest(s).Header.Get("Authorization")[len("Bearer "):]
 	forgeries, err := redoxtest.Forgeries(token, redoxtest.Key{}, grantNow)
 	if err != nil {
@@ -29,7 +32,7 @@ func TestGrantTokensKeepThePromises(t *testing.T) {
 		forged[name] = func() *http.Request { return grantMessage(value) }
 	}
 	verifiertest.TestVerifier(t, verifiertest.Suite{
-		New:     func() redoxauth.Verifier { return verifier(t, e, "write") },
+		New:     func() redoxauth.Verifier { return endpoint{TokenEndpoint: e}.verifier(t, "write") },
 		Genuine: func() *http.Request { return redoxtest.NewRequest(s) },
 		Forged:  forged,
 		Secrets: []string{string(grantSecret)},
@@ -37,9 +40,9 @@ func TestGrantTokensKeepThePromises(t *testing.T) {
 }
 
 func BenchmarkVerifyIssued(b *testing.B) {
-	e := newTokenEndpoint(b, endpointConfig(b))
-	_, a := grant(b, e, grantRequest(grantAssertion(b, grantSender())))
-	v := verifier(b, e, "write")
+	e := newEndpoint(b)
+	a, _ := e.ask(b, grantRequest(grantAssertion(b)), "200")
+	v := e.verifier(b, "write")
 	for _, c := range []struct{ name, authorization string }{
 		{"accepted", "Bearer " + a.Token},
 		{"absent", ""},
