@@ -290,8 +290,8 @@ func TestKeyServerOutageIsUnavailable(t *testing.T) {
 // one of the server (RFC 8725, Section 3.9; RFC 9700, Section 2.3).
 func TestTokensOfOtherEndpoints(t *testing.T) {
 	s, cfg := newServer(t)
-	e := newEndpoint(t, endpointConfig())
-	ours := readAnswer(t, serve(e, tokenRequest(clientID+":"+clientSecret))).Token
+	e := newEndpoint(t)
+	ours := e.ask(t, tokenRequest(genuine), "200").Token
 	_, err := newVerifier(t, cfg).Verify(message(ours))
 	verifiertest.CheckError(t, err, redoxauth.ErrNoCredentials, "issuer")
 
