@@ -230,14 +230,6 @@ func TestEveryPackageHasOneComment(t *testing.T) {
 	}
 }
 
-func TestFilesStayShort(t *testing.T) {
-	for _, s := range sources(t) {
-		if n := bytes.Count(s.data, []byte("\n")); !s.test && n > 300 {
-			t.Errorf("%s has %d lines, want at most 300", s, n)
-		}
-	}
-}
-
 func TestREADME(t *testing.T) {
 	data, err := os.ReadFile(filepath.Join(root, "README.md"))
 	if err != nil {
