@@ -256,27 +256,6 @@ func TestAccessTokensAreRefused(t *testing.T) {
 	}
 }
 
-// What Verify remembers of a token is facts; what they mean here is decided every time.
-func TestRememberedTokenIsDecidedAnew(t *testing.T) {
-	s, cfg := newServer(t)
-	now := time.Now()
-	cfg.Now = func() time.Time { return now }
-	v := newVerifier(t, cfg)
-	token := issue(t, s, clientID, destination, "write")
-	for range 2 {
-		if _, err := v.Verify(message(token)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	now = now.Add(time.Hour + 59*time.Second) // past exp, within the leeway
-	if _, err := v.Verify(message(token)); err != nil {
-		t.Error(err)
-	}
-	now = now.Add(2 * time.Second)
-	_, err := v.Verify(message(token))
-	verifiertest.CheckError(t, err, redoxauth.ErrRejected, "expired")
-}
-
 func TestKeyServerOutageIsUnavailable(t *testing.T) {
 	s, cfg := newServer(t)
 	s.Fail(redoxtest.Status(http.StatusInternalServerError))
