@@ -17,8 +17,8 @@ import (
 	"github.com/redoxauth/redoxauth-go/strategies/internal/google"
 )
 
-// info is an answer of tokeninfo about an access token of a service account: everything
-// is a string. A nil value takes a member out.
+// info returns an answer of tokeninfo about an access token of a service account, where
+// every value is a string. A nil value in change removes a member.
 func info(change map[string]any) reply {
 	members := map[string]any{
 		"azp":            accountID,
@@ -92,8 +92,8 @@ func TestAccessTokenOfAListedAccountIsAccepted(t *testing.T) {
 }
 
 func TestAccessTokenIsRefused(t *testing.T) {
-	// RFC 9700, Section 2.3: an access token that was given to somebody else is no
-	// proof here, though Google answers 200 for it.
+	// RFC 9700, Section 2.3: Google answers 200 about the access token of another account
+	// too, and such a token must be refused.
 	other := map[string]any{"azp": "99", "aud": "99"}
 	with := func(change map[string]any, more map[string]any) map[string]any {
 		change = maps.Clone(change)
@@ -127,7 +127,7 @@ func TestAccessTokenIsRefused(t *testing.T) {
 		{"scope a prefix", map[string]any{"scope": scope + ".read-only"}, redoxauth.ErrForbidden, "scope"},
 		{"no scope", map[string]any{"scope": nil}, redoxauth.ErrForbidden, "scope"},
 
-		// What Google would never say is an outage of something in between.
+		// Google never says this, so something between Google and us failed.
 		{"no expiry", map[string]any{"exp": nil, "expires_in": nil}, redoxauth.ErrUnavailable, "unavailable"},
 		{"expiry that is no time", map[string]any{"exp": "soon"}, redoxauth.ErrUnavailable, "unavailable"},
 		{"expiry beyond all time", map[string]any{"exp": "99999999999999999999"}, redoxauth.ErrUnavailable, "unavailable"},

@@ -101,7 +101,7 @@ func TestOnlyTokensOfGoogleAreClaimedAndSent(t *testing.T) {
 	}
 }
 
-func TestTheKindOfTokenThatIsNotConfiguredIsNotMine(t *testing.T) {
+func TestAKindOfTokenThatIsNotConfiguredIsNotClaimed(t *testing.T) {
 	f := newFake(t)
 	f.answers["ya29.c.good"] = info(nil)
 
@@ -118,8 +118,8 @@ func TestTheKindOfTokenThatIsNotConfiguredIsNotMine(t *testing.T) {
 	}
 }
 
-// The scope userinfo.email is what names an address, and who lists an address may not
-// know that.
+// An access token names an address only with the scope userinfo.email. An operator who lists
+// an address may not know that.
 func TestRefusalTellsThatTheTokenNamesNoAddress(t *testing.T) {
 	const hint = "list the unique ID"
 	none := map[string]any{"email": nil, "email_verified": nil}
