@@ -29,18 +29,14 @@ func TestClientsThatLookAlikeInBasic(t *testing.T) {
 		{"not of Latin-1", "€", "s", "é", "s", false},
 	} {
 		for _, order := range [][2]int{{0, 1}, {1, 0}} {
-			clients := []clientcredentials.Client{{ID: c.id, Secrets: []string{c.secret}}, {ID: c.id2, Secrets: []string{c.secret2}}}
-			cfg := endpointConfig()
-			cfg.Clients = []clientcredentials.Client{clients[order[0]], clients[order[1]]}
-			_, err := clientcredentials.NewTokenEndpoint(cfg)
+			both := []clientcredentials.Client{{ID: c.id, Secrets: []string{c.secret}}, {ID: c.id2, Secrets: []string{c.secret2}}}
+			_, err := clientcredentials.NewTokenEndpoint(endpointConfig(clients(both[order[0]], both[order[1]])))
 			if alike := err != nil && strings.Contains(err.Error(), "clientcredentials: Clients[1].Secrets[0]: "); alike != c.alike {
 				t.Errorf("%s: got %v", c.name, err)
 			}
 		}
 	}
-	cfg := endpointConfig()
-	cfg.Clients = []clientcredentials.Client{{ID: "a", Secrets: []string{"b+c", "b c"}}}
-	newEndpoint(t, cfg) // both are one client's
+	newEndpoint(t, clients(clientcredentials.Client{ID: "a", Secrets: []string{"b+c", "b c"}})) // both are one client's
 }
 
 // Whatever two clients can be configured, what one sends is never taken for the other's.

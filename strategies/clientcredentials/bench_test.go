@@ -8,8 +8,8 @@ import (
 	"github.com/redoxauth/redoxauth-go/strategies/clientcredentials"
 )
 
-// BenchmarkVerify shows repeated use, as Redox sends one token with many messages, and
-// what strangers cost.
+// BenchmarkVerify measures repeated use of one token, as Redox sends it with many messages,
+// and what a stranger can cause.
 func BenchmarkVerify(b *testing.B) {
 	s, cfg := newServer(b)
 	token := issue(b, s, clientID, destination, "write")
@@ -25,8 +25,8 @@ func BenchmarkVerify(b *testing.B) {
 	}
 }
 
-// BenchmarkVerifyIntrospection is the same without a call to the authorization server,
-// but for the first.
+// BenchmarkVerifyIntrospection measures the same. Only the first use of a token calls the
+// authorization server.
 func BenchmarkVerifyIntrospection(b *testing.B) {
 	v := newIntrospection(b, introspectionConfig(answering(http.StatusOK, good)))
 	benchmark(b, "accepted", v, opaque)

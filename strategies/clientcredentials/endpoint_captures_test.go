@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/redoxauth/redoxauth-go/strategies/clientcredentials"
 )
 
 // Token requests as independent clients sent them.
@@ -30,82 +32,58 @@ func TestRecordedClients(t *testing.T) {
 		if !bytes.HasPrefix(raw, []byte("POST /token ")) {
 			continue
 		}
-		name := filepath.Base(file)
-		body := func(r *http.Request) string {
-			b, err := io.ReadAll(r.Body)
+		t.Log(filepath.Base(file))
+		e := newEndpoint(t, func(c *clientcredentials.EndpointConfig) { c.Audience = "https://customer.example" })
+		// ask sends the request, altered in its header or by another body.
+		ask := func(want string, alter func(r *http.Request, body string) string) reply {
+			t.Helper()
+			r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(raw)))
 			if err != nil {
 				t.Fatal(err)
 			}
-			r.Body = io.NopCloser(bytes.NewReader(b))
-			return string(b)
-		}
-		read := func() *http.Request {
-			r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(raw)))
+			sent, err := io.ReadAll(r.Body)
 			if err != nil {
-				t.Fatalf("%s: %v", name, err)
+				t.Fatal(err)
 			}
-			r.RemoteAddr = "192.0.2.1:1"
-			return r
+			body := alter(r, string(sent))
+			r.Body, r.ContentLength = io.NopCloser(strings.NewReader(body)), int64(len(body))
+			return e.ask(t, r, want)
 		}
-		cfg := endpointConfig()
-		cfg.Audience = "https://customer.example"
-		e := newEndpoint(t, cfg)
-		r := read()
-		sent := body(r)
-		w := serve(e, r)
-		a := readAnswer(t, w)
+		same := func(_ *http.Request, body string) string { return body }
 		switch {
-		case strings.Contains(sent, "client_assertion="):
-			if w.Code != 401 || a.Error != "invalid_client" {
-				t.Errorf("%s: an assertion: got %d %s", name, w.Code, w.Body)
-			}
+		case bytes.Contains(raw, []byte("client_assertion=")):
+			ask("401 invalid_client", same)
 			continue
-		case strings.Contains(sent, "assertion="):
-			if w.Code != 400 || a.Error != "unsupported_grant_type" {
-				t.Errorf("%s: another grant: got %d %s", name, w.Code, w.Body)
-			}
+		case bytes.Contains(raw, []byte("assertion=")):
+			ask("400 unsupported_grant_type", same)
 			continue
 		}
 		accepted++
-		if w.Code != 200 || a.Token == "" || a.Scope != "system/*.rs" {
-			t.Errorf("%s: got %d %s", name, w.Code, w.Body)
+		a := ask("200", same)
+		if _, err := verifier(t, e, "system/*.rs").Verify(message(a.Token)); err != nil || a.Scope != "system/*.rs" {
+			t.Errorf("scope %q, %v", a.Scope, err)
 		}
-		if _, err := verifier(t, e, "system/*.rs").Verify(message(a.Token)); err != nil {
-			t.Errorf("%s: its token: %v", name, err)
+		replace := func(from, to string) func(*http.Request, string) string {
+			return func(_ *http.Request, body string) string { return strings.Replace(body, from, to, 1) }
 		}
-		alterations := map[string]struct {
-			alter func(*http.Request)
-			want  string
-		}{
-			"method":        {func(r *http.Request) { r.Method = "GET" }, "invalid_request"},
-			"media type":    {func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") }, "invalid_request"},
-			"query":         {func(r *http.Request) { r.URL.RawQuery = "client_secret=x" }, "invalid_request"},
-			"body repeated": {func(r *http.Request) { setBody(r, sent+"&"+sent) }, "invalid_request"},
-			"grant type":    {func(r *http.Request) { setBody(r, strings.Replace(sent, "client_credentials", "password", 1)) }, "unsupported_grant_type"},
-			"scope":         {func(r *http.Request) { setBody(r, strings.Replace(sent, "scope=", "scope=x", 1)) }, "invalid_scope"},
-			"audience":      {func(r *http.Request) { setBody(r, strings.Replace(sent, "audience=", "x=", 1)+"&audience=other") }, "invalid_target"},
-			"assertion":     {func(r *http.Request) { setBody(r, sent+"&client_assertion=a.b.c") }, "invalid_request"},
-			"credential": {func(r *http.Request) {
-				if basic := r.Header.Get("Authorization"); basic != "" {
-					r.Header.Set("Authorization", basic[:len(basic)-5])
-				}
-				setBody(r, strings.Replace(sent, "client_secret=", "client_secret=x", 1))
-			}, "invalid_client"},
-		}
-		for what, alteration := range alterations {
-			r := read()
-			alteration.alter(r)
-			w := serve(e, r)
-			if a := readAnswer(t, w); a.Error != alteration.want || w.Code < 400 {
-				t.Errorf("%s: %s altered: got %d %s, want %s", name, what, w.Code, w.Body, alteration.want)
+		ask("405 invalid_request", func(r *http.Request, body string) string { r.Method = "GET"; return body })
+		ask("415 invalid_request", func(r *http.Request, body string) string { r.Header.Set("Content-Type", "text/plain"); return body })
+		ask("400 invalid_request", func(r *http.Request, body string) string { r.URL.RawQuery = "client_secret=x"; return body })
+		ask("400 invalid_request", func(_ *http.Request, body string) string { return body + "&" + body })
+		ask("400 invalid_request", func(_ *http.Request, body string) string { return body + "&client_assertion=a.b.c" })
+		ask("400 unsupported_grant_type", replace("client_credentials", "password"))
+		ask("400 invalid_scope", replace("scope=", "scope=x"))
+		ask("400 invalid_target", func(_ *http.Request, body string) string {
+			return strings.Replace(body, "audience=", "x=", 1) + "&audience=other"
+		})
+		ask("401 invalid_client", func(r *http.Request, body string) string {
+			if basic := r.Header.Get("Authorization"); basic != "" {
+				r.Header.Set("Authorization", basic[:len(basic)-5])
 			}
-		}
+			return strings.Replace(body, "client_secret=", "client_secret=x", 1)
+		})
 	}
 	if accepted == 0 {
 		t.Fatal("no recorded request was found")
 	}
-}
-
-func setBody(r *http.Request, body string) {
-	r.Body, r.ContentLength = io.NopCloser(strings.NewReader(body)), int64(len(body))
 }

@@ -16,7 +16,7 @@ func FuzzBasic(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
-	e := newEndpoint(f, endpointConfig())
+	e := newTokenEndpoint(f)
 	right := map[string]bool{
 		clientID + ":" + clientSecret: true,
 		clientID + ":the old secret":  true,

@@ -27,8 +27,10 @@ const (
 
 var tokenSecret = []byte("a secret of more than 32 bytes, for tests")
 
-func endpointConfig() clientcredentials.EndpointConfig {
-	return clientcredentials.EndpointConfig{
+type change = func(*clientcredentials.EndpointConfig)
+
+func endpointConfig(changes ...change) clientcredentials.EndpointConfig {
+	cfg := clientcredentials.EndpointConfig{
 		Clients: []clientcredentials.Client{
 			{ID: "another", Secrets: []string{"another's secret"}, Scopes: []string{"read"}},
 			{ID: clientID, Secrets: []string{"the old secret", clientSecret}, Scopes: []string{"system/*.rs", "write"}},
@@ -36,16 +38,53 @@ func endpointConfig() clientcredentials.EndpointConfig {
 		Issuer: "https://customer.example", Audience: destination,
 		TokenSecrets: [][]byte{tokenSecret},
 	}
+	for _, change := range changes {
+		change(&cfg)
+	}
+	return cfg
 }
 
-func newEndpoint(t testing.TB, cfg clientcredentials.EndpointConfig) *clientcredentials.TokenEndpoint {
+// clients replaces the clients.
+func clients(all ...clientcredentials.Client) change {
+	return func(c *clientcredentials.EndpointConfig) { c.Clients = all }
+}
+
+func newTokenEndpoint(t testing.TB, changes ...change) *clientcredentials.TokenEndpoint {
 	t.Helper()
-	e, err := clientcredentials.NewTokenEndpoint(cfg)
+	e, err := clientcredentials.NewTokenEndpoint(endpointConfig(changes...))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return e
 }
+
+// An endpoint keeps the decisions about the last request.
+type endpoint struct {
+	*clientcredentials.TokenEndpoint
+	decisions *[]redoxauth.Decision
+}
+
+func newEndpoint(t testing.TB, changes ...change) endpoint {
+	t.Helper()
+	var last []redoxauth.Decision
+	return endpoint{newTokenEndpoint(t, append(changes, func(c *clientcredentials.EndpointConfig) {
+		c.Observe = func(_ *http.Request, d redoxauth.Decision) { last = append(last, d) }
+	})...), &last}
+}
+
+func verifier(t testing.TB, e interface {
+	Verifier(...string) (*clientcredentials.Verifier, error)
+}, scopes ...string) *clientcredentials.Verifier {
+	t.Helper()
+	v, err := e.Verifier(scopes...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// genuine is a value of Basic.
+const genuine = clientID + ":" + clientSecret
 
 func tokenRequest(basic string, parameters ...string) *http.Request {
 	body := "grant_type=client_credentials"
@@ -66,18 +105,40 @@ func serve(h http.Handler, r *http.Request) *httptest.ResponseRecorder {
 	return w
 }
 
-type tokenAnswer struct {
-	Token string `json:"access_token"`
-	Scope string `json:"scope"`
-	Error string `json:"error"`
+// A reply is the answer to a token request, and what Observe saw.
+type reply struct {
+	Token    string             `json:"access_token"`
+	Scope    string             `json:"scope"`
+	Error    string             `json:"error"`
+	decision redoxauth.Decision `json:"-"`
 }
 
-func readAnswer(t testing.TB, w *httptest.ResponseRecorder) tokenAnswer {
+// ask wants a status, and an error if it is no 200. It checks the headers, and that Observe
+// sees the status once, without a secret.
+func (e endpoint) ask(t testing.TB, r *http.Request, want string) reply {
 	t.Helper()
-	var a tokenAnswer
+	*e.decisions = nil
+	w := serve(e, r)
+	var a reply
 	if err := json.Unmarshal(w.Body.Bytes(), &a); err != nil {
 		t.Fatalf("answer %q: %v", w.Body, err)
 	}
+	if got := strings.TrimSpace(fmt.Sprint(w.Code, " ", a.Error)); got != want && want != "" {
+		t.Errorf("got %s: %s, want %s", got, w.Body, want)
+	}
+	d := (*e.decisions)[0]
+	if len(*e.decisions) != 1 || d.Event != "token_request" || d.Status != w.Code || (d.Identity != nil) != (w.Code == 200) || (d.Err != nil) != (w.Code != 200) {
+		t.Errorf("status %d, decisions %+v", w.Code, *e.decisions)
+	}
+	if got := w.Header().Get("WWW-Authenticate"); (got == `Basic realm="redox"`) != (w.Code == 401) {
+		t.Errorf("status %d, WWW-Authenticate %q", w.Code, got)
+	}
+	for _, secret := range []string{clientSecret, "the old secret", "another's secret"} {
+		if d.Err != nil && strings.Contains(d.Err.Error(), secret) {
+			t.Errorf("a secret in the error %q", d.Err)
+		}
+	}
+	a.decision = d
 	return a
 }
 
@@ -88,7 +149,7 @@ func message(token string) *http.Request {
 }
 
 func TestScopesNarrow(t *testing.T) {
-	e := newEndpoint(t, endpointConfig())
+	e := newEndpoint(t)
 	for _, c := range []struct{ requested, want string }{
 		{"", "system/*.rs write"},
 		{"write", "write"},
@@ -98,37 +159,49 @@ func TestScopesNarrow(t *testing.T) {
 		{"read", ""},
 		{"WRITE", ""},
 	} {
-		w := serve(e, tokenRequest(clientID+":"+clientSecret, "scope", c.requested))
-		a := readAnswer(t, w)
-		if a.Scope != c.want || (c.want == "") != (a.Error == "invalid_scope" && w.Code == 400) {
-			t.Errorf("%q: got %d %+v, want scope %q", c.requested, w.Code, a, c.want)
+		want := "200"
+		if c.want == "" {
+			want = "400 invalid_scope"
+		}
+		if a := e.ask(t, tokenRequest(genuine, "scope", c.requested), want); a.Scope != c.want {
+			t.Errorf("%q: got %q, want %q", c.requested, a.Scope, c.want)
 		}
 	}
 }
 
 func TestEndpointVerifier(t *testing.T) {
-	cfg := endpointConfig()
-	e := newEndpoint(t, cfg)
-	issued := readAnswer(t, serve(e, tokenRequest(clientID+":"+clientSecret))).Token
+	e := newEndpoint(t)
+	issued := e.ask(t, tokenRequest(genuine), "200").Token
 	id, err := verifier(t, e, "write").Verify(message(issued))
 	if err != nil || id.Subject != clientID || id.Strategy != "clientcredentials" {
 		t.Fatalf("got %+v, %v", id, err)
 	}
-	other := endpointConfig()
-	other.Audience = "https://customer.example/other"
-	removed := endpointConfig()
-	removed.Clients = removed.Clients[:1]
 	for name, c := range map[string]struct {
-		verifier redoxauth.Verifier
+		verifier *clientcredentials.Verifier
 		want     error
 	}{
 		"scope missing":                        {verifier(t, e, "write", "read"), redoxauth.ErrForbidden},
-		"another endpoint of the same secrets": {verifier(t, newEndpoint(t, other)), redoxauth.ErrRejected},
-		"client removed":                       {verifier(t, newEndpoint(t, removed)), redoxauth.ErrRejected},
+		"another endpoint of the same secrets": {verifier(t, newEndpoint(t, func(c *clientcredentials.EndpointConfig) { c.Audience += "/other" })), redoxauth.ErrRejected},
+		"client removed":                       {verifier(t, newEndpoint(t, func(c *clientcredentials.EndpointConfig) { c.Clients = c.Clients[:1] })), redoxauth.ErrRejected},
 	} {
-		if _, err := c.verifier.Verify(message(issued)); !errors.Is(err, c.want) {
-			t.Errorf("%s: got %v, want %v", name, err, c.want)
-		}
+		t.Run(name, func(t *testing.T) {
+			_, err := c.verifier.Verify(message(issued))
+			verifiertest.CheckError(t, err, c.want, "")
+		})
+	}
+	const want = `clientcredentials: Verifier: no client can get the scope "admin": Clients[].Scopes are ["read" "system/*.rs" "write"]`
+	if _, err := e.Verifier("write", "admin"); err == nil || err.Error() != want {
+		t.Errorf("a scope that nobody can get: got %v, want %s", err, want)
+	}
+}
+
+func TestZeroTokenEndpoint(t *testing.T) {
+	var e clientcredentials.TokenEndpoint
+	if w := serve(&e, tokenRequest(genuine)); w.Code != 500 {
+		t.Errorf("status %d", w.Code)
+	}
+	if v, err := e.Verifier(); err == nil {
+		t.Errorf("got the Verifier %v", v)
 	}
 }
 
@@ -137,7 +210,7 @@ func TestSendersGetTokens(t *testing.T) {
 	mux := http.NewServeMux()
 	server := httptest.NewServer(mux)
 	defer server.Close()
-	e := newEndpoint(t, endpointConfig())
+	e := newTokenEndpoint(t)
 	mux.Handle("/token", e)
 	mux.Handle("/redox", verifier(t, e, "write").Wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
 	for name, change := range map[string]func(*redoxtest.ClientCredentials){
@@ -173,7 +246,7 @@ func TestSendersGetTokens(t *testing.T) {
 }
 
 func TestEndpointTokensKeepThePromises(t *testing.T) {
-	e := newEndpoint(t, endpointConfig())
+	e := newEndpoint(t)
 	server := httptest.NewServer(e)
 	defer server.Close()
 	sender := &redoxtest.ClientCredentials{URL: server.URL, ClientID: clientID, ClientSecret: clientSecret}
@@ -186,7 +259,7 @@ func TestEndpointTokensKeepThePromises(t *testing.T) {
 }
 
 func TestEndpointShowsNoSecret(t *testing.T) {
-	e := newEndpoint(t, endpointConfig())
+	e := newTokenEndpoint(t)
 	for _, v := range []any{e, *e, verifier(t, e)} {
 		text := fmt.Sprintf("%+v %#v", v, v)
 		for _, secret := range []string{clientSecret, "the old secret", string(tokenSecret), fmt.Sprint(tokenSecret)} {
@@ -198,12 +271,15 @@ func TestEndpointShowsNoSecret(t *testing.T) {
 }
 
 func TestConcurrentRequests(t *testing.T) {
-	e := newEndpoint(t, endpointConfig())
+	e := newTokenEndpoint(t)
+	token := newEndpoint(t).ask(t, tokenRequest(genuine), "200").Token
 	var wg sync.WaitGroup
 	for range 20 {
 		wg.Go(func() {
-			a := readAnswer(t, serve(e, tokenRequest(clientID+":"+clientSecret)))
-			if _, err := verifier(t, e).Verify(message(a.Token)); err != nil {
+			if w := serve(e, tokenRequest(genuine)); w.Code != 200 {
+				t.Errorf("status %d", w.Code)
+			}
+			if _, err := verifier(t, e).Verify(message(token)); err != nil {
 				t.Error(err)
 			}
 			serve(e, tokenRequest(clientID+":wrong"))
@@ -215,7 +291,7 @@ func TestConcurrentRequests(t *testing.T) {
 func TestNewTokenEndpointRefuses(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		change func(*clientcredentials.EndpointConfig)
+		change change
 		want   []string
 	}{
 		{"everything", func(c *clientcredentials.EndpointConfig) { *c = clientcredentials.EndpointConfig{} }, []string{"Clients", "Issuer", "Audience", "TokenSecrets"}},
@@ -236,9 +312,7 @@ func TestNewTokenEndpointRefuses(t *testing.T) {
 		{"scope with a space", func(c *clientcredentials.EndpointConfig) { c.Clients[0].Scopes = []string{"read write"} }, []string{"Clients[0].Scopes[0]"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			cfg := endpointConfig()
-			c.change(&cfg)
-			e, err := clientcredentials.NewTokenEndpoint(cfg)
+			e, err := clientcredentials.NewTokenEndpoint(endpointConfig(c.change))
 			if err == nil || e != nil {
 				t.Fatalf("got %v, %v", e, err)
 			}
@@ -260,25 +334,18 @@ func TestNewTokenEndpointRefuses(t *testing.T) {
 
 // What is configured is copied.
 func TestConfigMayChangeAfterwards(t *testing.T) {
-	cfg := endpointConfig()
-	cfg.TokenSecrets = [][]byte{append([]byte(nil), tokenSecret...)}
-	e := newEndpoint(t, cfg)
+	var cfg *clientcredentials.EndpointConfig
+	e := newEndpoint(t, func(c *clientcredentials.EndpointConfig) {
+		c.TokenSecrets = [][]byte{append([]byte(nil), tokenSecret...)}
+		cfg = c
+	})
 	clear(cfg.TokenSecrets[0])
 	cfg.Clients[1].Secrets[1], cfg.Clients[1].Scopes[1] = "changed", "changed"
-	a := readAnswer(t, serve(e, tokenRequest(clientID+":"+clientSecret)))
+	a := e.ask(t, tokenRequest(genuine), "200")
 	if a.Scope != "system/*.rs write" {
 		t.Errorf("answer %+v", a)
 	}
-	if _, err := verifier(t, newEndpoint(t, endpointConfig())).Verify(message(a.Token)); err != nil {
+	if _, err := verifier(t, newEndpoint(t)).Verify(message(a.Token)); err != nil {
 		t.Errorf("another replica: %v", err)
 	}
-}
-
-func verifier(t testing.TB, e *clientcredentials.TokenEndpoint, scopes ...string) *clientcredentials.Verifier {
-	t.Helper()
-	v, err := e.Verifier(scopes...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return v
 }

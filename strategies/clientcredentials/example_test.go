@@ -13,14 +13,14 @@ import (
 	"github.com/redoxauth/redoxauth-go/strategies/keyset"
 )
 
-// An authorization server that issues JWTs of RFC 9068.
+// The authorization server issues JWTs of RFC 9068.
 func ExampleNew() {
 	as := redoxtest.NewAuthorizationServer(redoxtest.NewKey("k1", "ES256"))
 	defer as.Close()
 	as.AddClient("redox", "secret", "write")
 
 	keys, err := keyset.NewRemote(keyset.RemoteConfig{
-		Issuer:            as.Issuer, // as "https://login.example.com"
+		Issuer:            as.Issuer, // such as "https://login.example.com"
 		InsecureAllowHTTP: true,      // in production this is left out
 	})
 	if err != nil {
@@ -42,7 +42,7 @@ func ExampleNew() {
 	// 200 OK
 }
 
-// An authorization server that issues opaque tokens. Ours asks it about each of them
+// The authorization server issues opaque tokens. The Verifier asks it about each of them
 // once a minute.
 func ExampleNewIntrospection() {
 	as := redoxtest.NewAuthorizationServer(redoxtest.NewKey("k1", "ES256"))
@@ -52,7 +52,7 @@ func ExampleNewIntrospection() {
 	as.AddClient("api", "another secret")
 
 	v, err := clientcredentials.NewIntrospection(clientcredentials.IntrospectionConfig{
-		URL:               as.IntrospectionURL, // as "https://login.example.com/introspect"
+		URL:               as.IntrospectionURL, // such as "https://login.example.com/introspect"
 		InsecureAllowHTTP: true,                // in production this is left out
 		ClientID:          "api",
 		ClientSecret:      "another secret",

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// FuzzIntrospectionAnswer: whatever the endpoint answers, only what another reader of
-// JSON finds active, for us and of our client passes, and nothing panics.
+// FuzzIntrospectionAnswer sends any answer of the endpoint. A token is accepted only if
+// encoding/json finds it active, for this API and of the configured client.
 func FuzzIntrospectionAnswer(f *testing.F) {
 	for _, s := range []string{
 		good, `{"active":false}`, `{"active":"true"}`, with("active", `1`), with("active", `false,"active":true`),
@@ -28,7 +28,7 @@ func FuzzIntrospectionAnswer(f *testing.F) {
 		}
 		var a map[string]any
 		if err := json.Unmarshal(data, &a); err != nil {
-			t.Fatalf("accepted what is no JSON: %v", err)
+			t.Fatalf("accepted an answer that is not JSON: %v", err)
 		}
 		bound := a["cnf"] != nil
 		exp, expires := a["exp"].(float64)
@@ -39,7 +39,7 @@ func FuzzIntrospectionAnswer(f *testing.F) {
 	})
 }
 
-// holds reports whether v, a string or an array, holds the word.
+// holds reports whether v, a string or an array, contains the word.
 func holds(v any, word string) bool {
 	if s, ok := v.(string); ok {
 		for _, w := range strings.Fields(s) {

@@ -31,7 +31,7 @@ const (
 	ourPass = "p:ss w/rd+%é"
 )
 
-// A wire is the authorization server, as the transport of a client.
+// A wire is an authorization server in the form of an http.RoundTripper.
 type wire struct {
 	calls atomic.Int64
 	serve func(r *http.Request) (*http.Response, error)
@@ -75,7 +75,7 @@ func wantCalls(t testing.TB, w *wire, want int64) {
 
 const good = `{"active":true,"client_id":"` + clientID + `","scope":"read write","aud":"` + destination + `","exp":4102444800,"iss":"https://as.example","sub":"x"}`
 
-// with replaces the text of one member of good.
+// with returns good with another text of one member, or without it if text is empty.
 func with(name, text string) string {
 	all := map[string]string{
 		"active": `true`, "client_id": `"` + clientID + `"`, "scope": `"read write"`, "aud": `"` + destination + `"`,
@@ -180,7 +180,7 @@ func TestAnswersAreDecided(t *testing.T) {
 	}
 }
 
-// A name may hold spaces, and one that holds two of ours is none of ours.
+// An audience may contain spaces. It is one name, even if it contains two accepted ones.
 func TestRefusalQuotesEveryAudience(t *testing.T) {
 	for answer, want := range map[string]string{
 		with("aud", `["urn:me","urn:you"]`):                     `aud is ["urn:me" "urn:you"]`,
@@ -334,8 +334,8 @@ func TestAnswersAreRemembered(t *testing.T) {
 	}
 }
 
-// CVE-2021-32701: of two endpoints that share an authorization server, one remembered
-// the other's decision and left out its own scopes.
+// CVE-2021-32701: two endpoints shared an authorization server and a cache of decisions, so
+// that one did not check its own scopes.
 func TestAnotherEndpointDecidesForItself(t *testing.T) {
 	w := answering(http.StatusOK, with("scope", `"read"`))
 	cfg := introspectionConfig(w)
@@ -389,7 +389,7 @@ func TestStrangersKeepNoAcceptedTokenOut(t *testing.T) {
 	}
 }
 
-// Revocation is what introspection is for; an outage is survived by what is remembered.
+// A remembered token works during an outage. A revoked token is refused after CacheTTL.
 func TestRevocationAndOutage(t *testing.T) {
 	s, _ := newServer(t)
 	s.Opaque = true
@@ -423,8 +423,8 @@ func TestRevocationAndOutage(t *testing.T) {
 	verifiertest.CheckError(t, err, redoxauth.ErrRejected, "inactive")
 }
 
-// RFC 7662, Sections 2.1 and 2.3: whatever keeps us from asking is our failure, and the
-// next request asks again.
+// RFC 7662, Sections 2.1 and 2.3: if the server cannot be asked, the sender is not at fault,
+// and the next request asks again.
 func TestEndpointFailuresAreUnavailable(t *testing.T) {
 	for name, serve := range map[string]func(r *http.Request) (*http.Response, error){
 		"not reachable": func(*http.Request) (*http.Response, error) { return nil, errors.New("connection refused") },
@@ -475,8 +475,8 @@ func status(code int) func(r *http.Request) (*http.Response, error) {
 	}
 }
 
-// RFC 7662, Section 2.1: POST with the token in a form, authenticated; RFC 6749,
-// Section 2.3.1: ID and secret are form-encoded before they go into Basic.
+// RFC 7662, Section 2.1: an authenticated POST with the token in a form. RFC 6749, Section
+// 2.3.1: ID and secret are form-encoded before they are put into Basic.
 func TestIntrospectionRequest(t *testing.T) {
 	w := &wire{serve: func(r *http.Request) (*http.Response, error) {
 		id, secret, _ := r.BasicAuth()
@@ -502,8 +502,8 @@ func TestIntrospectionRequest(t *testing.T) {
 	wantCalls(t, w, 1)
 }
 
-// A token is a secret. One that cannot be the server's is not sent to it. A JWT is for its
-// issuer alone, also one that we would not accept: other readers are less strict.
+// A token is a secret, so a token of another issuer must not be sent to the server. This holds
+// for JWTs that we would reject, too: the other issuer may accept them.
 func TestForeignTokensAreNotSent(t *testing.T) {
 	text := base64.RawURLEncoding.EncodeToString
 	header, them, us := text([]byte(`{"alg":"RS256"}`)), text([]byte(`{"iss":"https://them.example"}`)), text([]byte(`{"iss":"https://as.example"}`))
@@ -528,7 +528,7 @@ func TestForeignTokensAreNotSent(t *testing.T) {
 		{"iss a list", header + "." + text([]byte(`{"iss":["https://as.example"]}`)) + ".AA", none, "issuer"},
 		{"no iss", header + "." + text([]byte(`{}`)) + ".AA", none, "issuer"},
 		{"claims that are encrypted", header + ".____.AA", none, "issuer"},
-		{"a JWE: nobody but its reader knows the issuer", header + ".a.b.c.d", nil, ""},
+		{"a JWE, whose issuer is encrypted", header + ".a.b.c.d", nil, ""},
 		{"opaque with two dots", "ya29.c.abc", nil, ""},
 		{"opaque with two dots and a brace", text([]byte("{\x00\x01")) + ".b.c", nil, ""},
 		{"opaque with two dots, in base64 null", text([]byte("null")) + ".b.c", nil, ""},
@@ -554,7 +554,7 @@ func TestForeignTokensAreNotSent(t *testing.T) {
 	}
 }
 
-// A bearer token instead of Basic (RFC 7662, Section 2.1), from x/oauth2.
+// RFC 7662, Section 2.1: a bearer token of golang.org/x/oauth2 instead of Basic.
 func TestClientOfOAuth2Authenticates(t *testing.T) {
 	s, _ := newServer(t)
 	s.Opaque = true

@@ -16,7 +16,7 @@ const (
 	scope    = "https://www.googleapis.com/auth/cloud-platform"
 )
 
-// newGoogle returns a fake Google, an account of it, and what accepts that account.
+// newGoogle returns a fake Google, one of its accounts, and a Config that accepts it.
 func newGoogle(t testing.TB) (*redoxtest.Google, redoxtest.ServiceAccount, gcpjwt.Config) {
 	g := redoxtest.NewGoogle()
 	t.Cleanup(g.Close)

@@ -13,8 +13,8 @@ import (
 	"github.com/redoxauth/redoxauth-go/verifytoken"
 )
 
-// An access token is not bound to this endpoint, so the verification token is asked
-// for as well. It comes first: nobody without it makes this server call Google.
+// An access token is not bound to this endpoint, so the verification token is required too.
+// It is checked first: a request without it does not make this server call Google.
 func ExampleNew() {
 	fake := redoxtest.NewGoogle() // in production Endpoints and InsecureAllowHTTP are left out
 	defer fake.Close()
@@ -25,7 +25,7 @@ func ExampleNew() {
 		log.Fatal(err)
 	}
 	google, err := gcpjwt.New(gcpjwt.Config{
-		ServiceAccounts:   []string{account.ID}, // as "112233445566778899001"
+		ServiceAccounts:   []string{account.ID}, // such as "112233445566778899001"
 		AccessTokens:      true,
 		Scopes:            []string{"https://www.googleapis.com/auth/cloud-platform"},
 		Endpoints:         gcpjwt.Endpoints{TokenInfoURL: fake.TokenInfoURL},
@@ -68,7 +68,7 @@ func (h withHeader) RoundTrip(r *http.Request) (*http.Response, error) {
 	return http.DefaultTransport.RoundTrip(r)
 }
 
-// ID tokens are bound to this endpoint and need no call for each.
+// ID tokens are bound to this endpoint. They need no call to Google for each.
 func ExampleNew_idTokens() {
 	fake := redoxtest.NewGoogle() // in production Endpoints and InsecureAllowHTTP are left out
 	defer fake.Close()

@@ -1,54 +1,56 @@
-// Package gcpjwt verifies the tokens that Redox gets from Google for a service account
-// of yours: Google-signed ID tokens, and opaque Google access tokens ("ya29.…").
+// Package gcpjwt verifies the tokens that Redox gets from Google for a service account of
+// yours: ID tokens that Google signs, and opaque Google access tokens ("ya29.…").
 //
 // # Redox dashboard
 //
-// The strategy is "OAuth 2.0 2-legged with JWT for GCP". Redox documents neither its
-// fields nor which kind of token it sends. What Google's flow needs
-// ([Using OAuth 2.0 for Server to Server Applications]) goes with Config like this:
+// The strategy is "OAuth 2.0 2-legged with JWT for GCP". Redox documents neither its fields
+// nor which kind of token it sends. Google's flow needs these values ([Using OAuth 2.0 for
+// Server to Server Applications]):
 //
 //	dashboard                                  Config
 //	e-mail address of the service account      ServiceAccounts: that account, better by its unique ID
 //	scopes                                     Scopes, with AccessTokens
-//	target audience, if there is such a field  Audience: then it is an ID token
+//	target audience, if there is such a field  Audience: then Redox sends an ID token
 //	private key of the service account         nothing: Google checks it
-//	token URL                                  nothing: Google's, https://oauth2.googleapis.com/token
+//	token URL                                  nothing: it is https://oauth2.googleapis.com/token
 //
-// The strategy is made for Google's own APIs, so expect access tokens; set Audience too
-// and both kinds are accepted. Each refusal tells the observer ([redoxauth.Options])
-// what the token said about its account.
+// The strategy is made for Google's own APIs, so expect access tokens. With Audience and
+// AccessTokens both kinds are accepted. The error of a refusal, which Observe of
+// [redoxauth.Options] gets, says what the token says about its account.
 //
 // # Access tokens are not bound to you
 //
-// An access token names no audience. The account's token is good here whatever server
-// it was sent to first, so any service that Redox calls as that account can replay it
-// at yours. Give the account to this one destination, and combine it with the
-// verification token, which also keeps strangers from making this server ask Google:
+// An access token names no audience. A service that Redox calls with the account's access
+// token can replay that token at this endpoint. So use the account for this destination
+// only, and check the verification token
+// first, which also keeps strangers from making this server call Google:
 //
 //	redoxauth.AllOf(token, google) // or token.Wrap(google.Wrap(handler))
 //
-// An ID token is bound to Audience, and is checked offline. Neither covers the message.
+// An ID token is bound to Audience, and is checked offline. Neither kind covers the body of
+// a message.
 //
 // # Operation
 //
-// The server calls https://www.googleapis.com for the keys of ID tokens and
-// https://oauth2.googleapis.com for access tokens: let a firewall pass them.
+// The server calls https://www.googleapis.com for the keys of ID tokens, and
+// https://oauth2.googleapis.com for access tokens. A firewall must let these calls pass.
 //
-// Rotation needs nothing: Google's keys are fetched when they change, and a new key of
-// the service account changes none of what is checked.
+// Rotation needs nothing. Google's keys are fetched when they change, and a new key of the
+// service account changes nothing here.
 //
 // Clocks may differ by 60 s.
 //
-// When Google cannot be reached, or throttles, the answer is 503, never 401. Known keys
-// serve for 24 h meanwhile, and what Google said about an access token serves for 5
-// minutes: so long may a token pass that Google has ended. A refusal by Google is kept
-// for 10 s. Google calls tokeninfo a tool for debugging and promises no rate: this
-// package asks it about each token once in 5 minutes, and about at most 300 tokens a
-// minute that it does not know to be a listed account's, 32 at once; over that the
-// answer is 503.
+// When Google is unreachable or throttles, the answer is 503, never 401. Meanwhile known keys
+// keep working for 24 h, and an answer about an access token is used for 5 minutes. So an
+// access token that Google has ended may be accepted for 5 minutes more. A refusal by Google
+// is remembered for 10 s.
 //
-// Not covered are tokens that a service account signs itself ([AIP-4111]), tokens of
-// Identity-Aware Proxy, and the Workspace claim hd.
+// Google calls tokeninfo a tool for debugging and promises no rate. This package asks about
+// an accepted token once in 5 minutes. About tokens that it has not accepted before it makes
+// at most 300 calls a minute and 32 at once. Above these limits the answer is 503.
+//
+// Not accepted are tokens that a service account signs itself ([AIP-4111]) and tokens of
+// Identity-Aware Proxy. The Workspace claim hd is not checked.
 //
 // [Using OAuth 2.0 for Server to Server Applications]: https://developers.google.com/identity/protocols/oauth2/service-account
 // [AIP-4111]: https://google.aip.dev/auth/4111
@@ -66,54 +68,55 @@ import (
 // Config configures [New]. ServiceAccounts is required, and so is Audience or
 // AccessTokens.
 type Config struct {
-	// ServiceAccounts are the accounts whose tokens are accepted, by numeric unique ID
-	// or by e-mail address, character by character. The ID is better: the address of a
-	// deleted account can be given to another, and an access token names it only with
-	// the scope https://www.googleapis.com/auth/userinfo.email. To find the ID:
+	// ServiceAccounts lists the accounts whose tokens are accepted, by numeric unique ID
+	// or by e-mail address, equal in every character. The ID is better: Google may give
+	// the address of a deleted account to another account, and an access token names the
+	// address only with the scope https://www.googleapis.com/auth/userinfo.email. An
+	// address counts only if Google says that it is verified. To find the ID:
 	//
 	//	gcloud iam service-accounts describe EMAIL --format='value(uniqueId)'
-	//
-	// An address counts only if Google says that it is verified.
 	ServiceAccounts []string
 
-	// Audience are the accepted values of aud in ID tokens, usually the URL of this
-	// endpoint. Empty: no ID token is accepted. It alone proves nothing, as any Google
-	// account can get an ID token for any audience.
+	// Audience lists the accepted values of aud in ID tokens, usually the URL of this
+	// endpoint. If it is empty, no ID token is accepted. An audience alone proves
+	// nothing: any Google account can get an ID token for any audience.
 	Audience []string
 
-	// AccessTokens accepts access tokens, by asking Google about each.
+	// AccessTokens accepts access tokens. The Verifier asks Google about each.
 	AccessTokens bool
 
-	// Scopes must all have been granted to an access token; one that lacks any is
+	// Scopes are all required of an access token. A genuine token without one of them is
 	// [redoxauth.ErrForbidden]. ID tokens have no scopes.
 	Scopes []string
 
-	// Endpoints are Google's, unless set: for tests and for proxies.
+	// Endpoints replace Google's URLs, for tests and proxies.
 	Endpoints Endpoints
 
-	// Client makes the calls; default one of its own. Of a Client given here a copy is
-	// used, which never follows redirects. A call has 10 s.
+	// Client makes the calls; default one with http.DefaultTransport. The Verifier uses a
+	// copy, which follows no redirect. A call takes at most 10 s.
 	Client *http.Client
 
-	// InsecureAllowHTTP allows Endpoints with plain http, where anybody on the way can
-	// read the tokens and replace the keys: for tests.
+	// InsecureAllowHTTP accepts Endpoints with http, for tests. Anybody on the network
+	// path can then read the tokens and replace the keys.
 	InsecureAllowHTTP bool
 
 	Now func() time.Time // default time.Now
 }
 
-// Endpoints are the URLs that are called.
+// Endpoints are the URLs that a Verifier calls.
 type Endpoints struct {
-	CertsURL     string // keys of ID tokens, as a JWKS; default https://www.googleapis.com/oauth2/v3/certs
+	CertsURL     string // the keys of ID tokens, as a JWKS; default https://www.googleapis.com/oauth2/v3/certs
 	TokenInfoURL string // default https://oauth2.googleapis.com/tokeninfo
 }
 
-// A Verifier verifies Google's tokens. It is safe for concurrent use.
+// A Verifier verifies tokens of Google. It is safe for concurrent use. The zero Verifier
+// refuses every request with status 500.
 type Verifier struct{ bearer bearer.Verifier }
 
 var _ redoxauth.Verifier = (*Verifier)(nil)
 
-// New returns a Verifier, or all that is wrong with cfg. It makes no request.
+// New returns a Verifier, or an error that lists everything that is wrong with cfg. It makes
+// no request.
 func New(cfg Config) (*Verifier, error) {
 	v, err := google.New(google.Config{
 		Strategy:          "gcpjwt",
@@ -136,24 +139,26 @@ func New(cfg Config) (*Verifier, error) {
 // Verify accepts a request with "Authorization: Bearer" and a token of one of the
 // ServiceAccounts:
 //
-//   - an ID token: signed by Google with RS256, its iss accounts.google.com or
-//     https://accounts.google.com, for an Audience, not expired, its sub or verified
-//     e-mail address listed
-//   - an access token: begins with "ya29.", at most 4096 bytes, known to Google, issued
-//     to the account itself, not expired, with all Scopes
+//   - An ID token: Google signed it with RS256, its iss is accounts.google.com or
+//     https://accounts.google.com, its aud is in Audience, it has not expired, and its sub or
+//     verified e-mail address is listed.
+//   - An access token: it begins with "ya29." and has at most 4096 bytes, Google knows it, it
+//     was issued to the account itself, it has not expired, and it has all Scopes.
 //
-// A token that is neither, or of the kind that is not configured, is
-// [redoxauth.ErrNoCredentials], and is never sent to Google. A wrong one is
-// [redoxauth.ErrRejected], one that lacks a scope [redoxauth.ErrForbidden], and what
-// Google cannot be asked now [redoxauth.ErrUnavailable].
+// The errors:
 //
-// The Identity's Subject is the entry of ServiceAccounts that matched, its RawClaims
-// what was signed or what Google answered.
-func (v *Verifier) Verify(r *http.Request) (*redoxauth.Identity, error) {
-	return v.bearer.Verify(r)
-}
+//   - [redoxauth.ErrNoCredentials]: no bearer token, a token of neither kind, or of a kind that
+//     is not configured; such a token is never sent to Google
+//   - [redoxauth.ErrMalformed]: two Authorization headers
+//   - [redoxauth.ErrForbidden]: a scope is missing
+//   - [redoxauth.ErrUnavailable]: Google cannot be asked now
+//   - [redoxauth.ErrRejected]: everything else
+//
+// The Identity's Subject is the entry of ServiceAccounts that matched. Its RawClaims are what
+// Google signed or answered.
+func (v *Verifier) Verify(r *http.Request) (*redoxauth.Identity, error) { return v.bearer.Verify(r) }
 
-// Wrap returns [redoxauth.Middleware] with the default options around next.
+// Wrap returns redoxauth.Middleware(v, nil)(next).
 func (v *Verifier) Wrap(next http.Handler) http.Handler {
 	return redoxauth.Middleware(v, nil)(next)
 }

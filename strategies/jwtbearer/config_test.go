@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 	"github.com/redoxauth/redoxauth-go/strategies/jwtbearer"
 )
 
@@ -14,46 +15,45 @@ func TestNewRefuses(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		change func(*jwtbearer.Config)
-		want   []string // the messages' starts; none: no error
+		want   []string // the starts of the messages
 	}{
-		{"nothing", func(*jwtbearer.Config) {}, nil},
-		{"empty", func(c *jwtbearer.Config) { *c = jwtbearer.Config{} }, []string{"jwtbearer: Keys: ", "jwtbearer: Issuer: ", "jwtbearer: Audience: "}},
-		{"keys and secrets", func(c *jwtbearer.Config) { c.Secrets = secretConfig().Secrets }, []string{"jwtbearer: Keys: "}},
-		{"keys and HS256", func(c *jwtbearer.Config) { c.Algorithms = []string{"RS256", "HS256"} }, []string{"jwtbearer: Algorithms: HS256"}},
-		{"secrets and RS256", func(c *jwtbearer.Config) { *c = secretConfig(); c.Algorithms = []string{"HS256", "RS256"} }, []string{"jwtbearer: Algorithms: RS256"}},
-		{"no algorithm", func(c *jwtbearer.Config) { c.Algorithms = []string{} }, []string{"jwtbearer: Algorithms: "}},
-		{"none", func(c *jwtbearer.Config) { c.Algorithms = []string{"none"} }, []string{"jwtbearer: Algorithms: unknown"}},
-		{"no secret", func(c *jwtbearer.Config) { *c = secretConfig(); c.Secrets = [][]byte{} }, []string{"jwtbearer: Secrets: "}},
-		{"a short secret", func(c *jwtbearer.Config) { *c = secretConfig(); c.Secrets[0] = make([]byte, 31) }, []string{"jwtbearer: Secrets: secret 0: shorter"}},
-		{"a public key as secret", func(c *jwtbearer.Config) { *c = secretConfig(); c.Secrets[0] = directKey.PEM() }, []string{"jwtbearer: Secrets: secret 0: "}},
-		{"an audience and none", func(c *jwtbearer.Config) { c.InsecureNoAudience = true }, []string{"jwtbearer: Audience: "}},
-		{"an empty audience", func(c *jwtbearer.Config) { c.Audience = []string{""} }, []string{"jwtbearer: Audience: "}},
-		{"a scope with a space", func(c *jwtbearer.Config) { c.Scopes = []string{"a b"} }, []string{"jwtbearer: Scopes: "}},
-		{"no types", func(c *jwtbearer.Config) { c.Types = []string{} }, []string{"jwtbearer: Types: "}},
-		{"durations", func(c *jwtbearer.Config) { c.MaxLifetime, c.Leeway = -1, 6*time.Minute }, []string{"jwtbearer: MaxLifetime: ", "jwtbearer: Leeway: "}},
-		{"a negative leeway", func(c *jwtbearer.Config) { c.Leeway = -1 }, []string{"jwtbearer: Leeway: "}},
+		{"empty", func(c *jwtbearer.Config) { *c = jwtbearer.Config{} }, []string{"Keys: ", "Issuer: ", "Audience: "}},
+		{"keys and secrets", func(c *jwtbearer.Config) { c.Secrets = secretConfig().Secrets }, []string{"Keys: "}},
+		{"keys and HS256", func(c *jwtbearer.Config) { c.Algorithms = []string{"RS256", "HS256"} }, []string{"Algorithms: HS256"}},
+		{"secrets and RS256", func(c *jwtbearer.Config) { *c = secretConfig(); c.Algorithms = []string{"HS256", "RS256"} }, []string{"Algorithms: RS256"}},
+		{"no algorithm", func(c *jwtbearer.Config) { c.Algorithms = []string{} }, []string{"Algorithms: "}},
+		{"none", func(c *jwtbearer.Config) { c.Algorithms = []string{"none"} }, []string{"Algorithms: unknown"}},
+		{"no secret", func(c *jwtbearer.Config) { *c = secretConfig(); c.Secrets = [][]byte{} }, []string{"Secrets: "}},
+		{"a short secret", func(c *jwtbearer.Config) { *c = secretConfig(); c.Secrets[0] = make([]byte, 31) }, []string{"Secrets: secret 0: shorter"}},
+		{"a public key as secret", func(c *jwtbearer.Config) { *c = secretConfig(); c.Secrets[0] = directKey.PEM() }, []string{"Secrets: secret 0: "}},
+		{"an issuer with a space", func(c *jwtbearer.Config) { c.Issuer = "redox " }, []string{"Issuer: white space"}},
+		{"an audience and none", func(c *jwtbearer.Config) { c.InsecureNoAudience = true }, []string{"Audience: "}},
+		{"an empty audience", func(c *jwtbearer.Config) { c.Audience = []string{""} }, []string{"Audience[0]: "}},
+		{"a scope with a space", func(c *jwtbearer.Config) { c.Scopes = []string{"a b"} }, []string{"Scopes[0]: "}},
+		{"no types", func(c *jwtbearer.Config) { c.Types = []string{} }, []string{"Types: "}},
+		{"durations", func(c *jwtbearer.Config) { c.MaxLifetime, c.Leeway = -1, 6*time.Minute }, []string{"MaxLifetime: ", "Leeway: "}},
+		{"a negative leeway", func(c *jwtbearer.Config) { c.Leeway = -1 }, []string{"Leeway: "}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			cfg := directConfig(t)
 			test.change(&cfg)
 			_, err := jwtbearer.New(cfg)
-			if (err == nil) != (test.want == nil) {
-				t.Fatalf("error %v, want %q", err, test.want)
-			}
-			if err == nil {
-				return
-			}
-			lines := strings.Split(err.Error(), "\n")
+			lines := strings.Split(fmt.Sprint(err), "\n")
 			if len(lines) != len(test.want) {
 				t.Fatalf("error %q, want %q", err, test.want)
 			}
 			for i, want := range test.want {
-				if !strings.HasPrefix(lines[i], want) {
+				if !strings.HasPrefix(lines[i], "jwtbearer: "+want) {
 					t.Errorf("line %q, want %q", lines[i], want)
 				}
 			}
 		})
 	}
+}
+
+func TestZeroVerifierRefuses(t *testing.T) {
+	_, err := new(jwtbearer.Verifier).Verify(signedBy(nil))
+	verifiertest.CheckError(t, err, nil, "internal")
 }
 
 // New keeps its own copies.

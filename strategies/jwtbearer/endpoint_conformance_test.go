@@ -8,19 +8,22 @@ import (
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
 	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
+	"github.com/redoxauth/redoxauth-go/strategies/jwtbearer"
 )
 
 func TestGrantTokensKeepThePromises(t *testing.T) {
 	mux := http.NewServeMux()
 	server := httptest.NewServer(mux)
 	defer server.Close()
-	cfg := endpointConfig(t)
-	cfg.TokenURL, cfg.Now = server.URL+"/token", nil
-	e := newTokenEndpoint(t, cfg)
+	url := server.URL + "/token"
+	e, err := jwtbearer.NewTokenEndpoint(endpointConfig(t, func(c *jwtbearer.EndpointConfig) { c.TokenURL, c.Now = url, nil }))
+	if err != nil {
+		t.Fatal(err)
+	}
 	mux.Handle("/token", e)
-	s := &redoxtest.JWTBearer{Key: grantRS256, Issuer: "redox", Subject: "feed", TokenURL: cfg.TokenURL, Scopes: []string{"write"}}
+	s := &redoxtest.JWTBearer{Key: grantRS256, Issuer: "redox", Subject: "feed", TokenURL: url, Scopes: []string{"write"}}
 	verifiertest.TestVerifier(t, verifiertest.Suite{
-		New:     func() redoxauth.Verifier { return verifier(t, e, "write") },
+		New:     func() redoxauth.Verifier { return endpoint{TokenEndpoint: e}.verifier(t, "write") },
 		Genuine: func() *http.Request { return redoxtest.NewRequest(s) },
 		Forged:  redoxtest.ForgedRequests(s.Forgeries()),
 		Secrets: []string{string(grantSecret)},
@@ -28,9 +31,9 @@ func TestGrantTokensKeepThePromises(t *testing.T) {
 }
 
 func BenchmarkVerifyIssued(b *testing.B) {
-	e := newTokenEndpoint(b, endpointConfig(b))
-	_, a := grant(b, e, grantRequest(grantAssertion(b, grantSender())))
-	v := verifier(b, e, "write")
+	e := newEndpoint(b)
+	a, _ := e.ask(b, grantRequest(grantAssertion(b)), "200")
+	v := e.verifier(b, "write")
 	for _, c := range []struct{ name, authorization string }{
 		{"accepted", "Bearer " + a.Token},
 		{"absent", ""},

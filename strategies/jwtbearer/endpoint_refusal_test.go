@@ -1,9 +1,9 @@
 package jwtbearer_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -11,6 +11,7 @@ import (
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 	"github.com/redoxauth/redoxauth-go/strategies/jwtbearer"
 	"github.com/redoxauth/redoxauth-go/strategies/keyset"
 	"github.com/redoxauth/redoxauth-go/strategies/replay"
@@ -18,40 +19,29 @@ import (
 
 // RFC 7523, Section 3.1: invalid_grant.
 func TestRefusedGrants(t *testing.T) {
-	claims := func(pairs ...any) func(*redoxtest.JWTBearer) {
-		return func(s *redoxtest.JWTBearer) {
-			s.Claims = map[string]any{}
-			for i := 0; i < len(pairs); i += 2 {
-				s.Claims[pairs[i].(string)] = pairs[i+1]
-			}
-		}
-	}
-	header := func(name string, value any) func(*redoxtest.JWTBearer) {
-		return func(s *redoxtest.JWTBearer) { s.Header = map[string]any{name: value} }
-	}
 	at := func(d time.Duration) int64 { return grantNow.Add(d).Unix() }
 	for _, c := range []struct {
 		name   string
-		sender func(*redoxtest.JWTBearer)
+		sender senders
 		reason redoxauth.Reason
 	}{
-		{"iss unknown", claims("iss", "nobody"), "issuer"},
-		{"iss missing", claims("iss", nil), "issuer"},
-		{"iss another signer's", claims("iss", "other"), "unknown_key"},
-		{"sub missing", claims("sub", nil), "malformed"},
-		{"sub empty", claims("sub", ""), "malformed"},
+		{"iss unknown", claim("iss", "nobody"), "issuer"},
+		{"iss missing", claim("iss", nil), "issuer"},
+		{"iss another signer's", claim("iss", "other"), "unknown_key"},
+		{"sub missing", claim("sub", nil), "malformed"},
+		{"sub empty", claim("sub", ""), "malformed"},
 		{"sub not the signer's", func(s *redoxtest.JWTBearer) { s.Key, s.Issuer = grantOther, "other" }, "subject"},
-		{"aud missing", claims("aud", nil), "audience"},
-		{"aud another server's", claims("aud", "https://elsewhere.example/token"), "audience"},
-		{"aud ours and another", claims("aud", []string{grantURL, "https://elsewhere.example/token"}), "audience"},
-		{"aud a number", claims("aud", 1), "malformed"},
-		{"exp missing", claims("exp", nil), "lifetime"},
-		{"exp past", claims("exp", at(-time.Minute), "iat", at(-time.Hour)), "expired"},
-		{"exp in two hours", claims("exp", at(2*time.Hour)), "lifetime"},
-		{"nbf in the future", claims("nbf", at(time.Hour)), "not_yet_valid"},
-		{"iat in the future", claims("iat", at(time.Hour)), "not_yet_valid"},
-		{"jti a number", claims("jti", 1), "malformed"},
-		{"jti of 257 bytes", claims("jti", strings.Repeat("x", 257)), "malformed"},
+		{"aud missing", claim("aud", nil), "audience"},
+		{"aud another server's", claim("aud", "https://elsewhere.example/token"), "audience"},
+		{"aud ours and another", claim("aud", []string{grantURL, "https://elsewhere.example/token"}), "audience"},
+		{"aud a number", claim("aud", 1), "malformed"},
+		{"exp missing", claim("exp", nil), "lifetime"},
+		{"exp past", claim("exp", at(-time.Minute), "iat", at(-time.Hour)), "expired"},
+		{"exp in two hours", claim("exp", at(2*time.Hour)), "lifetime"},
+		{"nbf in the future", claim("nbf", at(time.Hour)), "not_yet_valid"},
+		{"iat in the future", claim("iat", at(time.Hour)), "not_yet_valid"},
+		{"jti a number", claim("jti", 1), "malformed"},
+		{"jti of 257 bytes", claim("jti", strings.Repeat("x", 257)), "malformed"},
 		{"typ of an access token", header("typ", "at+jwt"), "type"},
 		{"typ of a client assertion", header("typ", "client-authentication+jwt"), "type"},
 		{"kid unknown", header("kid", "unknown"), "unknown_key"},
@@ -63,57 +53,32 @@ func TestRefusedGrants(t *testing.T) {
 		{"another signer's key", func(s *redoxtest.JWTBearer) { s.Key = grantOther; s.Header = map[string]any{"kid": "es"} }, "signature"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			cfg := endpointConfig(t)
-			var seen []error
-			cfg.Observe = func(_ *http.Request, d redoxauth.Decision) { seen = append(seen, d.Err) }
-			s := grantSender()
-			c.sender(s)
-			if got, _ := grant(t, newTokenEndpoint(t, cfg), grantRequest(grantAssertion(t, s))); got != "400 invalid_grant" {
-				t.Fatalf("got %s", got)
-			}
-			var e *redoxauth.Error
-			if len(seen) != 1 || !errors.Is(seen[0], redoxauth.ErrRejected) || !errors.As(seen[0], &e) || e.Reason != c.reason {
-				t.Errorf("observed %v, want reason %s", seen, c.reason)
-			}
+			_, d := newEndpoint(t).ask(t, grantRequest(grantAssertion(t, c.sender)), "400 invalid_grant")
+			verifiertest.CheckError(t, d.Err, redoxauth.ErrRejected, c.reason)
 		})
 	}
-	genuine := grantAssertion(t, grantSender())
+	genuine := grantAssertion(t)
 	forgeries, err := redoxtest.ForgeJWT(genuine, grantES256, grantNow)
 	if err != nil {
 		t.Fatal(err)
 	}
 	forgeries["no JWT"] = "x"
 	forgeries["five segments"] = genuine + ".x.x"
-	e := newTokenEndpoint(t, endpointConfig(t))
 	for name, forgery := range forgeries {
-		if got, _ := grant(t, e, grantRequest(forgery)); got != "400 invalid_grant" {
-			t.Errorf("%s: got %s", name, got)
-		}
+		t.Run(name, func(t *testing.T) { newEndpoint(t).ask(t, grantRequest(forgery), "400 invalid_grant") })
 	}
 }
 
 // The operator learns whose assertion failed, and why.
 func TestGrantRefusalTellsWhichSigner(t *testing.T) {
-	for _, c := range []struct {
-		name, assertion string
-		claims          map[string]any
-		want            string
-	}{
-		{"unknown", "", map[string]any{"iss": "nobody\n"}, `(issuer): iss is "nobody\n", want one of Signers[].Issuer`},
-		{"no JWT", "x", nil, `(issuer): the assertion is no JWT, or has no iss`},
-		{"no sub", "", map[string]any{"sub": nil}, `(malformed): assertion of "redox": the claim sub is missing`},
+	for name, c := range map[string]struct{ assertion, want string }{
+		"unknown": {grantAssertion(t, claim("iss", "nobody\n")), `(issuer): iss is "nobody\n", want one of Signers[].Issuer`},
+		"no JWT":  {"x", `(issuer): the assertion is no JWT, or has no iss`},
+		"no sub":  {grantAssertion(t, claim("sub", nil)), `(malformed): assertion of "redox": the claim sub is missing`},
 	} {
-		if c.assertion == "" {
-			s := grantSender()
-			s.Claims = c.claims
-			c.assertion = grantAssertion(t, s)
-		}
-		cfg := endpointConfig(t)
-		var seen error
-		cfg.Observe = func(_ *http.Request, d redoxauth.Decision) { seen = d.Err }
-		grant(t, newTokenEndpoint(t, cfg), grantRequest(c.assertion))
-		if seen == nil || !strings.HasSuffix(seen.Error(), c.want) {
-			t.Errorf("%s: got %v, want %s at the end", c.name, seen, c.want)
+		_, d := newEndpoint(t).ask(t, grantRequest(c.assertion), "400 invalid_grant")
+		if !strings.HasSuffix(d.Err.Error(), c.want) {
+			t.Errorf("%s: got %v, want %s at the end", name, d.Err, c.want)
 		}
 	}
 }
@@ -140,35 +105,25 @@ func TestRefusedGrantRequests(t *testing.T) {
 		{name: "too large", parameters: []string{"x", strings.Repeat("x", 64<<10)}, want: "413 invalid_request"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			e := newTokenEndpoint(t, endpointConfig(t))
-			assertion := grantAssertion(t, grantSender())
+			e, assertion := newEndpoint(t), grantAssertion(t)
 			r := grantRequest(assertion, c.parameters...)
 			if c.change != nil {
 				c.change(r)
 			}
-			if got, _ := grant(t, e, r); got != c.want {
-				t.Errorf("got %s, want %s", got, c.want)
-			}
-			if got, _ := grant(t, e, grantRequest(assertion)); got != "200" {
-				t.Errorf("corrected: got %s", got)
-			}
+			e.ask(t, r, c.want)
+			e.ask(t, grantRequest(assertion), "200") // corrected
 		})
 	}
-	for name, p := range map[string]url.Values{
-		"assertion missing":  {"grant_type": {grantType}},
-		"grant_type missing": {"assertion": {"a.b.c"}},
-	} {
-		r := httptest.NewRequest("POST", "/token", strings.NewReader(p.Encode()))
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		if got, _ := grant(t, newTokenEndpoint(t, endpointConfig(t)), r); got != malformed {
-			t.Errorf("%s: got %s", name, got)
-		}
-	}
-	r := httptest.NewRequest("POST", "/token", strings.NewReader("grant_type=client_credentials"))
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	if got, _ := grant(t, newTokenEndpoint(t, endpointConfig(t)), r); got != "400 unsupported_grant_type" {
-		t.Errorf("another grant: got %s", got)
-	}
+	e := newEndpoint(t)
+	e.ask(t, formRequest(url.Values{"grant_type": {grantType}}), malformed)
+	e.ask(t, formRequest(url.Values{"assertion": {"a.b.c"}}), malformed)
+	e.ask(t, formRequest(url.Values{"grant_type": {"client_credentials"}}), "400 unsupported_grant_type")
+}
+
+type failingStore struct{}
+
+func (failingStore) Add(context.Context, string, string, time.Time) (bool, error) {
+	return true, errors.New("connection refused")
 }
 
 func TestGrantOutagesAre503(t *testing.T) {
@@ -179,15 +134,17 @@ func TestGrantOutagesAre503(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, change := range map[string]func(*jwtbearer.EndpointConfig){
-		"replay store":         func(c *jwtbearer.EndpointConfig) { c.Replay = failingStore{} },
-		"replay store refuses": func(c *jwtbearer.EndpointConfig) { c.Replay = new(replay.Memory) },
-		"key server":           func(c *jwtbearer.EndpointConfig) { c.Signers[0].Keys = remote },
+	full := replay.NewMemory(1)
+	newEndpoint(t, func(c *jwtbearer.EndpointConfig) { c.Replay = full }).ask(t, grantRequest(grantAssertion(t)), "200")
+	for _, c := range []struct {
+		reason redoxauth.Reason
+		change change
+	}{
+		{"replay_store", func(c *jwtbearer.EndpointConfig) { c.Replay = failingStore{} }},
+		{"replay_store", func(c *jwtbearer.EndpointConfig) { c.Replay = full }},
+		{"keys", func(c *jwtbearer.EndpointConfig) { c.Signers[0].Keys = remote }},
 	} {
-		cfg := endpointConfig(t)
-		change(&cfg)
-		if got, _ := grant(t, newTokenEndpoint(t, cfg), grantRequest(grantAssertion(t, grantSender()))); got != "503 temporarily_unavailable" {
-			t.Errorf("%s: got %s", name, got)
-		}
+		_, d := newEndpoint(t, c.change).ask(t, grantRequest(grantAssertion(t)), "503 temporarily_unavailable")
+		verifiertest.CheckError(t, d.Err, redoxauth.ErrUnavailable, c.reason)
 	}
 }

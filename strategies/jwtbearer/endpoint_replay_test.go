@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/strategies/jwtbearer"
 	"github.com/redoxauth/redoxauth-go/strategies/replay"
 )
 
@@ -20,9 +21,7 @@ import (
 // jti only what was signed tells assertions apart.
 func TestMalleableSignatureIsAReplay(t *testing.T) {
 	for name, jti := range map[string]any{"with jti": "one", "without jti": nil} {
-		s := grantSender()
-		s.Claims = map[string]any{"jti": jti}
-		genuine := grantAssertion(t, s)
+		genuine := grantAssertion(t, claim("jti", jti))
 		dot := strings.LastIndexByte(genuine, '.')
 		signature, err := base64.RawURLEncoding.DecodeString(genuine[dot+1:])
 		if err != nil || len(signature) != 64 {
@@ -32,25 +31,22 @@ func TestMalleableSignatureIsAReplay(t *testing.T) {
 		twin.FillBytes(signature[32:])
 		malleated := genuine[:dot+1] + base64.RawURLEncoding.EncodeToString(signature)
 
-		if got, _ := grant(t, newTokenEndpoint(t, endpointConfig(t)), grantRequest(malleated)); got != "200" {
-			t.Fatalf("%s: the twin does not verify: got %s", name, got)
-		}
-		e := newTokenEndpoint(t, endpointConfig(t))
-		if got, _ := grant(t, e, grantRequest(genuine)); got != "200" {
-			t.Fatalf("%s: got %s", name, got)
-		}
-		if got, _ := grant(t, e, grantRequest(malleated)); got != "400 invalid_grant" {
-			t.Errorf("%s: the twin: got %s", name, got)
-		}
+		t.Run(name, func(t *testing.T) {
+			newEndpoint(t).ask(t, grantRequest(malleated), "200") // the twin verifies
+			e := newEndpoint(t)
+			e.ask(t, grantRequest(genuine), "200")
+			e.ask(t, grantRequest(malleated), "400 invalid_grant")
+		})
 	}
 }
 
 func TestParallelGrantsGetOneToken(t *testing.T) {
 	for name, jti := range map[string]any{"with jti": "parallel", "without jti": nil} {
-		e := newTokenEndpoint(t, endpointConfig(t))
-		s := grantSender()
-		s.Claims = map[string]any{"jti": jti}
-		assertion := grantAssertion(t, s)
+		e, err := jwtbearer.NewTokenEndpoint(endpointConfig(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		assertion := grantAssertion(t, claim("jti", jti))
 		var wg sync.WaitGroup
 		var issued atomic.Int32
 		for range 100 {
@@ -70,7 +66,7 @@ func TestParallelGrantsGetOneToken(t *testing.T) {
 }
 
 func TestSameJTIOfAnotherSigner(t *testing.T) {
-	e := newTokenEndpoint(t, endpointConfig(t))
+	e := newEndpoint(t)
 	for _, c := range []struct {
 		issuer, subject, want string
 		key                   redoxtest.Key
@@ -79,11 +75,8 @@ func TestSameJTIOfAnotherSigner(t *testing.T) {
 		{"other", "system", "200", grantOther},
 		{"redox", "feed", "400 invalid_grant", grantRS256},
 	} {
-		s := grantSender()
-		s.Issuer, s.Subject, s.Key, s.Claims = c.issuer, c.subject, c.key, map[string]any{"jti": "one"}
-		if got, _ := grant(t, e, grantRequest(grantAssertion(t, s))); got != c.want {
-			t.Errorf("%s: got %s, want %s", c.issuer, got, c.want)
-		}
+		assertion := grantAssertion(t, claim("jti", "one"), func(s *redoxtest.JWTBearer) { s.Issuer, s.Subject, s.Key = c.issuer, c.subject, c.key })
+		e.ask(t, grantRequest(assertion), c.want)
 	}
 }
 
@@ -93,12 +86,13 @@ func TestSameJTIOfAnotherSigner(t *testing.T) {
 func TestUsedTokenIsNotTakenAgainAtItsEdge(t *testing.T) {
 	const leeway, wait = 30 * time.Second, 50 * time.Second
 	grantTo := func(t *testing.T, store replay.Store, now func() time.Time) bool {
-		cfg := endpointConfig(t)
-		cfg.Leeway, cfg.Now, cfg.Replay = leeway, now, store
-		s := grantSender()
-		s.Now, s.Claims = func() time.Time { return grantNow }, map[string]any{"jti": "one"}
-		got, _ := grant(t, newTokenEndpoint(t, cfg), grantRequest(grantAssertion(t, s)))
-		return got == "200"
+		e, err := jwtbearer.NewTokenEndpoint(endpointConfig(t, func(c *jwtbearer.EndpointConfig) { c.Leeway, c.Now, c.Replay = leeway, now, store }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := httptest.NewRecorder()
+		e.ServeHTTP(w, grantRequest(grantAssertion(t, claim("jti", "one"))))
+		return w.Code == 200
 	}
 	direct := func(t *testing.T, store replay.Store, now func() time.Time) bool {
 		cfg := directConfig(t)

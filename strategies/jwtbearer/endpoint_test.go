@@ -1,7 +1,6 @@
 package jwtbearer_test
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -44,8 +43,10 @@ func grantKeys(t testing.TB, k ...redoxtest.Key) keyset.Set {
 	return s
 }
 
-func endpointConfig(t testing.TB) jwtbearer.EndpointConfig {
-	return jwtbearer.EndpointConfig{
+type change = func(*jwtbearer.EndpointConfig)
+
+func endpointConfig(t testing.TB, changes ...change) jwtbearer.EndpointConfig {
+	cfg := jwtbearer.EndpointConfig{
 		Signers: []jwtbearer.Signer{
 			{Issuer: "redox", Keys: grantKeys(t, grantRS256, grantES256), Scopes: []string{"read", "write"}},
 			{Issuer: "other", Subject: "system", Keys: grantKeys(t, grantOther)},
@@ -55,26 +56,54 @@ func endpointConfig(t testing.TB) jwtbearer.EndpointConfig {
 		Replay:       replay.NewMemory(1000),
 		Now:          func() time.Time { return grantNow },
 	}
+	for _, change := range changes {
+		if change != nil {
+			change(&cfg)
+		}
+	}
+	return cfg
 }
 
-func newTokenEndpoint(t testing.TB, cfg jwtbearer.EndpointConfig) *jwtbearer.TokenEndpoint {
+// An endpoint keeps the decisions about the last request.
+type endpoint struct {
+	*jwtbearer.TokenEndpoint
+	decisions *[]redoxauth.Decision
+}
+
+func newEndpoint(t testing.TB, changes ...change) endpoint {
 	t.Helper()
-	e, err := jwtbearer.NewTokenEndpoint(cfg)
+	var last []redoxauth.Decision
+	e, err := jwtbearer.NewTokenEndpoint(endpointConfig(t, append(changes, func(c *jwtbearer.EndpointConfig) {
+		c.Observe = func(_ *http.Request, d redoxauth.Decision) { last = append(last, d) }
+	})...))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return e
+	return endpoint{e, &last}
 }
 
-func grantSender() *redoxtest.JWTBearer {
-	return &redoxtest.JWTBearer{
+func (e endpoint) verifier(t testing.TB, scopes ...string) *jwtbearer.Verifier {
+	t.Helper()
+	v, err := e.Verifier(scopes...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+type senders = func(*redoxtest.JWTBearer)
+
+func grantAssertion(t testing.TB, changes ...senders) string {
+	t.Helper()
+	s := &redoxtest.JWTBearer{
 		Key: grantES256, Issuer: "redox", Subject: "feed", Audience: []string{grantURL},
 		TokenURL: grantURL, Now: func() time.Time { return grantNow },
 	}
-}
-
-func grantAssertion(t testing.TB, s *redoxtest.JWTBearer) string {
-	t.Helper()
+	for _, change := range changes {
+		if change != nil {
+			change(s)
+		}
+	}
 	a, err := s.Token()
 	if err != nil {
 		t.Fatal(err)
@@ -82,11 +111,28 @@ func grantAssertion(t testing.TB, s *redoxtest.JWTBearer) string {
 	return a
 }
 
+func claim(pairs ...any) senders {
+	return func(s *redoxtest.JWTBearer) {
+		s.Claims = map[string]any{}
+		for i := 0; i < len(pairs); i += 2 {
+			s.Claims[pairs[i].(string)] = pairs[i+1]
+		}
+	}
+}
+
+func header(name string, value any) senders {
+	return func(s *redoxtest.JWTBearer) { s.Header = map[string]any{name: value} }
+}
+
 func grantRequest(assertion string, parameters ...string) *http.Request {
 	p := url.Values{"grant_type": {grantType}, "assertion": {assertion}}
 	for i := 0; i < len(parameters); i += 2 {
 		p.Add(parameters[i], parameters[i+1])
 	}
+	return formRequest(p)
+}
+
+func formRequest(p url.Values) *http.Request {
 	r := httptest.NewRequest("POST", "/token", strings.NewReader(p.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	return r
@@ -100,22 +146,28 @@ type grantAnswer struct {
 	Error     string  `json:"error"`
 }
 
-// grant returns status and error, and the answer.
-func grant(t testing.TB, h http.Handler, r *http.Request) (string, grantAnswer) {
+// ask wants a status, and an error if it is no 200. It checks the headers, and that Observe
+// sees the status once.
+func (e endpoint) ask(t testing.TB, r *http.Request, want string) (grantAnswer, redoxauth.Decision) {
 	t.Helper()
+	*e.decisions = nil
 	w := httptest.NewRecorder()
-	h.ServeHTTP(w, r)
+	e.ServeHTTP(w, r)
 	var a grantAnswer
 	if err := json.Unmarshal(w.Body.Bytes(), &a); err != nil {
 		t.Fatalf("answer %q: %v", w.Body, err)
 	}
-	if w.Header().Get("Cache-Control") != "no-store" || w.Header().Get("Pragma") != "no-cache" {
-		t.Errorf("headers %v", w.Header())
+	if got := strings.TrimSpace(fmt.Sprint(w.Code, " ", a.Error)); got != want {
+		t.Errorf("got %s: %s, want %s", got, w.Body, want)
 	}
-	if (w.Header().Get("Retry-After") != "") != (w.Code == 503) {
-		t.Errorf("status %d, Retry-After %q", w.Code, w.Header().Get("Retry-After"))
+	h, d := w.Header(), (*e.decisions)[0]
+	if h.Get("Cache-Control") != "no-store" || h.Get("Pragma") != "no-cache" || (h.Get("Retry-After") != "") != (w.Code == 503) {
+		t.Errorf("status %d, headers %v", w.Code, h)
 	}
-	return strings.TrimSpace(fmt.Sprint(w.Code, " ", a.Error)), a
+	if len(*e.decisions) != 1 || d.Event != "token_request" || d.Status != w.Code || (d.Identity != nil) != (w.Code == 200) || (d.Err != nil) != (w.Code != 200) {
+		t.Errorf("status %d, decisions %+v", w.Code, *e.decisions)
+	}
+	return a, d
 }
 
 func grantMessage(token string) *http.Request {
@@ -125,14 +177,11 @@ func grantMessage(token string) *http.Request {
 }
 
 func TestGrantAnswer(t *testing.T) {
-	var decision redoxauth.Decision
-	cfg := endpointConfig(t)
-	cfg.Observe = func(_ *http.Request, d redoxauth.Decision) { decision = d }
-	e := newTokenEndpoint(t, cfg)
-	got, a := grant(t, e, grantRequest(grantAssertion(t, grantSender()), "scope", "write admin"))
-	id, err := verifier(t, e, "write").Verify(grantMessage(a.Token))
+	e := newEndpoint(t)
+	a, decision := e.ask(t, grantRequest(grantAssertion(t), "scope", "write admin"), "200")
+	id, err := e.verifier(t, "write").Verify(grantMessage(a.Token))
 	if err != nil || id.Subject != "feed" || id.Strategy != "jwtbearer" {
-		t.Fatalf("%s: %+v, %v", got, id, err)
+		t.Fatalf("%+v, %v", id, err)
 	}
 	var claims struct {
 		Client string `json:"client_id"`
@@ -145,112 +194,97 @@ func TestGrantAnswer(t *testing.T) {
 	if diff := cmp.Diff(grantAnswer{Type: "bearer", ExpiresIn: 300, Scope: "write"}, a); diff != "" {
 		t.Errorf("answer (-want +got):\n%s", diff)
 	}
-	if decision.Err != nil || decision.Identity.Subject != "feed" || decision.Identity.KeyID != "es" {
+	if decision.Identity.Subject != "feed" || decision.Identity.KeyID != "es" {
 		t.Errorf("decision %+v", decision)
 	}
 }
 
 // What may differ between genuine senders, Google's libraries among them.
 func TestGenuineGrants(t *testing.T) {
+	rs384 := redoxtest.NewKey("rs", "RS384")
 	for _, c := range []struct {
 		name   string
-		sender func(*redoxtest.JWTBearer)
-		config func(*jwtbearer.EndpointConfig)
+		sender senders
+		config change
 	}{
 		{name: "ES256"},
 		{name: "RS256", sender: func(s *redoxtest.JWTBearer) { s.Key = grantRS256 }},
-		{name: "RS384, if listed", sender: func(s *redoxtest.JWTBearer) { s.Key = redoxtest.NewKey("rs", "RS384") },
+		{name: "RS384, if listed", sender: func(s *redoxtest.JWTBearer) { s.Key = rs384 },
 			config: func(c *jwtbearer.EndpointConfig) {
-				k := redoxtest.NewKey("rs", "RS384")
-				c.Signers[0].Keys, c.Signers[0].Algorithms = grantKeys(t, k), []string{"RS384"}
+				c.Signers[0].Keys, c.Signers[0].Algorithms = grantKeys(t, rs384), []string{"RS384"}
 			}},
 		{name: "no jti, kid and typ", sender: func(s *redoxtest.JWTBearer) {
 			s.Claims, s.Header = map[string]any{"jti": nil}, map[string]any{"typ": nil, "kid": nil}
 		}},
-		{name: "typ of RFC 10070", sender: func(s *redoxtest.JWTBearer) { s.Header = map[string]any{"typ": "authorization-grant+jwt"} }},
+		{name: "typ of RFC 10070", sender: header("typ", "authorization-grant+jwt")},
 		{name: "an hour", sender: func(s *redoxtest.JWTBearer) { s.Lifetime = time.Hour }},
 		{name: "aud the issuer, as configured", sender: func(s *redoxtest.JWTBearer) { s.Audience = []string{"https://api.example.com"} },
-			config: func(c *jwtbearer.EndpointConfig) {
-				c.AssertionAudiences = []string{grantURL, "https://api.example.com"}
-			}},
+			config: func(c *jwtbearer.EndpointConfig) { c.AssertionAudiences = []string{grantURL, c.Issuer} }},
 		{name: "the signer's only subject", sender: func(s *redoxtest.JWTBearer) { s.Key, s.Issuer, s.Subject = grantOther, "other", "system" }},
-		{name: "a jku, which is not followed", sender: func(s *redoxtest.JWTBearer) { s.Header = map[string]any{"jku": "https://attacker.invalid/"} }},
+		{name: "a jku, which is not followed", sender: header("jku", "https://attacker.invalid/")},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			cfg, s := endpointConfig(t), grantSender()
-			if c.config != nil {
-				c.config(&cfg)
-			}
-			if c.sender != nil {
-				c.sender(s)
-			}
-			e := newTokenEndpoint(t, cfg)
-			assertion := grantAssertion(t, s)
-			got, a := grant(t, e, grantRequest(assertion, "client_id", "anything"))
-			if got != "200" {
-				t.Fatalf("got %s", got)
-			}
-			if _, err := verifier(t, e).Verify(grantMessage(a.Token)); err != nil {
+			e := newEndpoint(t, c.config)
+			assertion := grantAssertion(t, c.sender)
+			a, _ := e.ask(t, grantRequest(assertion, "client_id", "anything"), "200")
+			if _, err := e.verifier(t).Verify(grantMessage(a.Token)); err != nil {
 				t.Errorf("its token: %v", err)
 			}
-			if got, _ := grant(t, e, grantRequest(assertion)); got != "400 invalid_grant" {
-				t.Errorf("again: got %s", got)
-			}
+			e.ask(t, grantRequest(assertion), "400 invalid_grant") // again
 		})
 	}
 }
 
-type failingStore struct{}
-
-func (failingStore) Add(context.Context, string, string, time.Time) (bool, error) {
-	return true, errors.New("connection refused")
-}
-
 func TestGrantTokens(t *testing.T) {
-	issued := func(cfg jwtbearer.EndpointConfig) string {
-		_, a := grant(t, newTokenEndpoint(t, cfg), grantRequest(grantAssertion(t, grantSender())))
-		return a.Token
+	a, _ := newEndpoint(t).ask(t, grantRequest(grantAssertion(t)), "200")
+	at := func(d time.Duration) change {
+		return func(c *jwtbearer.EndpointConfig) { c.Now = func() time.Time { return grantNow.Add(d) } }
 	}
-	token := issued(endpointConfig(t))
 	for _, c := range []struct {
 		name   string
-		change func(*jwtbearer.EndpointConfig)
-		scope  string
+		change change
+		scopes []string
 		want   error
 	}{
-		{name: "at a replica", change: func(*jwtbearer.EndpointConfig) {}},
-		{name: "59 s past expiry", change: func(c *jwtbearer.EndpointConfig) {
-			c.Now = func() time.Time { return grantNow.Add(5*time.Minute + 59*time.Second) }
-		}},
-		{name: "60 s past expiry", change: func(c *jwtbearer.EndpointConfig) {
-			c.Now = func() time.Time { return grantNow.Add(6 * time.Minute) }
-		}, want: redoxauth.ErrRejected},
+		{name: "at a replica"},
+		{name: "59 s past expiry", change: at(5*time.Minute + 59*time.Second)},
+		{name: "60 s past expiry", change: at(6 * time.Minute), want: redoxauth.ErrRejected},
 		{name: "at another endpoint", change: func(c *jwtbearer.EndpointConfig) { c.Audience += "/b" }, want: redoxauth.ErrRejected},
 		{name: "signer removed", change: func(c *jwtbearer.EndpointConfig) { c.Signers = c.Signers[1:] }, want: redoxauth.ErrRejected},
 		{name: "subject no longer the signer's", change: func(c *jwtbearer.EndpointConfig) { c.Signers[0].Subject = "another" }, want: redoxauth.ErrRejected},
-		{name: "scope missing", change: func(c *jwtbearer.EndpointConfig) { c.Signers[0].Scopes = append(c.Signers[0].Scopes, "admin") }, scope: "admin", want: redoxauth.ErrForbidden},
+		{name: "scope missing", change: func(c *jwtbearer.EndpointConfig) { c.Signers[1].Scopes = []string{"admin"} }, scopes: []string{"admin"}, want: redoxauth.ErrForbidden},
 	} {
-		cfg := endpointConfig(t)
-		c.change(&cfg)
-		v := verifier(t, newTokenEndpoint(t, cfg))
-		if c.scope != "" {
-			v = verifier(t, newTokenEndpoint(t, cfg), c.scope)
-		}
-		if _, err := v.Verify(grantMessage(token)); !errors.Is(err, c.want) || (err == nil) != (c.want == nil) {
+		_, err := newEndpoint(t, c.change).verifier(t, c.scopes...).Verify(grantMessage(a.Token))
+		if !errors.Is(err, c.want) || (err == nil) != (c.want == nil) {
 			t.Errorf("%s: got %v, want %v", c.name, err, c.want)
 		}
 	}
-	s := grantSender()
-	s.Audience = []string{grantDestination}
-	if id, err := verifier(t, newTokenEndpoint(t, endpointConfig(t))).Verify(grantMessage(grantAssertion(t, s))); err == nil {
+	e := newEndpoint(t)
+	assertion := grantAssertion(t, func(s *redoxtest.JWTBearer) { s.Audience = []string{grantDestination} })
+	if id, err := e.verifier(t).Verify(grantMessage(assertion)); err == nil {
 		t.Errorf("an assertion is accepted as access token: %+v", id)
+	}
+	const want = `jwtbearer: Verifier: no client can get the scope "admin": Signers[].Scopes are ["read" "write"]`
+	if _, err := e.Verifier("write", "admin"); err == nil || err.Error() != want {
+		t.Errorf("a scope that nobody can get: got %v, want %s", err, want)
+	}
+}
+
+func TestZeroTokenEndpoint(t *testing.T) {
+	var e jwtbearer.TokenEndpoint
+	w := httptest.NewRecorder()
+	if e.ServeHTTP(w, grantRequest("a.b.c")); w.Code != 500 {
+		t.Errorf("status %d", w.Code)
+	}
+	if v, err := e.Verifier(); err == nil {
+		t.Errorf("got the Verifier %v", v)
 	}
 }
 
 func TestNewTokenEndpointRefuses(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		change func(*jwtbearer.EndpointConfig)
+		change change
 		want   []string
 	}{
 		{"everything", func(c *jwtbearer.EndpointConfig) { *c = jwtbearer.EndpointConfig{} },
@@ -265,9 +299,7 @@ func TestNewTokenEndpointRefuses(t *testing.T) {
 		{"scope", func(c *jwtbearer.EndpointConfig) { c.Signers[0].Scopes = []string{""} }, []string{"Signers[0].Scopes[0]"}},
 		{"leeway", func(c *jwtbearer.EndpointConfig) { c.Leeway = -1 }, []string{"Leeway"}},
 	} {
-		cfg := endpointConfig(t)
-		c.change(&cfg)
-		e, err := jwtbearer.NewTokenEndpoint(cfg)
+		e, err := jwtbearer.NewTokenEndpoint(endpointConfig(t, c.change))
 		if err == nil || e != nil {
 			t.Errorf("%s: got %v, %v", c.name, e, err)
 			continue
@@ -281,13 +313,4 @@ func TestNewTokenEndpointRefuses(t *testing.T) {
 			}
 		}
 	}
-}
-
-func verifier(t testing.TB, e *jwtbearer.TokenEndpoint, scopes ...string) *jwtbearer.Verifier {
-	t.Helper()
-	v, err := e.Verifier(scopes...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return v
 }

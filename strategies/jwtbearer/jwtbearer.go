@@ -1,11 +1,11 @@
-// Package jwtbearer verifies JSON Web Tokens that Redox signs: sent directly as
-// "Authorization: Bearer" ([New]), or exchanged at a token endpoint of ours for an
-// access token ([RFC 7523, Section 2.1]).
+// Package jwtbearer verifies JSON Web Tokens that Redox signs. Redox sends a token either
+// directly, as "Authorization: Bearer" ([New]), or to a token endpoint of ours, which
+// exchanges it for an access token ([NewTokenEndpoint]; [RFC 7523, Section 2.1]).
 //
 // # Redox dashboard
 //
-// The strategy is "JWT Bearer". Redox documents neither its fields nor its tokens, nor
-// which of the two forms it is, so this package presumes nothing. What goes where:
+// The strategy is "JWT Bearer". Redox does not document its fields, its tokens, or which of
+// the two forms it uses. So you configure everything that Redox tells you:
 //
 //	what you agree with Redox                   Config
 //	where its public keys are (JWKS, "JKU")     Keys: keyset.NewRemote
@@ -18,48 +18,49 @@
 //	scopes (scope)                              Scopes
 //	type in the header (typ)                    Types
 //
-// The one bearer JWT of Redox whose form is documented is that of its SSO data model
-// ([Redox SSO]), another feature: HS256 under a secret that Redox generates and shows
-// once, iss and aud UUIDs, an empty sub, 15 minutes from iat to exp.
+// Redox documents the form of one bearer JWT: that of its SSO data model ([Redox SSO]),
+// which is another feature. It is signed with HS256 under a secret that Redox generates and
+// shows once. Its iss and aud are UUIDs, its sub is empty, and it is valid for 15 minutes.
 //
 // # The first real request
 //
-// To learn what Redox sends, configure what you know and log refusals with
-// [redoxauth.Options].Observe and [redoxauth.LogDecisions]: each names what the token
-// said, in the order of the checks. First its iss (reason "issuer"); with that as
-// Issuer, its typ ("type"), its alg ("algorithm") and kid ("unknown_key"); and once the
-// signature holds, its aud ("audience") and sub ("subject"). Nothing of a token is
-// accepted meanwhile.
+// To learn what Redox sends, configure what you know, and log refusals with
+// [redoxauth.Options].Observe and [redoxauth.LogDecisions]. Each refusal shows what the
+// token said, in the order of the checks: first its iss (reason "issuer"). When that is
+// configured, its typ ("type"), its alg ("algorithm") and its kid ("unknown_key"). When the
+// signature verifies, its aud ("audience") and its sub ("subject"). No token is accepted
+// until all of this is right.
 //
 // # Operation
 //
-// Rotation of published keys needs nothing: a token with a new key ID makes
-// [keyset.RemoteSet] fetch. For configured keys list old and new together. Secrets are
-// listed the same way, and all are compared; [redoxauth.Identity].KeyID tells which
-// one matched, by kid or by position.
+// Published keys rotate without your help: a token with a new key ID makes
+// [keyset.RemoteSet] fetch. To rotate configured keys or secrets, list the old and the new
+// one together. [redoxauth.Identity].KeyID shows which one matched: its kid, or its
+// position.
 //
-// Clocks may differ by Leeway. A refusal "expired" or "not_yet_valid" tells by how much.
+// Clocks may differ by Leeway. The error of a refusal "expired" or "not_yet_valid" says by
+// how much they differ.
 //
-// When the key server is down, known keys go on serving; a token of a new key is
-// answered 503 until it is back, never 401. See [keyset.RemoteConfig].
+// During an outage of the key server known keys keep working. A token of a new key is
+// answered 503 until the server is back. An outage never causes 401. See
+// [keyset.RemoteConfig].
 //
-// A signature that was verified is remembered, for up to 1024 tokens and never past exp:
-// the second use of a token skips that check and no other, so that a key that was
-// withdrawn ends its tokens too.
+// The Verifier remembers the signatures of up to 1024 accepted tokens until they expire.
+// The second use of a token skips the signature check, and no other check. So a token ends
+// when its key is withdrawn.
 //
-// A token proves who sent it, not what: it does not cover the body, and who sees it can
-// use it until it expires. A token is accepted any number of times unless Replay is
-// set; leave it unset if Redox sends one token with many messages, or sends messages
-// again.
+// A token proves who sent a message. It does not cover the body, and anyone who obtains it
+// can use it until it expires. A token is accepted any number of times, unless Replay is
+// set. Leave Replay unset if Redox sends one token with many messages, or if it may send a
+// message again.
 //
 // [RFC 7523, Section 2.1]: https://www.rfc-editor.org/rfc/rfc7523#section-2.1
 // [Redox SSO]: https://developer.redoxengine.com/data-models/SSO.html
 package jwtbearer
 
 import (
+	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -69,91 +70,87 @@ import (
 	"github.com/redoxauth/redoxauth-go/strategies/internal/bearer"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/singleuse"
 	"github.com/redoxauth/redoxauth-go/strategies/keyset"
 	"github.com/redoxauth/redoxauth-go/strategies/replay"
 )
 
-const (
-	strategy           = "jwtbearer"
-	defaultMaxLifetime = 24 * time.Hour
-)
+const strategy = "jwtbearer"
 
 // Config configures [New]. Issuer, one of Keys, Secrets and SecretsFunc, and one of
 // Audience and InsecureNoAudience are required.
 type Config struct {
-	// Keys are Redox's public keys.
+	// Keys are the public keys of Redox.
 	Keys keyset.Set
 
-	// Secrets are HMAC secrets instead, each at least as long as the hash of the
-	// longest of Algorithms: 32 bytes for HS256 ([RFC 7518, Section 3.2]).
+	// Secrets are HMAC secrets, instead of Keys. Each must be at least as long as the
+	// longest hash of Algorithms: 32 bytes for HS256 ([RFC 7518, Section 3.2]).
 	//
 	// [RFC 7518, Section 3.2]: https://www.rfc-editor.org/rfc/rfc7518#section-3.2
 	Secrets [][]byte
 
-	// SecretsFunc supplies the secrets instead, so that a rotation needs no restart: it
-	// is called on use, at most every 30 s; see [rotation.Secrets].
+	// SecretsFunc supplies the secrets, so that a rotation needs no restart. It is called
+	// on use, at most every 30 s: see [rotation.Secrets].
 	SecretsFunc func(context.Context) ([][]byte, error)
 
 	// Algorithms are the accepted values of alg ([RFC 7518, Section 3.1]); default
-	// RS256, ES256 and ES384 with Keys, HS256 with secrets. A key that names no
-	// algorithm takes the first that fits its type and curve.
+	// RS256, ES256 and ES384 with Keys, HS256 with secrets. A key without alg serves the
+	// first of them that fits its type and curve.
 	//
 	// [RFC 7518, Section 3.1]: https://www.rfc-editor.org/rfc/rfc7518#section-3.1
 	Algorithms []string
 
-	// Issuer is the only accepted iss, character by character. The token of another
+	// Issuer is the only accepted iss, equal in every character. A token of another
 	// issuer is [redoxauth.ErrNoCredentials], reason "issuer".
 	Issuer string
 
-	// Audience are the names that Redox may give us: the token's aud must hold one.
+	// Audience lists the names that Redox has for this API. The aud of a token must
+	// contain one of them.
 	Audience []string
 
-	// InsecureNoAudience accepts tokens without aud instead of Audience, and no
-	// others. Such a token, seen elsewhere, is as good here.
+	// InsecureNoAudience accepts only tokens without aud; Audience must be empty. Anyone
+	// who obtains a token that Redox uses at another API can replay it here.
 	InsecureNoAudience bool
 
-	// Subject is the only accepted sub; default any or none.
+	// Subject is the only accepted sub. By default every sub is accepted, and none.
 	Subject string
 
-	// Scopes must all be in the claim scope; a genuine token that lacks one is
+	// Scopes are all required in the claim scope. A genuine token without one of them is
 	// [redoxauth.ErrForbidden].
 	Scopes []string
 
 	// Types are the accepted values of typ, compared without case and without
-	// "application/"; default "JWT" or none. In a list, "" stands for none.
+	// "application/"; "" accepts a token without typ. The default is "JWT" and "".
 	Types []string
 
-	// MaxLifetime bounds exp − iat, or exp − now without iat; default 24 h.
+	// MaxLifetime limits exp − iat, or exp − now without iat; default 24 h.
 	MaxLifetime time.Duration
 
 	// Leeway is how far clocks may differ; default 60 s, at most 5 min.
 	Leeway time.Duration
 
-	// Replay makes every token good for one request, named by its jti, or by the hash
-	// of what was signed if it has none. Default: a token is good until it expires.
+	// Replay makes every token single-use. It records the jti of a token, or a hash of
+	// what was signed if there is no jti. By default a token is accepted until it expires.
 	Replay replay.Store
 
 	Now func() time.Time // default time.Now
 }
 
-// A Verifier verifies bearer tokens. It is safe for concurrent use.
+// A Verifier verifies bearer tokens. It is safe for concurrent use. The zero Verifier
+// refuses every request with status 500.
 type Verifier struct{ bearer bearer.Verifier }
 
 var _ redoxauth.Verifier = (*Verifier)(nil)
 
-// New returns a Verifier of tokens that are sent directly, or all that is wrong with
-// cfg. It does no network.
+// New returns a Verifier of tokens that are sent directly, or an error that lists
+// everything that is wrong with cfg. It makes no request.
 func New(cfg Config) (*Verifier, error) {
 	cfg.setDefaults()
-	secrets, err := cfg.check()
+	keys, err := cfg.check()
 	if err != nil {
 		return nil, err
 	}
-	keys := secrets
-	if secrets == nil {
-		keys = jose.SourceOf(cfg.Keys)
-	}
-	d := &direct{
+	d := &directTokens{
 		tokens: jose.New(jose.Config{
 			Keys:        keys,
 			Algorithms:  cfg.Algorithms,
@@ -173,26 +170,10 @@ func New(cfg Config) (*Verifier, error) {
 	return &Verifier{bearer.New(strategy, d.decide)}, nil
 }
 
-// Verify accepts a request whose bearer token was signed under the configured keys and
-// says what Config asks for. The Identity's Subject is the token's sub.
-//
-// The errors: [redoxauth.ErrNoCredentials] without a bearer token, or for one that is no
-// JWT or of another issuer; ErrMalformed for two Authorization headers; ErrForbidden for
-// a scope; ErrUnavailable when keys, secrets or Replay cannot be had; ErrRejected for
-// anything else.
-func (v *Verifier) Verify(r *http.Request) (*redoxauth.Identity, error) { return v.bearer.Verify(r) }
-
-// Wrap lets requests through to next that [Verifier.Verify] accepts, with the default
-// limits of [redoxauth.Options].
-func (v *Verifier) Wrap(next http.Handler) http.Handler {
-	return redoxauth.Middleware(v, nil)(next)
-}
-
 func (c *Config) setDefaults() {
-	symmetric := c.Keys == nil
 	switch {
 	case c.Algorithms != nil:
-	case symmetric:
+	case c.Keys == nil:
 		c.Algorithms = []string{"HS256"}
 	default:
 		c.Algorithms = []string{"RS256", "ES256", "ES384"}
@@ -200,76 +181,93 @@ func (c *Config) setDefaults() {
 	if c.Types == nil {
 		c.Types = []string{"JWT", ""}
 	}
-	if c.MaxLifetime == 0 {
-		c.MaxLifetime = defaultMaxLifetime
-	}
-	if c.Leeway == 0 {
-		c.Leeway = config.DefaultLeeway
-	}
+	c.MaxLifetime = cmp.Or(c.MaxLifetime, 24*time.Hour)
 	if c.Now == nil {
 		c.Now = time.Now
 	}
 }
 
-// check returns the Source of the secrets, if there are any, and all that is wrong.
-func (c *Config) check() (jose.Source, error) {
-	var errs []error
-	wrong := func(field, what string) { errs = append(errs, fmt.Errorf("%s: %s: %s", strategy, field, what)) }
-	kinds := 0
-	for _, given := range []bool{c.Keys != nil, c.Secrets != nil, c.SecretsFunc != nil} {
-		if given {
-			kinds++
-		}
+// check returns the source of the keys or secrets, or everything that is wrong.
+func (c *Config) check() (keys jose.Source, _ error) {
+	p := config.Problems{Package: strategy}
+	if c.Keys != nil {
+		keys = jose.SourceOf(c.Keys)
 	}
-	if kinds != 1 {
-		wrong("Keys", "exactly one of Keys, Secrets and SecretsFunc is required")
+	algorithms := slices.Clone(c.Algorithms)
+	prepare := func(secrets [][]byte) ([]*jose.Key, error) { return jose.HMACKeys(secrets, algorithms) }
+	switch {
+	case c.Keys != nil && c.Secrets == nil && c.SecretsFunc == nil:
+	case c.Keys == nil && c.Secrets == nil && c.SecretsFunc != nil:
+		keys = jose.Secrets(rotation.NewSecrets(strategy, c.SecretsFunc, prepare, c.Now).Get)
+	case c.Keys == nil && c.Secrets != nil && c.SecretsFunc == nil:
+		secrets, err := prepare(c.Secrets)
+		if err != nil {
+			p.Add("Secrets", "%w", err)
+		}
+		keys = jose.Secrets(rotation.Static(secrets).Get)
+	default:
+		p.Add("Keys", "exactly one of Keys, Secrets and SecretsFunc is required")
 	}
 	if err := jose.CheckAlgorithms(c.Algorithms, c.Keys == nil); err != nil {
-		wrong("Algorithms", err.Error())
+		p.Add("Algorithms", "%w", err)
 	}
-	if c.Issuer == "" {
-		wrong("Issuer", "required")
-	}
+	p.Name("Issuer", c.Issuer, 0)
 	if (len(c.Audience) == 0) != c.InsecureNoAudience {
-		wrong("Audience", "exactly one of Audience and InsecureNoAudience is required")
+		p.Add("Audience", "exactly one of Audience and InsecureNoAudience is required")
 	}
-	if slices.Contains(c.Audience, "") {
-		wrong("Audience", "an empty name")
-	}
-	if slices.ContainsFunc(c.Scopes, func(s string) bool { return !config.ValidScope(s) }) {
-		wrong("Scopes", "not a scope of RFC 6749, Section 3.3")
-	}
+	p.Names("Audience", c.Audience)
+	p.Scopes("Scopes", c.Scopes)
 	if len(c.Types) == 0 {
-		wrong("Types", "an empty list")
+		p.Add("Types", "an empty list")
 	}
 	if c.MaxLifetime < 0 {
-		wrong("MaxLifetime", "negative")
+		p.Add("MaxLifetime", "negative")
 	}
-	if c.Leeway < 0 || c.Leeway > config.MaxLeeway {
-		wrong("Leeway", "not from 0 to 5 min")
-	}
-	secrets, err := c.secrets()
-	if err != nil {
-		wrong("Secrets", err.Error())
-	}
-	return secrets, errors.Join(errs...)
+	p.Leeway(&c.Leeway)
+	return keys, p.Err()
 }
 
-func (c *Config) secrets() (jose.Source, error) {
-	names := slices.Clone(c.Algorithms)
-	prepare := func(secrets [][]byte) ([]*jose.Key, error) { return jose.HMACKeys(secrets, names) }
-	if c.SecretsFunc != nil {
-		return jose.Secrets(rotation.NewSecrets(strategy, c.SecretsFunc, prepare, c.Now).Get), nil
-	}
-	if c.Secrets == nil {
-		return nil, nil
-	}
-	if len(c.Secrets) == 0 {
-		return nil, errors.New("an empty list")
-	}
-	keys, err := prepare(c.Secrets)
+// Verify accepts a request with a bearer token that was signed with the configured keys
+// and that says what Config requires. The Identity's Subject is the token's sub.
+//
+// The errors:
+//
+//   - [redoxauth.ErrNoCredentials]: no bearer token, or one that is no JWT or is of another issuer
+//   - [redoxauth.ErrMalformed]: two Authorization headers
+//   - [redoxauth.ErrForbidden]: a scope is missing
+//   - [redoxauth.ErrUnavailable]: keys, secrets or Replay are not available now
+//   - [redoxauth.ErrRejected]: everything else, such as a token that is bound to a key (cnf)
+func (v *Verifier) Verify(r *http.Request) (*redoxauth.Identity, error) { return v.bearer.Verify(r) }
+
+// Wrap returns redoxauth.Middleware(v, nil)(next).
+func (v *Verifier) Wrap(next http.Handler) http.Handler {
+	return redoxauth.Middleware(v, nil)(next)
+}
+
+// directTokens decides about tokens that are sent directly.
+type directTokens struct {
+	tokens *jose.Verifier
+	scopes []string
+	replay replay.Store // nil: a token may be used again
+	leeway time.Duration
+}
+
+func (d *directTokens) decide(ctx context.Context, token string) (*redoxauth.Identity, error) {
+	t, err := d.tokens.Verify(ctx, token)
 	if err != nil {
 		return nil, err
 	}
-	return jose.Secrets(func(context.Context) ([]*jose.Key, error) { return keys, nil }), nil
+	id := t.Identity(strategy, "scope")
+	if err := bearer.CheckScopes(id.Scopes, d.scopes); err != nil {
+		return nil, err
+	}
+	if d.replay == nil {
+		t.Remember()
+		return id, nil
+	}
+	until := singleuse.Until(t.Expiry, d.leeway)
+	if err := singleuse.Use(ctx, d.replay, strategy+" "+t.Issuer, t.ReplayID(token), until); err != nil {
+		return nil, err
+	}
+	return id, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -102,56 +103,54 @@ func TestDirectIdentity(t *testing.T) {
 }
 
 func TestDirectDecisions(t *testing.T) {
-	const realm = `Bearer realm="redox"`
 	rejected, foreign := redoxauth.ErrRejected, redoxauth.ErrNoCredentials
 	for _, test := range []struct {
-		name      string
-		config    func(*jwtbearer.Config)
-		change    func(*redoxtest.JWTBearer)
-		want      error
-		reason    redoxauth.Reason
-		challenge string
+		name   string
+		config func(*jwtbearer.Config)
+		change func(*redoxtest.JWTBearer)
+		want   error
+		reason redoxauth.Reason
 	}{
-		{"as configured", nil, nil, nil, "", ""},
-		{"no typ", nil, func(s *redoxtest.JWTBearer) { s.Header = map[string]any{"typ": nil} }, nil, "", ""},
-		{"other typ", nil, func(s *redoxtest.JWTBearer) { s.Header = map[string]any{"typ": "at+jwt"} }, rejected, "type", realm + `, error="invalid_token"`},
-		{"typ as configured", func(c *jwtbearer.Config) { c.Types = []string{"at+jwt"} }, func(s *redoxtest.JWTBearer) { s.Header = map[string]any{"typ": "application/at+jwt"} }, nil, "", ""},
-		{"other issuer", nil, func(s *redoxtest.JWTBearer) { s.Issuer = "other" }, foreign, "issuer", realm},
-		{"other audience", nil, func(s *redoxtest.JWTBearer) { s.Audience = []string{"https://other.example"} }, rejected, "audience", realm + `, error="invalid_token"`},
-		{"several audiences", nil, func(s *redoxtest.JWTBearer) { s.Audience = append(s.Audience, "https://other.example") }, nil, "", ""},
-		{"no audience, wanted", nil, func(s *redoxtest.JWTBearer) { s.Audience = nil }, rejected, "audience", realm + `, error="invalid_token"`},
-		{"no audience, none wanted", noAudience, func(s *redoxtest.JWTBearer) { s.Audience = nil }, nil, "", ""},
-		{"an audience, none wanted", noAudience, nil, rejected, "audience", realm + `, error="invalid_token"`},
-		{"subject", func(c *jwtbearer.Config) { c.Subject = "feed" }, nil, nil, "", ""},
-		{"other subject", func(c *jwtbearer.Config) { c.Subject = "other" }, nil, rejected, "subject", realm + `, error="invalid_token"`},
-		{"scopes", func(c *jwtbearer.Config) { c.Scopes = []string{"write", "read"} }, nil, nil, "", ""},
-		{"a scope is missing", func(c *jwtbearer.Config) { c.Scopes = []string{"write", "admin"} }, nil, redoxauth.ErrForbidden, "scope", realm + `, error="insufficient_scope", scope="write admin"`},
+		{"as configured", nil, nil, nil, ""},
+		{"no typ", nil, func(s *redoxtest.JWTBearer) { s.Header = map[string]any{"typ": nil} }, nil, ""},
+		{"other typ", nil, func(s *redoxtest.JWTBearer) { s.Header = map[string]any{"typ": "at+jwt"} }, rejected, "type"},
+		{"typ as configured", func(c *jwtbearer.Config) { c.Types = []string{"at+jwt"} }, func(s *redoxtest.JWTBearer) { s.Header = map[string]any{"typ": "application/at+jwt"} }, nil, ""},
+		{"other issuer", nil, func(s *redoxtest.JWTBearer) { s.Issuer = "other" }, foreign, "issuer"},
+		{"other audience", nil, func(s *redoxtest.JWTBearer) { s.Audience = []string{"https://other.example"} }, rejected, "audience"},
+		{"several audiences", nil, func(s *redoxtest.JWTBearer) { s.Audience = append(s.Audience, "https://other.example") }, nil, ""},
+		{"no audience, wanted", nil, func(s *redoxtest.JWTBearer) { s.Audience = nil }, rejected, "audience"},
+		{"no audience, none wanted", noAudience, func(s *redoxtest.JWTBearer) { s.Audience = nil }, nil, ""},
+		{"an audience, none wanted", noAudience, nil, rejected, "audience"},
+		{"subject", func(c *jwtbearer.Config) { c.Subject = "feed" }, nil, nil, ""},
+		{"other subject", func(c *jwtbearer.Config) { c.Subject = "other" }, nil, rejected, "subject"},
+		{"scopes", func(c *jwtbearer.Config) { c.Scopes = []string{"write", "read"} }, nil, nil, ""},
+		{"a scope is missing", func(c *jwtbearer.Config) { c.Scopes = []string{"write", "admin"} }, nil, redoxauth.ErrForbidden, "scope"},
 		{"a scope is missing and the token expired", func(c *jwtbearer.Config) {
 			c.Scopes = []string{"admin"}
 			c.Now = func() time.Time { return directNow.Add(time.Hour) }
-		}, nil, rejected, "expired", realm + `, error="invalid_token"`},
+		}, nil, rejected, "expired"},
 		{"at the end of its life", func(c *jwtbearer.Config) {
 			c.Now = func() time.Time { return directNow.Add(5*time.Minute + 59*time.Second) }
-		}, nil, nil, "", ""},
-		{"past the end of its life", func(c *jwtbearer.Config) { c.Now = func() time.Time { return directNow.Add(6 * time.Minute) } }, nil, rejected, "expired", realm + `, error="invalid_token"`},
+		}, nil, nil, ""},
+		{"past the end of its life", func(c *jwtbearer.Config) { c.Now = func() time.Time { return directNow.Add(6 * time.Minute) } }, nil, rejected, "expired"},
 		{"with more leeway", func(c *jwtbearer.Config) {
 			c.Leeway = 5 * time.Minute
 			c.Now = func() time.Time { return directNow.Add(9 * time.Minute) }
-		}, nil, nil, "", ""},
-		{"from our future", func(c *jwtbearer.Config) { c.Now = func() time.Time { return directNow.Add(-61 * time.Second) } }, nil, rejected, "not_yet_valid", realm + `, error="invalid_token"`},
-		{"for a day", nil, func(s *redoxtest.JWTBearer) { s.Lifetime = 24 * time.Hour }, nil, "", ""},
-		{"for more than a day", nil, func(s *redoxtest.JWTBearer) { s.Lifetime = 24*time.Hour + time.Second }, rejected, "lifetime", realm + `, error="invalid_token"`},
-		{"for more than configured", func(c *jwtbearer.Config) { c.MaxLifetime = time.Minute }, nil, rejected, "lifetime", realm + `, error="invalid_token"`},
-		{"bound to a key", nil, func(s *redoxtest.JWTBearer) { s.Claims = map[string]any{"cnf": map[string]any{"jkt": "x"}} }, rejected, "binding", realm + `, error="invalid_token"`},
-		{"other key", nil, func(s *redoxtest.JWTBearer) { s.Key = redoxtest.NewKey("other", "RS256") }, rejected, "unknown_key", realm + `, error="invalid_token"`},
+		}, nil, nil, ""},
+		{"from our future", func(c *jwtbearer.Config) { c.Now = func() time.Time { return directNow.Add(-61 * time.Second) } }, nil, rejected, "not_yet_valid"},
+		{"for a day", nil, func(s *redoxtest.JWTBearer) { s.Lifetime = 24 * time.Hour }, nil, ""},
+		{"for more than a day", nil, func(s *redoxtest.JWTBearer) { s.Lifetime = 24*time.Hour + time.Second }, rejected, "lifetime"},
+		{"for more than configured", func(c *jwtbearer.Config) { c.MaxLifetime = time.Minute }, nil, rejected, "lifetime"},
+		{"bound to a key", nil, func(s *redoxtest.JWTBearer) { s.Claims = map[string]any{"cnf": map[string]any{"jkt": "x"}} }, rejected, "binding"},
+		{"other key", nil, func(s *redoxtest.JWTBearer) { s.Key = redoxtest.NewKey("other", "RS256") }, rejected, "unknown_key"},
 		{"other key under the same name", nil, func(s *redoxtest.JWTBearer) {
 			s.Key = redoxtest.NewKey("other", "RS256")
 			s.Key.ID = directKey.ID
-		}, rejected, "signature", realm + `, error="invalid_token"`},
-		{"algorithm not among the defaults", nil, func(s *redoxtest.JWTBearer) { s.Key.Algorithm = "RS512" }, rejected, "algorithm", realm + `, error="invalid_token"`},
+		}, rejected, "signature"},
+		{"algorithm not among the defaults", nil, func(s *redoxtest.JWTBearer) { s.Key.Algorithm = "RS512" }, rejected, "algorithm"},
 		{"jku is never followed", nil, func(s *redoxtest.JWTBearer) {
 			s.Header = map[string]any{"jku": "https://api.redoxengine.example/jwks.json"}
-		}, nil, "", ""},
+		}, nil, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			cfg := directConfig(t)
@@ -166,9 +165,8 @@ func TestDirectDecisions(t *testing.T) {
 				return
 			}
 			verifiertest.CheckError(t, err, test.want, test.reason)
-			var e *redoxauth.Error
-			if id != nil || !errors.As(err, &e) || e.Challenge != test.challenge || e.Strategy != "jwtbearer" {
-				t.Errorf("identity %v, error %#v, want the challenge %q of jwtbearer", id, err, test.challenge)
+			if id != nil || !strings.HasPrefix(err.Error(), "jwtbearer: ") {
+				t.Errorf("identity %v, error %v, want one of jwtbearer", id, err)
 			}
 		})
 	}

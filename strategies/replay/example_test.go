@@ -8,7 +8,7 @@ import (
 	"github.com/redoxauth/redoxauth-go/strategies/replay"
 )
 
-// A strategy is given a Store and calls Add itself. This is what it asks.
+// Strategies call Add themselves. You only create the Store.
 func ExampleNewMemory() {
 	seen := replay.NewMemory(10_000)
 

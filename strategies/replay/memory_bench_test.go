@@ -19,7 +19,8 @@ const (
 	more     = 500_000
 )
 
-// ids are as long as UUIDs, and made beforehand, so that what is measured is Add.
+// ids are as long as UUIDs. They are made before the measurement, so that only Add is
+// measured.
 type ids string
 
 func newIDs(n int) ids {
@@ -61,12 +62,12 @@ func wantFresh(b *testing.B, m *replay.Memory, id string, until time.Time) {
 	}
 }
 
-// perCall reports the time of one of the n calls that an iteration makes.
+// perCall reports the time of one call, if an iteration makes n calls.
 func perCall(b *testing.B, n int, total time.Duration, unit string) {
 	b.ReportMetric(float64(total.Nanoseconds())/float64(b.N)/float64(n), unit)
 }
 
-// benchmarkAdd measures the way to a million entries, what they take, and 500,000 Adds more.
+// benchmarkAdd measures the Adds of a million entries, their memory, and 500,000 more Adds.
 func benchmarkAdd(b *testing.B, s ids, newAdd func() (add func(id string))) {
 	var filling time.Duration
 	var bytes int64
@@ -126,7 +127,7 @@ func BenchmarkMemory(b *testing.B) {
 	})
 }
 
-// A guardedMap is what one would write without thought of its size.
+// A guardedMap is the simplest implementation, for comparison.
 type guardedMap struct {
 	mu      sync.Mutex
 	entries map[[2]string]time.Time
@@ -143,10 +144,10 @@ func (m *guardedMap) add(scope, id string, until time.Time) bool {
 	return true
 }
 
-// BenchmarkMemoryExpiry fills a Memory with 2.5 million entries, which expire together,
-// and then with as many others. It reports the longest Add of these and how many took more
-// than 2 ms, and the same of reading the clock twice with nothing in between, in turns with
-// the Adds and for as long: what the machine takes away from any code.
+// BenchmarkMemoryExpiry fills a Memory with 2.5 million entries that expire together, and then
+// with as many others. It reports the longest of the later Adds, and how many of them took
+// more than 2 ms. Between the Adds it reads the clock twice in a row, for as long, and reports
+// the same: those pauses are the machine's, whatever code runs.
 func BenchmarkMemoryExpiry(b *testing.B) {
 	const size = 2_500_000
 	s := newIDs(2 * size)

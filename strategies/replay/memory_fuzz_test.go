@@ -67,7 +67,7 @@ func FuzzMemory(f *testing.F) {
 	})
 }
 
-// Long enough that tables grow, shrink and are searched when the store is full.
+// The runs are long enough for tables to grow, to shrink, and to be full.
 func TestMemoryAgainstMap(t *testing.T) {
 	for seed := range uint64(4) {
 		synctest.Test(t, func(t *testing.T) {

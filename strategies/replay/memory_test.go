@@ -58,7 +58,7 @@ func TestMemoryFresh(t *testing.T) {
 	}
 }
 
-// CVE-2020-15222: a check and a set that are two steps let two requests in at once.
+// CVE-2020-15222: if check and set are two steps, two requests at once pass.
 func TestMemoryOneOfManyParallelCallsIsFresh(t *testing.T) {
 	m := replay.NewMemory(1000)
 	until := time.Now().Add(time.Hour)
@@ -227,8 +227,7 @@ func TestMemoryRequestThatIsOverUsesUpNothing(t *testing.T) {
 	}
 }
 
-// Parallel calls around the limit: never more than the limit is held, and nothing is
-// accepted twice.
+// With parallel calls at the limit, no more ids than the limit are accepted, and none twice.
 func TestMemoryParallelWhileFullAndExpiring(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const size, workers, ids = 500, 8, 2000

@@ -1,38 +1,185 @@
 package sigv4
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
+	"net/http"
+	"net/url"
 	"strings"
+	"time"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
 )
 
 const (
-	algorithm  = "AWS4-HMAC-SHA256"
-	terminator = "aws4_request"
-	dayLength  = len("20060102")
+	algorithm       = "AWS4-HMAC-SHA256"
+	terminator      = "aws4_request"
+	dateLayout      = "20060102T150405Z"
+	dayLength       = len("20060102")
+	unsignedPayload = "UNSIGNED-PAYLOAD"
 
-	// These bound the work on a header that nobody has vouched for. A key ID, a scope
-	// and a hundred header names fit.
+	// Limits of what a peer without a secret can make us do. A key ID, a scope and a
+	// hundred header names fit into the header. Each pair of the query costs a place in the
+	// sort: less than a millisecond in all. nginx and Apache accept no longer targets.
 	maxAuthorization = 4 << 10
 	maxSignedHeaders = 100
+	maxTarget        = 8 << 10
 )
 
-// An authorization is the content of an Authorization header.
-type authorization struct {
+// A claim is what a request says about its signature. It is well formed, but not verified.
+type claim struct {
+	path, query          string // as received
+	host                 string // as received; empty if none was
 	keyID                string
-	scope                string   // "20060102/us-east-1/execute-api/aws4_request", of which
-	day, region, service string   // these are the parts
-	signedHeaders        string   // "host;x-amz-date", of which
-	names                []string // these are the parts
+	scope                string // "20260102/us-east-1/execute-api/aws4_request"
+	day, region, service string // the parts of scope
+	signedHeaders        string // "host;x-amz-date"
+	names                []string
 	signature            [sha256.Size]byte
+	date                 string // X-Amz-Date
+	time                 time.Time
+	payload              string            // X-Amz-Content-Sha256; empty if absent
+	token                [sha256.Size]byte // digest of X-Amz-Security-Token
+	hasToken             bool
 }
 
-// parse parses what follows the scheme: three fields, each exactly once and in any order.
-// Where AWS lets the last of two win, this refuses.
-func (a *authorization) parse(parameters string) error {
+// reset empties c, but keeps the memory of names.
+func (c *claim) reset() {
+	clear(c.names)
+	*c = claim{names: c.names[:0]}
+}
+
+// readClaim reads the claim of r. The error is ErrNoCredentials unless r has an
+// Authorization header of this scheme, or credentials in the query.
+func (c *claim) readClaim(r *http.Request) error {
+	path, query, targetErr := target(r)
+	parameters, err := carrier(r, query)
+	if err != nil {
+		return err
+	}
+	if targetErr != nil {
+		return targetErr
+	}
+	c.reset()
+	c.path, c.query, c.host = path, query, receivedHost(r)
+	if err := c.setParameters(parameters); err != nil {
+		return err
+	}
+	if !c.signs("host") {
+		return redoxauth.Errorf(redoxauth.ErrRejected, "unsigned_header", "host is not signed")
+	}
+	dates, payloads, tokens := r.Header["X-Amz-Date"], r.Header["X-Amz-Content-Sha256"], r.Header["X-Amz-Security-Token"]
+	if len(dates) != 1 || len(payloads) > 1 || len(tokens) > 1 {
+		return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "%d X-Amz-Date, %d X-Amz-Content-Sha256 and %d X-Amz-Security-Token headers, want 1, at most 1 and at most 1",
+			len(dates), len(payloads), len(tokens))
+	}
+	c.date = dates[0]
+	var ok bool
+	if c.time, ok = parseDate(c.date); !ok {
+		return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "X-Amz-Date is not of the form YYYYMMDD'T'HHMMSS'Z'")
+	}
+	if len(payloads) == 1 {
+		if c.payload = payloads[0]; c.payload == "" {
+			return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "X-Amz-Content-Sha256 is empty")
+		}
+	}
+	if c.hasToken = len(tokens) == 1; c.hasToken {
+		c.token = sha256.Sum256([]byte(tokens[0]))
+	}
+	return nil
+}
+
+// target returns the path and the query as they were received. It takes them from
+// r.RequestURI: routers and http.StripPrefix change r.URL, and r.URL.Path has lost the
+// difference between "%2F" and "/". Some adapters, such as those of AWS Lambda, set only
+// r.URL. An absolute target must not name a user. In HTTP/2 it must name r.Host; in HTTP/1
+// net/http took r.Host from it.
+func target(r *http.Request) (path, query string, err error) {
+	switch {
+	case r.RequestURI != "":
+		path, query, _ = strings.Cut(r.RequestURI, "?")
+		if scheme, rest, absolute := strings.Cut(path, "://"); absolute && !strings.Contains(scheme, "/") {
+			var host string
+			host, path, _ = strings.Cut(rest, "/")
+			if strings.Contains(host, "@") || r.ProtoMajor > 1 && host != receivedHost(r) {
+				return "", "", redoxauth.Errorf(redoxauth.ErrMalformed, "path", "the request target names a user or another host")
+			}
+			path = "/" + path
+		}
+	case r.URL != nil && r.URL.Opaque == "":
+		path, query = cmp.Or(r.URL.EscapedPath(), "/"), r.URL.RawQuery
+	}
+	if !strings.HasPrefix(path, "/") {
+		return "", "", redoxauth.Errorf(redoxauth.ErrMalformed, "path", "the request target is not a path")
+	}
+	if len(path)+len(query) > maxTarget {
+		return "", "", redoxauth.Errorf(redoxauth.ErrMalformed, "path", "path and query are longer than 8 KiB")
+	}
+	return path, query, nil
+}
+
+// receivedHost returns the received Host. An adapter that does not set r.Host may have
+// left it among the headers.
+func receivedHost(r *http.Request) string {
+	if values := r.Header["Host"]; r.Host == "" && len(values) == 1 {
+		return values[0]
+	}
+	return r.Host
+}
+
+// carrier returns the parameters of the Authorization header. Credentials are accepted
+// there only: MinIO also accepted them in the query, and then checked no signature if there
+// was no Authorization header (CVE-2026-41145).
+func carrier(r *http.Request, query string) (parameters string, err error) {
+	values := r.Header["Authorization"]
+	switch {
+	case len(values) > 1:
+		return "", redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "more than one Authorization header")
+	case len(values) == 0 && hasCredentials(query):
+		return "", redoxauth.Errorf(redoxauth.ErrRejected, "query", "credentials in the query, want an Authorization header")
+	case len(values) == 0:
+		return "", redoxauth.Errorf(redoxauth.ErrNoCredentials, "missing", "")
+	}
+	// RFC 9110 compares the scheme in any case. Here it is the algorithm of the string to
+	// sign, so it must be exact. "AWS4-HMAC-SHA256-PAYLOAD" is another algorithm.
+	parameters, ours := strings.CutPrefix(values[0], algorithm)
+	if !ours || parameters != "" && parameters[0] != ' ' && parameters[0] != '\t' {
+		return "", redoxauth.Errorf(redoxauth.ErrNoCredentials, "missing", "")
+	}
+	if hasCredentials(query) {
+		return "", redoxauth.Errorf(redoxauth.ErrMalformed, "query", "credentials in the query and in the Authorization header")
+	}
+	return parameters, nil
+}
+
+// hasCredentials reports whether a query carries a signature. It compares names in any
+// case: aws-iam-authenticator was fooled by a second spelling (CVE-2022-2385).
+func hasCredentials(query string) bool {
+	for query != "" {
+		var pair string
+		pair, query, _ = strings.Cut(query, "&")
+		name, _, _ := strings.Cut(pair, "=")
+		if len(name) < len("X-Amz-Signature") {
+			continue
+		}
+		if strings.IndexByte(name, '%') >= 0 {
+			name, _ = url.QueryUnescape(name)
+		}
+		for _, own := range [...]string{"X-Amz-Signature", "X-Amz-Algorithm", "X-Amz-Credential"} {
+			if strings.EqualFold(name, own) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// setParameters parses what follows the scheme: three fields, each exactly once, in any
+// order. If a field is repeated, AWS uses the last one. We refuse it.
+func (c *claim) setParameters(parameters string) error {
 	if len(parameters) > maxAuthorization {
-		return errors.New("the Authorization header is too long")
+		return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "the Authorization header is longer than 4 KiB")
 	}
 	var credential, signature string
 	for rest, more := parameters, true; more; {
@@ -44,75 +191,83 @@ func (a *authorization) parse(parameters string) error {
 		case "Credential":
 			to = &credential
 		case "SignedHeaders":
-			to = &a.signedHeaders
+			to = &c.signedHeaders
 		case "Signature":
 			to = &signature
 		default:
-			return errors.New("the Authorization header has an unknown field")
+			return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "the Authorization header has an unknown field")
 		}
 		if *to != "" || value == "" {
-			return errors.New("a field of the Authorization header is repeated or empty")
+			return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "%s is repeated or empty", name)
 		}
 		*to = value
 	}
-	if credential == "" || a.signedHeaders == "" || signature == "" {
-		return errors.New("the Authorization header lacks Credential, SignedHeaders or Signature")
+	if credential == "" || c.signedHeaders == "" || signature == "" {
+		return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "the Authorization header lacks Credential, SignedHeaders or Signature")
 	}
-	if err := a.setCredential(credential); err != nil {
-		return err
-	}
-	if err := a.setNames(); err != nil {
-		return err
-	}
-	if len(signature) != hex.EncodedLen(len(a.signature)) || !isLowerHex(signature) {
-		return errors.New("the Signature is not 64 lower-case hexadecimal digits")
-	}
-	hex.Decode(a.signature[:], []byte(signature))
-	return nil
-}
-
-// setCredential splits "key/day/region/service/aws4_request".
-func (a *authorization) setCredential(credential string) error {
 	var end string
-	a.keyID, a.scope, _ = strings.Cut(credential, "/")
-	a.day, end, _ = strings.Cut(a.scope, "/")
-	a.region, end, _ = strings.Cut(end, "/")
-	a.service, end, _ = strings.Cut(end, "/")
-	if end != terminator || a.keyID == "" || len(a.day) != dayLength || a.region == "" || a.service == "" {
-		return errors.New("the Credential is not of the form key/yyyymmdd/region/service/" + terminator)
+	c.keyID, c.scope, _ = strings.Cut(credential, "/")
+	c.day, end, _ = strings.Cut(c.scope, "/")
+	c.region, end, _ = strings.Cut(end, "/")
+	c.service, end, _ = strings.Cut(end, "/")
+	if end != terminator || c.keyID == "" || len(c.day) != dayLength || c.region == "" || c.service == "" {
+		return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "Credential is not of the form key/yyyymmdd/region/service/"+terminator)
 	}
-	return nil
+	if len(signature) != hex.EncodedLen(len(c.signature)) || !isLowerHex(signature) {
+		return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "Signature is not 64 lower-case hexadecimal digits")
+	}
+	hex.Decode(c.signature[:], []byte(signature))
+	return c.setNames()
 }
 
-// setNames splits SignedHeaders. It wants its names in lower case, sorted and unique, so
-// that one signature has one list. An unsorted list or one with repeated or absent names
-// let attackers of Vault choose what was covered (CVE-2020-16250).
-func (a *authorization) setNames() error {
+// setNames splits SignedHeaders. The names must be in lower case, sorted and unique, so
+// that one signature has one list. Vault accepted an unsorted list, and one with repeated
+// or absent names: attackers could choose what was signed (CVE-2020-16250).
+func (c *claim) setNames() error {
 	last := ""
-	for name := range strings.SplitSeq(a.signedHeaders, ";") {
+	for name := range strings.SplitSeq(c.signedHeaders, ";") {
 		if !isLowerToken(name) || name <= last {
-			return errors.New("the SignedHeaders are not lower-case, sorted and unique")
+			return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "SignedHeaders is not lower-case, sorted and unique")
 		}
 		if name == "authorization" {
-			return errors.New("the SignedHeaders name authorization, which holds the signature")
+			return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "SignedHeaders names authorization, which holds the signature")
 		}
-		if len(a.names) == maxSignedHeaders {
-			return errors.New("the SignedHeaders are more than 100")
+		if len(c.names) == maxSignedHeaders {
+			return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "SignedHeaders has more than 100 names")
 		}
-		a.names = append(a.names, name)
+		c.names = append(c.names, name)
 		last = name
 	}
 	return nil
 }
 
 // signs reports whether SignedHeaders has a name, in any case.
-func (a *authorization) signs(name string) bool {
-	for _, signed := range a.names {
+func (c *claim) signs(name string) bool {
+	for _, signed := range c.names {
 		if len(signed) == len(name) && strings.EqualFold(signed, name) {
 			return true
 		}
 	}
 	return false
+}
+
+// parseDate parses a date of dateLayout. time.Parse also accepts fractions of a second,
+// and takes twice as long.
+func parseDate(s string) (t time.Time, ok bool) {
+	if len(s) != len(dateLayout) || s[8] != 'T' || s[15] != 'Z' {
+		return t, false
+	}
+	var n [7]int
+	for i, at := range [...]int{0, 2, 4, 6, 9, 11, 13} {
+		tens, ones := s[at]-'0', s[at+1]-'0'
+		if tens > 9 || ones > 9 {
+			return t, false
+		}
+		n[i] = 10*int(tens) + int(ones)
+	}
+	month, day, hour, minute, second := time.Month(n[2]), n[3], n[4], n[5], n[6]
+	t = time.Date(100*n[0]+n[1], month, day, hour, minute, second, 0, time.UTC)
+	return t, t.Month() == month && t.Day() == day && hour < 24 && minute < 60 && second < 60
 }
 
 func isLowerHex(s string) bool {
@@ -136,3 +291,6 @@ func isLowerToken(s string) bool {
 	}
 	return s != ""
 }
+
+// shorten limits what a peer can write into an error.
+func shorten(s string) string { return s[:min(len(s), 64)] }

@@ -1,139 +1,407 @@
 package sigv4
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"hash"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 )
 
-// maxTarget bounds path and query, of which each pair of the query costs a place in
-// the sort: less than a millisecond in all. nginx and Apache take no longer ones either.
-const maxTarget = 8 << 10
-
-// A canonical is the canonical request of one request, and the proof that names its
-// headers. What can vary, the value of host and the payload hash, is put in by finish.
+// A canonical is the canonical request of one request, and the claim that it belongs to.
+// Host and the hash of the body are added last, by stringToSign.
 type canonical struct {
-	proof   proof
-	head    []byte // up to the value of host
-	tail    []byte // after it, up to the payload hash
-	payload []byte // the payload hash
-	whole   []byte
-	toSign  []byte
-	mac     []byte
-	query   []byte // encoded names and values, in the order of arrival
-	pairs   []pair
+	claim    claim
+	head     []byte // up to the value of host
+	tail     []byte // after it, up to the hash of the body
+	body     countingHash
+	bodyHash []byte // hexadecimal; empty until the body was read
+	whole    []byte
+	toSign   []byte
+	digest   []byte
+	query    []byte // encoded names and values, in the order of arrival
+	pairs    []pair
 }
 
-var canonicals = sync.Pool{New: func() any { return new(canonical) }}
+// A countingHash counts what is written to it.
+type countingHash struct {
+	hash.Hash
+	n int64
+}
+
+func (h *countingHash) Write(p []byte) (int, error) {
+	h.n += int64(len(p))
+	return h.Hash.Write(p)
+}
+
+var canonicals = sync.Pool{New: func() any { return &canonical{body: countingHash{Hash: sha256.New()}} }}
 
 func newCanonical() *canonical { return canonicals.Get().(*canonical) }
 
-// release gives c back for the next request, but not what an unusually large one made
-// of it, and none of the strings of this one.
+// release gives c back for the next request. It drops the strings of this request, and the
+// buffers of an unusually large one.
 func (c *canonical) release() {
-	c.proof.reset()
+	c.claim.reset()
+	c.bodyHash = c.bodyHash[:0]
 	const keep = 128 << 10
 	if cap(c.head)+cap(c.tail)+cap(c.whole)+cap(c.query) <= keep { // pairs are bounded by maxTarget
 		canonicals.Put(c)
 	}
 }
 
-// build puts all of the canonical request together but the value of host and, unless
-// it is declared, the payload hash. length is what content-length stands for if it is
-// signed but was not sent.
-func (c *canonical) build(v *Verifier, r *http.Request, length int64) error {
-	p := &c.proof
+// build puts together all of the canonical request except the value of host and the hash of
+// the body. length stands for content-length, if that is signed and did not arrive.
+func (c *canonical) build(r *http.Request, form *pathForm, length int64) (err error) {
 	method := cmp.Or(r.Method, http.MethodGet)
 	if strings.ContainsFunc(method, func(c rune) bool { return c <= ' ' || c > '~' }) {
-		return malformed("malformed", "the method is not a token")
+		return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "the method is not a token")
 	}
-	c.payload = append(c.payload[:0], p.payload...)
 	c.head = append(append(c.head[:0], method...), '\n')
-	var ok bool
-	if c.head, ok = v.appendPath(c.head, p.path); !ok {
-		return malformed("path", "the path has no canonical form")
+	if c.head, err = form.append(c.head, c.claim.path); err != nil {
+		return err
 	}
 	c.head = append(c.head, '\n')
-	if !c.readQuery(p.query) {
-		return malformed("query", "the query has no canonical form")
+	if !c.readQuery() {
+		return redoxauth.Errorf(redoxauth.ErrMalformed, "query", "the query has a semicolon, a space, a control character, or a %% that starts no escape")
 	}
 	c.head = append(c.appendQuery(c.head), '\n')
 	return c.appendHeaders(r, length)
 }
 
-// readBody reads the body if the canonical request depends on it.
-func (c *canonical) readBody(v *Verifier, r *http.Request) error {
-	p := &c.proof
-	unknown := lengthUnknown(r, p)
-	if p.payload != "" && !unknown {
-		return nil
+// A pathForm is the form in which the path was signed.
+type pathForm struct {
+	prefix            string // Config.PathPrefix
+	dotSegments       bool   // Config.InsecureAllowDotSegments
+	encodedOnce, kept bool   // Config.DisableDoubleEncoding, Config.DisablePathNormalization
+}
+
+// append appends the canonical form of a path. Each form has exactly one: several
+// would give an attacker several guesses.
+func (f *pathForm) append(dst []byte, path string) ([]byte, error) {
+	if !isWirePath(path) {
+		return dst, redoxauth.Errorf(redoxauth.ErrMalformed, "path", "the path has a space, a control character, or a %% that starts no escape")
 	}
-	body, err := redoxauth.Body(r)
-	if err != nil {
-		return named(err)
-	}
-	if unknown {
-		if err := c.build(v, r, int64(len(body))); err != nil {
-			return err
+	if raw, escaped := findDotSegments(path); raw || escaped {
+		switch {
+		case f.prefix != "":
+			return dst, redoxauth.Errorf(redoxauth.ErrMalformed, "path", "the path has dot segments, which could leave Config.PathPrefix")
+		case !f.dotSegments:
+			return dst, redoxauth.Errorf(redoxauth.ErrMalformed, "path", "the path has dot segments; only Config.InsecureAllowDotSegments accepts them")
+		case !f.kept && (raw && escaped || hasEscapedSlash(path)):
+			// "/secret%2Fx/../b" is "/b" on the wire, and "/secret/b" to a handler that
+			// decodes the path before it cleans it (CVE-2021-29492 in Envoy).
+			return dst, redoxauth.Errorf(redoxauth.ErrMalformed, "path", "the path has dot segments beside escaped slashes or dots")
 		}
 	}
-	if p.payload == "" {
-		c.setBody(body)
+	path = f.prefix + path
+	if f.kept {
+		return f.appendEncoded(dst, path), nil
 	}
+	start := len(dst)
+	for segment := range strings.SplitSeq(path, "/") {
+		switch segment {
+		case "", ".":
+		case "..":
+			dst = dst[:start+max(0, bytes.LastIndexByte(dst[start:], '/'))]
+		default:
+			dst = f.appendEncoded(append(dst, '/'), segment)
+		}
+	}
+	if len(dst) == start || path[len(path)-1] == '/' {
+		dst = append(dst, '/')
+	}
+	return dst, nil
+}
+
+// appendEncoded appends a part of the path, encoded once more or as it was sent. Bytes that
+// are not ASCII are encoded in both cases, as in AWS's test suite.
+func (f *pathForm) appendEncoded(dst []byte, part string) []byte {
+	for i := range len(part) {
+		b := part[i]
+		if isUnreserved(b) || b == '/' || f.encodedOnce && b < 0x80 {
+			dst = append(dst, b)
+		} else {
+			dst = appendEscape(dst, b)
+		}
+	}
+	return dst
+}
+
+// isWirePath reports whether a path is absolute, every "%" starts an escape, and no byte
+// ends a line or a request target.
+func isWirePath(path string) bool {
+	for i := range len(path) {
+		if path[i] == '%' && !isEscape(path[i:]) {
+			return false
+		}
+	}
+	return strings.HasPrefix(path, "/") && isVisible(path)
+}
+
+// isVisible reports whether s has no white space and no control characters of ASCII.
+func isVisible(s string) bool {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] == 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// findDotSegments reports whether an absolute path has the segments "." or "..", raw or
+// escaped.
+func findDotSegments(path string) (raw, escaped bool) {
+	if !strings.Contains(path, "/.") && !strings.Contains(path, "/%") {
+		return false, false // saves the loop for most paths
+	}
+	for segment := range strings.SplitSeq(path, "/") {
+		switch strings.ToLower(segment) {
+		case ".", "..":
+			raw = true
+		case "%2e", "%2e%2e", ".%2e", "%2e.":
+			escaped = true
+		}
+	}
+	return raw, escaped
+}
+
+func hasEscapedSlash(path string) bool {
+	path = strings.ToLower(path)
+	return strings.Contains(path, "%2f") || strings.Contains(path, "%5c") || strings.Contains(path, `\`)
+}
+
+// A pair is a query parameter: canonical.query[name:value] and [value:end].
+type pair struct{ name, value, end int }
+
+// readQuery decodes the pairs of the query and encodes them again. "+" is a space, because
+// handlers read it so. If it were signed as it is, "+" and "%2B" could be exchanged under a
+// valid signature. readQuery reports false for what handlers refuse or drop (";", "%zz"):
+// they would not see what was signed.
+func (c *canonical) readQuery() bool {
+	query := c.claim.query
+	c.query, c.pairs = c.query[:0], slices.Grow(c.pairs[:0], strings.Count(query, "&")+1)
+	for query != "" {
+		var text string
+		text, query, _ = strings.Cut(query, "&")
+		if text == "" {
+			continue
+		}
+		name, value, _ := strings.Cut(text, "=")
+		p := pair{name: len(c.query)}
+		ok := c.appendReencoded(name)
+		p.value = len(c.query)
+		ok = ok && c.appendReencoded(value)
+		p.end = len(c.query)
+		if !ok {
+			return false
+		}
+		c.pairs = append(c.pairs, p)
+	}
+	return true
+}
+
+func (c *canonical) appendReencoded(s string) bool {
+	for i := 0; i < len(s); i++ {
+		b := s[i]
+		switch {
+		case b == '%':
+			if !isEscape(s[i:]) {
+				return false
+			}
+			b = unhex(s[i+1])<<4 | unhex(s[i+2])
+			i += 2
+		case b == '+':
+			b = ' '
+		case b == ';', b <= ' ', b == 0x7f:
+			return false
+		}
+		if isUnreserved(b) {
+			c.query = append(c.query, b)
+		} else {
+			c.query = appendEscape(c.query, b)
+		}
+	}
+	return true
+}
+
+// appendQuery appends the pairs that were read, sorted by name, then by value.
+func (c *canonical) appendQuery(dst []byte) []byte {
+	slices.SortFunc(c.pairs, func(a, b pair) int {
+		if d := bytes.Compare(c.query[a.name:a.value], c.query[b.name:b.value]); d != 0 {
+			return d
+		}
+		return bytes.Compare(c.query[a.value:a.end], c.query[b.value:b.end])
+	})
+	for i, p := range c.pairs {
+		if i > 0 {
+			dst = append(dst, '&')
+		}
+		dst = append(append(dst, c.query[p.name:p.value]...), '=')
+		dst = append(dst, c.query[p.value:p.end]...)
+	}
+	return dst
+}
+
+func isUnreserved(b byte) bool {
+	return 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || '0' <= b && b <= '9' ||
+		b == '-' || b == '.' || b == '_' || b == '~'
+}
+
+func appendEscape(dst []byte, b byte) []byte {
+	const digits = "0123456789ABCDEF"
+	return append(dst, '%', digits[b>>4], digits[b&15])
+}
+
+// isEscape reports whether s, which starts with "%", starts with an escape.
+func isEscape(s string) bool {
+	return len(s) > 2 && isHex(s[1]) && isHex(s[2])
+}
+
+func isHex(b byte) bool {
+	return '0' <= b && b <= '9' || 'a' <= b && b <= 'f' || 'A' <= b && b <= 'F'
+}
+
+func unhex(b byte) byte {
+	if b <= '9' {
+		return b - '0'
+	}
+	return b&7 + 9
+}
+
+// appendHeaders writes the signed headers and their list: to head up to the value of host,
+// the rest to tail. For AWS a listed header that was not sent is empty. Here it is refused:
+// otherwise a list could promise more than was signed (CVE-2020-16250). Only content-length
+// may be missing, because a proxy replaces it by chunks.
+func (c *canonical) appendHeaders(r *http.Request, length int64) error {
+	dst, tail := c.head, c.tail[:0]
+	for _, name := range c.claim.names {
+		dst = append(append(dst, name...), ':')
+		if name == "host" {
+			c.head, dst = dst, append(tail, '\n')
+			continue
+		}
+		values, sent := sentHeader(r, name)
+		if !sent && name == "content-length" {
+			dst = strconv.AppendInt(dst, length, 10)
+		} else if !sent {
+			return redoxauth.Errorf(redoxauth.ErrRejected, "signature", "%s is signed and did not arrive", shorten(name))
+		}
+		for i, value := range values {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			var ok bool
+			if dst, ok = appendValue(dst, value); !ok {
+				return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "%s has a control character", shorten(name))
+			}
+		}
+		dst = append(dst, '\n')
+	}
+	c.tail = append(append(append(dst, '\n'), c.claim.signedHeaders...), '\n')
 	return nil
 }
 
-// setBody makes the hash of the body the payload hash.
-func (c *canonical) setBody(body []byte) {
-	sum := sha256.Sum256(body)
-	c.payload = hex.AppendEncode(c.payload[:0], sum[:])
+// sentHeader returns the values of a header by its lower-case name. It is for all headers
+// except host. net/http moves Transfer-Encoding out of r.Header. It moves Trailer too, but
+// loses its order, so a signed Trailer counts as not sent.
+func sentHeader(r *http.Request, name string) (values []string, sent bool) {
+	if name == "transfer-encoding" {
+		return r.TransferEncoding, len(r.TransferEncoding) > 0
+	}
+	var key [64]byte // http.CanonicalHeaderKey without its allocation
+	if len(name) > len(key) {
+		values = r.Header[http.CanonicalHeaderKey(name)]
+		return values, len(values) > 0
+	}
+	first := true
+	for i := range len(name) {
+		b := name[i]
+		if first && 'a' <= b && b <= 'z' {
+			b -= 'a' - 'A'
+		}
+		key[i], first = b, b == '-'
+	}
+	values = r.Header[string(key[:len(name)])]
+	return values, len(values) > 0
+}
+
+// appendValue appends a header value. It removes white space around the value, and makes one
+// space of every run of white space, also between quotes. It reports false for control
+// characters: net/http refuses them, but other makers of an *http.Request may not, and a
+// line break could move a signed value into another header.
+func appendValue(dst []byte, value string) ([]byte, bool) {
+	start, space := len(dst), false
+	for i := range len(value) {
+		switch b := value[i]; {
+		case b == ' ', b == '\t':
+			space = true
+		case b < ' ', b == 0x7f:
+			return dst, false
+		default:
+			if space && len(dst) > start {
+				dst = append(dst, ' ')
+			}
+			space = false
+			dst = append(dst, b)
+		}
+	}
+	return dst, true
+}
+
+// readBody reads the body if the canonical request depends on it: on its hash, or on its
+// length if content-length is signed and did not arrive.
+func (c *canonical) readBody(r *http.Request, form *pathForm) error {
+	unknown := r.ContentLength <= 0 && r.Body != nil && r.Body != http.NoBody &&
+		r.Header["Content-Length"] == nil && c.claim.signs("content-length")
+	if c.claim.payload != "" && !unknown {
+		return nil
+	}
+	if err := c.hashBody(r, redoxauth.HashBody); err != nil || !unknown {
+		return err
+	}
+	return c.build(r, form, c.body.n)
+}
+
+// hashBody sets bodyHash, once, by redoxauth.HashBody or HashProvenBody.
+func (c *canonical) hashBody(r *http.Request, read func(*http.Request, hash.Hash) error) error {
+	if len(c.bodyHash) > 0 {
+		return nil
+	}
+	c.body.Reset()
+	c.body.n = 0
+	if err := read(r, &c.body); err != nil {
+		return err
+	}
+	c.digest = c.body.Sum(c.digest[:0])
+	c.bodyHash = hex.AppendEncode(c.bodyHash, c.digest)
+	return nil
 }
 
 // finish returns the canonical request for one host. It is valid until the next call.
 func (c *canonical) finish(host string) []byte {
 	c.whole = append(append(c.whole[:0], c.head...), host...)
-	c.whole = append(append(c.whole, c.tail...), c.payload...)
+	c.whole = append(c.whole, c.tail...)
+	if declared := c.claim.payload; declared != "" {
+		c.whole = append(c.whole, declared...)
+	} else {
+		c.whole = append(c.whole, c.bodyHash...)
+	}
 	return c.whole
 }
 
-// stringToSign returns the string to sign for a finished canonical request. It is
-// valid until the next call.
+// stringToSign returns the string to sign for a finished canonical request. It is valid
+// until the next call.
 func (c *canonical) stringToSign(request []byte) []byte {
-	p := &c.proof
 	sum := sha256.Sum256(request)
-	c.toSign = append(append(c.toSign[:0], algorithm+"\n"...), p.date...)
-	c.toSign = append(append(append(c.toSign, '\n'), p.scope...), '\n')
+	c.toSign = append(append(c.toSign[:0], algorithm+"\n"...), c.claim.date...)
+	c.toSign = append(append(append(c.toSign, '\n'), c.claim.scope...), '\n')
 	c.toSign = hex.AppendEncode(c.toSign, sum[:])
 	return c.toSign
-}
-
-// target returns path and query as they were on the wire. That is r.RequestURI:
-// routers and http.StripPrefix change r.URL, and r.URL.Path has lost the difference
-// between "%2F" and "/". Adapters that set none, as those of AWS Lambda, leave r.URL.
-// It returns nothing of a target that is not a path, too long, or absolute with a user or,
-// in HTTP/2, with another host; in HTTP/1 net/http took r.Host from it.
-func target(r *http.Request) (path, query string, ok bool) {
-	switch {
-	case r.RequestURI != "":
-		path, query, _ = strings.Cut(r.RequestURI, "?")
-		if scheme, rest, absolute := strings.Cut(path, "://"); absolute && !strings.Contains(scheme, "/") {
-			var host string
-			host, path, _ = strings.Cut(rest, "/")
-			if strings.Contains(host, "@") || r.ProtoMajor > 1 && host != receivedHost(r) {
-				return "", "", false
-			}
-			path = "/" + path
-		}
-	case r.URL != nil && r.URL.Opaque == "":
-		path, query = cmp.Or(r.URL.EscapedPath(), "/"), r.URL.RawQuery
-	}
-	if !strings.HasPrefix(path, "/") || len(path)+len(query) > maxTarget {
-		return "", "", false
-	}
-	return path, query, true
 }

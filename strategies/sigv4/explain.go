@@ -6,37 +6,37 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 )
 
-// Explain tells an operator why Verify accepts or refuses r: the decision, the
-// canonical request and string to sign that this side computes, to compare with the
-// sender's, and the usual culprits, some by trying. It asks no replay store, reads the
-// body only if it declares no hash, within the limits of [redoxauth.Body], and leaves
-// it readable. Call it after Verify or [redoxauth.Check] refused, or in
-// [redoxauth.Options].Observe; not in production for every request, as it costs
-// several verifications.
+// Explain tells an operator why Verify accepts or refuses r. It shows the decision, and the
+// canonical request and the string to sign as computed here, to compare with those of the
+// sender. It names the usual causes, and finds some of them by trying. It does not ask
+// Config.Replay. It reads the body only if the request declares no hash of it, within the
+// limits of [redoxauth.Body], and the handler can still read it. Call it after Verify or
+// [redoxauth.Check] refused r, or in [redoxauth.Options].Observe. It costs several
+// verifications, so do not call it in production for every request.
 //
-// The text holds no secret key, session token or signature, expected or received, and no
-// value of a header or query parameter that is known to be secret. Other signed headers
-// and the query are in it: log it where you may log them, and never answer with it.
+// The text has no secret key, no session token and no signature, neither the expected nor
+// the received one. The values of well-known secret headers and query parameters are left
+// out. Other signed headers and the query are in it: write it only to a log that may have
+// them, and never into an answer.
 func (v *Verifier) Explain(r *http.Request) string {
 	c := newCanonical()
 	defer c.release()
 	var b strings.Builder
-	match, err := v.prove(r, c)
+	match, err := v.decide(r, c)
 	if err != nil {
-		fmt.Fprintf(&b, "%v\n", err)
+		fmt.Fprintf(&b, "%v\n", refusal(err))
 	} else {
 		fmt.Fprintf(&b, "sigv4: accepted, by the credential at position %s\n", match.position)
 	}
 	fmt.Fprintf(&b, "received: method %q, Host %q\n", shorten(r.Method), shorten(receivedHost(r)))
-	if c.proof.read(r) != nil {
+	if c.claim.readClaim(r) != nil {
 		return b.String()
 	}
-	host, note := receivedHost(r), ""
+	host, note := c.claim.host, ""
 	if len(v.hosts) > 0 && !slices.Contains(v.hosts, host) {
 		host, note = v.hosts[0], ", with the first of Hosts"
 	}
@@ -51,66 +51,53 @@ func (v *Verifier) Explain(r *http.Request) string {
 	return b.String()
 }
 
-// recompute builds the canonical request also when Verify stopped before it.
+// recompute builds the canonical request, even if decide stopped before it.
 func (v *Verifier) recompute(r *http.Request, c *canonical) bool {
-	return c.build(v, r, r.ContentLength) == nil && c.readBody(v, r) == nil
+	return c.build(r, &v.form, r.ContentLength) == nil && c.readBody(r, &v.form) == nil
 }
 
-// advice names what usually causes err.
-func (v *Verifier) advice(r *http.Request, c *canonical, err error) (advice []string) {
-	p := &c.proof
+// advice names the usual causes of err.
+func (v *Verifier) advice(r *http.Request, c *canonical, err error) []string {
 	var e *redoxauth.Error
 	if !errors.As(err, &e) {
 		return nil
 	}
-	hint := func(format string, args ...any) { advice = append(advice, fmt.Sprintf(format, args...)) }
 	switch e.Reason {
 	case "unknown_key":
-		hint("the access key ID %q is not configured", shorten(p.keyID))
-	case "region":
-		hint("signed for region %q, Config.Region is %q", shorten(p.region), v.region)
-	case "service":
-		hint("signed for service %q, Config.Service is %q", shorten(p.service), v.service)
+		return []string{fmt.Sprintf("the access key ID %q is not configured", shorten(c.claim.keyID))}
 	case "clock_skew":
-		now := v.now().UTC()
-		hint("X-Amz-Date is %s, the clock says %s, %v apart; Config.MaxSkew is %v. A clock is wrong, or a signed request was sent again late",
-			p.date, now.Format(dateLayout), now.Sub(p.time).Abs().Truncate(time.Second), v.maxSkew)
+		return []string{"a clock is wrong, or a signed request was sent again late"}
 	case "payload":
-		hint("if the sender declares a hash: something on the way changed the body (decompressed, re-encoded or cut it)")
+		return []string{"if the sender declares a hash: something on the way changed the body (decompressed, re-encoded or cut it)"}
 	case "session_token":
-		hint("the dashboard's sessionToken and Credential.SessionToken differ; received one: %t", p.hasToken)
-	case "path":
-		hint("dot segments are refused beside escaped slashes or dots, and always with Config.PathPrefix")
-	case "query":
-		hint("something in the query is no pair that a handler could read: a semicolon, a stray %%, a space")
+		return []string{fmt.Sprintf("the dashboard's sessionToken and Credential.SessionToken differ; received one: %t", c.claim.hasToken)}
 	case "unsigned_header":
-		hint("something on the way added the header, or the sender left it out of SignedHeaders")
+		return []string{"something on the way added the header, or the sender left it out of SignedHeaders"}
 	case "signature":
-		advice = v.variants(r, c)
-		verifies := len(advice) > 0
-		advice = append(advice, suspects(r, p)...)
-		if !verifies {
-			hint("compare the canonical request with the sender's, if it can show one, else with the destination's URL in the dashboard: " +
-				"a proxy stripped what its path has more (Config.PathPrefix), or replaced its host or port (Config.Hosts); if all agree, the secret keys differ")
+		found := v.variants(r, c)
+		advice := append(found, suspects(r, &c.claim)...)
+		if len(found) == 0 {
+			advice = append(advice, "compare the canonical request with the sender's, or with the URL in the dashboard. "+
+				"If that URL has a longer path, a proxy stripped a prefix: set Config.PathPrefix. "+
+				"If it has another host or port, a proxy replaced it: set Config.Hosts. If all agree, the secret keys differ")
 		}
+		return advice
 	}
-	return advice
+	return nil
 }
 
-// variants tries other forms of the path and other hosts, and tells with which the
-// signature holds.
-func (v *Verifier) variants(r *http.Request, c *canonical) (found []string) {
-	ring, err := v.keys.get(r.Context())
-	if err != nil || !v.recompute(r, c) {
+// variants tries other forms of the path and other hosts, and names those that verify.
+func (v *Verifier) variants(r *http.Request, c *canonical) []string {
+	ring, err := v.keys.secrets.Get(r.Context())
+	if err != nil {
 		return nil
 	}
-	c.proof.payload = string(c.payload) // so that a large body is hashed once
-	hosts := append([]string{receivedHost(r)}, v.hosts...)
+	hosts := append([]string{c.claim.host}, v.hosts...)
 	for _, name := range [...]string{"X-Forwarded-Host", "X-Original-Host", "Host"} {
 		hosts = append(hosts, r.Header.Get(name))
 	}
 	if port := r.Header.Get("X-Forwarded-Port"); port != "" {
-		hosts = append(hosts, receivedHost(r)+":"+port)
+		hosts = append(hosts, c.claim.host+":"+port)
 	}
 	for _, host := range hosts {
 		if !isHost(host) {
@@ -118,12 +105,10 @@ func (v *Verifier) variants(r *http.Request, c *canonical) (found []string) {
 		}
 		for form := range 4 {
 			w := *v
-			w.hosts, w.keepPath, w.encodeOnce = []string{host}, form&1 != 0, form&2 != 0
-			asReceived := *r
-			asReceived.Host = host
-			if w.recompute(&asReceived, c) && w.match(&asReceived, c, ring[c.proof.keyID]) != nil {
-				return append(found, fmt.Sprintf("it verifies with Host %q, DisablePathNormalization %t, DisableDoubleEncoding %t",
-					shorten(host), w.keepPath, w.encodeOnce))
+			w.hosts, w.form.kept, w.form.encodedOnce = []string{host}, form&1 != 0, form&2 != 0
+			if w.recompute(r, c) && w.match(c, ring[c.claim.keyID]) != nil {
+				return []string{fmt.Sprintf("it verifies with Host %q, DisablePathNormalization %t, DisableDoubleEncoding %t",
+					shorten(host), w.form.kept, w.form.encodedOnce)}
 			}
 		}
 	}
@@ -131,11 +116,11 @@ func (v *Verifier) variants(r *http.Request, c *canonical) (found []string) {
 }
 
 // suspects names parts of the request that are often changed on the way.
-func suspects(r *http.Request, p *proof) (found []string) {
-	if host := receivedHost(r); strings.HasPrefix(host, "127.0.0.1") || strings.HasPrefix(host, "localhost") || !strings.Contains(host, ".") {
+func suspects(r *http.Request, c *claim) (found []string) {
+	if strings.HasPrefix(c.host, "127.0.0.1") || strings.HasPrefix(c.host, "localhost") || !strings.Contains(c.host, ".") {
 		found = append(found, "Host looks internal: a proxy seems to have replaced it; preserve it there, or set Config.Hosts")
 	}
-	for _, name := range p.names {
+	for _, name := range c.names {
 		_, sent := sentHeader(r, name)
 		switch name {
 		case "accept-encoding", "user-agent", "range", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "forwarded", "via":
@@ -149,20 +134,20 @@ func suspects(r *http.Request, p *proof) (found []string) {
 			}
 		}
 	}
-	if strings.ContainsRune(p.query, '+') {
+	if strings.ContainsRune(c.query, '+') {
 		found = append(found, `the query has a "+": some senders sign it as it is, which is refused, because handlers read a space`)
 	}
-	if r.URL != nil && r.RequestURI != "" && !strings.HasSuffix(p.path, r.URL.EscapedPath()) {
+	if r.URL != nil && r.RequestURI != "" && !strings.HasSuffix(c.path, r.URL.EscapedPath()) {
 		found = append(found, "r.URL differs from r.RequestURI: the latter was verified")
 	}
 	return found
 }
 
-// secretNames are headers and query parameters whose values Explain does not show.
+// secretNames lists headers and query parameters. Explain does not show their values.
 var secretNames = []string{"x-amz-security-token", "x-amz-signature", "verification-token", "authorization",
 	"proxy-authorization", "cookie", "x-api-key", "access_token", "token", "secret", "password"}
 
-// redact takes secrets out of a canonical request, and shortens what is very long.
+// redact removes secrets from a canonical request, and shortens very long lines.
 func redact(request string) string {
 	const longest = 1024
 	lines := strings.Split(request, "\n")

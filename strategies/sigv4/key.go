@@ -1,12 +1,10 @@
 package sigv4
 
 import (
-	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
-	"errors"
 	"fmt"
 	"hash"
 	"strconv"
@@ -16,39 +14,38 @@ import (
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth/rotation"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
 )
 
-// keys are where a Verifier has its keyring from.
+// keys are the credentials of a Verifier.
 type keys struct {
 	secrets *rotation.Secrets[keyring]
-	decoy   []*credential // that sign for unknown key IDs
+	decoy   []*credential // signs for unknown key IDs
 }
 
-func newKeys(cfg Config, now func() time.Time) (*keys, error) {
-	k := &keys{decoy: []*credential{{key: signingKey{secret: rand.Text(), region: cfg.Region, service: cfg.Service}}}}
-	prepare := func(list []Credential) (keyring, error) {
-		return newKeyring(list, cfg.Region, cfg.Service)
-	}
+func newKeys(cfg *Config, p *config.Problems) *keys {
+	region, service := cfg.Region, cfg.Service
+	k := &keys{decoy: []*credential{{key: signingKey{secret: rand.Text(), region: region, service: service}}}}
 	switch {
 	case cfg.CredentialsFunc == nil && len(cfg.Credentials) == 0:
-		return nil, errors.New("sigv4: Credentials: none, and no CredentialsFunc")
+		p.Add("Credentials", "required, or CredentialsFunc")
 	case cfg.CredentialsFunc == nil:
-		ring, err := prepare(cfg.Credentials)
-		k.secrets = rotation.Static(ring)
-		return k, err
+		k.secrets = rotation.Static(newKeyring(cfg.Credentials, region, service, p))
 	case len(cfg.Credentials) > 0:
-		return nil, errors.New("sigv4: CredentialsFunc: beside Credentials")
+		p.Add("CredentialsFunc", "set beside Credentials, want one of the two")
+	default:
+		prepare := func(list []Credential) (keyring, error) {
+			p := config.Problems{Package: strategy}
+			ring := newKeyring(list, region, service, &p)
+			return ring, p.Err()
+		}
+		k.secrets = rotation.NewSecrets(strategy, cfg.CredentialsFunc, prepare, cfg.Now)
 	}
-	k.secrets = rotation.NewSecrets(strategy, cfg.CredentialsFunc, prepare, now)
-	return k, nil
+	return k
 }
 
-func (k *keys) get(ctx context.Context) (keyring, error) {
-	return k.secrets.Get(ctx)
-}
-
-// A keyring holds the credentials by access key ID; several under one while its
-// secret is rotated.
+// A keyring holds the credentials by access key ID. While a secret is rotated, there are
+// several under one ID.
 type keyring map[string][]*credential
 
 type credential struct {
@@ -59,10 +56,10 @@ type credential struct {
 	key      signingKey
 }
 
-// fits reports, in constant time, 1 if the session token of p is that of c.
-func (c *credential) fits(p *proof) int {
-	same := subtle.ConstantTimeCompare(c.token[:], p.token[:])
-	if c.hasToken != p.hasToken {
+// holds returns 1 if the session token with this digest is that of c, in constant time.
+func (c *credential) holds(token *[sha256.Size]byte, sent bool) int {
+	same := subtle.ConstantTimeCompare(c.token[:], token[:])
+	if c.hasToken != sent {
 		return 0
 	}
 	if !c.hasToken {
@@ -71,20 +68,15 @@ func (c *credential) fits(p *proof) int {
 	return same
 }
 
-// newKeyring checks and copies credentials. Its errors name no secret.
-func newKeyring(credentials []Credential, region, service string) (keyring, error) {
+// newKeyring checks and copies credentials.
+func newKeyring(credentials []Credential, region, service string, p *config.Problems) keyring {
 	ring := make(keyring)
-	var errs []error
 	for i, c := range credentials {
-		field := fmt.Sprintf("sigv4: Credentials[%d].", i)
-		if c.AccessKeyID == "" || strings.ContainsFunc(c.AccessKeyID, notInCredential) {
-			errs = append(errs, errors.New(field+"AccessKeyID: empty, or not printable ASCII without space, comma and slash"))
-		}
-		if c.SecretAccessKey == "" || strings.TrimSpace(c.SecretAccessKey) != c.SecretAccessKey {
-			errs = append(errs, errors.New(field+"SecretAccessKey: empty or surrounded by white space"))
-		}
-		if strings.TrimSpace(c.SessionToken) != c.SessionToken {
-			errs = append(errs, errors.New(field+"SessionToken: surrounded by white space"))
+		field := fmt.Sprintf("Credentials[%d].", i)
+		checkScopePart(p, field+"AccessKeyID", c.AccessKeyID)
+		p.Name(field+"SecretAccessKey", c.SecretAccessKey, 0)
+		if c.SessionToken != "" {
+			p.Name(field+"SessionToken", c.SessionToken, 0)
 		}
 		ring[c.AccessKeyID] = append(ring[c.AccessKeyID], &credential{
 			keyID:    c.AccessKeyID,
@@ -94,32 +86,38 @@ func newKeyring(credentials []Credential, region, service string) (keyring, erro
 			key:      signingKey{secret: c.SecretAccessKey, region: region, service: service},
 		})
 	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, err
+	return ring
+}
+
+// checkScopePart checks a part of Credential=key/day/region/service/aws4_request.
+func checkScopePart(p *config.Problems, field, part string) {
+	switch {
+	case part == "":
+		p.Add(field, "empty")
+	case strings.Contains(part, " "):
+		p.Add(field, "has a space")
+	case strings.ContainsAny(part, ",/"):
+		p.Add(field, "has a comma or a slash")
+	case strings.ContainsFunc(part, func(c rune) bool { return c < ' ' || c > '~' }):
+		p.Add(field, "has a character that is not printable ASCII")
 	}
-	return ring, nil
 }
 
-// notInCredential reports what cannot be in a part of the Credential field.
-func notInCredential(c rune) bool {
-	return c <= ' ' || c > '~' || c == ',' || c == '/'
-}
-
-// A signingKey derives the keys of the days from one secret. It keeps two: more days
-// cannot be within the skew at a time. It belongs to the secret, not to the key ID:
-// a cache by key ID would let a withdrawn secret sign until the day ends.
+// A signingKey derives the key of each day from one secret. It keeps two of them: no more
+// days can be within the skew at a time. It belongs to the secret, not to the key ID: with a
+// cache by key ID a withdrawn secret would be accepted until the day ends.
 type signingKey struct {
 	secret, region, service string
 	days                    [2]atomic.Pointer[dayKey]
 }
 
-// A dayKey signs for one day. Its HMACs are keyed once and used again.
+// A dayKey signs for one day. Its HMACs are keyed once and reused.
 type dayKey struct {
 	day  string
 	macs sync.Pool // of hash.Hash
 }
 
-// of returns the key of the day, which is that of t.
+// of returns the key of a day. t is in that day.
 func (k *signingKey) of(day string, t time.Time) *dayKey {
 	slot := &k.days[uint64(t.Unix()/secondsPerDay)%2]
 	if d := slot.Load(); d != nil && d.day == day {

@@ -2,6 +2,7 @@ package sigv4_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -12,7 +13,11 @@ import (
 	"regexp"
 	"sort"
 	"strings"
+	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 )
 
 // A form is a second, independent statement of what a signature covers, made of the
@@ -20,6 +25,7 @@ import (
 // whether a change to a request should matter.
 type form struct {
 	keepPath, encodeOnce bool
+	dots                 bool // dot segments are allowed
 	prefix               string
 }
 
@@ -93,7 +99,7 @@ func (f form) path(r *http.Request) (string, bool) {
 		return "", false
 	}
 	raw, escaped := rawDots.MatchString(path), escapedDots.MatchString(path)
-	if !f.keepPath && (raw && escaped || (raw || escaped) && escapedSlash.MatchString(path)) {
+	if (raw || escaped) && (!f.dots || f.prefix != "" || !f.keepPath && (raw && escaped || escapedSlash.MatchString(path))) {
 		return "", false
 	}
 	segments := strings.Split(path, "/")[1:]
@@ -139,7 +145,7 @@ type signer struct {
 
 var (
 	testDate   = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	testSigner = signer{key: "AKIDEXAMPLE", secret: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", region: "us-east-1", service: "execute-api", date: testDate}
+	testSigner = signer{form: form{dots: true}, key: "AKIDEXAMPLE", secret: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", region: "us-east-1", service: "execute-api", date: testDate}
 )
 
 // sign signs r, whose RequestURI must be set.
@@ -198,4 +204,228 @@ func mac(key []byte, message string) []byte {
 	h := hmac.New(sha256.New, key)
 	h.Write([]byte(message))
 	return h.Sum(nil)
+}
+
+var parameters = regexp.MustCompile(`[ \t,]+`)
+
+// meaning returns all that the signature of a request on the wire covers, by the
+// independent form, or false if there is none.
+func (f form) meaning(raw []byte) (string, bool) {
+	r, err := parse(raw)
+	if err != nil {
+		return "", false
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return "", false
+	}
+	fields := parameters.Split(r.Header.Get("Authorization"), -1)
+	sort.Strings(fields)
+	var signedHeaders []string
+	for _, field := range fields {
+		if list, ok := strings.CutPrefix(field, "SignedHeaders="); ok {
+			signedHeaders = strings.Split(list, ";")
+		}
+	}
+	canonical, ok := f.canonical(r, body, r.Host, signedHeaders, r.Header.Get("X-Amz-Content-Sha256"))
+	return fmt.Sprintf("%s\n%q\n%x", canonical, fields, sha256.Sum256(body)), ok
+}
+
+// mutate calls do with raw changed at every byte, each in one of five ways, of which
+// turn gives the first.
+func mutate(raw []byte, turn int, do func(at int, changed []byte)) {
+	for at, b := range raw {
+		to := []string{string([]byte{b ^ 1}), string([]byte{b ^ 0x20}), " ", "", string([]byte{b, b})}[(at+turn)%5]
+		do(at, bytes.Join([][]byte{raw[:at], []byte(to), raw[at+1:]}, nil))
+	}
+}
+
+// A request that was changed in one byte passes only if what the signature covers is
+// unchanged, as an independent statement of it says.
+func TestOneByteMutations(t *testing.T) {
+	var accepted, refused int
+	for i, c := range captures(t) {
+		if c.Strict == nil || !*c.Strict && !c.StrictKept {
+			continue
+		}
+		keep := !*c.Strict
+		v := newVerifier(t, c.config(keep))
+		f := form{dots: true, keepPath: keep || c.Service == "s3", encodeOnce: c.Service == "s3"}
+		want, ok := f.meaning(c.raw)
+		if !ok {
+			t.Fatalf("%s: no canonical form", c.File)
+		}
+		mutate(c.raw, i, func(at int, changed []byte) {
+			r, err := parse(changed)
+			if err != nil {
+				refused++
+				return
+			}
+			if _, err = v.Verify(r); err != nil {
+				refused++
+				return
+			}
+			accepted++
+			if got, _ := f.meaning(changed); got != want {
+				t.Errorf("%s: accepted with byte %d changed:\n%s\nwas\n%s", c.File, at, got, want)
+			}
+		})
+	}
+	t.Logf("%d mutations refused, %d accepted because they change nothing that is signed", refused, accepted)
+	if accepted == 0 || refused == 0 {
+		t.Error("the mutations did not reach both outcomes")
+	}
+}
+
+// FuzzAWSSigner: what AWS's own signer signs must verify, path normalisation off, which
+// it lacks; and what is changed on the wire afterwards must not, unless an independent
+// statement of the covered parts is unchanged.
+func FuzzAWSSigner(f *testing.F) {
+	f.Add("/redox/a%20b//../%2F", "b=2&a=1&a=0&flag", "a  b", testBody, true, false, 30, byte('x'))
+	f.Add("/", "", "", "", false, true, 0, byte('p'))
+	f.Add("/prod/\u00fc/c:d@e,(f)*!'", "a-b=1&a=2&plus=a%2Bb&sp=a+b", `"quoted   value"`, "{}", false, false, 200, byte(' '))
+	f.Add("//redox//", "B=%E1%88%B4&a", "é", "[]", true, true, 90, byte('%'))
+	f.Fuzz(func(t *testing.T, path, query, value, body string, declare, s3 bool, at int, to byte) {
+		r, err := http.NewRequest(http.MethodPost, "http://api.example.test"+path, strings.NewReader(body))
+		if err != nil || path == "" || path[0] != '/' || strings.ContainsAny(path, "?#") {
+			t.Skip("not a path")
+		}
+		r.URL.RawQuery = query
+		if !sortsAlike(r.URL.Query()) {
+			t.Skip("AWS's signer sorts by the names before encoding, its documentation after it")
+		}
+		if strings.ContainsFunc(value, func(c rune) bool { return c < ' ' || c == 0x7f }) {
+			t.Skip("AWS's signer keeps tabs")
+		}
+		r.Header.Set("X-Redox-Note", value)
+		service := "execute-api"
+		if s3 {
+			service = "s3"
+		}
+		raw, ok := awsSigned(t, r, service, body, declare)
+		if !ok {
+			t.Skip("not a request")
+		}
+		cfg := testConfig()
+		cfg.Service, cfg.DisablePathNormalization, cfg.InsecureAllowDotSegments = service, true, true
+		v := newVerifier(t, cfg)
+		received, err := parse(raw)
+		if err != nil {
+			t.Skip("net/http refuses it")
+		}
+		if _, err := v.Verify(received); err != nil {
+			t.Fatalf("%v\n%q\n%s", err, raw, v.Explain(received))
+		}
+		checkDotSegments(t, cfg, received)
+		independent := form{dots: true, keepPath: true, encodeOnce: s3}
+		want, ok := independent.meaning(raw)
+		if !ok {
+			t.Fatalf("no canonical form: %q", raw)
+		}
+		changed := bytes.Clone(raw)
+		changed[uint(at)%uint(len(raw))] = to
+		if received, err = parse(changed); err != nil {
+			return
+		}
+		if _, err := v.Verify(received); err != nil {
+			return
+		}
+		if got, _ := independent.meaning(changed); got != want {
+			t.Errorf("accepted:\n%s\nwas\n%s", got, want)
+		}
+	})
+}
+
+// awsSigned returns the bytes of r on the wire after AWS's signer signed it.
+func awsSigned(t *testing.T, r *http.Request, service, body string, declare bool) ([]byte, bool) {
+	t.Helper()
+	hash := fmt.Sprintf("%x", sha256.Sum256([]byte(body)))
+	if declare {
+		r.Header.Set("X-Amz-Content-Sha256", hash)
+	}
+	signer := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = service == "s3" })
+	credentials := aws.Credentials{AccessKeyID: testSigner.key, SecretAccessKey: testSigner.secret}
+	if err := signer.SignHTTP(context.Background(), credentials, r, hash, service, testSigner.region, testDate); err != nil {
+		t.Fatal(err)
+	}
+	var raw bytes.Buffer
+	err := r.Write(&raw)
+	return raw.Bytes(), err == nil
+}
+
+func sortsAlike(query map[string][]string) bool {
+	var names []string
+	for name, values := range query {
+		names = append(names, name)
+		if !sort.SliceIsSorted(sorted(values), func(i, j int) bool { return escape(values[i]) < escape(values[j]) }) {
+			return false
+		}
+	}
+	names = sorted(names)
+	return sort.SliceIsSorted(names, func(i, j int) bool { return escape(names[i]) < escape(names[j]) })
+}
+
+func sorted(s []string) []string {
+	sort.Strings(s)
+	return s
+}
+
+// FuzzTarget: a target is accepted exactly if an independent form reads it the same way.
+func FuzzTarget(f *testing.F) {
+	for _, seed := range []string{"/", "/a%20b//../c?b=2&a=x+y&a", "http://h/x?y", "/%2e%2e/\u1234?\u1234=%c3%bc", "*", "/?a;b", "/?%", "/%zz", "?", "/a?b?c=d",
+		"http://api.example.test/a", "http://u:p@api.example.test/a", "/a%2Fb/../c", "/a%5c/%2E./c", "/a/%2e/../c", "/./a\\b"} {
+		for flags := range byte(16) {
+			f.Add(seed, flags)
+		}
+	}
+	f.Fuzz(func(t *testing.T, target string, flags byte) {
+		cfg, s := testConfig(), testSigner
+		s.keepPath, s.encodeOnce, s.dots = flags&1 != 0, flags&2 != 0, flags&8 != 0
+		cfg.DisablePathNormalization, cfg.DisableDoubleEncoding, cfg.InsecureAllowDotSegments = s.keepPath, s.encodeOnce, s.dots
+		if flags&4 != 0 {
+			cfg.PathPrefix, s.prefix = "/api", "/api"
+		}
+		r := request("/")
+		r.Body = http.NoBody
+		if r.RequestURI = target; target == "" {
+			t.Skip("no target")
+		}
+		_, readable := s.canonical(r, nil, r.Host, nil, "")
+		_, err := newVerifier(t, cfg).Verify(s.sign(r))
+		odd := len(target) > 8<<10 || strings.ContainsFunc(target, func(c rune) bool { return c <= ' ' || c == 0x7f }) ||
+			strings.Contains(strings.ToLower(target), "x-amz-") || !authorityOrPath.MatchString(target)
+		switch {
+		case err == nil && !readable:
+			t.Errorf("%q: accepted without canonical form", target)
+		case err != nil && readable && !odd:
+			t.Errorf("%q: %v", target, err)
+		}
+	})
+}
+
+var authorityOrPath = regexp.MustCompile(`^([^/?]*://|/)`)
+
+// FuzzAuthorization: of all headers only those pass that hold the fields of the genuine
+// one.
+func FuzzAuthorization(f *testing.F) {
+	genuine := testSigner.sign(request("/")).Header.Get("Authorization")
+	fields := func(h string) []string { return sorted(parameters.Split(strings.TrimRight(h, " \t"), -1)) }
+	want := strings.Join(fields(genuine), " ")
+	for _, seed := range []string{
+		genuine, strings.ReplaceAll(genuine, ", ", ","), genuine + ",", genuine + ", Signature=0", strings.ToUpper(genuine), "Bearer x", "AWS4-HMAC-SHA256",
+		"AWS4-HMAC-SHA256 Credential=a/b/c/d/aws4_request,SignedHeaders=host;host,Signature=", strings.Replace(genuine, "host", "host;host", 1),
+		strings.Replace(genuine, "AKIDEXAMPLE", "AKIDNOBODY", 1), strings.Replace(genuine, "content-type;", "", 1),
+	} {
+		f.Add(seed)
+	}
+	v := newVerifier(f, testConfig())
+	f.Fuzz(func(t *testing.T, header string) {
+		_, err := v.Verify(scenario{target: "/", after: set("Authorization", header)}.request())
+		if same := strings.Join(fields(header), " ") == want; err == nil && !same {
+			t.Errorf("accepted %q", header)
+		}
+		if err != nil && header == genuine {
+			t.Error(err)
+		}
+	})
 }

@@ -1,4 +1,5 @@
-// Package sigv4 verifies requests signed with [AWS Signature Version 4], without AWS.
+// Package sigv4 verifies requests signed with [AWS Signature Version 4]. It needs no AWS
+// account.
 //
 // # Redox dashboard
 //
@@ -7,97 +8,99 @@
 //	dashboard      Config
 //	accessKey      Credential.AccessKeyID
 //	secretKey      Credential.SecretAccessKey
-//	sessionToken   Credential.SessionToken; empty on both sides or equal
+//	sessionToken   Credential.SessionToken; empty on both sides, or equal
 //	awsRegion      Region
 //	serviceName    Service
 //
-// Region and service are free text that only has to agree. Pick a service other than
-// "s3", which has rules of its own, and secrets of your own making, at least 32 random
-// characters: nothing here needs an AWS account.
+// Region and service are free text. They must be the same on both sides. Choose a service
+// other than "s3", which has its own rules. Make your own secrets of at least 32 random
+// characters.
 //
 // # What is signed
 //
-// Method, path, query, the headers that SignedHeaders names, the date, and the
-// SHA-256 of the body: the [canonical request]. Accepted is the Authorization header
-// with X-Amz-Date; a signature in the query is refused. Every x-amz-* header that
-// arrives must be signed, except X-Amz-Content-Sha256, which is part of the canonical
-// request, and CloudFront's X-Amz-Cf-Id.
+// The signature covers the method, the path, the query, the date, the headers that
+// SignedHeaders names, and the SHA-256 of the body: the [canonical request]. It must be in
+// the Authorization header, and the date in X-Amz-Date. A signature in the query is refused.
+// Every x-amz-* header that arrives must be signed. The exceptions are X-Amz-Content-Sha256,
+// which is part of the canonical request, and CloudFront's X-Amz-Cf-Id.
 //
-// A signature does not bind, so a handler must not act on:
-//   - headers that SignedHeaders does not name (see Config.RequiredHeaders), and trailers,
-//     of which those named x-amz-* are refused
-//   - the order of query parameters of different names or values, the case of their
-//     escapes, "+" against "%20", "&&", a missing "="
-//   - white space runs in header values, and how repeated lines are split at commas
-//   - "//", "/./" and "/../" in the path, unless DisablePathNormalization is set;
-//     beside escaped slashes or dots, which a handler could resolve to another path than
-//     the signed one, dot segments are refused
+// Some differences between requests do not change the signature. A handler must not act on:
+//   - headers that SignedHeaders does not name (see Config.RequiredHeaders), and trailers.
+//     Trailers named x-amz-* are refused.
+//   - the order of query parameters with different names or values, the case of their
+//     escapes, "+" instead of "%20", "&&", a missing "="
+//   - runs of white space in header values, and how repeated lines are joined with commas
+//   - "//" in the path, unless DisablePathNormalization is set. With
+//     InsecureAllowDotSegments also "/./" and "/../".
 //   - the fragment, the scheme, and the received Host if Hosts replaced it
-//   - what a middleware in front made of r.URL: verified is r.RequestURI, as it was
-//     received (in a test, change that)
+//   - r.URL after a middleware in front changed it. Verify uses r.RequestURI, which is the
+//     target as it was received. (To change the target in a test, change r.RequestURI.)
 //
-// The same request can be sent again within MaxSkew on either side of its date (see
-// Config.Replay), so make handlers idempotent, by Redox's Meta.Logs[].ID for example.
-// A request that is sent again later with its old signature is refused: a sender
-// that retries must sign anew.
+// The same request can be sent again until its date is more than MaxSkew away from the clock
+// (see Config.Replay). So handlers should be idempotent, for example by Redox's
+// Meta.Logs[].ID. After that the request is refused: a sender that retries must sign again.
 //
-// The path has one canonical form: "//" and dot segments resolved, then each segment
-// encoded once more, so that "%20" is signed as "%2520". Service "s3" signs the path as
-// sent. DisablePathNormalization and DisableDoubleEncoding change either half. In the
-// query, names and values are decoded with "+" as a space, encoded, and sorted.
+// The path has one canonical form. Empty segments ("//") and dot segments are removed. Then
+// each segment is encoded again, so that "%20" is signed as "%2520". For service "s3" the
+// path is signed as it was sent. DisablePathNormalization and DisableDoubleEncoding switch
+// off one half each. In the query, names and values are decoded (with "+" as a space),
+// encoded, and sorted.
 //
 // # Which sender needs what
 //
 //   - Nothing: Node's aws4, aws4-axios, aws4fetch, aws-sigv4-fetch, @smithy/signature-v4
 //     and the AWS SDK for JavaScript; botocore and the AWS CLI; PHP's async-aws.
-//   - DisablePathNormalization, if paths have "//", "." or "..": AWS's SDK for Go, Ruby's
-//     aws-sigv4, Python's aws-requests-auth, curl. async-aws then verifies in no form.
-//   - DisableDoubleEncoding, if paths have escapes: curl --aws-sigv4 (7.88), Perl's
-//     AWS::Signature4, and @smithy/signature-v4 if it is given the path unescaped. That
-//     curl signs the query as typed: it verifies if that is sorted and has "=".
+//   - InsecureAllowDotSegments if paths have "." or ".." segments: every sender.
+//   - DisablePathNormalization if paths have "//", "." or "..": the AWS SDK for Go, Ruby's
+//     aws-sigv4, Python's aws-requests-auth, curl. Such paths of async-aws never verify.
+//   - DisableDoubleEncoding if paths have escapes: curl --aws-sigv4 (7.88), Perl's
+//     AWS::Signature4, and @smithy/signature-v4 if it gets the path unescaped. This curl
+//     signs the query as typed: it verifies if the query is sorted and has every "=".
 //   - "%20" instead of "+" in the query: botocore, Ruby, aws-requests-auth and curl sign
 //     the raw "+", which a handler reads as a space.
 //   - No "!'()*" in paths: @aws-sdk/signature-v4, the predecessor of @smithy's.
-//   - aws-requests-auth sorts "a-b" before "a"; Ruby and Perl keep runs of spaces in
-//     quoted header values, AWS's SDK for Go keeps tabs: avoid these.
-//   - Service "s3": InsecureAllowUnsignedPayload for aws4fetch. aws4, aws4-axios, aws4fetch
-//     and minio-go decode "%2F"; aws-sigv4-fetch encodes twice. The AWS SDK's streams
+//   - aws-requests-auth sorts "a-b" before "a". Ruby and Perl keep runs of spaces in quoted
+//     header values, and the AWS SDK for Go keeps tabs. Avoid these.
+//   - Service "s3": aws4fetch needs InsecureAllowUnsignedPayload. aws4, aws4-axios, aws4fetch
+//     and minio-go decode "%2F"; aws-sigv4-fetch encodes twice. The streams of the AWS SDK
 //     (STREAMING-…) are always refused.
 //
 // # Behind a proxy
 //
-// The path, the query, Host and the signed headers must arrive as they were sent.
-// What usually breaks, and [Verifier.Explain] names:
-//   - A proxy replaces Host, as nginx's proxy_pass, Apache's ProxyPass and Go's
-//     ReverseProxy do unless told otherwise, or drops its port (nginx's $host). Preserve
-//     it ("proxy_set_header Host $http_host", "ProxyPreserveHost On"), or set Hosts.
-//     HAProxy and Caddy preserve it. Adapters of AWS Lambda make up a Host: set Hosts.
-//   - A proxy strips a prefix (nginx's "location /x/" with a path in proxy_pass, Caddy's
-//     handle_path): set PathPrefix.
-//   - nginx with a path in proxy_pass or a rewrite decodes the path: "proxy_pass
-//     http://up" without a slash keeps it; Apache needs "nocanon" and
-//     "AllowEncodedSlashes NoDecode". http.ServeMux and gorilla/mux redirect "//" and
-//     "..": put the Verifier in front of them.
-//   - Signed Accept-Encoding, User-Agent, Range, Transfer-Encoding, Connection and TE are
-//     rewritten by CDNs and proxies. They should not be signed.
-//   - nginx (unless "underscores_in_headers on") and Caddy drop headers with "_"; fiber's
-//     adaptor keeps the last of repeated headers. API Gateway decodes paths before a
-//     Lambda sees them, and adapters split header values at commas; examples/frameworks
-//     says what can be mended.
+// The path, the query, Host and the signed headers must arrive as they were sent. These
+// proxies change them, and [Verifier.Explain] tells:
+//   - Proxies that replace Host: nginx's proxy_pass, Apache's ProxyPass and Go's ReverseProxy
+//     by default. nginx's $host drops the port. Keep Host ("proxy_set_header Host
+//     $http_host", "ProxyPreserveHost On"), or set Hosts. HAProxy and Caddy keep it. Adapters
+//     for AWS Lambda invent a Host: set Hosts.
+//   - Proxies that strip a prefix: nginx's "location /x/" with a path in proxy_pass, Caddy's
+//     handle_path. Set PathPrefix.
+//   - Proxies that decode the path: nginx with a path in proxy_pass or a rewrite. Use
+//     "proxy_pass http://up" without a slash. Apache needs "nocanon" and
+//     "AllowEncodedSlashes NoDecode". http.ServeMux and gorilla/mux redirect "//" and "..":
+//     put the Verifier in front of them.
+//   - CDNs and proxies rewrite Accept-Encoding, User-Agent, Range, Transfer-Encoding,
+//     Connection and TE. The sender should not sign these.
+//   - nginx (unless "underscores_in_headers on") and Caddy drop headers with "_". fiber's
+//     adaptor keeps only the last of repeated headers. API Gateway decodes paths before a
+//     Lambda sees them, and its adapters split header values at commas: examples/frameworks
+//     says what helps.
 //
-// [Configurations] of nginx, HAProxy and Caddy that keep signatures valid are tested
-// with this package.
+// [Configurations] of nginx, HAProxy and Caddy that keep signatures valid are tested with this
+// package.
 //
 // # Operation
 //
-// To rotate a secret, add a [Credential] with the new one, under the same or another
-// access key ID, change the dashboard, then remove the old one; Identity.KeyID is the
-// position of the one that matched. With Config.CredentialsFunc this needs no restart;
-// when the function fails, the last list serves for 24 h, then the answer is 503.
-// The clocks may differ by MaxSkew (reason "clock_skew"): run NTP. Nothing else is
-// needed to decide, so there is no outage but that of CredentialsFunc and Replay.
-// A path and query of more than 8 KiB, an Authorization header of more than 4 KiB, or more
-// than 100 signed headers, are refused.
+// To rotate a secret, add a [Credential] with the new secret, under the same or another
+// access key ID. Then change the dashboard. Then remove the old one. Identity.KeyID is the
+// position of the Credential that matched. With Config.CredentialsFunc this needs no restart.
+// If the function fails, the last list is used for 24 h. After that the answer is 503.
+//
+// The clocks of both sides may differ by MaxSkew (reason "clock_skew"), so run NTP. Verify
+// depends on no other service, except for CredentialsFunc and Replay.
+//
+// A path and query of more than 8 KiB, an Authorization header of more than 4 KiB, and more
+// than 100 signed headers are refused.
 //
 // [Configurations]: https://github.com/redoxauth/redoxauth-go/tree/main/.ci/interop/proxies
 // [AWS Signature Version 4]: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
@@ -107,7 +110,6 @@ package sigv4
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -115,11 +117,13 @@ import (
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
 	"github.com/redoxauth/redoxauth-go/strategies/replay"
 )
 
 const (
-	strategy = "sigv4"
+	strategy  = "sigv4"
+	challenge = algorithm + ` realm="redox"`
 
 	defaultMaxSkew = 5 * time.Minute
 	maxMaxSkew     = 15 * time.Minute
@@ -129,85 +133,93 @@ const (
 // A Config says what to accept. Credentials or CredentialsFunc, Region and Service are
 // required.
 type Config struct {
-	// Credentials are accepted, all of them. Several may share an AccessKeyID.
+	// Credentials are all accepted. Several may have the same AccessKeyID.
 	Credentials []Credential
 
-	// CredentialsFunc supplies them instead, as [rotation.Secrets] says.
+	// CredentialsFunc supplies the credentials instead. See [rotation.Secrets] for when it
+	// is called.
 	CredentialsFunc func(context.Context) ([]Credential, error)
 
-	// Region and Service must equal those of the request's credential scope.
+	// Region and Service must be those of the request's credential scope.
 	Region, Service string
 
-	// Hosts are the names that a sender may have signed as Host, as it writes them,
-	// with the port if it is not the scheme's own; at most 4. A received Host that is
-	// among them must have been signed. Any other was put in by a proxy; then
-	// each of Hosts is tried, and the handler must not act on r.Host. Empty: the
-	// Host as received.
+	// Hosts lists the names that a sender may have signed as Host, as it writes them: with
+	// the port, unless that is the default port of the scheme. At most 4. If the received
+	// Host is in the list, it must be the signed one. If it is not, a proxy has replaced it:
+	// then each of Hosts is tried, and the handler must not act on r.Host. By default the
+	// signed Host must be the received one.
 	Hosts []string
 
-	// MaxSkew is how far X-Amz-Date may be from the clock, in both directions;
-	// default 5 min, at most 15 min.
+	// MaxSkew limits the difference between X-Amz-Date and the clock, in both directions.
+	// Default 5 min, at most 15 min.
 	MaxSkew time.Duration
 
-	// RequiredHeaders must be signed when they are present: name here what the
-	// handler acts on, as Content-Type.
+	// RequiredHeaders must be signed if they are present. List the headers that the handler
+	// acts on, such as Content-Type.
 	RequiredHeaders []string
 
-	// InsecureAllowUnsignedPayload accepts "X-Amz-Content-Sha256: UNSIGNED-PAYLOAD":
-	// a body that anybody on the way can exchange, and that Verify does not read.
+	// InsecureAllowDotSegments accepts paths with the segments "." and "..", also escaped
+	// ("%2e"). By default they are refused with ErrMalformed, for service "s3" too. A proxy,
+	// a router or a handler may resolve them, in another way than the canonical request
+	// does, and then act on another path than the signed one. With PathPrefix they are
+	// always refused. With path normalization they are refused if the path also has escaped
+	// slashes, or both raw and escaped dot segments.
+	InsecureAllowDotSegments bool
+
+	// InsecureAllowUnsignedPayload accepts "X-Amz-Content-Sha256: UNSIGNED-PAYLOAD". Then
+	// the signature does not cover the body: anybody between the sender and you can replace
+	// it. Verify does not read such a body.
 	InsecureAllowUnsignedPayload bool
 
-	// DisableDoubleEncoding takes the path for signed as it was sent, not encoded once
-	// more. Service "s3" implies it.
+	// DisableDoubleEncoding is for senders that sign the path as they send it. By default
+	// each segment is encoded once more. Service "s3" implies it.
 	DisableDoubleEncoding bool
 
-	// DisablePathNormalization takes empty segments and dot segments of the path for
-	// signed as they were sent. Service "s3" implies it.
+	// DisablePathNormalization is for senders that sign "//", and dot segments if they are
+	// allowed, as they send them. Service "s3" implies it.
 	DisablePathNormalization bool
 
-	// PathPrefix is what a proxy in front stripped from the path, as "/api/v1". A
-	// received path with dot segments, also escaped ones, is then refused.
+	// PathPrefix is what a proxy in front stripped from the path, such as "/api/v1".
 	PathPrefix string
 
-	// Replay, if set, lets every signature pass once. It is asked last, when all else
-	// holds. A sender that sends a signed request again without signing it anew, or
-	// the same request twice in one second, is then refused.
+	// Replay, if set, makes every signature single-use. It is asked last, when everything
+	// else is right. Then a request is refused if the sender sends it again without
+	// signing it again, and if the sender sends the same request twice in one second.
 	Replay replay.Store
 
-	// Now is the clock; default [time.Now].
+	// Now is the clock. Default [time.Now].
 	Now func() time.Time
 }
 
-// A Credential is an access key. SessionToken is empty, or what must arrive as
-// X-Amz-Security-Token.
+// A Credential is an access key. If SessionToken is not empty, it must arrive as
+// X-Amz-Security-Token. If it is empty, no token may arrive.
 type Credential struct{ AccessKeyID, SecretAccessKey, SessionToken string }
 
 // A Verifier verifies signatures. It is safe for concurrent use.
 type Verifier struct {
-	keys       *keys // behind a pointer, so that printing the Verifier shows no secret
-	region     string
-	service    string
-	hosts      []string
-	maxSkew    time.Duration
-	required   []string // lower case
-	prefix     string
-	unsigned   bool // UNSIGNED-PAYLOAD is accepted
-	encodeOnce bool
-	keepPath   bool
-	replay     replay.Store
-	now        func() time.Time
+	keys     *keys // behind a pointer, so that printing the Verifier shows no secret
+	region   string
+	service  string
+	hosts    []string
+	maxSkew  time.Duration
+	required []string // lower case
+	form     pathForm
+	unsigned bool // UNSIGNED-PAYLOAD is accepted
+	replay   replay.Store
+	now      func() time.Time
 }
 
 var _ redoxauth.Verifier = (*Verifier)(nil)
 
-// New returns a Verifier. Its error names everything that is wrong with cfg.
+// New returns a Verifier. The error names everything that is wrong with cfg.
 func New(cfg Config) (*Verifier, error) {
-	now := cfg.Now
-	if now == nil {
-		now = time.Now
+	if cfg.Now == nil {
+		cfg.Now = time.Now
 	}
-	keys, err := newKeys(cfg, now)
-	if err := errors.Join(append(cfg.problems(), err)...); err != nil {
+	p := config.Problems{Package: strategy}
+	cfg.check(&p)
+	keys := newKeys(&cfg, &p)
+	if err := p.Err(); err != nil {
 		return nil, err
 	}
 	required := make([]string, len(cfg.RequiredHeaders))
@@ -216,81 +228,102 @@ func New(cfg Config) (*Verifier, error) {
 	}
 	s3 := cfg.Service == "s3"
 	return &Verifier{
-		keys:       keys,
-		region:     cfg.Region,
-		service:    cfg.Service,
-		hosts:      slices.Clone(cfg.Hosts),
-		maxSkew:    cmp.Or(cfg.MaxSkew, defaultMaxSkew),
-		required:   required,
-		prefix:     cfg.PathPrefix,
-		unsigned:   cfg.InsecureAllowUnsignedPayload,
-		encodeOnce: s3 || cfg.DisableDoubleEncoding,
-		keepPath:   s3 || cfg.DisablePathNormalization,
-		replay:     cfg.Replay,
-		now:        now,
+		keys:     keys,
+		region:   cfg.Region,
+		service:  cfg.Service,
+		hosts:    slices.Clone(cfg.Hosts),
+		maxSkew:  cmp.Or(cfg.MaxSkew, defaultMaxSkew),
+		required: required,
+		form: pathForm{
+			prefix:      cfg.PathPrefix,
+			dotSegments: cfg.InsecureAllowDotSegments,
+			encodedOnce: s3 || cfg.DisableDoubleEncoding,
+			kept:        s3 || cfg.DisablePathNormalization,
+		},
+		unsigned: cfg.InsecureAllowUnsignedPayload,
+		replay:   cfg.Replay,
+		now:      cfg.Now,
 	}, nil
 }
 
-// problems names what is wrong with c, but for its credentials.
-func (c *Config) problems() (errs []error) {
-	problem := func(field, what string) { errs = append(errs, fmt.Errorf("sigv4: %s: %s", field, what)) }
-	for _, scope := range [...]struct{ field, value string }{{"Region", c.Region}, {"Service", c.Service}} {
-		if scope.value == "" || strings.ContainsFunc(scope.value, notInCredential) {
-			problem(scope.field, "empty, or not printable ASCII without space, comma and slash")
-		}
-	}
+// check checks everything except the credentials.
+func (c *Config) check(p *config.Problems) {
+	checkScopePart(p, "Region", c.Region)
+	checkScopePart(p, "Service", c.Service)
 	if len(c.Hosts) > maxHosts {
-		problem("Hosts", "more than 4")
+		p.Add("Hosts", "%d, want at most %d", len(c.Hosts), maxHosts)
 	}
 	for i, host := range c.Hosts {
 		if !isHost(host) || strings.ContainsAny(host, "/?#@,") {
-			problem(fmt.Sprintf("Hosts[%d]", i), "not a host or host:port")
+			p.Add(fmt.Sprintf("Hosts[%d]", i), "%q is not a host or host:port", host)
 		}
 	}
 	if c.MaxSkew < 0 || c.MaxSkew > maxMaxSkew {
-		problem("MaxSkew", "negative or more than 15 min")
+		p.Add("MaxSkew", "%v, want 0 to %v", c.MaxSkew, maxMaxSkew)
 	}
 	for i, name := range c.RequiredHeaders {
 		if name = strings.ToLower(name); !isLowerToken(name) || name == "authorization" {
-			problem(fmt.Sprintf("RequiredHeaders[%d]", i), "not the name of a header that can be signed")
+			p.Add(fmt.Sprintf("RequiredHeaders[%d]", i), "%q is not a header that can be signed", name)
 		}
 	}
-	if p := c.PathPrefix; p != "" && (!isWirePath(p) || hasDotSegments(p) || strings.HasSuffix(p, "/") || strings.ContainsAny(p, "?#")) {
-		problem("PathPrefix", "not of the form /a/b, escaped as on the wire")
+	raw, escaped := findDotSegments(c.PathPrefix)
+	switch prefix := c.PathPrefix; {
+	case prefix == "":
+	case prefix[0] != '/':
+		p.Add("PathPrefix", "does not start with a slash")
+	case strings.HasSuffix(prefix, "/"):
+		p.Add("PathPrefix", "ends with a slash")
+	case raw || escaped:
+		p.Add("PathPrefix", "has dot segments")
+	case !isWirePath(prefix) || strings.ContainsAny(prefix, "?#"):
+		p.Add("PathPrefix", "not a path that is escaped as it is sent")
 	}
-	return errs
 }
 
-// Verify implements [redoxauth.Verifier]. The Identity's Subject is the access key ID,
-// its KeyID the position of the credential, its Expiry the date plus MaxSkew: from then
-// on the same request is refused.
+// Verify implements [redoxauth.Verifier]. The Identity's Subject is the access key ID. Its
+// KeyID is the position of the Credential. Its Expiry is the date plus MaxSkew: after that the
+// same request is refused.
 //
-// When the request declares the hash of its body in X-Amz-Content-Sha256, the body is
-// read only after the signature holds; else it must be read first, within the limits of
-// [redoxauth.Options]. For an unknown access key ID it is never read; by that alone can a
-// peer tell it from a configured one.
+// If the request declares the hash of its body in X-Amz-Content-Sha256, the body is read only
+// after the signature was verified. Otherwise it must be read before, within the limits of
+// [redoxauth.Options]. For an unknown access key ID it is never read. This is the only
+// observable difference between an unknown access key ID and a wrong signature.
 //
-// The errors are [redoxauth.ErrNoCredentials] (no Authorization header, or of another
-// scheme), [redoxauth.ErrMalformed] (one that cannot be read, two of them, a path or
-// query with no canonical form), [redoxauth.ErrUnavailable] (CredentialsFunc or Replay
-// failed), those of [redoxauth.Body], and [redoxauth.ErrRejected] for everything else,
-// credentials in the query included.
+// The errors are [redoxauth.ErrNoCredentials] (no Authorization header, or another scheme),
+// [redoxauth.ErrMalformed] (an Authorization header that cannot be parsed, two of them, a
+// path or query without a canonical form), [redoxauth.ErrUnavailable] (CredentialsFunc or
+// Replay failed), those of [redoxauth.Body], and [redoxauth.ErrRejected] for everything else,
+// such as credentials in the query.
 func (v *Verifier) Verify(r *http.Request) (*redoxauth.Identity, error) {
 	c := newCanonical()
 	defer c.release()
-	match, err := v.prove(r, c)
-	if err != nil {
-		return nil, err
+	match, err := v.decide(r, c)
+	if err == nil {
+		err = v.useOnce(r.Context(), &c.claim)
 	}
-	if err := v.checkReplay(r.Context(), &c.proof); err != nil {
-		return nil, err
+	if err != nil {
+		return nil, refusal(err)
 	}
 	return &redoxauth.Identity{
 		Strategy: strategy,
 		Subject:  match.keyID,
 		KeyID:    match.position,
-		Expiry:   c.proof.time.Add(v.maxSkew),
+		Expiry:   c.claim.time.Add(v.maxSkew),
 	}, nil
+}
+
+// refusal names the strategy, and adds the challenge that a 401 must have (RFC 9110, Section
+// 15.5.2).
+func refusal(err error) error {
+	e, ok := err.(*redoxauth.Error)
+	if !ok {
+		return err
+	}
+	e = e.In(strategy)
+	if e.Kind == redoxauth.ErrRejected || e.Kind == redoxauth.ErrNoCredentials {
+		e.Challenge = challenge
+	}
+	return e
 }
 
 // Wrap is [redoxauth.Middleware] with v and default Options.

@@ -8,117 +8,162 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/singleuse"
 )
 
-const unsignedPayload = "UNSIGNED-PAYLOAD"
-
-// prove returns the credential that signed a request. c is left with its proof and
-// canonical request.
+// decide returns the credential that signed r. It leaves the claim and the canonical
+// request in c.
 //
-// The order is from cheap to dear, and nothing depends on whether the key ID is configured
-// until the signature would be checked. A peer that knows no secret makes us read a body
-// only if it names a configured key, a right scope and a right date, and declares no
-// hash of the body.
-func (v *Verifier) prove(r *http.Request, c *canonical) (*credential, error) {
-	p := &c.proof
-	if err := p.read(r); err != nil {
+// Cheap steps come first. Before the signature is checked, nothing depends on whether the key
+// ID is configured. A peer without a secret can make us read a body only if it names a
+// configured key ID, the right scope and a right date, and declares no hash of the body.
+func (v *Verifier) decide(r *http.Request, c *canonical) (*credential, error) {
+	if v.keys == nil {
+		return nil, redoxauth.Errorf(nil, "internal", "a Verifier that New did not make")
+	}
+	if err := c.claim.readClaim(r); err != nil {
 		return nil, err
 	}
-	ring, err := v.keys.get(r.Context())
+	ring, err := v.keys.secrets.Get(r.Context())
 	if err != nil {
 		return nil, err
 	}
-	candidates := ring[p.keyID]
-	if err = v.admit(r, p); err == nil {
-		err = c.build(v, r, r.ContentLength)
+	candidates := ring[c.claim.keyID]
+	if err = v.admit(r, &c.claim); err == nil {
+		err = c.build(r, &v.form, r.ContentLength)
 	}
 	switch {
 	case errors.Is(err, redoxauth.ErrMalformed):
 		return nil, err
 	case len(candidates) == 0:
-		return nil, v.refuse(r, c, err, "unknown_key", "the access key ID is not configured")
+		if err == nil {
+			v.matchDecoy(c)
+		}
+		return nil, redoxauth.Errorf(redoxauth.ErrRejected, "unknown_key", "the access key ID is not configured")
 	case err != nil:
 		return nil, err
-	case !anyFits(candidates, p):
-		return nil, v.refuse(r, c, nil, "session_token", "the session token is missing, unexpected or wrong")
+	case !anyHolds(candidates, &c.claim):
+		v.matchDecoy(c)
+		return nil, redoxauth.Errorf(redoxauth.ErrRejected, "session_token", "the session token is missing, unexpected or wrong")
 	}
-	if err := c.readBody(v, r); err != nil {
+	if err := c.readBody(r, &v.form); err != nil {
 		return nil, err
 	}
-	match := v.match(r, c, candidates)
+	match := v.match(c, candidates)
 	if match == nil {
-		return nil, reject("signature", "the signature does not match")
+		return nil, redoxauth.Errorf(redoxauth.ErrRejected, "signature", "")
 	}
-	if err := checkBody(r, c); err != nil {
-		return nil, err
+	if declared := c.claim.payload; declared != "" && declared != unsignedPayload {
+		if err := c.hashBody(r, redoxauth.HashProvenBody); err != nil {
+			return nil, err
+		}
+		if string(c.bodyHash) != declared {
+			return nil, redoxauth.Errorf(redoxauth.ErrRejected, "payload", "the body does not match X-Amz-Content-Sha256")
+		}
 	}
-	if err := checkTrailer(r); err != nil {
-		return nil, err
+	// net/http adds trailers that were not announced to r.Trailer when it has read the body.
+	for key := range r.Trailer {
+		if isAmz(key) {
+			return nil, redoxauth.Errorf(redoxauth.ErrRejected, "unsigned_header", "%s is a trailer, which cannot be signed", shorten(key))
+		}
 	}
 	return match, nil
 }
 
-// admit checks what needs no secret: scope, date, coverage, and whether the kind of
-// payload hash is accepted.
-func (v *Verifier) admit(r *http.Request, p *proof) error {
-	if p.region != v.region {
-		return reject("region", "the credential scope names another region")
+// admit checks what needs no secret: the scope, the date, the Host, which headers are signed,
+// and the kind of payload hash.
+func (v *Verifier) admit(r *http.Request, c *claim) error {
+	if c.region != v.region {
+		return redoxauth.Errorf(redoxauth.ErrRejected, "region", "signed for region %q, want %q (Config.Region)", shorten(c.region), v.region)
 	}
-	if p.service != v.service {
-		return reject("service", "the credential scope names another service")
+	if c.service != v.service {
+		return redoxauth.Errorf(redoxauth.ErrRejected, "service", "signed for service %q, want %q (Config.Service)", shorten(c.service), v.service)
 	}
-	if p.day != p.date[:dayLength] {
-		return reject("clock_skew", "the credential scope is of another day than X-Amz-Date")
+	if c.day != c.date[:dayLength] {
+		return redoxauth.Errorf(redoxauth.ErrRejected, "clock_skew", "the day of Credential is %q, that of X-Amz-Date %q", c.day, c.date[:dayLength])
 	}
-	if v.now().Sub(p.time).Abs() > v.maxSkew {
-		return reject("clock_skew", "X-Amz-Date is too far from the clock")
+	if now := v.now(); now.Sub(c.time).Abs() > v.maxSkew {
+		return redoxauth.Errorf(redoxauth.ErrRejected, "clock_skew", "X-Amz-Date is %s, the clock says %s, want at most %v between them (Config.MaxSkew)",
+			c.date, now.UTC().Format(dateLayout), v.maxSkew)
 	}
-	if host := receivedHost(r); len(v.hosts) == 0 && !isHost(host) {
-		return reject("host", "no usable Host was received")
+	if len(v.hosts) == 0 && !isHost(c.host) {
+		return redoxauth.Errorf(redoxauth.ErrRejected, "host", "no usable Host was received")
 	}
-	if err := v.checkCoverage(r, p); err != nil {
+	if err := v.checkCoverage(r, c); err != nil {
 		return err
 	}
-	hash := len(p.payload) == 2*sha256.Size && isLowerHex(p.payload)
-	if p.payload != "" && !hash && !(p.payload == unsignedPayload && v.unsigned) {
-		return reject("payload", "X-Amz-Content-Sha256 is not a hash, and not accepted")
+	switch {
+	case c.payload == "", c.payload == unsignedPayload && v.unsigned, len(c.payload) == 2*sha256.Size && isLowerHex(c.payload):
+		return nil
+	case c.payload == unsignedPayload:
+		return redoxauth.Errorf(redoxauth.ErrRejected, "payload", "X-Amz-Content-Sha256 is "+unsignedPayload+"; only Config.InsecureAllowUnsignedPayload accepts it")
+	}
+	return redoxauth.Errorf(redoxauth.ErrRejected, "payload", "X-Amz-Content-Sha256 is not 64 lower-case hexadecimal digits")
+}
+
+func isHost(host string) bool { return host != "" && isVisible(host) }
+
+// checkCoverage checks that everything is signed that must be: every x-amz-* header that
+// arrived, such as the date, and RequiredHeaders. Gateways that did not check the former let
+// anybody add a header that changes what a signed request does (CVE-2026-54330). Two need not
+// be signed: X-Amz-Content-Sha256 is in the canonical request anyway, and CloudFront adds
+// X-Amz-Cf-Id on the way.
+func (v *Verifier) checkCoverage(r *http.Request, c *claim) error {
+	for key := range r.Header {
+		amz := isAmz(key)
+		if key != http.CanonicalHeaderKey(key) && (amz || c.signs(key) || slices.Contains(v.required, strings.ToLower(key))) {
+			return redoxauth.Errorf(redoxauth.ErrRejected, "unsigned_header", "%s is not the canonical key of this header in http.Header", shorten(key))
+		}
+		if amz && key != "X-Amz-Content-Sha256" && key != "X-Amz-Cf-Id" && !c.signs(key) {
+			return redoxauth.Errorf(redoxauth.ErrRejected, "unsigned_header", "%s is not signed", shorten(key))
+		}
+	}
+	for _, name := range v.required {
+		if _, sent := sentHeader(r, name); sent && !c.signs(name) {
+			return redoxauth.Errorf(redoxauth.ErrRejected, "unsigned_header", "%s is not signed (Config.RequiredHeaders)", name)
+		}
 	}
 	return nil
 }
 
-// refuse refuses a request before its signature is checked, but after the work that a
-// wrong one costs, without the body. err is why it would be refused with any key ID.
-func (v *Verifier) refuse(r *http.Request, c *canonical, err error, reason redoxauth.Reason, why string) error {
-	if err == nil {
-		c.setBody(nil)
-		v.match(r, c, v.keys.decoy)
-	}
-	return reject(reason, why)
+func isAmz(key string) bool {
+	const prefix = "x-amz-"
+	return len(key) > len(prefix) && strings.EqualFold(key[:len(prefix)], prefix)
 }
 
-func anyFits(candidates []*credential, p *proof) bool {
-	fits := 0
+// anyHolds reports whether one of the candidates has the session token of the claim.
+func anyHolds(candidates []*credential, c *claim) bool {
+	holds := 0
 	for _, k := range candidates {
-		fits |= k.fits(p)
+		holds |= k.holds(&c.token, c.hasToken)
 	}
-	return fits == 1
+	return holds == 1
 }
 
-// match returns the first candidate whose signature and session token are those of the
-// request. Every candidate is tried with every host, so that time tells nothing.
-func (v *Verifier) match(r *http.Request, c *canonical, candidates []*credential) (match *credential) {
-	p := &c.proof
-	hosts := v.hosts
-	if received := receivedHost(r); len(hosts) == 0 || slices.Contains(hosts, received) {
-		hosts = []string{received}
+// matchDecoy does the work that a wrong signature costs, except for the body. So the time of
+// a refusal does not tell whether a key ID is configured.
+func (v *Verifier) matchDecoy(c *canonical) {
+	const ofNothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+	c.bodyHash = append(c.bodyHash[:0], ofNothing...)
+	v.match(c, v.keys.decoy)
+	c.bodyHash = c.bodyHash[:0]
+}
+
+// match returns the first candidate that has the signature and the session token of the
+// claim. It tries every candidate with every host, so that its time tells nothing.
+func (v *Verifier) match(c *canonical, candidates []*credential) (match *credential) {
+	claim, hosts := &c.claim, v.hosts
+	if len(hosts) == 0 || slices.Contains(hosts, claim.host) {
+		hosts = []string{claim.host}
 	}
 	for _, host := range hosts {
 		message := c.stringToSign(c.finish(host))
 		for _, k := range candidates {
-			c.mac = k.key.of(p.day, p.time).appendSignature(c.mac[:0], message)
-			ok := subtle.ConstantTimeCompare(c.mac, p.signature[:]) & k.fits(p)
+			c.digest = k.key.of(claim.day, claim.time).appendSignature(c.digest[:0], message)
+			ok := subtle.ConstantTimeCompare(c.digest, claim.signature[:]) & k.holds(&claim.token, claim.hasToken)
 			if ok == 1 && match == nil {
 				match = k
 			}
@@ -127,48 +172,10 @@ func (v *Verifier) match(r *http.Request, c *canonical, candidates []*credential
 	return match
 }
 
-// receivedHost returns Host as it was received. An adapter that sets none may have
-// left it among the headers.
-func receivedHost(r *http.Request) string {
-	if r.Host != "" {
-		return r.Host
-	}
-	if values := r.Header["Host"]; len(values) == 1 {
-		return values[0]
-	}
-	return ""
-}
-
-func isHost(host string) bool { return host != "" && isVisible(host) }
-
-// checkBody compares the body with the hash that was signed.
-func checkBody(r *http.Request, c *canonical) error {
-	declared := c.proof.payload
-	if declared == "" || declared == unsignedPayload {
-		return nil
-	}
-	h := sha256.New()
-	if err := redoxauth.HashProvenBody(r, h); err != nil {
-		return named(err)
-	}
-	if c.payload = hex.AppendEncode(c.payload[:0], h.Sum(nil)); string(c.payload) != declared {
-		return reject("payload", "the body does not match X-Amz-Content-Sha256")
-	}
-	return nil
-}
-
-// checkReplay asks Config.Replay. The Store keeps the signature for twice as long as
-// it is accepted: clocks of several servers differ, and a clock can be set back.
-func (v *Verifier) checkReplay(ctx context.Context, p *proof) error {
+// useOnce asks Config.Replay.
+func (v *Verifier) useOnce(ctx context.Context, c *claim) error {
 	if v.replay == nil {
 		return nil
 	}
-	fresh, err := v.replay.Add(ctx, strategy, hex.EncodeToString(p.signature[:]), p.time.Add(2*v.maxSkew))
-	if err != nil {
-		return &redoxauth.Error{Kind: redoxauth.ErrUnavailable, Strategy: strategy, Reason: "replay_store", Err: err}
-	}
-	if !fresh {
-		return reject("replayed", "the signature was used before")
-	}
-	return nil
+	return singleuse.Use(ctx, v.replay, strategy, hex.EncodeToString(c.signature[:]), singleuse.Until(c.time, v.maxSkew))
 }

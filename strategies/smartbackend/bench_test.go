@@ -7,17 +7,16 @@ import (
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/strategies/smartbackend"
 )
 
 func BenchmarkIssue(b *testing.B) {
 	for _, key := range []redoxtest.Key{rs384, es384} {
 		b.Run(key.Algorithm, func(b *testing.B) {
-			cfg := config(b)
-			cfg.Replay = store(func(string, string, time.Time) (bool, error) { return true, nil })
-			e := newEndpoint(b, cfg)
-			s := sender()
-			s.Key = key
-			p := parameters(assertion(b, s))
+			e := newTokenEndpoint(b, func(c *smartbackend.EndpointConfig) {
+				c.Replay = store(func(string, string, time.Time) (bool, error) { return true, nil })
+			})
+			p := parameters(assertion(b, sender(func(s *redoxtest.SMARTBackend) { s.Key = key })))
 			b.ReportAllocs()
 			for b.Loop() {
 				if w := serve(e, tokenRequest(p)); w.Code != 200 {
@@ -29,8 +28,8 @@ func BenchmarkIssue(b *testing.B) {
 }
 
 func BenchmarkVerify(b *testing.B) {
-	e := newEndpoint(b, config(b))
-	token := readAnswer(b, serve(e, tokenRequest(parameters(assertion(b, sender()))))).Token
+	e := newEndpoint(b)
+	token := e.ask(b, signed(b), "200").Token
 	v := verifier(b, e, "system/*.rs")
 	for _, c := range []struct{ name, authorization string }{
 		{"accepted", "Bearer " + token},

@@ -16,12 +16,11 @@ func running(t testing.TB) (*smartbackend.TokenEndpoint, *redoxtest.SMARTBackend
 	mux := http.NewServeMux()
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
-	cfg := config(t)
-	cfg.TokenURL, cfg.Now = server.URL+"/token", nil
-	e := newEndpoint(t, cfg)
+	url := server.URL + "/token"
+	e := newTokenEndpoint(t, func(c *smartbackend.EndpointConfig) { c.TokenURL, c.Now = url, nil })
 	mux.Handle("/token", e)
 	mux.Handle("/redox", verifier(t, e, "system/*.rs").Wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
-	return e, &redoxtest.SMARTBackend{URL: cfg.TokenURL, ClientID: "redox", Key: es384}
+	return e, &redoxtest.SMARTBackend{URL: url, ClientID: "redox", Key: es384}
 }
 
 func TestVerifierKeepsThePromises(t *testing.T) {

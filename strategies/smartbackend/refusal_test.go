@@ -3,7 +3,6 @@ package smartbackend_test
 import (
 	"encoding/base64"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -11,37 +10,27 @@ import (
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 )
 
 // What is wrong with an assertion, after the lists of smart-on-fhir/smart-launcher-v2,
 // smart-on-fhir/bulk-data-server and the OpenID conformance suite, with the code that
 // SMART Backend Services (invalid_client) and RFC 6749, Section 5.2, ask for.
 func TestRefusedAssertions(t *testing.T) {
-	header := func(name string, value any) func(*redoxtest.SMARTBackend) {
-		return func(s *redoxtest.SMARTBackend) { s.Header = map[string]any{name: value} }
-	}
-	claims := func(pairs ...any) func(*redoxtest.SMARTBackend) {
-		return func(s *redoxtest.SMARTBackend) {
-			s.Claims = map[string]any{}
-			for i := 0; i < len(pairs); i += 2 {
-				s.Claims[pairs[i].(string)] = pairs[i+1]
-			}
-		}
-	}
-	signed := func(id, algorithm string) func(*redoxtest.SMARTBackend) {
+	with := func(id, algorithm string) func(*redoxtest.SMARTBackend) {
 		return func(s *redoxtest.SMARTBackend) { s.Key = redoxtest.NewKey(id, algorithm) }
 	}
 	at := func(d time.Duration) int64 { return now.Add(d).Unix() }
 	for _, c := range []struct {
 		name   string
-		sender func(*redoxtest.SMARTBackend)
+		sender senders
 		reason redoxauth.Reason
 	}{
-		{"RS256, not listed", signed("rs", "RS256"), "algorithm"},
-		{"PS384, not listed", signed("rs", "PS384"), "algorithm"},
-		{"ES256, not listed", signed("es", "ES256"), "algorithm"},
-		{"EdDSA, not listed", signed("es", "EdDSA"), "algorithm"},
-		{"HS384 with a secret", signed("es", "HS384"), "algorithm"},
+		{"RS256, not listed", with("rs", "RS256"), "algorithm"},
+		{"PS384, not listed", with("rs", "PS384"), "algorithm"},
+		{"ES256, not listed", with("es", "ES256"), "algorithm"},
+		{"EdDSA, not listed", with("es", "EdDSA"), "algorithm"},
+		{"HS384 with a secret", with("es", "HS384"), "algorithm"},
 		{"HS384 with the public key", func(s *redoxtest.SMARTBackend) {
 			s.Key = redoxtest.Key{ID: "es", Algorithm: "HS384", Secret: es384.PEM()}
 		}, "algorithm"},
@@ -59,45 +48,44 @@ func TestRefusedAssertions(t *testing.T) {
 		{"crit", func(s *redoxtest.SMARTBackend) { s.Header = map[string]any{"crit": []string{"x"}, "x": 1} }, "malformed"},
 		{"crit empty", header("crit", []string{}), "malformed"},
 		{"b64", header("b64", false), "malformed"},
-		{"iss unknown", claims("iss", "nobody"), "client"},
-		{"iss missing", claims("iss", nil), "client"},
-		{"iss an array", claims("iss", []string{"redox"}), "client"},
-		{"iss another client", claims("iss", "other"), "unknown_key"},
-		{"sub another client", claims("sub", "other"), "subject"},
-		{"sub missing", claims("sub", nil), "subject"},
-		{"aud missing", claims("aud", nil), "audience"},
-		{"aud another server's", claims("aud", "https://elsewhere.example/token"), "audience"},
-		{"aud the issuer", claims("aud", "https://api.example.com"), "audience"},
-		{"aud with a slash more", claims("aud", tokenURL+"/"), "audience"},
-		{"aud over http", claims("aud", strings.Replace(tokenURL, "https", "http", 1)), "audience"},
-		{"aud ours and another", claims("aud", []string{tokenURL, "https://elsewhere.example/token"}), "audience"}, // CVE-2025-27370
-		{"aud ours twice", claims("aud", []string{tokenURL, tokenURL}), "audience"},
-		{"aud an empty array", claims("aud", []string{}), "audience"},
-		{"aud an empty string", claims("aud", ""), "audience"},
-		{"aud a number", claims("aud", 1), "malformed"},
-		{"aud an object", claims("aud", map[string]any{tokenURL: true}), "malformed"},
-		{"exp missing", claims("exp", nil), "lifetime"},
-		{"exp past", claims("exp", at(-time.Hour), "iat", at(-time.Hour-time.Minute)), "expired"},
-		{"exp past by the leeway", claims("exp", at(-time.Minute), "iat", at(-2*time.Minute)), "expired"},
-		{"exp in 10 minutes", claims("exp", at(10*time.Minute)), "lifetime"},
-		{"exp in 10 minutes, without iat", claims("exp", at(10*time.Minute), "iat", nil), "lifetime"},
-		{"exp beyond the leeway", claims("exp", at(6*time.Minute+time.Second), "iat", nil), "lifetime"},
-		{"an hour from iat to exp, nearly over", claims("exp", at(4*time.Minute), "iat", at(-56*time.Minute)), "lifetime"},
-		{"exp a string", claims("exp", "4102444800"), "malformed"},
-		{"exp in milliseconds", claims("exp", now.Add(5*time.Minute).UnixMilli()), "lifetime"},
-		{"nbf in the future", claims("nbf", at(2*time.Minute)), "not_yet_valid"},
-		{"iat in the future", claims("iat", at(2*time.Minute)), "not_yet_valid"},
-		{"jti missing", claims("jti", nil), "malformed"},
-		{"jti empty", claims("jti", ""), "malformed"},
-		{"jti a number", claims("jti", 1), "malformed"},
-		{"jti of 257 bytes", claims("jti", strings.Repeat("x", 257)), "malformed"},
-		{"bound to a key", claims("cnf", map[string]any{"jkt": "x"}), "binding"},
-		{"17 KiB", claims("x", strings.Repeat("x", 17<<10)), "client"},
+		{"iss unknown", claim("iss", "nobody"), "client"},
+		{"iss missing", claim("iss", nil), "client"},
+		{"iss an array", claim("iss", []string{"redox"}), "client"},
+		{"iss another client", claim("iss", "other"), "unknown_key"},
+		{"sub another client", claim("sub", "other"), "subject"},
+		{"sub missing", claim("sub", nil), "subject"},
+		{"aud missing", claim("aud", nil), "audience"},
+		{"aud another server's", claim("aud", "https://elsewhere.example/token"), "audience"},
+		{"aud the issuer", claim("aud", "https://api.example.com"), "audience"},
+		{"aud with a slash more", claim("aud", tokenURL+"/"), "audience"},
+		{"aud over http", claim("aud", strings.Replace(tokenURL, "https", "http", 1)), "audience"},
+		{"aud ours and another", claim("aud", []string{tokenURL, "https://elsewhere.example/token"}), "audience"}, // CVE-2025-27370
+		{"aud ours twice", claim("aud", []string{tokenURL, tokenURL}), "audience"},
+		{"aud an empty array", claim("aud", []string{}), "audience"},
+		{"aud an empty string", claim("aud", ""), "audience"},
+		{"aud a number", claim("aud", 1), "malformed"},
+		{"aud an object", claim("aud", map[string]any{tokenURL: true}), "malformed"},
+		{"exp missing", claim("exp", nil), "lifetime"},
+		{"exp past", claim("exp", at(-time.Hour), "iat", at(-time.Hour-time.Minute)), "expired"},
+		{"exp past by the leeway", claim("exp", at(-time.Minute), "iat", at(-2*time.Minute)), "expired"},
+		{"exp in 10 minutes", claim("exp", at(10*time.Minute)), "lifetime"},
+		{"exp in 10 minutes, without iat", claim("exp", at(10*time.Minute), "iat", nil), "lifetime"},
+		{"exp beyond the leeway", claim("exp", at(6*time.Minute+time.Second), "iat", nil), "lifetime"},
+		{"an hour from iat to exp, nearly over", claim("exp", at(4*time.Minute), "iat", at(-56*time.Minute)), "lifetime"},
+		{"exp a string", claim("exp", "4102444800"), "malformed"},
+		{"exp in milliseconds", claim("exp", now.Add(5*time.Minute).UnixMilli()), "lifetime"},
+		{"nbf in the future", claim("nbf", at(2*time.Minute)), "not_yet_valid"},
+		{"iat in the future", claim("iat", at(2*time.Minute)), "not_yet_valid"},
+		{"jti missing", claim("jti", nil), "malformed"},
+		{"jti empty", claim("jti", ""), "malformed"},
+		{"jti a number", claim("jti", 1), "malformed"},
+		{"jti of 257 bytes", claim("jti", strings.Repeat("x", 257)), "malformed"},
+		{"bound to a key", claim("cnf", map[string]any{"jkt": "x"}), "binding"},
+		{"17 KiB", claim("x", strings.Repeat("x", 17<<10)), "client"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := sender()
-			c.sender(s)
-			checkRefused(t, tokenRequest(parameters(assertion(t, s))), "401 invalid_client", c.reason)
+			seen := newEndpoint(t).ask(t, signed(t, c.sender), "401 invalid_client").decision.Err
+			verifiertest.CheckError(t, seen, redoxauth.ErrRejected, c.reason)
 		})
 	}
 }
@@ -140,7 +128,7 @@ func TestRefusedForms(t *testing.T) {
 		"65 KiB of dots and no JWT": strings.Repeat(".", 60<<10),
 	} {
 		t.Run(name, func(t *testing.T) {
-			checkRefused(t, tokenRequest(parameters(form)), "401 invalid_client", "")
+			newEndpoint(t).ask(t, tokenRequest(parameters(form)), "401 invalid_client")
 		})
 	}
 	forgeries, err := redoxtest.ForgeJWT(genuine, es384, now)
@@ -149,7 +137,7 @@ func TestRefusedForms(t *testing.T) {
 	}
 	for name, forgery := range forgeries {
 		t.Run("forgery: "+name, func(t *testing.T) {
-			checkRefused(t, tokenRequest(parameters(forgery)), "401 invalid_client", "")
+			newEndpoint(t).ask(t, tokenRequest(parameters(forgery)), "401 invalid_client")
 		})
 	}
 }
@@ -207,15 +195,15 @@ func TestRefusedRequests(t *testing.T) {
 			if c.request != nil {
 				c.request(r)
 			}
-			w := checkRefused(t, r, c.want, "")
-			if w.Code == 401 {
-				want := `Redox realm="redox"`
-				if c.name == "Basic alone" {
-					want = `Basic realm="redox"` // RFC 6749, Section 5.2: the scheme that was tried
-				}
-				if got := w.Header().Get("WWW-Authenticate"); got != want {
-					t.Errorf("WWW-Authenticate %q, want %q", got, want)
-				}
+			challenge := ""
+			switch {
+			case c.name == "Basic alone":
+				challenge = `Basic realm="redox"` // RFC 6749, Section 5.2: the scheme that was tried
+			case c.want == unauthorized:
+				challenge = `Redox realm="redox"`
+			}
+			if got := newEndpoint(t).ask(t, r, c.want).header.Get("WWW-Authenticate"); got != challenge {
+				t.Errorf("WWW-Authenticate %q, want %q", got, challenge)
 			}
 		})
 	}
@@ -223,11 +211,8 @@ func TestRefusedRequests(t *testing.T) {
 
 // The operator learns which client failed, and why.
 func TestRefusalTellsWhichClient(t *testing.T) {
-	issued := func(issuer string) func(*redoxtest.SMARTBackend, url.Values) {
-		return func(s *redoxtest.SMARTBackend, _ url.Values) { s.Claims = map[string]any{"iss": issuer} }
-	}
-	with := func(pairs ...string) func(*redoxtest.SMARTBackend, url.Values) {
-		return func(_ *redoxtest.SMARTBackend, p url.Values) {
+	set := func(pairs ...string) func(url.Values) {
+		return func(p url.Values) {
 			for i := 0; i < len(pairs); i += 2 {
 				p.Set(pairs[i], pairs[i+1])
 			}
@@ -235,59 +220,28 @@ func TestRefusalTellsWhichClient(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name   string
-		change func(*redoxtest.SMARTBackend, url.Values)
+		sender senders
+		change func(url.Values)
 		want   string
 	}{
-		{"unknown", issued("nobody\n"), `(client): iss is "nobody\n", want one of Clients[].ID`},
-		{"a long name", issued(strings.Repeat("x", 65)), `(client): iss is "` + strings.Repeat("x", 64) + `"..., want one of Clients[].ID`},
-		{"no JWT", with("client_assertion", "x"), `(client): the assertion is no JWT, or has no iss`},
-		{"of another client_id", with("client_id", "other"), `(client): iss is "redox", but client_id "other"`},
-		{"expired", func(s *redoxtest.SMARTBackend, _ url.Values) {
-			s.Claims = map[string]any{"exp": now.Add(-time.Hour).Unix(), "iat": nil}
-		}, `(expired): assertion of "redox": expired 1h0m0s ago`},
-		{"no jti", func(s *redoxtest.SMARTBackend, _ url.Values) { s.Claims = map[string]any{"jti": nil} }, `(malformed): assertion of "redox": the claim jti is missing`},
-		{"no scope", with("scope", "x"), `(scope): client "redox"`},
-		{"a secret", with("client_assertion", "", "client_assertion_type", "", "client_id", "redox", "client_secret", "s"), `(client): client_id is "redox": secrets are not accepted`},
-		{"no assertion", with("client_assertion", "", "client_assertion_type", "", "client_id", "redox"), `(missing): client_id is "redox": no assertion`},
+		{"unknown", claim("iss", "nobody\n"), nil, `(client): iss is "nobody\n", want one of Clients[].ID`},
+		{"a long name", claim("iss", strings.Repeat("x", 65)), nil, `(client): iss is "` + strings.Repeat("x", 64) + `"..., want one of Clients[].ID`},
+		{"no JWT", nil, set("client_assertion", "x"), `(client): the assertion is no JWT, or has no iss`},
+		{"of another client_id", nil, set("client_id", "other"), `(client): iss is "redox", but client_id "other"`},
+		{"expired", claim("exp", now.Add(-time.Hour).Unix(), "iat", nil), nil, `(expired): assertion of "redox": expired 1h0m0s ago`},
+		{"no jti", claim("jti", nil), nil, `(malformed): assertion of "redox": the claim jti is missing`},
+		{"no scope", nil, set("scope", "x"), `(scope): client "redox"`},
+		{"a secret", nil, set("client_assertion", "", "client_assertion_type", "", "client_id", "redox", "client_secret", "s"), `(client): client_id is "redox": secrets are not accepted`},
+		{"no assertion", nil, set("client_assertion", "", "client_assertion_type", "", "client_id", "redox"), `(missing): client_id is "redox": no assertion`},
 	} {
-		s, p := sender(), parameters("")
-		c.change(s, p)
-		if p.Get("client_assertion_type") != "" && p.Get("client_assertion") == "" {
-			p.Set("client_assertion", assertion(t, s))
+		p := parameters(assertion(t, sender(c.sender)))
+		if c.change != nil {
+			c.change(p)
 		}
-		cfg := config(t)
-		var seen error
-		cfg.Observe = func(_ *http.Request, d redoxauth.Decision) { seen = d.Err }
-		serve(newEndpoint(t, cfg), tokenRequest(p))
-		if seen == nil || !strings.HasSuffix(seen.Error(), c.want) {
+		e := newEndpoint(t)
+		serve(e, tokenRequest(p))
+		if seen := (*e.decisions)[0].Err; seen == nil || !strings.HasSuffix(seen.Error(), c.want) {
 			t.Errorf("%s: got %v, want %s at the end", c.name, seen, c.want)
 		}
 	}
-}
-
-// checkRefused also checks that nothing of the request comes back, and that the
-// operator is told once, without the assertion.
-func checkRefused(t *testing.T, r *http.Request, want string, reason redoxauth.Reason) *httptest.ResponseRecorder {
-	t.Helper()
-	cfg := config(t)
-	var decisions []redoxauth.Decision
-	cfg.Observe = func(_ *http.Request, d redoxauth.Decision) { decisions = append(decisions, d) }
-	w := serve(newEndpoint(t, cfg), r)
-	if got := outcome(t, w); got != want {
-		t.Fatalf("got %s (%s), want %s", got, w.Body, want)
-	}
-	if w.Header().Get("Cache-Control") != "no-store" || w.Header().Get("Pragma") != "no-cache" {
-		t.Errorf("headers %v", w.Header())
-	}
-	if len(decisions) != 1 || decisions[0].Err == nil || decisions[0].Identity != nil {
-		t.Fatalf("decisions %+v", decisions)
-	}
-	e, ok := decisions[0].Err.(*redoxauth.Error)
-	if !ok || e.Strategy != "smartbackend" || e.Kind == nil || reason != "" && e.Reason != reason {
-		t.Errorf("observed %+v, want reason %q", decisions[0].Err, reason)
-	}
-	if strings.Contains(e.Error(), "eyJ") {
-		t.Errorf("the assertion is in the error %q", e)
-	}
-	return w
 }

@@ -1,10 +1,7 @@
 package smartbackend_test
 
 import (
-	"errors"
-	"net/http"
-	"net/http/httptest"
-	"net/url"
+	"maps"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -14,50 +11,34 @@ import (
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
+	"github.com/redoxauth/redoxauth-go/strategies/replay"
+	"github.com/redoxauth/redoxauth-go/strategies/smartbackend"
 )
 
 func TestAssertionIsAcceptedOnce(t *testing.T) {
-	cfg := config(t)
-	e, replica := newEndpoint(t, cfg), newEndpoint(t, cfg)
+	shared := replay.NewMemory(1000)
+	stored := func(c *smartbackend.EndpointConfig) { c.Replay = shared }
+	e, replica := newEndpoint(t, stored), newEndpoint(t, stored)
 	p := parameters(assertion(t, sender()))
-	if got := outcome(t, serve(e, tokenRequest(p))); got != "200" {
-		t.Fatalf("got %s", got)
-	}
-	for name, h := range map[string]http.Handler{"again": e, "at another replica, or after a restart": replica} {
-		if got := outcome(t, serve(h, tokenRequest(p))); got != "401 invalid_client" {
-			t.Errorf("%s: got %s", name, got)
-		}
-	}
-	jti := map[string]any{"jti": "one"}
-	mine, reissued, others := sender(), sender(), sender()
-	mine.Claims, reissued.Claims, others.Claims = jti, jti, jti
-	reissued.Key = rs384
-	others.ClientID, others.Key = "other", other384
-	for _, c := range []struct {
-		name string
-		s    *redoxtest.SMARTBackend
-		want string
-	}{
-		{"first", mine, "200"},
-		{"another assertion with its jti", reissued, "401 invalid_client"},
-		{"another client's with that jti", others, "200"},
-	} {
-		if got := outcome(t, serve(e, tokenRequest(parameters(assertion(t, c.s))))); got != c.want {
-			t.Errorf("%s: got %s, want %s", c.name, got, c.want)
-		}
-	}
+	e.ask(t, tokenRequest(p), "200")
+	e.ask(t, tokenRequest(p), "401 invalid_client")
+	replica.ask(t, tokenRequest(p), "401 invalid_client") // also after a restart
+
+	jti := claim("jti", "one")
+	e.ask(t, signed(t, jti), "200")
+	e.ask(t, signed(t, jti, func(s *redoxtest.SMARTBackend) { s.Key = rs384 }), "401 invalid_client") // another assertion
+	e.ask(t, signed(t, jti, func(s *redoxtest.SMARTBackend) { s.ClientID, s.Key = "other", other384 }), "200")
 }
 
 func TestParallelReplaysGetOneToken(t *testing.T) {
-	e := newEndpoint(t, config(t))
+	e := newTokenEndpoint(t)
 	p := parameters(assertion(t, sender()))
 	var wg sync.WaitGroup
 	var issued, refused atomic.Int32
 	for range 100 {
 		wg.Go(func() {
-			w := httptest.NewRecorder()
-			e.ServeHTTP(w, tokenRequest(p))
-			switch w.Code {
+			switch serve(e, tokenRequest(p)).Code {
 			case 200:
 				issued.Add(1)
 			case 401:
@@ -73,30 +54,20 @@ func TestParallelReplaysGetOneToken(t *testing.T) {
 
 // An assertion is used up by nothing but a token: what was refused can be corrected.
 func TestRefusedRequestDoesNotUseUpTheAssertion(t *testing.T) {
-	e := newEndpoint(t, config(t))
+	e := newEndpoint(t)
 	good := parameters(assertion(t, sender()))
+	genuine := good.Get("client_assertion")
 	for _, c := range []struct{ name, value, want string }{
 		{"scope", "system/*.d", "400 invalid_scope"},
 		{"resource", "https://elsewhere.example", "400 invalid_target"},
 		{"client_id", "other", "401 invalid_client"},
+		{"client_assertion", genuine[:len(genuine)-8] + "AAAAAAAA", "401 invalid_client"},
 	} {
-		p := url.Values{}
-		for name, values := range good {
-			p[name] = values
-		}
+		p := maps.Clone(good)
 		p.Set(c.name, c.value)
-		if got := outcome(t, serve(e, tokenRequest(p))); got != c.want {
-			t.Errorf("%s: got %s, want %s", c.name, got, c.want)
-		}
+		e.ask(t, tokenRequest(p), c.want)
 	}
-	tampered := good.Get("client_assertion")
-	tampered = tampered[:len(tampered)-8] + "AAAAAAAA"
-	if got := outcome(t, serve(e, tokenRequest(parameters(tampered)))); got != "401 invalid_client" {
-		t.Errorf("tampered: got %s", got)
-	}
-	if got := outcome(t, serve(e, tokenRequest(good))); got != "200" {
-		t.Errorf("at last: got %s", got)
-	}
+	e.ask(t, tokenRequest(good), "200")
 }
 
 // While one replica still accepts an assertion, all know that it was used: also one that
@@ -115,29 +86,22 @@ func TestUsedAssertionIsNotTakenAgainAtItsEdge(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				cfg := config(t)
-				cfg.Leeway, cfg.Now = leeway, time.Now
-				s := sender()
-				s.Now = time.Now
-				p := parameters(assertion(t, s))
-				if got := outcome(t, serve(newEndpoint(t, cfg), tokenRequest(p))); got != "200" {
-					t.Fatalf("got %s", got)
-				}
+				clock, shared := time.Now, replay.NewMemory(1000)
+				e := newEndpoint(t, func(cfg *smartbackend.EndpointConfig) {
+					cfg.Leeway, cfg.Replay, cfg.Now = leeway, shared, func() time.Time { return clock() }
+				})
+				p := parameters(assertion(t, sender(func(s *redoxtest.SMARTBackend) { s.Now = time.Now })))
+				e.ask(t, tokenRequest(p), "200")
 				time.Sleep(5*time.Minute + leeway + c.behind - time.Nanosecond)
 				wait := c.wait
-				cfg.Now = func() time.Time {
+				clock = func() time.Time {
 					read := time.Now().Add(-c.behind)
 					time.Sleep(wait)
 					wait = 0
 					return read
 				}
-				var seen error
-				cfg.Observe = func(_ *http.Request, d redoxauth.Decision) { seen = d.Err }
-				got := outcome(t, serve(newEndpoint(t, cfg), tokenRequest(p)))
-				var e *redoxauth.Error
-				if got != "401 invalid_client" || !errors.As(seen, &e) || e.Reason != "replayed" {
-					t.Errorf("got %s, %v", got, seen)
-				}
+				seen := e.ask(t, tokenRequest(p), "401 invalid_client").decision.Err
+				verifiertest.CheckError(t, seen, redoxauth.ErrRejected, "replayed")
 			})
 		})
 	}
@@ -145,16 +109,16 @@ func TestUsedAssertionIsNotTakenAgainAtItsEdge(t *testing.T) {
 
 // The record lasts for longer than the assertion would be accepted.
 func TestReplayRecordOutlivesTheAssertion(t *testing.T) {
-	cfg := config(t)
-	cfg.Leeway = 2 * time.Minute
-	var scopes, ids []string
+	var scopes []string
 	var until time.Time
-	cfg.Replay = store(func(scope, id string, u time.Time) (bool, error) {
-		scopes, ids, until = append(scopes, scope), append(ids, id), u
-		return true, nil
-	})
-	serve(newEndpoint(t, cfg), tokenRequest(parameters(assertion(t, sender()))))
-	if len(ids) != 1 || until.Before(now.Add(10*time.Minute)) || !strings.Contains(scopes[0], "redox") {
-		t.Errorf("recorded %q %q until %v", scopes, ids, until)
+	newEndpoint(t, func(c *smartbackend.EndpointConfig) {
+		c.Leeway = 2 * time.Minute
+		c.Replay = store(func(scope, _ string, u time.Time) (bool, error) {
+			scopes, until = append(scopes, scope), u
+			return true, nil
+		})
+	}).ask(t, signed(t), "200")
+	if len(scopes) != 1 || until.Before(now.Add(10*time.Minute)) || !strings.Contains(scopes[0], "redox") {
+		t.Errorf("recorded in %q until %v", scopes, until)
 	}
 }

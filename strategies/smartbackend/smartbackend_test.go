@@ -3,7 +3,6 @@ package smartbackend_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 	"github.com/redoxauth/redoxauth-go/strategies/keyset"
 	"github.com/redoxauth/redoxauth-go/strategies/replay"
 	"github.com/redoxauth/redoxauth-go/strategies/smartbackend"
@@ -44,8 +44,10 @@ func keys(t testing.TB, k ...redoxtest.Key) keyset.Set {
 	return s
 }
 
-func config(t testing.TB) smartbackend.EndpointConfig {
-	return smartbackend.EndpointConfig{
+type change = func(*smartbackend.EndpointConfig)
+
+func config(t testing.TB, changes ...change) smartbackend.EndpointConfig {
+	cfg := smartbackend.EndpointConfig{
 		Clients: []smartbackend.Client{
 			{ID: "redox", Keys: keys(t, es384, rs384), Scopes: []string{"system/*.rs", "system/Patient.c"}},
 			{ID: "other", Keys: keys(t, other384), Scopes: []string{"system/*.rs"}},
@@ -55,19 +57,71 @@ func config(t testing.TB) smartbackend.EndpointConfig {
 		Replay:       replay.NewMemory(1000),
 		Now:          func() time.Time { return now },
 	}
+	for _, change := range changes {
+		if change != nil {
+			change(&cfg)
+		}
+	}
+	return cfg
 }
 
-func newEndpoint(t testing.TB, cfg smartbackend.EndpointConfig) *smartbackend.TokenEndpoint {
+func newTokenEndpoint(t testing.TB, changes ...change) *smartbackend.TokenEndpoint {
 	t.Helper()
-	e, err := smartbackend.NewTokenEndpoint(cfg)
+	e, err := smartbackend.NewTokenEndpoint(config(t, changes...))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return e
 }
 
-func sender() *redoxtest.SMARTBackend {
-	return &redoxtest.SMARTBackend{URL: tokenURL, ClientID: "redox", Key: es384, Now: func() time.Time { return now }}
+// An endpoint keeps the decisions about the last request.
+type endpoint struct {
+	*smartbackend.TokenEndpoint
+	decisions *[]redoxauth.Decision
+}
+
+func newEndpoint(t testing.TB, changes ...change) endpoint {
+	t.Helper()
+	var last []redoxauth.Decision
+	return endpoint{newTokenEndpoint(t, append(changes, func(c *smartbackend.EndpointConfig) {
+		c.Observe = func(_ *http.Request, d redoxauth.Decision) { last = append(last, d) }
+	})...), &last}
+}
+
+func verifier(t testing.TB, e interface {
+	Verifier(...string) (*smartbackend.Verifier, error)
+}, scopes ...string) *smartbackend.Verifier {
+	t.Helper()
+	v, err := e.Verifier(scopes...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+type senders = func(*redoxtest.SMARTBackend)
+
+func sender(changes ...senders) *redoxtest.SMARTBackend {
+	s := &redoxtest.SMARTBackend{URL: tokenURL, ClientID: "redox", Key: es384, Now: func() time.Time { return now }}
+	for _, change := range changes {
+		if change != nil {
+			change(s)
+		}
+	}
+	return s
+}
+
+func claim(pairs ...any) senders {
+	return func(s *redoxtest.SMARTBackend) {
+		s.Claims = map[string]any{}
+		for i := 0; i < len(pairs); i += 2 {
+			s.Claims[pairs[i].(string)] = pairs[i+1]
+		}
+	}
+}
+
+func header(name string, value any) senders {
+	return func(s *redoxtest.SMARTBackend) { s.Header = map[string]any{name: value} }
 }
 
 func assertion(t testing.TB, s *redoxtest.SMARTBackend) string {
@@ -92,6 +146,12 @@ func tokenRequest(p url.Values) *http.Request {
 	return r
 }
 
+// signed is a token request with an assertion of sender.
+func signed(t testing.TB, changes ...senders) *http.Request {
+	t.Helper()
+	return tokenRequest(parameters(assertion(t, sender(changes...))))
+}
+
 func serve(h http.Handler, r *http.Request) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
@@ -106,52 +166,43 @@ type tokenAnswer struct {
 	Error     string `json:"error"`
 }
 
-func readAnswer(t testing.TB, w *httptest.ResponseRecorder) tokenAnswer {
+// A reply is the answer to a token request, and what Observe saw.
+type reply struct {
+	tokenAnswer
+	header   http.Header
+	decision redoxauth.Decision
+}
+
+// ask wants a status, and an error if it is no 200. It checks the headers, and that Observe
+// sees the status once, without the assertion.
+func (e endpoint) ask(t testing.TB, r *http.Request, want string) reply {
 	t.Helper()
+	*e.decisions = nil
+	w := serve(e, r)
 	var a tokenAnswer
 	if err := json.Unmarshal(w.Body.Bytes(), &a); err != nil {
 		t.Fatalf("answer %q: %v", w.Body, err)
 	}
-	return a
+	if got := strings.TrimSpace(fmt.Sprint(w.Code, " ", a.Error)); got != want {
+		t.Errorf("got %s: %s, want %s", got, w.Body, want)
+	}
+	h, d := w.Header(), (*e.decisions)[0]
+	if h.Get("Cache-Control") != "no-store" || h.Get("Pragma") != "no-cache" || h.Get("Content-Type") != "application/json" || (h.Get("Retry-After") != "") != (w.Code == 503) {
+		t.Errorf("status %d, headers %v", w.Code, h)
+	}
+	if len(*e.decisions) != 1 || d.Status != w.Code || (d.Identity != nil) != (w.Code == 200) || (d.Err != nil) != (w.Code != 200) {
+		t.Errorf("status %d, decisions %+v", w.Code, *e.decisions)
+	}
+	if d.Err != nil && (!strings.HasPrefix(d.Err.Error(), "smartbackend: ") || strings.Contains(d.Err.Error(), "eyJ")) {
+		t.Errorf("observed %q", d.Err)
+	}
+	return reply{a, h, d}
 }
 
 func message(token string) *http.Request {
 	r := httptest.NewRequest("POST", "/redox", strings.NewReader("{}"))
 	r.Header.Set("Authorization", "Bearer "+token)
 	return r
-}
-
-// outcome is the status and the error of an answer.
-func outcome(t testing.TB, w *httptest.ResponseRecorder) string {
-	t.Helper()
-	return strings.TrimSpace(fmt.Sprint(w.Code, " ", readAnswer(t, w).Error))
-}
-
-func TestTokenAnswer(t *testing.T) {
-	var decision redoxauth.Decision
-	cfg := config(t)
-	cfg.Observe = func(_ *http.Request, d redoxauth.Decision) { decision = d }
-	e := newEndpoint(t, cfg)
-	w := serve(e, tokenRequest(parameters(assertion(t, sender()))))
-	a := readAnswer(t, w)
-	if id, err := verifier(t, e, "system/Patient.r").Verify(message(a.Token)); err != nil || id.Subject != "redox" || id.Strategy != "smartbackend" {
-		t.Errorf("got %+v, %v", id, err)
-	}
-	a.Token = ""
-	if diff := cmp.Diff(tokenAnswer{Type: "bearer", ExpiresIn: 300.0, Scope: "system/*.rs"}, a); diff != "" || w.Code != 200 {
-		t.Errorf("status %d, answer (-want +got):\n%s", w.Code, diff)
-	}
-	if w.Header().Get("Cache-Control") != "no-store" || w.Header().Get("Pragma") != "no-cache" {
-		t.Errorf("headers %v", w.Header())
-	}
-	want := redoxauth.Decision{Event: "token_request", Status: 200, Identity: &redoxauth.Identity{
-		Strategy: "smartbackend", Subject: "redox", Issuer: "https://api.example.com", KeyID: "es",
-		Scopes: []string{"system/*.rs"}, Expiry: now.Add(5 * time.Minute),
-	}}
-	decision.Duration = 0
-	if diff := cmp.Diff(want, decision); diff != "" {
-		t.Errorf("decision (-want +got):\n%s", diff)
-	}
 }
 
 // A store is a replay.Store.
@@ -161,52 +212,76 @@ func (s store) Add(_ context.Context, scope, id string, until time.Time) (bool, 
 	return s(scope, id, until)
 }
 
-// RFC 8725, Section 3.12: kinds of JWT exclude one another.
-func TestAssertionIsNoAccessToken(t *testing.T) {
-	cfg := config(t)
-	e := newEndpoint(t, cfg)
-	s := sender()
-	s.Audience = destination
-	for name, token := range map[string]string{"assertion": assertion(t, sender()), "assertion for the destination": assertion(t, s)} {
-		if id, err := verifier(t, e).Verify(message(token)); err == nil {
-			t.Errorf("%s: accepted as %+v", name, id)
-		}
+func TestTokenAnswer(t *testing.T) {
+	e := newEndpoint(t)
+	a := e.ask(t, signed(t), "200")
+	if id, err := verifier(t, e, "system/Patient.r").Verify(message(a.Token)); err != nil || id.Subject != "redox" || id.Strategy != "smartbackend" {
+		t.Errorf("got %+v, %v", id, err)
 	}
-	issued := readAnswer(t, serve(e, tokenRequest(parameters(assertion(t, sender()))))).Token
-	if got := outcome(t, serve(e, tokenRequest(parameters(issued)))); got != "401 invalid_client" {
-		t.Errorf("access token as assertion: got %s", got)
+	a.Token, a.decision.Duration = "", 0
+	if diff := cmp.Diff(tokenAnswer{Type: "bearer", ExpiresIn: 300.0, Scope: "system/*.rs"}, a.tokenAnswer); diff != "" {
+		t.Errorf("answer (-want +got):\n%s", diff)
+	}
+	want := redoxauth.Decision{Event: "token_request", Status: 200, Identity: &redoxauth.Identity{
+		Strategy: "smartbackend", Subject: "redox", Issuer: "https://api.example.com", KeyID: "es",
+		Scopes: []string{"system/*.rs"}, Expiry: now.Add(5 * time.Minute),
+	}}
+	if diff := cmp.Diff(want, a.decision); diff != "" {
+		t.Errorf("decision (-want +got):\n%s", diff)
 	}
 }
 
+// RFC 8725, Section 3.12: kinds of JWT exclude one another.
+func TestAssertionIsNoAccessToken(t *testing.T) {
+	e := newEndpoint(t)
+	for name, s := range map[string]*redoxtest.SMARTBackend{
+		"assertion": sender(), "assertion for the destination": sender(func(s *redoxtest.SMARTBackend) { s.Audience = destination }),
+	} {
+		if id, err := verifier(t, e).Verify(message(assertion(t, s))); err == nil {
+			t.Errorf("%s: accepted as %+v", name, id)
+		}
+	}
+	e.ask(t, tokenRequest(parameters(e.ask(t, signed(t), "200").Token)), "401 invalid_client")
+}
+
 func TestTokenOfAnotherEndpoint(t *testing.T) {
-	a, b := config(t), config(t)
-	b.Audience = "https://api.example.com/other"
-	issued := readAnswer(t, serve(newEndpoint(t, a), tokenRequest(parameters(assertion(t, sender()))))).Token
-	if _, err := verifier(t, newEndpoint(t, b)).Verify(message(issued)); !errors.Is(err, redoxauth.ErrRejected) {
-		t.Errorf("another audience: got %v", err)
+	issued := newEndpoint(t).ask(t, signed(t), "200").Token
+	for name, change := range map[string]change{
+		"another audience": func(c *smartbackend.EndpointConfig) { c.Audience = "https://api.example.com/other" },
+		"client removed":   func(c *smartbackend.EndpointConfig) { c.Clients = c.Clients[1:] },
+		"expired":          func(c *smartbackend.EndpointConfig) { c.Now = func() time.Time { return now.Add(6 * time.Minute) } },
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := verifier(t, newEndpoint(t, change)).Verify(message(issued))
+			verifiertest.CheckError(t, err, redoxauth.ErrRejected, "")
+		})
 	}
-	c := config(t)
-	c.Clients = c.Clients[1:]
-	if _, err := verifier(t, newEndpoint(t, c)).Verify(message(issued)); !errors.Is(err, redoxauth.ErrRejected) {
-		t.Errorf("client removed: got %v", err)
+	_, err := verifier(t, newEndpoint(t), "system/Patient.rs", "system/Patient.c").Verify(message(issued))
+	verifiertest.CheckError(t, err, redoxauth.ErrForbidden, "scope")
+	if challenge := err.(*redoxauth.Error).Challenge; !strings.Contains(challenge, `error="insufficient_scope", scope="system/Patient.rs system/Patient.c"`) {
+		t.Errorf("challenge %s", challenge)
 	}
-	d := config(t)
-	d.Now = func() time.Time { return now.Add(6 * time.Minute) }
-	if _, err := verifier(t, newEndpoint(t, d)).Verify(message(issued)); !errors.Is(err, redoxauth.ErrRejected) {
-		t.Errorf("expired: got %v", err)
-	}
-	v := verifier(t, newEndpoint(t, config(t)), "system/Patient.rs", "system/Patient.c")
-	_, err := v.Verify(message(issued))
-	var e *redoxauth.Error
-	if !errors.Is(err, redoxauth.ErrForbidden) || !errors.As(err, &e) || !strings.Contains(e.Challenge, `error="insufficient_scope", scope="system/Patient.rs system/Patient.c"`) {
-		t.Errorf("scope: got %v", err)
+}
+
+// Scopes are compared by what they cover.
+func TestVerifierNeedsScopesThatAClientCanGet(t *testing.T) {
+	e := newEndpoint(t)
+	for scope, want := range map[string]bool{
+		"system/*.rs": true, "system/Patient.s": true, "system/*.read": true, "system/Patient.crs": true, "system/Patient.r?a=b": true,
+		"system/*.sr": false, "system/Patient.u": false, "system/*.c": false, "system/*.*": false, "user/Patient.r": false, "launch": false, "system/*.rs\"\r\nX: y": false,
+	} {
+		_, err := e.Verifier("system/*.rs", scope)
+		allowed := fmt.Sprintf("%q: Clients[].Scopes are %q", scope, []string{"system/*.rs", "system/Patient.c"})
+		if (err == nil) != want || err != nil && !strings.Contains(err.Error(), allowed) {
+			t.Errorf("%q: got %v", scope, err)
+		}
 	}
 }
 
 func TestNewTokenEndpointRefuses(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		change func(*smartbackend.EndpointConfig)
+		change change
 		want   []string
 	}{
 		{"everything", func(c *smartbackend.EndpointConfig) { *c = smartbackend.EndpointConfig{} },
@@ -225,9 +300,7 @@ func TestNewTokenEndpointRefuses(t *testing.T) {
 		{"short secret", func(c *smartbackend.EndpointConfig) { c.TokenSecrets[0] = []byte("short") }, []string{"TokenSecrets[0]"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			cfg := config(t)
-			c.change(&cfg)
-			e, err := smartbackend.NewTokenEndpoint(cfg)
+			e, err := smartbackend.NewTokenEndpoint(config(t, c.change))
 			if err == nil || e != nil {
 				t.Fatalf("got %v, %v", e, err)
 			}
@@ -243,20 +316,25 @@ func TestNewTokenEndpointRefuses(t *testing.T) {
 	}
 }
 
-func TestEndpointShowsNoSecret(t *testing.T) {
-	e := newEndpoint(t, config(t))
-	for _, v := range []any{e, *e, verifier(t, e)} {
-		if text := fmt.Sprintf("%+v %#v", v, v); strings.Contains(text, string(tokenSecret)) || strings.Contains(text, fmt.Sprint(tokenSecret)) {
-			t.Errorf("%T shows a secret: %s", v, text)
+func TestZeroValues(t *testing.T) {
+	var zero smartbackend.TokenEndpoint
+	if v, err := zero.Verifier(); err == nil {
+		t.Errorf("got the Verifier %v", v)
+	}
+	for name, h := range map[string]http.Handler{
+		"TokenEndpoint": &zero, "Configuration": zero.Configuration(), "Verifier": new(smartbackend.Verifier).Wrap(http.NotFoundHandler()),
+	} {
+		if w := serve(h, message("a.b.c")); w.Code != 500 {
+			t.Errorf("%s: status %d", name, w.Code)
 		}
 	}
 }
 
-func verifier(t testing.TB, e *smartbackend.TokenEndpoint, scopes ...string) *smartbackend.Verifier {
-	t.Helper()
-	v, err := e.Verifier(scopes...)
-	if err != nil {
-		t.Fatal(err)
+func TestEndpointShowsNoSecret(t *testing.T) {
+	e := newEndpoint(t)
+	for _, v := range []any{e.TokenEndpoint, *e.TokenEndpoint, verifier(t, e)} {
+		if text := fmt.Sprintf("%+v %#v", v, v); strings.Contains(text, string(tokenSecret)) || strings.Contains(text, fmt.Sprint(tokenSecret)) {
+			t.Errorf("%T shows a secret: %s", v, text)
+		}
 	}
-	return v
 }

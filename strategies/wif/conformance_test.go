@@ -18,7 +18,7 @@ const (
 	scope    = "https://www.googleapis.com/auth/cloud-platform"
 )
 
-// newGoogle returns a fake Google, an account of it, and what accepts that account.
+// newGoogle returns a fake Google, one of its accounts, and a Config that accepts it.
 func newGoogle(t testing.TB) (*redoxtest.Google, redoxtest.ServiceAccount, wif.Config) {
 	g := redoxtest.NewGoogle()
 	t.Cleanup(g.Close)
@@ -46,7 +46,7 @@ func newVerifier(t testing.TB, cfg wif.Config) *wif.Verifier {
 	return v
 }
 
-// newSender is Redox with the fields of its dashboard.
+// newSender returns a sender with the fields of the dashboard.
 func newSender(g *redoxtest.Google) *redoxtest.WIF {
 	return &redoxtest.WIF{
 		Audience:                       "//iam.googleapis.com/projects/123456/locations/global/workloadIdentityPools/redox/providers/redox",

@@ -13,9 +13,9 @@ import (
 	"github.com/redoxauth/redoxauth-go/strategies/internal/google"
 )
 
-// FuzzTokenInfo plays answers of tokeninfo: whatever it says, a request is accepted only
-// if a second reading of the answer names a listed account and a time to come, and
-// refused as somebody's fault only on a verdict of Google.
+// FuzzTokenInfo sends any answer of tokeninfo. A request is accepted only if encoding/json
+// finds a listed account and a time in the future in the answer. It is refused as the
+// sender's fault only if Google says so.
 func FuzzTokenInfo(f *testing.F) {
 	for _, change := range []map[string]any{
 		nil,
@@ -72,7 +72,7 @@ func FuzzTokenInfo(f *testing.F) {
 
 var digits = regexp.MustCompile(`^[0-9]+$`)
 
-// good reads an answer as encoding/json does.
+// good reports whether encoding/json finds a listed account and an expiry in body.
 func good(body string) bool {
 	var m map[string]any
 	if len(body) > 16<<10 || json.Unmarshal([]byte(body), &m) != nil {

@@ -14,9 +14,9 @@ import (
 	"github.com/redoxauth/redoxauth-go/strategies/internal/google"
 )
 
-// idClaims are those of an ID token of a service account, as in
-// https://cloud.google.com/docs/authentication/token-types#id-contents; a nil value
-// takes one out.
+// idClaims returns the claims of an ID token of a service account
+// (https://cloud.google.com/docs/authentication/token-types#id-contents). A nil value in
+// change removes a claim.
 func idClaims(change map[string]any) map[string]any {
 	claims := map[string]any{
 		"iss":            "https://accounts.google.com",
@@ -188,7 +188,7 @@ func TestIDTokenUnderAnotherKeyIsRefused(t *testing.T) {
 }
 
 // https://cloud.google.com/pubsub/docs/authenticate-push-subscriptions: a token may be
-// up to an hour old, and is sent again until it ends. It has no jti.
+// up to an hour old, and is sent until it expires. It has no jti.
 func TestIDTokenIsUsedForAnHour(t *testing.T) {
 	f := newFake(t)
 	v := f.verifier(nil)
@@ -203,8 +203,8 @@ func TestIDTokenIsUsedForAnHour(t *testing.T) {
 	verifiertest.CheckError(t, err, redoxauth.ErrRejected, "expired")
 }
 
-// Google rotates its keys; https://www.googleapis.com/oauth2/v3/certs says for how long
-// they may be kept.
+// Google rotates its keys. The Cache-Control of https://www.googleapis.com/oauth2/v3/certs
+// says how long they may be kept.
 func TestRotatedKeysAreFetched(t *testing.T) {
 	f := newFake(t)
 	v := f.verifier(nil)

@@ -95,6 +95,9 @@ func CheckAlgorithms(names []string, symmetric bool) error {
 // must be as long as the longest hash of the algorithms named (RFC 7518, Section 3.2),
 // and must not be a public key, which is no secret.
 func HMACKeys(secrets [][]byte, names []string) ([]*Key, error) {
+	if len(secrets) == 0 {
+		return nil, errors.New("no secret")
+	}
 	least := 0
 	for _, name := range names {
 		least = max(least, algorithms[name].secret)

@@ -119,8 +119,8 @@ func TestDoClosesTheBody(t *testing.T) {
 	}
 }
 
-// The error of a client of golang.org/x/oauth2 holds the URL of the token endpoint and what
-// it answered.
+// The error of a client of golang.org/x/oauth2 holds the URL and the answer of its token
+// endpoint.
 func TestErrorsHoldNoSecret(t *testing.T) {
 	const address = "https://user:s3cret@as.example/introspect?key=s3cret#s3cret"
 	broken := errors.New("broken")

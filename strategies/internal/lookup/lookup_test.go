@@ -17,7 +17,7 @@ import (
 	"github.com/redoxauth/redoxauth-go/strategies/internal/lookup"
 )
 
-// A remote is the service that is asked. Tokens that begin with "good" are good. The caller
+// A remote is the remote service. Tokens that begin with "good" are good. The caller
 // accepts those that do not begin with "good stranger".
 type remote struct {
 	calls  atomic.Int64
@@ -52,7 +52,7 @@ func newCache(perMinute int, fetch lookup.Fetch[string]) *lookup.Cache[string] {
 	return lookup.New(lookup.Config{Positive: 5 * time.Minute, Negative: 10 * time.Second, PerMinute: perMinute, Now: time.Now}, fetch)
 }
 
-// ask is what a strategy does with c.
+// ask uses c like a strategy.
 func ask(ctx context.Context, c *lookup.Cache[string], token string) error {
 	a, err := c.Get(ctx, token)
 	switch {
@@ -331,7 +331,7 @@ func TestInventedTokensOfAMinuteAreCounted(t *testing.T) {
 	})
 }
 
-// Strangers have accounts at the remote service too, and so tokens that are good there.
+// Strangers may have accounts at the remote service, so their tokens are good there.
 func TestAFloodPushesOutNoAcceptedToken(t *testing.T) {
 	for name, kind := range map[string]error{"bad": redoxauth.ErrRejected, "good stranger": nil} {
 		t.Run(name, func(t *testing.T) {

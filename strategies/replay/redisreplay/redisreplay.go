@@ -1,38 +1,38 @@
-// Package redisreplay is a [replay.Store] in Redis, for several replicas behind one
-// URL: what was used at one is used at all. It is a module of its own, so that only
-// those who use it depend on go-redis.
+// Package redisreplay is a [replay.Store] in Redis, for several replicas behind one URL: an
+// id that was used at one replica is used at all. It is a module of its own, so that only
+// its users depend on go-redis.
 //
 //	seen, err := redisreplay.New(redisreplay.Config{Client: redis.NewClient(&redis.Options{Addr: addr})})
 //
-// Give it to the Replay field of the strategies. All replicas share one Redis and one
-// Prefix, and, for tokens that one issues and another verifies, the list of
-// TokenSecrets, which rotates in three steps that smartbackend describes. No field of
-// the Redox dashboard has to do with it.
+// Set it as the Replay field of the strategies. All replicas share one Redis and one Prefix.
+// If one replica issues tokens and another verifies them, they also share the list of
+// TokenSecrets; package smartbackend describes how to rotate it. No field of the Redox
+// dashboard is about replay.
 //
 // # Operation
 //
 // When Redis is down, slow, out of memory or read-only, Add fails with
-// [redoxauth.ErrUnavailable], reason "replay_store": nothing that needs the Store is
-// accepted, the peer gets 503 and tries again.
+// [redoxauth.ErrUnavailable], reason "replay_store". Then no credential that needs the Store
+// is accepted. The peer gets 503 and tries again.
 //
-// What Redis forgets can be used once more, until its own expiry (a few minutes for
-// an assertion):
+// An id that Redis forgets can be used once more, until its credential expires. For an
+// assertion that is a few minutes. Redis forgets by:
 //
-//   - Eviction: set maxmemory-policy to noeviction. All other policies may remove
-//     entries, which have an expiry, when memory is short. With noeviction Redis
-//     refuses to write, and Add fails as above. An entry takes some 200 bytes.
-//   - Restart: without persistence Redis forgets everything, with appendfsync
-//     everysec the last second. Where that matters, use appendfsync always, or keep
-//     the endpoint down for the life of an assertion after Redis was.
-//   - Failover, by Sentinel or in a cluster: replication is asynchronous, so the new
-//     primary may lack the last writes. WAIT does not change that.
+//   - Eviction: set maxmemory-policy to noeviction. Every other policy may remove entries
+//     when memory is short. With noeviction Redis refuses to write, and Add fails as above.
+//     An entry takes about 200 bytes.
+//   - Restart: without persistence Redis forgets everything, with appendfsync everysec the
+//     last second. If that matters, set appendfsync always, or keep the endpoint down after a
+//     restart of Redis until every assertion has expired.
+//   - Failover, by Sentinel or in a cluster: replication is asynchronous, so the new primary
+//     may lack the last writes. WAIT does not change that.
 //   - FLUSHALL, and a change of Prefix.
 //
-// Expiry runs by the clock of Redis from a duration that the replica computed by its
-// own, so the two need not agree. The clocks of two replicas may differ by the Leeway
-// of token endpoints and jwtbearer, which record what they accept until twice the Leeway
-// and a minute past its expiry. Where they differ by more, what one has seen expire,
-// another may accept once more.
+// Redis counts a duration that the replica computed by its own clock, so the clocks of Redis
+// and of the replica may differ. The clocks of two replicas may differ by the Leeway of the
+// token endpoints and of jwtbearer. They record an id until twice the Leeway and a minute
+// past the expiry. If the clocks differ by more, one replica may accept what another replica
+// has recorded and dropped.
 package redisreplay
 
 import (
@@ -53,13 +53,13 @@ import (
 
 // Config configures a Store.
 type Config struct {
-	// Client is the connection to Redis 2.6.12 or later, or to what speaks its
-	// protocol; required. TLS, passwords, pools and clusters are its business; in a
+	// Client is the connection to Redis 2.6.12 or later, or to a server with the same
+	// protocol; required. Configure TLS, passwords, pools and clusters there. In a
 	// cluster, leave its ReadOnly off, because replicas lag behind.
 	Client redis.UniversalClient
 
-	// Prefix begins every key; default "redoxauth:replay:". Deployments that share a
-	// Redis but not their clients need different ones.
+	// Prefix is the beginning of every key; default "redoxauth:replay:". Deployments that
+	// share a Redis, and have different clients, need different prefixes.
 	Prefix string
 }
 
@@ -80,7 +80,7 @@ const (
 // New returns a Store. It does not connect.
 func New(cfg Config) (*Store, error) {
 	if cfg.Client == nil {
-		return nil, errors.New("redisreplay: Client: is required")
+		return nil, errors.New("redisreplay: Client: required")
 	}
 	if cfg.Prefix == "" {
 		cfg.Prefix = "redoxauth:replay:"
@@ -88,16 +88,16 @@ func New(cfg Config) (*Store, error) {
 	return &Store{client: cfg.Client, prefix: cfg.Prefix}, nil
 }
 
-// Add implements [replay.Store] with one SET NX. It waits within ctx and 5 s. When it
-// gave up waiting, the id may or may not be recorded.
+// Add implements [replay.Store] with one SET NX. It waits within ctx, at most 5 s. If it
+// gives up waiting, the id may or may not be recorded.
 func (s *Store) Add(ctx context.Context, scope, id string, until time.Time) (fresh bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	if ctx.Err() != nil { // a request that is over must not use up its credential
+	if ctx.Err() != nil { // a request that has ended must not use up its credential
 		return false, unavailable(context.Cause(ctx))
 	}
-	// go-redis heeds a context while it dials and waits for a connection, and only if
-	// it is told so while it waits for the answer: that must not depend on an option.
+	// go-redis respects a context while it dials and waits for a connection. While it waits
+	// for the answer, it does so only with an option of its own. Add must not depend on that.
 	type result struct {
 		fresh bool
 		err   error
@@ -118,9 +118,9 @@ func (s *Store) Add(ctx context.Context, scope, id string, until time.Time) (fre
 	}
 }
 
-// set sets the key to a value of this call alone. When go-redis loses an answer it
-// sends the command again, and finds what the first attempt set: without that value a
-// genuine credential would look replayed.
+// set sets the key to a value that only this call has. If go-redis loses an answer, it
+// sends the command again, and finds the key that its first attempt set. With one value for
+// all calls, a genuine credential would then look replayed.
 func (s *Store) set(ctx context.Context, key string, life time.Duration) (fresh bool, err error) {
 	defer func() {
 		if p := recover(); p != nil { // of a hook, in a goroutine where it would end the process
@@ -133,13 +133,13 @@ func (s *Store) set(ctx context.Context, key string, life time.Duration) (fresh 
 		return fresh, err
 	}
 	value, err := s.client.Get(ctx, key).Result()
-	if errors.Is(err, redis.Nil) { // it has expired since
+	if errors.Is(err, redis.Nil) { // it has expired meanwhile
 		return false, nil
 	}
 	return value == mine, err
 }
 
-// key has a fixed length, and shows no credential to whoever can read Redis.
+// key has a fixed length, and shows no credential to a reader of Redis.
 func (s *Store) key(scope, id string) string {
 	b := binary.BigEndian.AppendUint64(nil, uint64(len(scope)))
 	b = append(b, scope...)
@@ -148,8 +148,8 @@ func (s *Store) key(scope, id string) string {
 	return s.prefix + base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// lifetime is in the milliseconds that Redis counts in: one more for what is cut off
-// here, and one for what Redis cuts off its clock.
+// lifetime returns how long Redis keeps the key. Redis counts milliseconds: one is added
+// for what is cut off here, and one for what Redis cuts off its clock.
 func lifetime(until time.Time) time.Duration {
 	life := time.Until(until)
 	if life <= 0 {

@@ -86,7 +86,7 @@ func TestFresh(t *testing.T) {
 	}
 }
 
-// CVE-2020-15222: a check and a set that are two steps let two requests in at once.
+// CVE-2020-15222: if check and set are two steps, two requests at once pass.
 func TestOneOfManyParallelCallsAtTwoReplicasIsFresh(t *testing.T) {
 	redis := start(t)
 	replicas := []*redisreplay.Store{newStore(t, redis.client(t)), newStore(t, redis.client(t))}
@@ -115,7 +115,7 @@ func TestOneOfManyParallelCallsAtTwoReplicasIsFresh(t *testing.T) {
 	}
 }
 
-// Redis drops a key when its time to live has passed, so that must reach to until.
+// Redis drops a key when its time to live has passed, so it must not end before until.
 func TestEntriesLastUntilTheEnd(t *testing.T) {
 	c := start(t).client(t)
 	s := newStore(t, c)
@@ -293,8 +293,8 @@ func TestRequestThatIsOverUsesUpNothing(t *testing.T) {
 	}
 }
 
-// go-redis sends a command again when the connection breaks before the answer: then
-// the first attempt of the same call must not count as an earlier use.
+// go-redis sends a command again when the connection breaks before the answer. Then the
+// first attempt of the same call must not count as an earlier use.
 func TestLostAnswerIsNoReplay(t *testing.T) {
 	server := start(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -327,8 +327,8 @@ func TestLostAnswerIsNoReplay(t *testing.T) {
 	}
 }
 
-// loseAnswers is a proxy that breaks the connection instead of handing on the answer to
-// the first SET.
+// loseAnswers is a proxy that breaks the connection instead of forwarding the answer to the
+// first SET.
 func loseAnswers(conn net.Conn, addr string, lost *atomic.Int32) {
 	defer conn.Close()
 	redis, err := net.Dial("tcp", addr)
@@ -374,7 +374,7 @@ func BenchmarkAdd(b *testing.B) {
 	}
 }
 
-// Every replica is started with the same: one Redis, one list of TokenSecrets.
+// All replicas are started with the same Redis and the same TokenSecrets.
 func ExampleNew() {
 	client := redis.NewClient(&redis.Options{Addr: "redis.internal:6379"}) // connects when it is used
 	defer client.Close()

@@ -88,7 +88,7 @@ func twoLeggedReplica(t *testing.T, secrets ...string) http.Handler {
 	return replica(twoLegged{e})
 }
 
-// padded makes TokenSecrets of names: 32 bytes at least.
+// padded makes TokenSecrets of names. They have at least 32 bytes.
 func padded(names []string) [][]byte {
 	var secrets [][]byte
 	for _, n := range names {
@@ -163,7 +163,7 @@ func TestReplicasAreOneEndpoint(t *testing.T) {
 	}
 }
 
-// One that is rejected for anything else is not used up, at any replica.
+// An assertion that is refused for another reason is not used up, at any replica.
 func TestRefusedAssertionIsNotUsedUp(t *testing.T) {
 	redis := start(t)
 	a := smartReplica(t, newStore(t, redis.client(t)), nil, "k")
@@ -178,8 +178,8 @@ func TestRefusedAssertionIsNotUsedUp(t *testing.T) {
 	}
 }
 
-// Without Redis no token is issued, and the answer says that it is our fault; tokens
-// that were issued need no Redis.
+// Without Redis no token is issued, and the answer is 503. Tokens that were issued before
+// keep working.
 func TestReplicasWithoutRedis(t *testing.T) {
 	redis := start(t)
 	a := smartReplica(t, newStore(t, redis.client(t)), nil, "k")
@@ -193,8 +193,8 @@ func TestReplicasWithoutRedis(t *testing.T) {
 	}
 }
 
-// TokenSecrets rotate in three steps, each on one replica after the other: no token
-// that either replica issued is refused by either at any moment.
+// TokenSecrets rotate in three steps, each on one replica after the other. At no moment does
+// a replica refuse a token that either replica issued.
 func TestTokenSecretsRotateInThreeSteps(t *testing.T) {
 	redis := start(t)
 	for name, kind := range map[string]struct {

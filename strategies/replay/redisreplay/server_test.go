@@ -12,13 +12,13 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// A server is a redis-server of the test's own on a free loopback port.
+// A server is a redis-server on a free loopback port, started by the test.
 type server struct {
 	addr string
 	stop func()
 }
 
-// start starts a redis-server, or skips the test where there is none.
+// start starts a redis-server. It skips the test if none is installed.
 func start(t testing.TB) *server {
 	t.Helper()
 	binary, err := exec.LookPath("redis-server")
@@ -74,7 +74,7 @@ func run(t testing.TB, binary string) *server {
 	return nil
 }
 
-// client returns a client of its own pool.
+// client returns a client with its own pool.
 func (s *server) client(t testing.TB) *redis.Client {
 	c := redis.NewClient(&redis.Options{Addr: s.addr})
 	t.Cleanup(func() { c.Close() })
