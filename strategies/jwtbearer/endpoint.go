@@ -132,7 +132,7 @@ func NewTokenEndpoint(cfg EndpointConfig) (*TokenEndpoint, error) {
 		Lifetime:     cfg.Lifetime,
 		MaxLifetime:  24 * time.Hour,
 		GrantType:    "urn:ietf:params:oauth:grant-type:jwt-bearer",
-		Clients:      g.signers,
+		Clients:      g.Clients,
 		ClientField:  "Signers",
 		ClientKey:    "Issuer",
 		Prove:        g.prove,

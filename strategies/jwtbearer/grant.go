@@ -11,13 +11,10 @@ import (
 )
 
 // A grant verifies token requests that exchange an assertion for an access token.
-type grant struct {
-	assertions tokenendpoint.Assertions
-	signers    []tokenendpoint.Client
-}
+type grant struct{ tokenendpoint.Assertions }
 
 func newGrant(cfg EndpointConfig, p *config.Problems) *grant {
-	g := &grant{assertions: tokenendpoint.Assertions{
+	g := &grant{tokenendpoint.Assertions{
 		TokenURL:           cfg.TokenURL,
 		AssertionAudiences: cfg.AssertionAudiences,
 		Types:              []string{"JWT", "authorization-grant+jwt", ""},
@@ -29,21 +26,16 @@ func newGrant(cfg EndpointConfig, p *config.Problems) *grant {
 		UnknownReason:      "issuer",
 		IssuerField:        "Signers[].Issuer",
 	}}
-	g.assertions.Check(p)
+	g.Check(p)
 	for i, s := range cfg.Signers {
-		field := fmt.Sprintf("Signers[%d].", i)
+		field := fmt.Sprintf("Signers[%d]", i)
 		if s.Algorithms == nil {
 			s.Algorithms = []string{"RS256", "ES256", "ES384"}
 		}
 		if err := jose.CheckAlgorithms(s.Algorithms, false); err != nil {
-			p.Add(field+"Algorithms", "%w", err)
+			p.Add(field+".Algorithms", "%w", err)
 		}
-		if s.Keys == nil {
-			p.Add(field+"Keys", "required")
-		} else {
-			g.assertions.Add(s.Issuer, s.Subject, jose.SourceOf(s.Keys), s.Algorithms)
-		}
-		g.signers = append(g.signers, tokenendpoint.Client{ID: s.Issuer, Subject: s.Subject, Scopes: s.Scopes})
+		g.Add(p, field, tokenendpoint.Client{ID: s.Issuer, Subject: s.Subject, Scopes: s.Scopes}, s.Keys, s.Algorithms)
 	}
 	return g
 }
@@ -56,5 +48,5 @@ func (g *grant) prove(ctx context.Context, q *tokenendpoint.Request) (*tokenendp
 	if !q.HasAny("assertion") {
 		return nil, tokenendpoint.Malformed("assertion is missing")
 	}
-	return g.assertions.Verify(ctx, q.Get("assertion"))
+	return g.Verify(ctx, q.Get("assertion"))
 }

@@ -6,19 +6,6 @@ import (
 	"slices"
 )
 
-// configuration is the part of the [SMART configuration] that a backend service needs.
-//
-// [SMART configuration]: https://hl7.org/fhir/smart-app-launch/STU2.2/conformance.html
-type configuration struct {
-	TokenEndpoint        string   `json:"token_endpoint"`
-	AuthMethods          []string `json:"token_endpoint_auth_methods_supported"`
-	SigningAlgorithms    []string `json:"token_endpoint_auth_signing_alg_values_supported"`
-	GrantTypes           []string `json:"grant_types_supported"`
-	Scopes               []string `json:"scopes_supported"`
-	Capabilities         []string `json:"capabilities"`
-	CodeChallengeMethods []string `json:"code_challenge_methods_supported"` // required, though no code is ever issued
-}
-
 // Configuration returns a handler for /.well-known/smart-configuration below the base
 // URL of the destination. It says where the token endpoint is and what it supports. It
 // names no authorization endpoint, which only an app launch by a user needs. Its
@@ -41,20 +28,23 @@ func (t *TokenEndpoint) Configuration() http.Handler {
 	})
 }
 
+// describe returns the part of the [SMART configuration] that a backend service needs.
+//
+// [SMART configuration]: https://hl7.org/fhir/smart-app-launch/STU2.2/conformance.html
 func describe(cfg EndpointConfig) []byte {
 	scopes := []string{}
 	for _, c := range cfg.Clients {
 		scopes = append(scopes, c.Scopes...)
 	}
 	slices.Sort(scopes)
-	body, _ := json.Marshal(configuration{ // of strings alone: there is no error
-		TokenEndpoint:        cfg.TokenURL,
-		AuthMethods:          []string{"private_key_jwt"},
-		SigningAlgorithms:    algorithms,
-		GrantTypes:           []string{grantType},
-		Scopes:               slices.Compact(scopes),
-		Capabilities:         []string{"client-confidential-asymmetric", "permission-v1", "permission-v2"},
-		CodeChallengeMethods: []string{"S256"},
+	body, _ := json.Marshal(map[string]any{ // strings have no errors
+		"token_endpoint":                                   cfg.TokenURL,
+		"token_endpoint_auth_methods_supported":            []string{"private_key_jwt"},
+		"token_endpoint_auth_signing_alg_values_supported": algorithms,
+		"grant_types_supported":                            []string{grantType},
+		"scopes_supported":                                 slices.Compact(scopes),
+		"capabilities":                                     []string{"client-confidential-asymmetric", "permission-v1", "permission-v2"},
+		"code_challenge_methods_supported":                 []string{"S256"}, // required, though no code is ever issued
 	})
 	return body
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
-	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/tokenendpoint"
 )
 
@@ -21,13 +20,10 @@ const (
 var algorithms = []string{"RS384", "ES384"}
 
 // A grant verifies token requests whose client proves itself with an assertion.
-type grant struct {
-	assertions tokenendpoint.Assertions
-	clients    []tokenendpoint.Client
-}
+type grant struct{ tokenendpoint.Assertions }
 
 func newGrant(cfg EndpointConfig, p *config.Problems) *grant {
-	g := &grant{assertions: tokenendpoint.Assertions{
+	g := &grant{tokenendpoint.Assertions{
 		TokenURL:           cfg.TokenURL,
 		AssertionAudiences: cfg.AssertionAudiences,
 		Types:              []string{"JWT", "client-authentication+jwt", ""},
@@ -40,23 +36,18 @@ func newGrant(cfg EndpointConfig, p *config.Problems) *grant {
 		UnknownReason:      "client",
 		IssuerField:        "Clients[].ID",
 	}}
-	g.assertions.Check(p)
+	g.Check(p)
 	for i, c := range cfg.Clients {
-		field := fmt.Sprintf("Clients[%d].", i)
+		field := fmt.Sprintf("Clients[%d]", i)
 		if len(c.Scopes) == 0 {
-			p.Add(field+"Scopes", "required")
+			p.Add(field+".Scopes", "required")
 		}
 		for j, s := range c.Scopes {
 			if strings.Contains(s, "/") && parseScope(s).context == "" {
-				p.Add(fmt.Sprintf("%sScopes[%d]", field, j), "%q is not a SMART scope such as \"system/Patient.rs\"; the letters are in the order %q", s, letters)
+				p.Add(fmt.Sprintf("%s.Scopes[%d]", field, j), "%q is not a SMART scope such as \"system/Patient.rs\", with the letters in the order %q", s, letters)
 			}
 		}
-		if c.Keys == nil {
-			p.Add(field+"Keys", "required")
-		} else {
-			g.assertions.Add(c.ID, c.ID, jose.SourceOf(c.Keys), algorithms)
-		}
-		g.clients = append(g.clients, tokenendpoint.Client{ID: c.ID, Subject: c.ID, Scopes: c.Scopes})
+		g.Add(p, field, tokenendpoint.Client{ID: c.ID, Subject: c.ID, Scopes: c.Scopes}, c.Keys, algorithms)
 	}
 	return g
 }
@@ -79,7 +70,7 @@ func (g *grant) prove(ctx context.Context, q *tokenendpoint.Request) (*tokenendp
 	case kind != assertionType:
 		return nil, unproven(client, redoxauth.ErrRejected, "client", "unknown client_assertion_type")
 	}
-	p, err := g.assertions.Verify(ctx, assertion)
+	p, err := g.Verify(ctx, assertion)
 	switch {
 	case err != nil:
 		return nil, err

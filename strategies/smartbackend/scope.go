@@ -33,8 +33,8 @@ type scope struct {
 	v1     bool
 }
 
-// A place is what a scope gives access to. For a scope of another kind it is its text as
-// the query, and no context.
+// A place is what a scope gives access to. A scope of another kind has no context, and its
+// text as the query.
 type place struct {
 	context  string // "system", "patient", "user"
 	resource string // a type, or "*"
@@ -44,7 +44,7 @@ type place struct {
 // access is a set of create, read, update, delete, search.
 type access uint8
 
-// letters of access in the order in which they must be written.
+// letters are those of access, in the order in which they must be written.
 const letters = "cruds"
 
 var v1 = []struct {
@@ -52,52 +52,33 @@ var v1 = []struct {
 	access
 }{{"read", 0b10010}, {"write", 0b01101}, {"*", 0b11111}}
 
-// parseScope reads text. A scope of another kind, or one that is misspelt, means
-// nothing but itself.
+// parseScope reads text. A scope of another kind, or one that is misspelt, means nothing
+// but itself.
 func parseScope(text string) scope {
-	other := scope{place: place{query: text}, access: 1, text: text}
 	s := scope{text: text}
-	var ok bool
-	var rest string
-	if s.context, rest, ok = strings.Cut(text, "/"); !ok || !slices.Contains([]string{"system", "patient", "user"}, s.context) {
-		return other
-	}
-	rest, s.query, ok = strings.Cut(rest, "?")
-	if ok && s.query == "" {
-		return other
-	}
-	var word string
-	if s.resource, word, ok = strings.Cut(rest, "."); !ok || !isResource(s.resource) {
-		return other
-	}
-	for _, form := range v1 {
-		if form.word == word {
-			s.access, s.v1 = form.access, true
-			return s
-		}
-	}
-	s.access, ok = parseAccess(word)
-	if !ok {
-		return other
+	context, rest, _ := strings.Cut(text, "/")
+	rest, query, hasQuery := strings.Cut(rest, "?")
+	resource, word, _ := strings.Cut(rest, ".")
+	s.place = place{context, resource, query}
+	s.access, s.v1 = parseAccess(word)
+	if !slices.Contains([]string{"system", "patient", "user"}, context) || !isResource(resource) || s.access == 0 || hasQuery && query == "" {
+		return scope{place: place{query: text}, access: 1, text: text}
 	}
 	return s
 }
 
 func isResource(name string) bool {
-	if name == "*" {
-		return true
-	}
-	for i := range len(name) {
-		c := name[i] | 0x20
-		if c < 'a' || c > 'z' || i == 0 && name[i] == c {
-			return false
-		}
-	}
-	return name != ""
+	noLetter := func(c rune) bool { return c|0x20 < 'a' || c|0x20 > 'z' }
+	return name == "*" || name != "" && name[0] <= 'Z' && !strings.ContainsFunc(name, noLetter)
 }
 
-func parseAccess(word string) (access, bool) {
-	var a access
+// parseAccess returns 0 if word is misspelt.
+func parseAccess(word string) (a access, isV1 bool) {
+	for _, form := range v1 {
+		if form.word == word {
+			return form.access, true
+		}
+	}
 	next := 0
 	for i := range len(word) {
 		at := strings.IndexByte(letters[next:], word[i])
@@ -107,7 +88,7 @@ func parseAccess(word string) (access, bool) {
 		a |= 1 << (next + at)
 		next += at + 1
 	}
-	return a, a != 0
+	return a, false
 }
 
 func parseScopes(texts []string) []scope {
@@ -118,8 +99,8 @@ func parseScopes(texts []string) []scope {
 	return parsed
 }
 
-// A cover is what scopes give access to together, by place: to compare one scope with
-// many takes as long as with one.
+// A cover is what several scopes give access to together, by place. Comparing one scope
+// with many then takes as long as comparing it with one.
 type cover map[place]access
 
 func coverOf(list []scope) cover {
@@ -133,7 +114,7 @@ func coverOf(list []scope) cover {
 // includes reports whether everything that s gives access to is in c.
 func (c cover) includes(s scope) bool {
 	missing := s.access
-	for _, p := range [...]place{ // of a scope of another kind only the first can be in c
+	for _, p := range [...]place{ // for a scope of another kind, only the first can be in c
 		s.place, {s.context, "*", s.query}, {s.context, s.resource, ""}, {s.context, "*", ""},
 	} {
 		if missing &^= c[p]; missing == 0 {
@@ -143,13 +124,13 @@ func (c cover) includes(s scope) bool {
 	return false
 }
 
-// maxGranted is more than a token can hold. It bounds what a request makes of many
-// scopes, each with something in common with many allowed ones.
+// maxGranted is more than a token can hold. It limits the work for a request with many
+// scopes that each overlap with many allowed ones.
 const maxGranted = 400
 
-// narrow returns what of the requested scopes is within the allowed ones: a scope as it
-// was requested, or where that is too much, what it has in common with each of those
-// allowed. It returns nothing if that is more than maxGranted.
+// narrow returns the part of the requested scopes that is allowed. A scope that is allowed
+// as a whole stays as it is. Another one is replaced by what it has in common with each of
+// the allowed scopes. If that makes more than maxGranted, narrow returns nothing.
 func narrow(allowed, requested []scope) []scope {
 	var granted []scope
 	within, have := coverOf(allowed), make(cover)
@@ -187,7 +168,8 @@ func intersect(r, a scope) (scope, bool) {
 	return s, sameResource && sameQuery
 }
 
-// narrower returns the one of a and b that is not all, if they have that or are equal.
+// narrower returns the smaller one of a and b, of which all means everything. It reports
+// false if they differ and neither is all.
 func narrower(a, b, all string) (string, bool) {
 	switch {
 	case a == all:
@@ -198,7 +180,7 @@ func narrower(a, b, all string) (string, bool) {
 	return "", false
 }
 
-// String writes s in the version of who requested it, if that has a word for it.
+// String writes s in version 1 of the syntax if it was requested so and has a word there.
 func (s scope) String() string {
 	word := ""
 	for i := range len(letters) {

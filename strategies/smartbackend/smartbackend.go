@@ -173,7 +173,7 @@ func NewTokenEndpoint(cfg EndpointConfig) (*TokenEndpoint, error) {
 		MaxLifetime:  maxLifetime,
 		GrantType:    grantType,
 		Challenge:    tokenendpoint.RedoxChallenge,
-		Clients:      g.clients,
+		Clients:      g.Clients,
 		ClientField:  "Clients",
 		ClientKey:    "ID",
 		Scopes:       scopes{},

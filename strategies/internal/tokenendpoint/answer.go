@@ -30,48 +30,41 @@ type answer struct {
 	retryAfter  time.Duration
 }
 
-var (
-	// Answers to errors of a kind. All reasons for a wrong credential look the same to the
-	// peer, so it does not learn which clients exist.
-	invalidClient = answer{status: 401, code: "invalid_client", description: "client authentication failed"}
-	invalidGrant  = answer{status: 400, code: "invalid_grant", description: "the assertion was refused"}
-	invalidScope  = answer{status: 400, code: "invalid_scope", description: "none of the scopes can be granted"}
-	unreadable    = answer{status: 400, code: "invalid_request", description: "the body cannot be read"}
-	tooLarge      = answer{status: 413, code: "invalid_request", description: "the body is too large"}
-	unavailable   = answer{status: 503, code: "temporarily_unavailable", description: "the request cannot be decided now"}
-	fault         = answer{status: 500, code: "server_error", description: "the request could not be decided"}
+// answers has the answer to an error by the status that its kind has elsewhere
+// ([redoxauth.StatusCode]). All reasons for a 401 look the same to the peer, so it does not
+// learn which clients exist.
+var answers = map[int]answer{
+	401: {status: 401, code: "invalid_client", description: "client authentication failed"},
+	403: {status: 400, code: "invalid_scope", description: "none of the scopes can be granted"},
+	400: {status: 400, code: "invalid_request", description: "the body cannot be read"},
+	413: {status: 413, code: "invalid_request", description: "the body is too large"},
+	503: {status: 503, code: "temporarily_unavailable", description: "the request cannot be decided now"},
+	500: {status: 500, code: "server_error", description: "the request could not be decided"},
+}
 
-	// Answers to single causes.
+// Answers that an error names as its cause, because its kind does not decide them. See also
+// [InvalidRequest].
+var (
 	notPosted        = answer{status: 405, code: "invalid_request", description: "token requests are posted"}
 	wrongMediaType   = answer{status: 415, code: "invalid_request", description: "unsupported media type"}
 	unsupportedGrant = answer{status: 400, code: "unsupported_grant_type", description: "this grant type is not supported"}
 	invalidTarget    = answer{status: 400, code: "invalid_target", description: "no tokens are issued for this resource or audience"}
 )
 
-// answerTo decides how err is answered: by the answer that it names as its cause, or else
-// by its kind. If a credential was wrong, it also counts that.
+// answerTo decides how err is answered. If a credential was wrong, it also counts that.
 func (e *Endpoint) answerTo(err *redoxauth.Error, r *http.Request, q *Request) (a answer) {
-	switch kind := redoxauth.StatusCode(err); {
-	case errors.As(err, &a):
-	case kind == http.StatusUnauthorized && e.cfg.Challenge == "":
-		a = invalidGrant
-	case kind == http.StatusUnauthorized:
-		a = invalidClient
+	if !errors.As(err, &a) {
+		a = answers[redoxauth.StatusCode(err)]
+	}
+	switch {
+	case a.status == http.StatusUnauthorized && e.cfg.Challenge == "":
+		a = answer{status: 400, code: "invalid_grant", description: "the assertion was refused"}
+	case a.status == http.StatusUnauthorized && q.HasBasic:
+		a.challenge = BasicChallenge // RFC 6749, Section 5.2: the scheme that the client used
+	case a.status == http.StatusUnauthorized:
 		a.challenge = e.cfg.Challenge
-		if q.HasBasic { // RFC 6749, Section 5.2, asks for the scheme that the client used
-			a.challenge = BasicChallenge
-		}
-	case kind == http.StatusForbidden:
-		a = invalidScope
-	case kind == http.StatusBadRequest:
-		a = unreadable
-	case kind == http.StatusRequestEntityTooLarge:
-		a = tooLarge
-	case kind == http.StatusServiceUnavailable:
-		a = unavailable
+	case a.status == http.StatusServiceUnavailable:
 		a.retryAfter = cmp.Or(max(err.RetryAfter, 0), 10*time.Second)
-	default:
-		a = fault
 	}
 	var wrong wrongCredential
 	if errors.As(err, &wrong) {

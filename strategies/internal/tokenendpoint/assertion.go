@@ -9,6 +9,7 @@ import (
 	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/singleuse"
+	"github.com/redoxauth/redoxauth-go/strategies/keyset"
 	"github.com/redoxauth/redoxauth-go/strategies/replay"
 )
 
@@ -33,6 +34,8 @@ type Assertions struct {
 	UnknownReason redoxauth.Reason // of an assertion of an issuer that was not added
 	IssuerField   string           // the exported field that lists the issuers
 
+	Clients []Client // that were added, for Config
+
 	issuers map[string]*jose.Verifier
 }
 
@@ -52,16 +55,21 @@ func (a *Assertions) Check(p *config.Problems) {
 	}
 }
 
-// Add accepts assertions of an issuer. An empty subject allows any.
-func (a *Assertions) Add(issuer, subject string, keys jose.Source, algorithms []string) {
+// Add adds a client. Its ID is the iss of its assertions. field is that of the client.
+func (a *Assertions) Add(p *config.Problems, field string, c Client, keys keyset.Set, algorithms []string) {
+	a.Clients = append(a.Clients, c)
+	if keys == nil {
+		p.Add(field+".Keys", "required")
+		return
+	}
 	if a.issuers == nil {
 		a.issuers = make(map[string]*jose.Verifier)
 	}
-	a.issuers[issuer] = jose.New(jose.Config{
-		Keys:        keys,
+	a.issuers[c.ID] = jose.New(jose.Config{
+		Keys:        jose.SourceOf(keys),
 		Algorithms:  algorithms,
-		Issuers:     []string{issuer},
-		Subject:     subject,
+		Issuers:     []string{c.ID},
+		Subject:     c.Subject,
 		Audience:    a.AssertionAudiences,
 		OneAudience: true,
 		Types:       a.Types,

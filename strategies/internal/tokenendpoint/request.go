@@ -138,7 +138,7 @@ func (e *Endpoint) parserFor(h http.Header) parser {
 // parseForm is stricter than url.ParseQuery: no name may come twice, and the number of
 // names is limited.
 func parseForm(body []byte) (map[string]string, error) {
-	parameters := make(map[string]string)
+	values := make(map[string]string)
 	for pair := range strings.SplitSeq(string(body), "&") {
 		if pair == "" {
 			continue
@@ -146,14 +146,20 @@ func parseForm(body []byte) (map[string]string, error) {
 		name, value, _ := strings.Cut(pair, "=")
 		name, err1 := url.QueryUnescape(name)
 		value, err2 := url.QueryUnescape(value)
-		if err1 != nil || err2 != nil || strings.Contains(pair, ";") {
+		_, twice := values[name]
+		switch {
+		case err1 != nil || err2 != nil || strings.Contains(pair, ";"):
 			return nil, Malformed("the form is malformed")
+		case !utf8.ValidString(name) || !utf8.ValidString(value):
+			return nil, Malformed("a parameter is not UTF-8")
+		case twice:
+			return nil, Malformed("a parameter is repeated")
+		case len(values) == maxParameters:
+			return nil, Malformed("too many parameters")
 		}
-		if err := add(parameters, name, value); err != nil {
-			return nil, err
-		}
+		values[name] = value
 	}
-	return parameters, nil
+	return values, nil
 }
 
 // parseJSON reads an object of strings. A member that is no parameter of ours may have any
@@ -166,7 +172,7 @@ func parseJSON(body []byte) (map[string]string, error) {
 	values := make(map[string]string)
 	for _, name := range parameters {
 		v := object.Get(name)
-		if v == "" {
+		if v == "" || v == "null" {
 			continue
 		}
 		var ok bool
@@ -181,18 +187,4 @@ func parseJSON(body []byte) (map[string]string, error) {
 var parameters = []string{
 	"grant_type", "scope", "audience", "resource", "client_id", "client_secret",
 	"client_assertion", "client_assertion_type", "assertion",
-}
-
-func add(parameters map[string]string, name, value string) error {
-	if _, twice := parameters[name]; twice {
-		return Malformed("a parameter is repeated")
-	}
-	if len(parameters) == maxParameters {
-		return Malformed("too many parameters")
-	}
-	if !utf8.ValidString(name) || !utf8.ValidString(value) {
-		return Malformed("a parameter is not UTF-8")
-	}
-	parameters[name] = value
-	return nil
 }

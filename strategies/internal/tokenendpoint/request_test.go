@@ -38,6 +38,7 @@ func TestCarriers(t *testing.T) {
 		{name: "media type in capitals", header: http.Header{"Content-Type": {"Application/X-WWW-Form-Urlencoded"}}, body: good, want: ok},
 		{name: "JSON", header: json, body: `{"grant_type":"client_credentials"}`, want: ok},
 		{name: "JSON, unknown members of any type", header: http.Header{"Content-Type": {"application/json; charset=utf-8"}}, body: `{"grant_type":"client_credentials","n":1,"o":{"p":[true]},"q":null}`, want: ok},
+		{name: "JSON, a parameter null", header: json, body: `{"grant_type":"client_credentials","scope":null}`, want: ok},
 		{name: "unknown parameter", body: good + "&custom=1", want: ok},
 		{name: "parameter without value", body: good + "&scope=&client_id", want: ok},
 		{name: "empty pairs", body: "&&" + good + "&", want: ok},

@@ -176,7 +176,8 @@ func (e *Endpoint) check(cfg *Config) error {
 // ServeHTTP answers a token request.
 func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if e == nil {
-		write(w, fault, fault.body())
+		a := answers[http.StatusInternalServerError]
+		write(w, a, a.body())
 		return
 	}
 	start := time.Now()
