@@ -11,7 +11,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
-	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
 )
 
@@ -75,74 +74,125 @@ func TestVerifyReturnsWhatTheTokenSays(t *testing.T) {
 	}
 }
 
-func TestHeader(t *testing.T) {
+func TestHeaderAndClaims(t *testing.T) {
 	rejected := redoxauth.ErrRejected
+	raw := func(s string) json.RawMessage { return json.RawMessage(s) }
+	at := func(d time.Duration) int64 { return now.Add(d).Unix() }
 	for _, test := range []struct {
-		name   string
-		header map[string]any
-		want   error
-		reason redoxauth.Reason
+		name           string
+		header, claims map[string]any
+		want           error
+		reason         redoxauth.Reason
 	}{
-		{"as configured", nil, nil, ""},
+		{"as configured", nil, nil, nil, ""},
 		// RFC 8725, Section 3.11, and RFC 7515, Section 4.1.9.
-		{"typ absent", map[string]any{"typ": nil}, nil, ""},
-		{"typ in another case", map[string]any{"typ": "jwt"}, nil, ""},
-		{"typ with its optional prefix", map[string]any{"typ": "application/jwt"}, nil, ""},
-		{"typ with a prefix that is not optional", map[string]any{"typ": "application/x/jwt"}, rejected, "type"},
-		{"typ of an access token", map[string]any{"typ": "at+jwt"}, rejected, "type"},
-		{"typ of a logout token", map[string]any{"typ": "logout+jwt"}, rejected, "type"},
-		{"typ of a security event", map[string]any{"typ": "secevent+jwt"}, rejected, "type"},
-		{"typ empty", map[string]any{"typ": ""}, rejected, "type"},
-		{"typ is the prefix alone", map[string]any{"typ": "application/"}, rejected, "type"},
-		{"typ not a string", map[string]any{"typ": 1}, rejected, "malformed"},
-		{"typ null", map[string]any{"typ": json.RawMessage("null")}, rejected, "malformed"},
+		{"typ absent", map[string]any{"typ": nil}, nil, nil, ""},
+		{"typ in another case", map[string]any{"typ": "jwt"}, nil, nil, ""},
+		{"typ with its optional prefix", map[string]any{"typ": "application/jwt"}, nil, nil, ""},
+		{"typ with a prefix that is not optional", map[string]any{"typ": "application/x/jwt"}, nil, rejected, "type"},
+		{"typ of an access token", map[string]any{"typ": "at+jwt"}, nil, rejected, "type"},
+		{"typ of a logout token", map[string]any{"typ": "logout+jwt"}, nil, rejected, "type"},
+		{"typ of a security event", map[string]any{"typ": "secevent+jwt"}, nil, rejected, "type"},
+		{"typ empty", map[string]any{"typ": ""}, nil, rejected, "type"},
+		{"typ is the prefix alone", map[string]any{"typ": "application/"}, nil, rejected, "type"},
+		{"typ not a string", map[string]any{"typ": 1}, nil, rejected, "malformed"},
+		{"typ null", map[string]any{"typ": raw("null")}, nil, rejected, "malformed"},
 		// RFC 8725, Section 3.1.
-		{"alg none", map[string]any{"alg": "none"}, rejected, "algorithm"},
-		{"alg None", map[string]any{"alg": "None"}, rejected, "algorithm"},
-		{"alg noNE", map[string]any{"alg": "noNE"}, rejected, "algorithm"},
-		{"alg empty", map[string]any{"alg": ""}, rejected, "algorithm"},
-		{"alg absent", map[string]any{"alg": nil}, rejected, "algorithm"},
-		{"alg not a string", map[string]any{"alg": []string{"RS256"}}, rejected, "malformed"},
-		{"alg in another case", map[string]any{"alg": "rs256"}, rejected, "algorithm"},
-		{"alg that is not listed", map[string]any{"alg": "RS384"}, rejected, "algorithm"},
-		{"alg of another type of key", map[string]any{"alg": "ES256"}, rejected, "algorithm"},
-		{"alg for secrets", map[string]any{"alg": "HS256"}, rejected, "algorithm"},
+		{"alg none", map[string]any{"alg": "none"}, nil, rejected, "algorithm"},
+		{"alg None", map[string]any{"alg": "None"}, nil, rejected, "algorithm"},
+		{"alg noNE", map[string]any{"alg": "noNE"}, nil, rejected, "algorithm"},
+		{"alg empty", map[string]any{"alg": ""}, nil, rejected, "algorithm"},
+		{"alg absent", map[string]any{"alg": nil}, nil, rejected, "algorithm"},
+		{"alg not a string", map[string]any{"alg": []string{"RS256"}}, nil, rejected, "malformed"},
+		{"alg in another case", map[string]any{"alg": "rs256"}, nil, rejected, "algorithm"},
+		{"alg that is not listed", map[string]any{"alg": "RS384"}, nil, rejected, "algorithm"},
+		{"alg of another type of key", map[string]any{"alg": "ES256"}, nil, rejected, "algorithm"},
+		{"alg for secrets", map[string]any{"alg": "HS256"}, nil, rejected, "algorithm"},
 		// RFC 7515, Section 4.1.11; CVE-2025-59420 (Authlib), CVE-2026-32597 (PyJWT),
 		// CVE-2026-35042 (fast-jwt).
-		{"crit with an unknown name", map[string]any{"crit": []string{"x"}, "x": 1}, rejected, "malformed"},
-		{"crit empty", map[string]any{"crit": []string{}}, rejected, "malformed"},
-		{"crit with a registered name", map[string]any{"crit": []string{"alg"}}, rejected, "malformed"},
-		{"crit not an array", map[string]any{"crit": "exp"}, rejected, "malformed"},
-		{"crit null", map[string]any{"crit": json.RawMessage("null")}, rejected, "malformed"},
+		{"crit with an unknown name", map[string]any{"crit": []string{"x"}, "x": 1}, nil, rejected, "malformed"},
+		{"crit empty", map[string]any{"crit": []string{}}, nil, rejected, "malformed"},
+		{"crit with a registered name", map[string]any{"crit": []string{"alg"}}, nil, rejected, "malformed"},
+		{"crit not an array", map[string]any{"crit": "exp"}, nil, rejected, "malformed"},
+		{"crit null", map[string]any{"crit": raw("null")}, nil, rejected, "malformed"},
 		// RFC 7797, Section 7: JWTs do not use it.
-		{"b64 false", map[string]any{"b64": false}, rejected, "malformed"},
-		{"b64 false and critical", map[string]any{"b64": false, "crit": []string{"b64"}}, rejected, "malformed"},
-		{"b64 true", map[string]any{"b64": true}, rejected, "malformed"},
+		{"b64 false", map[string]any{"b64": false}, nil, rejected, "malformed"},
+		{"b64 false and critical", map[string]any{"b64": false, "crit": []string{"b64"}}, nil, rejected, "malformed"},
+		{"b64 true", map[string]any{"b64": true}, nil, rejected, "malformed"},
 		// RFC 8725, Section 3.10: never a source of keys, and no reason to refuse.
-		{"jku, never followed", map[string]any{"jku": "https://attacker.example/keys"}, nil, ""},
-		{"x5u, never followed", map[string]any{"x5u": "file:///etc/passwd"}, nil, ""},
-		{"x5c of another key", map[string]any{"x5c": []string{"MII="}}, nil, ""},
-		{"an unknown parameter", map[string]any{"x": map[string]any{"y": 1}}, nil, ""},
+		{"jku, never followed", map[string]any{"jku": "https://attacker.example/keys"}, nil, nil, ""},
+		{"x5u, never followed", map[string]any{"x5u": "file:///etc/passwd"}, nil, nil, ""},
+		{"x5c of another key", map[string]any{"x5c": []string{"MII="}}, nil, nil, ""},
+		{"an unknown parameter", map[string]any{"x": map[string]any{"y": 1}}, nil, nil, ""},
 		// kid only looks up a key that is in memory.
-		{"kid absent, and one key", map[string]any{"kid": nil}, nil, ""},
-		{"kid empty is a kid", map[string]any{"kid": ""}, rejected, "unknown_key"},
-		{"kid of a path", map[string]any{"kid": "../../../../dev/null"}, rejected, "unknown_key"},
-		{"kid of SQL", map[string]any{"kid": "1' OR '1'='1"}, rejected, "unknown_key"},
-		{"kid with NUL", map[string]any{"kid": "1\x00"}, rejected, "unknown_key"},
-		{"kid a number", map[string]any{"kid": 1}, rejected, "malformed"},
-		{"kid an array", map[string]any{"kid": []string{"1"}}, rejected, "malformed"},
-		{"kid null", map[string]any{"kid": json.RawMessage("null")}, rejected, "malformed"},
-		{"kid of 10 KiB", map[string]any{"kid": strings.Repeat("k", 10<<10)}, rejected, "unknown_key"},
+		{"kid absent, and one key", map[string]any{"kid": nil}, nil, nil, ""},
+		{"kid empty is a kid", map[string]any{"kid": ""}, nil, rejected, "unknown_key"},
+		{"kid of a path", map[string]any{"kid": "../../../../dev/null"}, nil, rejected, "unknown_key"},
+		{"kid of SQL", map[string]any{"kid": "1' OR '1'='1"}, nil, rejected, "unknown_key"},
+		{"kid with NUL", map[string]any{"kid": "1\x00"}, nil, rejected, "unknown_key"},
+		{"kid a number", map[string]any{"kid": 1}, nil, rejected, "malformed"},
+		{"kid an array", map[string]any{"kid": []string{"1"}}, nil, rejected, "malformed"},
+		{"kid null", map[string]any{"kid": raw("null")}, nil, rejected, "malformed"},
+		{"kid of 10 KiB", map[string]any{"kid": strings.Repeat("k", 10<<10)}, nil, rejected, "unknown_key"},
+		// RFC 8725, Section 3.8. A foreign token is left to another Verifier.
+		{"iss foreign", nil, map[string]any{"iss": "other"}, redoxauth.ErrNoCredentials, "issuer"},
+		{"iss with a slash more", nil, map[string]any{"iss": "redox/"}, redoxauth.ErrNoCredentials, "issuer"},
+		{"iss in another case", nil, map[string]any{"iss": "Redox"}, redoxauth.ErrNoCredentials, "issuer"},
+		{"iss absent", nil, map[string]any{"iss": nil}, redoxauth.ErrNoCredentials, "issuer"},
+		{"iss in an array", nil, map[string]any{"iss": []string{"redox"}}, redoxauth.ErrNoCredentials, "issuer"},
+		{"iss null", nil, map[string]any{"iss": raw("null")}, redoxauth.ErrNoCredentials, "issuer"},
+		// RFC 7519, Section 4.1.3; CVE-2020-26160 (dgrijalva/jwt-go).
+		{"aud in an array", nil, map[string]any{"aud": []string{"other", "https://customer.example/redox"}}, nil, ""},
+		{"aud foreign", nil, map[string]any{"aud": "https://other.example"}, rejected, "audience"},
+		{"aud with a slash more", nil, map[string]any{"aud": "https://customer.example/redox/"}, rejected, "audience"},
+		{"aud a prefix", nil, map[string]any{"aud": "https://customer.example"}, rejected, "audience"},
+		{"aud absent", nil, map[string]any{"aud": nil}, rejected, "audience"},
+		{"aud empty", nil, map[string]any{"aud": ""}, rejected, "audience"},
+		{"aud an empty array", nil, map[string]any{"aud": []string{}}, rejected, "audience"},
+		{"aud null", nil, map[string]any{"aud": raw("null")}, rejected, "malformed"},
+		{"aud a number", nil, map[string]any{"aud": 1}, rejected, "malformed"},
+		{"aud an object", nil, map[string]any{"aud": map[string]any{"https://customer.example/redox": 1}}, rejected, "malformed"},
+		{"aud with a number", nil, map[string]any{"aud": []any{"https://customer.example/redox", 1}}, rejected, "malformed"},
+		{"aud in an array in an array", nil, map[string]any{"aud": raw(`[["https://customer.example/redox"]]`)}, rejected, "malformed"},
+		// RFC 7519, Sections 2 and 4.1.4 to 4.1.6, at the edges of the leeway.
+		{"exp absent", nil, map[string]any{"exp": nil}, rejected, "lifetime"},
+		{"exp null", nil, map[string]any{"exp": raw("null")}, rejected, "malformed"},
+		{"exp a string", nil, map[string]any{"exp": "1700000300"}, rejected, "malformed"},
+		{"exp with a fraction", nil, map[string]any{"exp": raw("1700000300.5")}, nil, ""},
+		{"exp with an exponent", nil, map[string]any{"exp": raw("1.7000003e9")}, nil, ""},
+		{"exp beyond float64", nil, map[string]any{"exp": raw("1e400")}, rejected, "malformed"},
+		{"exp 2^63", nil, map[string]any{"exp": raw("9223372036854775808")}, rejected, "malformed"},
+		{"exp beyond 2^53", nil, map[string]any{"exp": raw("9007199254740994")}, rejected, "malformed"},
+		{"exp 2^53", nil, map[string]any{"exp": raw("9007199254740992")}, rejected, "lifetime"},
+		{"exp negative", nil, map[string]any{"exp": -1}, rejected, "expired"},
+		{"exp zero", nil, map[string]any{"exp": 0}, rejected, "expired"},
+		{"exp a leeway ago", nil, map[string]any{"exp": at(-60 * time.Second)}, rejected, "expired"},
+		{"exp less than a leeway ago", nil, map[string]any{"exp": at(-59 * time.Second), "iat": at(-10 * time.Minute), "nbf": nil}, nil, ""},
+		{"exp half a second less than a leeway ago", nil, map[string]any{"exp": raw("1699999940.5"), "iat": at(-10 * time.Minute), "nbf": nil}, nil, ""},
+		{"nbf in a leeway", nil, map[string]any{"nbf": at(60 * time.Second)}, nil, ""},
+		{"nbf in more than a leeway", nil, map[string]any{"nbf": at(61 * time.Second)}, rejected, "not_yet_valid"},
+		{"nbf half a second beyond the leeway", nil, map[string]any{"nbf": raw("1700000060.5")}, rejected, "not_yet_valid"},
+		{"nbf a string", nil, map[string]any{"nbf": "1700000000"}, rejected, "malformed"},
+		{"nbf absent", nil, map[string]any{"nbf": nil}, nil, ""},
+		{"iat in a leeway", nil, map[string]any{"iat": at(60 * time.Second)}, nil, ""},
+		{"iat in more than a leeway", nil, map[string]any{"iat": at(61 * time.Second)}, rejected, "not_yet_valid"},
+		{"iat true", nil, map[string]any{"iat": true}, rejected, "malformed"},
+		{"iat absent", nil, map[string]any{"iat": nil}, nil, ""},
+		{"lifetime at its bound", nil, map[string]any{"exp": at(time.Hour)}, nil, ""},
+		{"lifetime beyond its bound", nil, map[string]any{"exp": at(time.Hour + time.Second)}, rejected, "lifetime"},
+		{"lifetime since long ago", nil, map[string]any{"iat": at(-time.Hour)}, rejected, "lifetime"},
+		{"lifetime without iat, with leeway", nil, map[string]any{"iat": nil, "exp": at(time.Hour + time.Minute)}, nil, ""},
+		{"lifetime without iat, beyond leeway", nil, map[string]any{"iat": nil, "exp": at(time.Hour + time.Minute + time.Second)}, rejected, "lifetime"},
+		// RFC 7800, RFC 8705, RFC 9449: a bound token is no bearer token.
+		{"bound to a certificate", nil, map[string]any{"cnf": map[string]any{"x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"}}, rejected, "binding"},
+		{"bound to a DPoP key", nil, map[string]any{"cnf": map[string]any{"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}}, rejected, "binding"},
+		{"bound to nothing", nil, map[string]any{"cnf": raw("null")}, rejected, "binding"},
+		{"sub a number", nil, map[string]any{"sub": 1}, rejected, "malformed"},
+		{"jti a number", nil, map[string]any{"jti": 1}, rejected, "malformed"},
+		{"sub absent", nil, map[string]any{"sub": nil}, nil, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := jose.New(config()).Verify(t.Context(), signed(test.header, nil))
-			if test.want == nil {
-				if err != nil {
-					t.Error(err)
-				}
-				return
-			}
-			verifiertest.CheckError(t, err, test.want, test.reason)
+			check(t, config(), signed(test.header, test.claims), test.want, test.reason)
 		})
 	}
 }
@@ -197,14 +247,7 @@ func TestConfigNarrows(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			cfg := config()
 			test.narrow(&cfg)
-			_, err := jose.New(cfg).Verify(t.Context(), signed(test.header, test.claims))
-			if test.want == nil {
-				if err != nil {
-					t.Error(err)
-				}
-				return
-			}
-			verifiertest.CheckError(t, err, test.want, test.reason)
+			check(t, cfg, signed(test.header, test.claims), test.want, test.reason)
 		})
 	}
 }
@@ -217,27 +260,21 @@ func matchJKU(t *jose.Config) {
 // A token of a foreign issuer is passed on whatever else it is: else the token of one
 // Verifier of an AnyOf would be refused by another.
 func TestForeignIssuerComesBeforeEverythingElse(t *testing.T) {
-	for name, header := range map[string]map[string]any{
-		"type": {"typ": "at+jwt"}, "algorithm": {"alg": "HS256"}, "extension": {"crit": []string{"x"}}, "key": {"kid": "2"},
+	for _, header := range []map[string]any{
+		{"typ": "at+jwt"}, {"alg": "HS256"}, {"crit": []string{"x"}}, {"kid": "2"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			_, err := jose.New(config()).Verify(t.Context(), signed(header, map[string]any{"iss": "other", "exp": 0, "aud": 1}))
-			verifiertest.CheckError(t, err, redoxauth.ErrNoCredentials, "issuer")
-		})
+		check(t, config(), signed(header, map[string]any{"iss": "other", "exp": 0, "aud": 1}), redoxauth.ErrNoCredentials, "issuer")
 	}
 }
 
 // CVE-2024-51744 (golang-jwt): with several faults, the signature is told, never a claim
 // that nobody vouches for.
 func TestSignatureComesBeforeClaims(t *testing.T) {
-	for name, claims := range map[string]map[string]any{
-		"expired": {"exp": 0}, "not yet valid": {"nbf": now.Unix() + 900}, "audience": {"aud": "x"}, "malformed": {"exp": "x"}, "bound": {"cnf": 1},
+	for _, claims := range []map[string]any{
+		{"exp": 0}, {"nbf": now.Unix() + 900}, {"aud": "x"}, {"exp": "x"}, {"cnf": 1},
 	} {
-		t.Run(name, func(t *testing.T) {
-			token := sign("RS256", keys().rsa2, object(goodHeader), object(with(goodClaims, claims)))
-			_, err := jose.New(config()).Verify(t.Context(), token)
-			verifiertest.CheckError(t, err, redoxauth.ErrRejected, "signature")
-		})
+		token := sign("RS256", keys().rsa2, object(goodHeader), object(with(goodClaims, claims)))
+		check(t, config(), token, redoxauth.ErrRejected, "signature")
 	}
 }
 
@@ -245,10 +282,9 @@ func TestErrorsOfTheSource(t *testing.T) {
 	down := &redoxauth.Error{Kind: redoxauth.ErrUnavailable, Reason: "keys"}
 	cfg := config()
 	cfg.Keys = &set{err: down}
-	_, err := jose.New(cfg).Verify(t.Context(), signed(nil, nil))
-	verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "keys")
+	check(t, cfg, signed(nil, nil), redoxauth.ErrUnavailable, "keys")
 	cfg.Keys = &set{err: context.Canceled}
-	if _, err = jose.New(cfg).Verify(t.Context(), signed(nil, nil)); !errors.Is(err, context.Canceled) {
+	if _, err := jose.New(cfg).Verify(t.Context(), signed(nil, nil)); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want the Source's", err)
 	}
 }

@@ -15,7 +15,10 @@ import (
 	"fmt"
 	"math/big"
 	"sync"
+	"testing"
 
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
 )
 
@@ -86,6 +89,22 @@ func with(m, changes map[string]any) map[string]any {
 		}
 	}
 	return c
+}
+
+// signedWith returns a token of goodClaims, under another algorithm.
+func signedWith(alg string, key any) string {
+	return sign(alg, key, object(with(goodHeader, map[string]any{"alg": alg})), object(goodClaims))
+}
+
+// check verifies token under cfg, and compares the error; a nil want is success.
+func check(t *testing.T, cfg jose.Config, token string, want error, reason redoxauth.Reason) {
+	t.Helper()
+	_, err := jose.New(cfg).Verify(t.Context(), token)
+	if want != nil {
+		verifiertest.CheckError(t, err, want, reason)
+	} else if err != nil {
+		t.Error(err)
+	}
 }
 
 // The keys of all tests.
