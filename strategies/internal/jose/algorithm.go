@@ -20,12 +20,12 @@ import (
 // An algorithm of RFC 7518, Section 3.1, or RFC 8037.
 type algorithm struct {
 	check  jws.Verifier
-	secret int            // HMAC: least bytes of the secret (RFC 7518, Section 3.2)
-	curve  elliptic.Curve // ECDSA: its only curve (Section 3.4)
+	secret int            // of HMAC: the least bytes of a secret (RFC 7518, Section 3.2)
+	curve  elliptic.Curve // of ECDSA: the only curve (RFC 7518, Section 3.4)
 	rsa    bool
 }
 
-// algorithms never holds "none". EdDSA stands for its new name Ed25519 too (RFC 9864).
+// algorithms does not hold "none". Ed25519 is the new name of EdDSA (RFC 9864).
 var algorithms = map[string]algorithm{
 	"RS256": {check: check(jwa.RS256), rsa: true},
 	"RS384": {check: check(jwa.RS384), rsa: true},
@@ -50,8 +50,8 @@ func check(alg jwa.SignatureAlgorithm) jws.Verifier {
 	return v
 }
 
-// pss is a hash whose size the salt must have too (RFC 7518, Section 3.5). The verifier
-// of jwx takes a salt of any size.
+// pss verifies with a salt as long as the hash (RFC 7518, Section 3.5). The verifier of
+// jwx accepts a salt of any length.
 type pss crypto.Hash
 
 // Verify implements [jws.Verifier].
@@ -69,9 +69,9 @@ func canonical(name string) string {
 	return name
 }
 
-// CheckAlgorithms reports what is wrong with a configured list: it must name known
-// algorithms, all symmetric (HS256, HS384, HS512) or none. One list never holds both,
-// or a public key could be taken for a secret (RFC 8725, Section 2.1).
+// CheckAlgorithms says what is wrong with a configured list. It must name known
+// algorithms, and either all of them or none are symmetric (HS256, HS384, HS512). With both
+// in one list a public key could be used as a secret (RFC 8725, Section 2.1).
 func CheckAlgorithms(names []string, symmetric bool) error {
 	if len(names) == 0 {
 		return errors.New("must name an algorithm")
@@ -91,9 +91,9 @@ func CheckAlgorithms(names []string, symmetric bool) error {
 	return join(wrong)
 }
 
-// HMACKeys returns the keys of secrets, whose IDs are their positions from "0". Each
-// must be as long as the longest hash of the algorithms named (RFC 7518, Section 3.2),
-// and must not be a public key, which is no secret.
+// HMACKeys returns the keys of secrets. Their IDs are their positions from "0". Each secret
+// must be at least as long as the longest hash of the named algorithms (RFC 7518, Section
+// 3.2). A public key is refused, because it is no secret.
 func HMACKeys(secrets [][]byte, names []string) ([]*Key, error) {
 	if len(secrets) == 0 {
 		return nil, errors.New("no secret")
@@ -119,7 +119,7 @@ func HMACKeys(secrets [][]byte, names []string) ([]*Key, error) {
 	return keys, nil
 }
 
-// join makes one line of what is wrong with one field.
+// join returns one error, on one line.
 func join(wrong []string) error {
 	if len(wrong) == 0 {
 		return nil
@@ -146,8 +146,8 @@ func (k *Key) fits(name string) bool {
 	return false
 }
 
-// algorithm returns the one algorithm that k is used with (RFC 8725bis, Section 3.1):
-// its own, or the first of names that fits.
+// algorithm returns the only algorithm that k is used with (RFC 8725bis, Section 3.1): its
+// own, or the first of names that fits.
 func (k *Key) algorithm(names []string) string {
 	if k.alg != "" {
 		return k.alg
@@ -160,7 +160,7 @@ func (k *Key) algorithm(names []string) string {
 	return ""
 }
 
-// verify reports whether signature is k's over input.
+// verify reports whether k made signature over input.
 func (k *Key) verify(name string, input, signature []byte) bool {
 	return k.fits(name) && algorithms[name].check.Verify(input, signature, k.material) == nil
 }

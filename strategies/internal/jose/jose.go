@@ -1,10 +1,10 @@
 // Package jose verifies JSON Web Tokens ([RFC 7519]) in the compact form of JWS
-// ([RFC 7515]). It is the only JWT code of this module, and the only package beside
-// redoxtest that knows the library that parses keys and checks signatures.
+// ([RFC 7515]). It is the only JWT code of this module. Only this package and redoxtest
+// import the library that parses keys and checks signatures.
 //
-// A [Trust] says whose tokens are accepted and for what, a [Verifier] holds tokens to
-// it. What a peer sends is parsed here, strictly ([RFC 8725], RFC 8725bis): one form,
-// one spelling, no duplicate names, no header parameter that names a key.
+// A [Config] says which tokens a [Verifier] accepts. This package parses what a peer sends,
+// strictly ([RFC 8725], RFC 8725bis): there is one form and one spelling, no name occurs
+// twice, and no header parameter supplies a key.
 //
 // [RFC 7515]: https://www.rfc-editor.org/rfc/rfc7515
 // [RFC 7519]: https://www.rfc-editor.org/rfc/rfc7519
@@ -24,27 +24,27 @@ import (
 // Config says which tokens a [Verifier] accepts. Its zero fields are strict: no issuer,
 // algorithm or type is accepted unless it is listed.
 type Config struct {
-	// Keys verify the tokens, under Algorithms alone: all of them symmetric (HS256) or
-	// none. A key that names no algorithm takes the first of them that fits it, so
-	// that a token never chooses.
+	// Keys verify the tokens, with one of Algorithms. Either all Algorithms or none are
+	// symmetric (HS256). A key without alg is used with the first of them that fits it, so
+	// the token does not choose the algorithm.
 	Keys       Source
 	Algorithms []string
 
-	// Issuers are the accepted values of iss. A token of another issuer, or without
-	// one, is redoxauth.ErrNoCredentials.
+	// Issuers are the accepted values of iss. A token of another issuer, or without iss, is
+	// redoxauth.ErrNoCredentials.
 	Issuers []string
 
 	// Subject, if not empty, is the only accepted sub.
 	Subject string
 
-	// Audience are our names: the token must name one of them, and with OneAudience
-	// nobody else. Without any, the token must have no aud at all: one that is
-	// addressed to somebody is not for us (RFC 7519, Section 4.1.3).
+	// Audience lists our names. The aud of a token must contain one of them, and with
+	// OneAudience nothing else. If Audience is empty, the token must have no aud: one with
+	// an aud is for somebody else (RFC 7519, Section 4.1.3).
 	Audience    []string
 	OneAudience bool
 
-	// Types are the accepted values of typ, without "application/", compared without
-	// case; "" stands for a token that has none.
+	// Types are the accepted values of typ, compared without case and without
+	// "application/"; "" accepts a token without typ.
 	Types []string
 
 	// Required lists claims that must be present, beside iss, exp and those that the
@@ -54,14 +54,14 @@ type Config struct {
 	// Claims lists other claims that the strategy reads. Token.Claim finds no others.
 	Claims []string
 
-	// MaxLifetime bounds exp − iat; without iat, exp − now, with Leeway. Zero: no bound.
+	// MaxLifetime limits exp − iat, or exp − now without iat, with Leeway. Zero: no limit.
 	MaxLifetime time.Duration
 
-	// Leeway widens every comparison with the clock.
+	// Leeway is added to every comparison with the clock.
 	Leeway time.Duration
 
-	// MatchJKU refuses a token whose header jku is not the URL of Keys. It is never
-	// followed, with or without.
+	// MatchJKU refuses a token with a jku in its header that is not the URL of Keys. A jku
+	// is never followed, with MatchJKU or without it.
 	MatchJKU bool
 
 	Now func() time.Time // default time.Now
@@ -70,7 +70,7 @@ type Config struct {
 // A Verifier verifies tokens. It is safe for concurrent use.
 type Verifier struct {
 	cfg    Config
-	claims []string // that are read
+	claims []string // the names of those that are read
 	cache  *cache
 }
 
@@ -97,7 +97,7 @@ func New(cfg Config) *Verifier {
 //
 //   - ErrNoCredentials: not the form of a JWT ("missing"), or another issuer ("issuer")
 //   - ErrRejected: everything else that is wrong with the token
-//   - ErrUnavailable: the keys cannot be had now
+//   - ErrUnavailable: the keys are not available now
 //
 // The error's cause shows what the token said, shortened and quoted, and never the token,
 // its signature or a key. It names no strategy.
@@ -186,7 +186,7 @@ func (v *Verifier) checkJKU(c *content) error {
 
 func (v *Verifier) checkClaims(c *content, now time.Time) error {
 	if c.body.Get("cnf") != "" {
-		// RFC 7800. To take such a token as a mere bearer would drop its binding.
+		// RFC 7800. To accept such a token as a bearer token would drop its binding.
 		return refuse("binding", "the token is bound to a key: cnf")
 	}
 	if err := v.checkTime(c, now); err != nil {

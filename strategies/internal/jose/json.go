@@ -119,14 +119,14 @@ func (v Value) elements() iter.Seq[Value] {
 	}
 }
 
-// A scanner checks JSON in one pass. What it is not asked to keep costs no memory but for
-// the names of the objects that are open.
+// A scanner checks JSON in one pass. For what it does not keep, it allocates nothing but
+// the names in the objects that are open.
 type scanner struct {
 	s       string
 	i       int
 	depth   int
 	names   []string // of the objects that are open
-	shallow bool     // below the outermost object a name may occur twice
+	shallow bool     // in nested objects a name may occur twice
 }
 
 // document reads one object and nothing after it.

@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"crypto/ecdh"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
@@ -256,6 +257,7 @@ func TestNewKeyRefuses(t *testing.T) {
 	for _, public := range []crypto.PublicKey{
 		nil, "secret", []byte("secret"), keys().rsa, keys().rsa.PublicKey,
 		&rsa.PublicKey{N: keys().rsa.N, E: 1}, &rsa.PublicKey{N: keys().rsa.N, E: 4},
+		(*rsa.PublicKey)(nil), &rsa.PublicKey{E: 3}, (*ecdsa.PublicKey)(nil), &ecdsa.PublicKey{}, ed25519.PublicKey(nil),
 	} {
 		if _, err := jose.NewKey(public); err == nil {
 			t.Errorf("accepted a %T", public)

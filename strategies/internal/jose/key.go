@@ -10,6 +10,8 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"math/big"
+	"slices"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 )
@@ -28,12 +30,15 @@ func (k *Key) ID() string { return k.id }
 // String keeps a secret out of logs.
 func (k *Key) String() string { return "key " + quote(k.id) }
 
-// NewKey returns the Key of a public key, without ID. Accepted are RSA of 2048 to 8192
-// bits, P-256, P-384, P-521 and Ed25519.
+// NewKey returns the Key of a copy of a public key, without ID. It accepts RSA of 2048 to
+// 8192 bits, P-256, P-384, P-521 and Ed25519.
 func NewKey(public crypto.PublicKey) (*Key, error) {
 	switch p := public.(type) {
 	case *rsa.PublicKey:
-		// The bounds keep weak keys out (RFC 7518, Section 3.3), and ones so large that
+		if p == nil || p.N == nil {
+			return nil, errors.New("an RSA key without modulus")
+		}
+		// Smaller keys are weak (RFC 7518, Section 3.3). Larger ones take so much time that
 		// verifying is an attack.
 		if n := p.N.BitLen(); n < 2048 || n > 8192 {
 			return nil, errors.New("an RSA key must have 2048 to 8192 bits")
@@ -41,17 +46,23 @@ func NewKey(public crypto.PublicKey) (*Key, error) {
 		if p.E < 3 || p.E > 1<<31-1 || p.E%2 == 0 {
 			return nil, errors.New("the exponent of an RSA key must be odd, and from 3 to 2^31-1")
 		}
+		public = &rsa.PublicKey{N: new(big.Int).Set(p.N), E: p.E}
 	case *ecdsa.PublicKey:
-		if p.Curve != elliptic.P256() && p.Curve != elliptic.P384() && p.Curve != elliptic.P521() {
+		if p == nil || p.Curve != elliptic.P256() && p.Curve != elliptic.P384() && p.Curve != elliptic.P521() {
 			return nil, errors.New("unknown curve")
 		}
-		if _, err := p.Bytes(); err != nil {
+		point, err := p.Bytes()
+		if err != nil {
+			return nil, errors.New("the point is not on the curve")
+		}
+		if public, err = ecdsa.ParseUncompressedPublicKey(p.Curve, point); err != nil {
 			return nil, errors.New("the point is not on the curve")
 		}
 	case ed25519.PublicKey:
 		if len(p) != ed25519.PublicKeySize {
 			return nil, errors.New("an Ed25519 key must have 32 bytes")
 		}
+		public = slices.Clone(p)
 	default:
 		return nil, errors.New("unknown type of key")
 	}
@@ -76,7 +87,7 @@ func NewKeys(public []crypto.PublicKey) ([]*Key, error) {
 	return keys, nil
 }
 
-// same reports whether k and o are the same key, whatever they are called.
+// same reports whether k and o are the same key. Their IDs may differ.
 func (k *Key) same(o *Key) bool {
 	if k == o {
 		return true
@@ -89,7 +100,7 @@ func (k *Key) same(o *Key) bool {
 	return ok && p.Equal(o.material)
 }
 
-// among returns k's equal among keys: a refresh makes new Keys of the same material.
+// among returns the key that is the same as k. A refresh makes new Keys of old material.
 func (k *Key) among(keys []*Key) *Key {
 	if k == nil {
 		return nil
@@ -104,13 +115,13 @@ func (k *Key) among(keys []*Key) *Key {
 
 // A Source finds keys. [SourceOf] returns that of a keyset.Set.
 type Source interface {
-	// Keys returns the keys that may have signed the token that w describes: one
-	// public key, or all secrets. The error is a [*redoxauth.Error]: ErrRejected when
-	// no key fits, or more than one; ErrUnavailable when they cannot be had now.
+	// Keys returns the keys that may have signed the token that w describes: one public
+	// key, or all secrets. The error is a [*redoxauth.Error]: ErrRejected if no key fits or
+	// more than one does, ErrUnavailable if the keys are not available now.
 	Keys(ctx context.Context, w Wanted) ([]*Key, error)
 
-	// URL is where the keys are published; empty if they are configured, or if that is
-	// not known yet.
+	// URL is where the keys are published. It is empty if they are configured, or if the
+	// URL is not known yet.
 	URL() string
 }
 
@@ -118,17 +129,16 @@ type Source interface {
 // of keyset.Set would show users the types of this package.
 var SourceOf func(set any) Source
 
-// Wanted describes the key that a token needs. All of it was said by the peer, but for
-// Algorithms, and Algorithm is one of these.
+// Wanted describes the key that a token needs. All of it comes from the peer, except
+// Algorithms. Algorithm is one of Algorithms.
 type Wanted struct {
 	KeyID      string
 	HasKeyID   bool // an empty kid is a kid
 	Algorithm  string
-	Algorithms []string // of the Trust, in order
+	Algorithms []string // of the Config, in order
 }
 
-// In returns the one key that w fits. A key without ID fits any if no key has the
-// wanted one.
+// In returns the one key that fits w. If no key has the wanted ID, a key without ID fits.
 func (w Wanted) In(keys []*Key) ([]*Key, error) {
 	named := w.HasKeyID && w.Known(keys)
 	candidates, found := 0, []*Key(nil)
@@ -171,8 +181,8 @@ func (w Wanted) name() string {
 	return "kid " + quote(w.KeyID)
 }
 
-// Secrets is a [Source] of HMAC keys: all of them are compared, whatever kid the token
-// names. The function may be Get of rotation.Secrets.
+// Secrets is a [Source] of HMAC keys. All of them are compared, whatever kid the token
+// names. The function may be the method Get of rotation.Secrets.
 type Secrets func(ctx context.Context) ([]*Key, error)
 
 // Keys implements [Source].
