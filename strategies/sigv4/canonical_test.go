@@ -351,7 +351,7 @@ func TestRecordedSignatures(t *testing.T) {
 			[][2]string{{"X-Redox-Note", " one   two"}, {"X-Redox-Note", "three"}},
 			"AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260102/us-east-1/execute-api/aws4_request, SignedHeaders=content-type;host;x-amz-date;x-redox-note, Signature=096f87d9c02be0bf3723adf2cffab2a9cc9468b871c769e82345c710d39d60b9"},
 		{"s3 with a session token", "/redox//a%20b/../x", "s3", "IQoJb3JpZ2luX2VjEXAMPLE==",
-			[][2]string{{"X-Amz-Security-Token", "IQoJb3JpZ2luX2VjEXAMPLE=="}, {"X-Amz-Content-Sha256", "9d297e8fba539160c4444d8ea32c818a09a95eefe9bcfb0b63c140c926664da3"}},
+			[][2]string{{"X-Amz-Security-Token", "IQoJb3JpZ2luX2VjEXAMPLE=="}, {"X-Amz-Content-Sha256", testBodyHash}},
 			"AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260102/us-east-1/s3/aws4_request, SignedHeaders=host;x-amz-content-sha256;x-amz-date;x-amz-security-token, Signature=eacb4620d4689b289469e57f09c0fca5c314e231254dc728bf231bd8727c3c60"},
 	} {
 		r := request(test.target)
@@ -371,8 +371,7 @@ func TestRecordedSignatures(t *testing.T) {
 			t.Errorf("%s: no dot segments", test.name)
 		}
 		r.Method = http.MethodGet
-		if _, err := v.Verify(r); reasonOf(err) != "signature" {
-			t.Errorf("%s, another method: %v, want signature", test.name, err)
-		}
+		_, err := v.Verify(r)
+		verifiertest.CheckError(t, err, redoxauth.ErrRejected, "signature")
 	}
 }
