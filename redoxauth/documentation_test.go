@@ -21,14 +21,15 @@ import (
 	"testing"
 )
 
-// A listed is what the go command says of a package.
+// A listed is a package as go list describes it.
 type listed struct {
 	ImportPath, Name, Dir, Export string
 	GoFiles                       []string
 	Module                        *struct{ Main bool }
 }
 
-// listPackages returns the module's packages, and all packages with compiled types.
+// listPackages returns the packages of this module, and the files with the compiled types
+// of all packages.
 func listPackages(t *testing.T) (ours []listed, exports map[string]string) {
 	t.Helper()
 	cmd := exec.Command("go", "list", "-export", "-deps", "-json=ImportPath,Name,Dir,Export,GoFiles,Module", "./...")
@@ -68,8 +69,8 @@ func (p listed) parse(t *testing.T, fset *token.FileSet) []*ast.File {
 	return files
 }
 
-// Every word that is used as a Reason anywhere is in Reason's documentation: a metric
-// with a label that nobody can look up is of no use.
+// The documentation of type Reason lists every reason in use, because operators look up
+// the labels of their metrics there.
 func TestEveryReasonIsDocumented(t *testing.T) {
 	const core = "github.com/redoxauth/redoxauth-go/redoxauth"
 	ours, exports := listPackages(t)
@@ -93,7 +94,7 @@ func TestEveryReasonIsDocumented(t *testing.T) {
 			}
 		}
 	}
-	delete(used, "") // none yet
+	delete(used, "") // no reason
 	if len(documented) < 10 || len(used) < 10 {
 		t.Fatalf("found %d documented and %d used reasons: the test does not find them any more", len(documented), len(used))
 	}

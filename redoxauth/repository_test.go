@@ -17,7 +17,7 @@ import (
 	"testing"
 )
 
-// The rules of the repository's layout, as tests.
+// These tests enforce the rules about the layout of the repository.
 
 const (
 	root   = ".."
@@ -33,8 +33,8 @@ type source struct {
 	ast  *ast.File
 }
 
-// sources returns the Go files of the root module: those of nested modules and of
-// folders that the go command ignores are not among them.
+// sources returns the Go files of the root module, without nested modules and without
+// folders that the go command ignores.
 func sources(t *testing.T) []source {
 	t.Helper()
 	var all []source
@@ -139,7 +139,7 @@ func TestWhoMayImportWhom(t *testing.T) {
 	}
 }
 
-// A command that links package testing has the flags of go test.
+// Commands, and the kit that commands use, must not link package testing.
 func TestCommandsDoNotLinkTesting(t *testing.T) {
 	for _, dir := range []string{"./redoxauth/redoxtest", "./examples/destination", "./examples/sendas"} {
 		cmd := exec.Command("go", "list", "-deps", dir)
@@ -154,7 +154,8 @@ func TestCommandsDoNotLinkTesting(t *testing.T) {
 	}
 }
 
-// A third-party type in an exported signature would make its next major version ours.
+// If an exported signature names a third-party type, a new major version of the third party
+// breaks our users.
 func TestExportedSignaturesNameNoThirdPartyType(t *testing.T) {
 	for _, s := range sources(t) {
 		if s.test || strings.Contains(s.dir, "internal") || s.ast.Name.Name == "main" {

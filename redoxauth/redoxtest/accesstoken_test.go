@@ -51,7 +51,7 @@ func TestTokenEndpointFailures(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		answer http.HandlerFunc
-		want   *redoxtest.TokenError // nil: another error
+		want   *redoxtest.TokenError // nil if the error is another
 	}{
 		{"refused", answer(400, `{"error":"invalid_grant","error_description":"no"}`), &redoxtest.TokenError{StatusCode: 400, Code: "invalid_grant", Description: "no"}},
 		{"down", answer(503, `down`), &redoxtest.TokenError{StatusCode: 503}},

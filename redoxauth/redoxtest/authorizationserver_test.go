@@ -54,7 +54,7 @@ func ExampleNewAuthorizationServer() {
 	// false  <nil>
 }
 
-// refusal is why the token endpoint gives s no token.
+// refusal returns the error with which the token endpoint refuses s.
 func refusal(t *testing.T, s redoxtest.Signer) *redoxtest.TokenError {
 	t.Helper()
 	r := httptest.NewRequest("POST", "/redox", nil)

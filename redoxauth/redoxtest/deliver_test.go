@@ -105,8 +105,8 @@ func TestDeliverTakes2xxAndNothingElseForSuccess(t *testing.T) {
 	}
 }
 
-// A mux that redirects "/redox" to "/redox/" would make net/http repeat the POST as a
-// GET without body, and hide the fault.
+// If a mux redirects "/redox" to "/redox/", net/http would repeat the POST as a GET without
+// a body. A test would not notice the fault.
 func TestSendDoesNotFollowRedirects(t *testing.T) {
 	reached := false
 	mux := http.NewServeMux()

@@ -82,7 +82,7 @@ func TestTokenInfo(t *testing.T) {
 	}
 }
 
-// openIDToken checks with the keys as Google publishes them.
+// openIDToken verifies a token with the keys that g publishes.
 func openIDToken(t *testing.T, g *redoxtest.Google, token string) map[string]any {
 	t.Helper()
 	set := must(jwk.Fetch(t.Context(), g.CertsURL))
@@ -239,14 +239,14 @@ func TestGCPJWTOnTheWire(t *testing.T) {
 	}
 }
 
-// supplier is the subject token that x/oauth2 wants.
+// A supplier gives a subject token to x/oauth2.
 type supplier string
 
 func (s supplier) SubjectToken(context.Context, externalaccount.SupplierOptions) (string, error) {
 	return string(s), nil
 }
 
-// Google's own client is content with the fake.
+// The client of x/oauth2 works with the fake Google.
 func TestGoogleServesItsClients(t *testing.T) {
 	g := redoxtest.NewGoogle()
 	defer g.Close()

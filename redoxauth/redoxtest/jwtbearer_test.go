@@ -44,7 +44,7 @@ func TestJWTBearerSentDirectly(t *testing.T) {
 	for _, test := range []struct {
 		name           string
 		sender         *redoxtest.JWTBearer
-		header, claims map[string]any // jti apart
+		header, claims map[string]any // without jti
 	}{
 		{
 			"zero value", &minimal,

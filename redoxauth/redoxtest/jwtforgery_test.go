@@ -15,7 +15,7 @@ func TestForgedJWTsAreWhatTheyAreCalled(t *testing.T) {
 	key := redoxtest.NewKey("1", "RS256")
 	genuine := must((&redoxtest.JWTBearer{Key: key, Issuer: "i", Audience: []string{"a"}, Now: at(instant)}).Token())
 	forgeries := must(redoxtest.ForgeJWT(genuine, key, instant))
-	signed := map[string]func(o opened) bool{ // under the genuine key, what is wrong
+	signed := map[string]func(o opened) bool{ // reports what is wrong with a token under the genuine key
 		"expired":                 func(o opened) bool { return o.claims["exp"].(float64) < float64(instant.Unix()) },
 		"no exp":                  func(o opened) bool { return o.claims["exp"] == nil },
 		"exp a string":            func(o opened) bool { _, ok := o.claims["exp"].(string); return ok },
@@ -65,8 +65,8 @@ func TestForgedJWTsAreWhatTheyAreCalled(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
-	// The confusion of CVE-2015-9235: a verifier that takes the public key as an HMAC
-	// secret would accept it.
+	// CVE-2015-9235: a verifier that takes the public key as an HMAC secret would accept
+	// this token.
 	open(t, forgeries["HS256 under the public key as PEM"], redoxtest.Key{Algorithm: "HS256", Secret: key.PEM()})
 }
 

@@ -26,7 +26,7 @@ import (
 
 func ExampleNewKey() {
 	key := redoxtest.NewKey("2026-11", "RS256")
-	// What the sender signs with, and what the destination trusts, as JWK Set or PEM.
+	// The sender signs with the key. The destination trusts it, as JWK Set or PEM.
 	sender := &redoxtest.JWTBearer{Key: key, Issuer: "redox", Audience: []string{"https://customer.example"}}
 	set, pem := redoxtest.JWKS(key), key.PEM()
 
@@ -35,7 +35,7 @@ func ExampleNewKey() {
 	// Output: <nil> true true
 }
 
-// opened is a JWT whose signature was checked with the standard library.
+// An opened is a JWT. The standard library has verified its signature.
 type opened struct {
 	header, claims map[string]any
 }

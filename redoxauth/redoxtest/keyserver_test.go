@@ -28,7 +28,7 @@ func ExampleNewKeyServer() {
 		fmt.Println(err)
 		return
 	}
-	// Here with a library of its own; a verifier takes keyset.RemoteConfig{URL: keys.JWKSURL}.
+	// This example uses another library. A verifier of this module takes the URL in a keyset.RemoteConfig.
 	set, err := jwk.Fetch(context.Background(), keys.JWKSURL)
 	if err != nil {
 		fmt.Println(err)

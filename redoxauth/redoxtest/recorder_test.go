@@ -14,7 +14,7 @@ import (
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
 )
 
-// recorder is a server that keeps what it gets and answers as told.
+// A recorder is a server that keeps its requests.
 type recorder struct {
 	*httptest.Server
 	mu       sync.Mutex
@@ -63,7 +63,7 @@ func issues(expiresIn int) http.HandlerFunc {
 	}
 }
 
-// authorization is the token that s puts into a request.
+// authorization returns the token that s puts into a request.
 func authorization(t *testing.T, s redoxtest.Signer) string {
 	t.Helper()
 	r := httptest.NewRequest("POST", "/redox", nil)

@@ -14,7 +14,7 @@ import (
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
 )
 
-// goroutines counts those that have a frame of what.
+// goroutines counts the goroutines that have a frame of what.
 func goroutines(t *testing.T, what string) (n int) {
 	t.Helper()
 	var b bytes.Buffer
