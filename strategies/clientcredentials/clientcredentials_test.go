@@ -256,6 +256,19 @@ func TestAccessTokensAreRefused(t *testing.T) {
 	}
 }
 
+// Redox sends one token with many messages. Only its first use checks the signature.
+func TestRepeatedUseIsCheap(t *testing.T) {
+	s, cfg := newServer(t)
+	v, r := newVerifier(t, cfg), message(issue(t, s, clientID, destination, "write"))
+	if n := testing.AllocsPerRun(100, func() {
+		if _, err := v.Verify(r); err != nil {
+			t.Fatal(err)
+		}
+	}); n > 12 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
 func TestKeyServerOutageIsUnavailable(t *testing.T) {
 	s, cfg := newServer(t)
 	s.Fail(redoxtest.Status(http.StatusInternalServerError))

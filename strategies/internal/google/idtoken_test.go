@@ -203,6 +203,19 @@ func TestIDTokenIsUsedForAnHour(t *testing.T) {
 	verifiertest.CheckError(t, err, redoxauth.ErrRejected, "expired")
 }
 
+// Redox sends one token with many messages. Only its first use checks the signature.
+func TestRepeatedUseOfAnIDTokenIsCheap(t *testing.T) {
+	f := newFake(t)
+	v, r := f.verifier(nil), request(idToken(t, nil, nil))
+	if n := testing.AllocsPerRun(100, func() {
+		if _, err := v.Verify(r); err != nil {
+			t.Fatal(err)
+		}
+	}); n > 10 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
 // Google rotates its keys. The Cache-Control of https://www.googleapis.com/oauth2/v3/certs
 // says how long they may be kept.
 func TestRotatedKeysAreFetched(t *testing.T) {

@@ -268,39 +268,50 @@ func TestAKeptAnswerCostsOneCopyOfTheToken(t *testing.T) {
 	}
 }
 
-func TestInventedTokensCannotCallOutWithoutLimit(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := &remote{delay: time.Second}
-		c := newCache(0, r.fetch)
-		if err := ask(t.Context(), c, "good"); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(5 * time.Minute) // the good one must be asked about again
-		r.calls.Store(0)
-
-		start := time.Now()
-		var wg sync.WaitGroup
-		var busy atomic.Int64
-		for i := range 1000 {
-			wg.Go(func() {
-				var e *redoxauth.Error
-				if errors.As(ask(t.Context(), c, fmt.Sprint("bad", i)), &e) && e.Reason == "busy" {
-					if busy.Add(1); !time.Now().Equal(start) {
-						t.Error("busy was not answered at once")
-					}
+func TestCallsAtOnceAreBounded(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		known bool
+		calls int64
+	}{{"bad", false, 32}, {"good", true, 64}} {
+		synctest.Test(t, func(t *testing.T) {
+			r := &remote{}
+			c := newCache(0, r.fetch)
+			if err := ask(t.Context(), c, "good"); err != nil {
+				t.Fatal(err)
+			}
+			for i := range 1000 {
+				if test.known {
+					ask(t.Context(), c, fmt.Sprint(test.name, i))
 				}
-			})
-		}
-		synctest.Wait()
-		wantCalls(t, r, 32)
-		if got := busy.Load(); got != 968 {
-			t.Errorf("%d were told that we are busy, want 968", got)
-		}
-		if err := ask(t.Context(), c, "good"); err != nil {
-			t.Errorf("a token that was accepted before, during the flood: %v", err)
-		}
-		wg.Wait()
-	})
+			}
+			time.Sleep(5 * time.Minute) // the known ones must be asked about again
+			r.calls.Store(0)
+			r.delay = time.Second
+			start := time.Now()
+			var wg sync.WaitGroup
+			var busy atomic.Int64
+			for i := range 1000 {
+				wg.Go(func() {
+					var e *redoxauth.Error
+					if errors.As(ask(t.Context(), c, fmt.Sprint(test.name, i)), &e) && e.Reason == "busy" {
+						if busy.Add(1); !time.Now().Equal(start) {
+							t.Error("busy was not answered at once")
+						}
+					}
+				})
+			}
+			synctest.Wait()
+			wantCalls(t, r, test.calls)
+			if got := busy.Load(); got != 1000-test.calls {
+				t.Errorf("%d were told that we are busy, want %d", got, 1000-test.calls)
+			}
+			if err := ask(t.Context(), c, "good"); err != nil && !test.known {
+				t.Errorf("a token that was accepted before, during the flood: %v", err)
+			}
+			wg.Wait()
+		})
+	}
 }
 
 func TestInventedTokensOfAMinuteAreCounted(t *testing.T) {
