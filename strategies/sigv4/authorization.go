@@ -139,19 +139,22 @@ func carrier(r *http.Request, query string) (parameters string, err error) {
 	case len(values) == 0 && hasCredentials(query):
 		return "", redoxauth.Errorf(redoxauth.ErrRejected, "query", "credentials in the query, want an Authorization header")
 	case len(values) == 0:
-		return "", redoxauth.Errorf(redoxauth.ErrNoCredentials, "missing", "")
+		return "", errMissing
 	}
 	// RFC 9110 compares the scheme in any case. Here it is the algorithm of the string to
 	// sign, so it must be exact. "AWS4-HMAC-SHA256-PAYLOAD" is another algorithm.
 	parameters, ours := strings.CutPrefix(values[0], algorithm)
 	if !ours || parameters != "" && parameters[0] != ' ' && parameters[0] != '\t' {
-		return "", redoxauth.Errorf(redoxauth.ErrNoCredentials, "missing", "")
+		return "", errMissing
 	}
 	if hasCredentials(query) {
 		return "", redoxauth.Errorf(redoxauth.ErrMalformed, "query", "credentials in the query and in the Authorization header")
 	}
 	return parameters, nil
 }
+
+// errMissing costs no allocation: AnyOf asks every Verifier. Verify returns a copy of it.
+var errMissing = redoxauth.Errorf(redoxauth.ErrNoCredentials, "missing", "")
 
 // hasCredentials reports whether a query carries a signature. It compares names in any
 // case: aws-iam-authenticator was fooled by a second spelling (CVE-2022-2385).

@@ -83,7 +83,7 @@ func TestAuthorizationHeader(t *testing.T) {
 	}
 }
 
-// SignedHeaders must say what is covered, in one way. Vault accepted a list that named absent
+// SignedHeaders must say what is signed, in exactly one way. Vault accepted a list that named absent
 // headers or none at all (CVE-2020-16250).
 func TestSignedHeaders(t *testing.T) {
 	long := strings.Repeat("x", 100)

@@ -146,7 +146,7 @@ func TestDotSegments(t *testing.T) {
 	})
 }
 
-// A proxy that strips a prefix; a path must not climb out of it.
+// A proxy strips a prefix from the path.
 func TestPathPrefix(t *testing.T) {
 	config := func(c *sigv4.Config) { c.PathPrefix = "/api/v%201" }
 	prefixed := func(s *signer) { s.prefix = "/api/v%201" }
@@ -205,8 +205,8 @@ func accepted(v *sigv4.Verifier, r *http.Request) bool {
 	return err == nil
 }
 
-// What was signed is the target on the wire, whatever a router makes of r.URL:
-// r.URL.Path has decoded %2F (opendev swift, LP#1961841).
+// The target on the wire is signed. A router may change r.URL, and r.URL.Path has decoded %2F
+// (opendev swift, LP#1961841).
 func TestTargetIsThatOfTheWire(t *testing.T) {
 	const target = "/redox/a%2Fb?x=1"
 	protected := http.StripPrefix("/redox", newVerifier(t, testConfig()).Wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
@@ -257,9 +257,9 @@ func TestHosts(t *testing.T) {
 	}
 }
 
-// HTTP/2 sends the host in ":authority" (RFC 9113, Section 8.3.1), and net/http accepts a
-// ":path" in absolute form beside it, of which it makes another r.URL.Host. In HTTP/1 the
-// target's host becomes r.Host, and only a proxy in front changes that one.
+// HTTP/2 sends the host in ":authority" (RFC 9113, Section 8.3.1). net/http also accepts a
+// ":path" in absolute form, and sets another r.URL.Host from it. In HTTP/1 the host of the
+// target becomes r.Host, and only a proxy in front can change it.
 func TestAbsoluteTargetOfAnotherHostIsRefused(t *testing.T) {
 	target := func(target string) func(*http.Request) {
 		return func(r *http.Request) { r.RequestURI, r.ProtoMajor = target, 2 }
@@ -337,10 +337,9 @@ func TestHeadersOutsideOfTheMap(t *testing.T) {
 	}
 }
 
-// Signatures computed once with Python's hmac and hashlib over canonical requests
-// written by hand, so that nothing in Go has to agree with itself. The first is that
-// of "/redox/a%2520b/%25C3%25BC", "a=x%20y&b=1&b=2&flag=", the second of the path as
-// sent.
+// These signatures were computed once with Python's hmac and hashlib over canonical requests
+// written by hand. The first has the path "/redox/a%2520b/%25C3%25BC" and the query
+// "a=x%20y&b=1&b=2&flag=". The second has the path as it was sent.
 func TestRecordedSignatures(t *testing.T) {
 	for _, test := range []struct {
 		name, target, service, token string

@@ -25,7 +25,7 @@ func TestExplainNamesTheCulprit(t *testing.T) {
 			[]string{`received: method "POST", Host "127.0.0.1:8080"`, `it verifies with Host "api.example.test", DisablePathNormalization false, DisableDoubleEncoding false`, "Host looks internal"}},
 		{scenario{name: "host replaced, port lost", config: func(c *sigv4.Config) { c.Hosts = []string{"b.example.test", "c.example.test"} }, after: host("upstream", "")},
 			[]string{"with the first of Hosts", "host:b.example.test", "Host looks internal"}},
-		{scenario{name: "path not normalised by the sender", target: "/a//b", signer: func(s *signer) { s.keepPath = true }},
+		{scenario{name: "path not normalized by the sender", target: "/a//b", signer: func(s *signer) { s.keepPath = true }},
 			[]string{`it verifies with Host "api.example.test", DisablePathNormalization true, DisableDoubleEncoding false`}},
 		{scenario{name: "path encoded once by the sender", target: "/a%20b", signer: func(s *signer) { s.encodeOnce = true }}, []string{`DisablePathNormalization false, DisableDoubleEncoding true`}},
 		{scenario{name: "path cleaned on the way", target: "/redox/events", after: urlPath("/events")}, []string{"accepted"}},

@@ -35,8 +35,8 @@ func (s *recorder) Add(ctx context.Context, scope, id string, until time.Time) (
 	return s.Store.Add(ctx, scope, id, until)
 }
 
-// SigV4 has no nonce: a captured request passes again until its date is too old. A
-// replay store ends that.
+// SigV4 has no nonce: a captured request passes again until its date is too old, unless there
+// is a replay store.
 func TestReplay(t *testing.T) {
 	r := scenario{}.request
 	v := newVerifier(t, testConfig())
@@ -110,9 +110,9 @@ func TestCredentialsFunc(t *testing.T) {
 	}
 }
 
-// While a secret is rotated, old and new one hold, under one key ID or two; which of
-// them was used shows. A cache of signing keys by key ID would sign with the first
-// (aws/aws-sdk-go-v2#3350).
+// While a secret is rotated, the old and the new one are accepted, under one key ID or two, and
+// the Identity shows which was used. A cache of signing keys by key ID would use the first
+// one only (aws/aws-sdk-go-v2#3350).
 func TestRotation(t *testing.T) {
 	cfg := testConfig()
 	cfg.Credentials = []sigv4.Credential{
@@ -137,8 +137,8 @@ func TestRotation(t *testing.T) {
 	}
 }
 
-// Derived keys are kept for two days at a time; a clock that moves on, or back, must not
-// make another day's key serve.
+// Derived keys are kept for two days at a time. If the clock moves on or back, the key of
+// another day must not be used.
 func TestSigningKeysFollowTheDay(t *testing.T) {
 	now := testDate
 	cfg := testConfig()
@@ -155,7 +155,7 @@ func TestSigningKeysFollowTheDay(t *testing.T) {
 	}
 }
 
-// A secret that CredentialsFunc no longer supplies stops, though its derived key of the
+// A secret that CredentialsFunc no longer supplies is refused, although its derived key of the
 // day was in use.
 func TestWithdrawnSecretStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

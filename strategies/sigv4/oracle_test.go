@@ -20,9 +20,9 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 )
 
-// A form is a second, independent statement of what a signature covers, made of the
-// standard library's parsers rather than of ours: tests sign with it, and ask it
-// whether a change to a request should matter.
+// A form is a second, independent implementation of the canonical request. It uses the
+// parsers of the standard library. Tests sign with it, and ask it whether a change to a
+// request should matter.
 type form struct {
 	keepPath, encodeOnce bool
 	dots                 bool // dot segments are allowed
@@ -208,8 +208,8 @@ func mac(key []byte, message string) []byte {
 
 var parameters = regexp.MustCompile(`[ \t,]+`)
 
-// meaning returns all that the signature of a request on the wire covers, by the
-// independent form, or false if there is none.
+// meaning returns everything that the signature of a request on the wire covers, or false if
+// the request has no canonical form.
 func (f form) meaning(raw []byte) (string, bool) {
 	r, err := parse(raw)
 	if err != nil {
@@ -231,8 +231,8 @@ func (f form) meaning(raw []byte) (string, bool) {
 	return fmt.Sprintf("%s\n%q\n%x", canonical, fields, sha256.Sum256(body)), ok
 }
 
-// mutate calls do with raw changed at every byte, each in one of five ways, of which
-// turn gives the first.
+// mutate changes each byte of raw in one of five ways, and calls do with the result. turn
+// selects the first way.
 func mutate(raw []byte, turn int, do func(at int, changed []byte)) {
 	for at, b := range raw {
 		to := []string{string([]byte{b ^ 1}), string([]byte{b ^ 0x20}), " ", "", string([]byte{b, b})}[(at+turn)%5]
@@ -240,8 +240,8 @@ func mutate(raw []byte, turn int, do func(at int, changed []byte)) {
 	}
 }
 
-// A request that was changed in one byte passes only if what the signature covers is
-// unchanged, as an independent statement of it says.
+// A request with one changed byte passes only if the independent form says that nothing
+// changed that the signature covers.
 func TestOneByteMutations(t *testing.T) {
 	var accepted, refused int
 	for i, c := range captures(t) {
@@ -277,9 +277,9 @@ func TestOneByteMutations(t *testing.T) {
 	}
 }
 
-// FuzzAWSSigner: what AWS's own signer signs must verify, path normalisation off, which
-// it lacks; and what is changed on the wire afterwards must not, unless an independent
-// statement of the covered parts is unchanged.
+// FuzzAWSSigner: what AWS's own signer signs must verify. (It does not normalize paths.) If a
+// byte is changed on the wire afterwards, the request must be refused, unless the
+// independent form is unchanged.
 func FuzzAWSSigner(f *testing.F) {
 	f.Add("/redox/a%20b//../%2F", "b=2&a=1&a=0&flag", "a  b", testBody, true, false, 30, byte('x'))
 	f.Add("/", "", "", "", false, true, 0, byte('p'))
@@ -370,7 +370,7 @@ func sorted(s []string) []string {
 	return s
 }
 
-// FuzzTarget: a target is accepted exactly if an independent form reads it the same way.
+// FuzzTarget: a target is accepted exactly if the independent form accepts it.
 func FuzzTarget(f *testing.F) {
 	for _, seed := range []string{"/", "/a%20b//../c?b=2&a=x+y&a", "http://h/x?y", "/%2e%2e/\u1234?\u1234=%c3%bc", "*", "/?a;b", "/?%", "/%zz", "?", "/a?b?c=d",
 		"http://api.example.test/a", "http://u:p@api.example.test/a", "/a%2Fb/../c", "/a%5c/%2E./c", "/a/%2e/../c", "/./a\\b"} {
@@ -405,8 +405,7 @@ func FuzzTarget(f *testing.F) {
 
 var authorityOrPath = regexp.MustCompile(`^([^/?]*://|/)`)
 
-// FuzzAuthorization: of all headers only those pass that hold the fields of the genuine
-// one.
+// FuzzAuthorization: a header passes only if it has the fields of the genuine one.
 func FuzzAuthorization(f *testing.F) {
 	genuine := testSigner.sign(request("/")).Header.Get("Authorization")
 	fields := func(h string) []string { return sorted(parameters.Split(strings.TrimRight(h, " \t"), -1)) }

@@ -119,7 +119,7 @@ func (s scenario) run(t *testing.T) {
 	if (id == nil) != (err != nil) {
 		t.Errorf("Verify: identity %v with error %v", id, err)
 	}
-	// Who holds no secret must not make us read a body that the headers can refuse.
+	// A peer without a secret must not make us read a body if the headers can be refused.
 	declared, arrived := r.Header.Get("X-Amz-Content-Sha256"), err == nil || !strings.Contains(err.Error(), "did not arrive")
 	needed := s.reason == "" && declared != "UNSIGNED-PAYLOAD" || s.reason == "signature" && declared == "" && arrived ||
 		err != nil && strings.Contains(err.Error(), "the body does not match")

@@ -233,8 +233,8 @@ func (c capture) config(keepPath bool) sigv4.Config {
 	return cfg
 }
 
-// TestIndependentClients verifies what Node's and Go's signers sent. Those that do not
-// verify deviate from AWS's rules; their files say how.
+// TestIndependentClients verifies what Node's and Go's signers sent. Requests that do not verify
+// deviate from AWS's rules; their files say how.
 func TestIndependentClients(t *testing.T) {
 	accepted, dots := 0, 0
 	for _, c := range captures(t) {
@@ -251,7 +251,7 @@ func TestIndependentClients(t *testing.T) {
 				}
 				want := *c.Strict && !keepPath || c.StrictKept && keepPath
 				if want != (err == nil) {
-					t.Errorf("without path normalisation %t: error %v, want accepted %t", keepPath, err, want)
+					t.Errorf("without path normalization %t: error %v, want accepted %t", keepPath, err, want)
 				}
 				if err == nil {
 					accepted++

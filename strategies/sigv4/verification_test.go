@@ -44,8 +44,9 @@ func TestSignature(t *testing.T) {
 	})
 }
 
-// What an unauthenticated peer sees must not tell whether a key ID is configured, whatever
-// else is wrong, one fault or two. Only whether the body is read may: see Verify.
+// A peer without a secret must not learn whether a key ID is configured, whatever else is
+// wrong with its request. The only observable difference is whether the body is read: see
+// Verify.
 func TestUnknownKeyLooksLikeAWrongSignature(t *testing.T) {
 	type fault = func(*signer, *http.Request)
 	faults := map[string]fault{
@@ -133,8 +134,8 @@ func chunked(s scenario, headers, trailers string) string {
 		r.RequestURI, r.Host, header.String(), headers, len(testBody), testBody, trailers)
 }
 
-// Trailers come after what was signed; RFC 9110, Section 6.5.1, says not to merge them
-// into headers. Undeclared ones too are in r.Trailer once net/http has read the body.
+// Trailers come after what was signed. RFC 9110, Section 6.5.1, says not to merge them
+// into headers. Undeclared ones are in r.Trailer once net/http has read the body.
 func TestUnsignedTrailers(t *testing.T) {
 	const announced, evil = "Trailer: X-Amz-Meta-Role\r\n", "X-Amz-Meta-Role: admin\r\n"
 	for name, test := range map[string]struct {
@@ -200,9 +201,9 @@ func TestUnannouncedTrailersAreRefusedInEveryCombination(t *testing.T) {
 	}
 }
 
-// With both Transfer-Encoding and Content-Length net/http drops the latter and reads
-// chunks (the ground of request smuggling, such as CVE-2022-1705): what is verified is what
-// the handler reads.
+// If a request has Transfer-Encoding and Content-Length, net/http drops the latter and reads
+// chunks. Request smuggling uses such requests (CVE-2022-1705). The handler must read what
+// was verified.
 func TestChunksBesideContentLength(t *testing.T) {
 	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(chunked(scenario{}, "Content-Length: 4\r\n", ""))))
 	if err != nil {
