@@ -2,7 +2,6 @@ package keyset
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -18,7 +17,7 @@ import (
 
 const (
 	maxResponse = 1 << 20          // bytes of a key set or of metadata, after decompression
-	defaultLife = 15 * time.Minute // of keys that come without Cache-Control
+	defaultLife = 15 * time.Minute // of keys without Cache-Control
 )
 
 // published is a JWK Set as a server published it.
@@ -29,24 +28,24 @@ type published struct {
 	life    time.Duration // from Cache-Control, without bounds
 }
 
-// download fetches the keys, from where discovery finds them if an Issuer is configured.
+// download fetches the keys. If an Issuer is configured, discovery finds their URL.
 func (s *remote) download(ctx context.Context) (published, error) {
-	keys := published{url: s.cfg.URL}
+	address := s.cfg.URL
 	if s.cfg.Issuer != "" {
 		var err error
-		if keys.url, err = s.discover(ctx); err != nil {
+		if address, err = s.discover(ctx); err != nil {
 			return published{}, err
 		}
 	}
-	resp, err := s.get(ctx, keys.url)
+	resp, err := s.get(ctx, address)
 	if err != nil {
 		return published{}, err
 	}
-	if keys.keys, keys.dropped, err = jose.ParseJWKS(resp.Body); err != nil {
-		return published{}, fmt.Errorf("%s: %w", keys.url, err)
+	keys, dropped, err := jose.ParseJWKS(resp.Body)
+	if err != nil {
+		return published{}, fmt.Errorf("%s: %w", address, err)
 	}
-	keys.life = life(resp.Header)
-	return keys, nil
+	return published{keys, dropped, address, life(resp.Header)}, nil
 }
 
 // discover returns the URL of the issuer's JWK Set.
@@ -67,8 +66,9 @@ func (s *remote) discover(ctx context.Context) (string, error) {
 	return "", errors.Join(errs...)
 }
 
-// metadataURLs appends the path of OpenID Connect Discovery 1.0, Section 4.1, and
-// inserts that of RFC 8414, Section 3.1.
+// metadataURLs returns where the metadata of an issuer may be. OpenID Connect Discovery
+// 1.0, Section 4.1, appends its path to the issuer's. RFC 8414, Section 3.1, puts its own
+// in front.
 func metadataURLs(issuer string) []string {
 	bare := strings.TrimSuffix(issuer, "/")
 	u, err := url.Parse(bare)
@@ -82,12 +82,14 @@ func metadataURLs(issuer string) []string {
 	}
 }
 
-// jwksURI uses metadata only if they are about the configured issuer, to the letter (RFC
-// 8414, Section 3.3): else whoever hosts one issuer could speak for another.
+// jwksURI returns the jwks_uri of metadata whose issuer is the configured one, equal in
+// every character (RFC 8414, Section 3.3). Otherwise anyone who hosts an issuer could speak
+// for another one.
 func (s *remote) jwksURI(metadata []byte) (string, error) {
-	var m map[string]json.RawMessage
-	var issuer, keys string
-	if json.Unmarshal(metadata, &m) != nil || json.Unmarshal(m["issuer"], &issuer) != nil || json.Unmarshal(m["jwks_uri"], &keys) != nil {
+	m, err := jose.ReadObject(metadata, "issuer", "jwks_uri")
+	issuer, hasIssuer := m.Get("issuer").Text()
+	keys, hasKeys := m.Get("jwks_uri").Text()
+	if err != nil || !hasIssuer || !hasKeys {
 		return "", errors.New("not the metadata of an issuer")
 	}
 	if issuer != s.cfg.Issuer {
@@ -131,7 +133,7 @@ func life(h http.Header) time.Duration {
 	return max(found-seconds(h.Get("Age")), 0)
 }
 
-// seconds reads delta-seconds (RFC 9111, Section 1.2.2); what is none counts as 0.
+// seconds reads delta-seconds (RFC 9111, Section 1.2.2). Anything else counts as 0.
 func seconds(s string) time.Duration {
 	const most = 1 << 31
 	n, err := strconv.ParseUint(strings.TrimSpace(s), 10, 64)

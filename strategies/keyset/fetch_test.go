@@ -27,11 +27,7 @@ func at(t *testing.T, cfg keyset.RemoteConfig, h http.HandlerFunc) (*keyset.Remo
 	} else {
 		cfg.Issuer = srv.URL + path(cfg.Issuer)
 	}
-	s, err := keyset.NewRemote(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s, srv
+	return newRemote(t, cfg), srv
 }
 
 func TestFaultsOfTheServer(t *testing.T) {
@@ -123,15 +119,9 @@ func TestCertificateIsChecked(t *testing.T) {
 	srv.Config.ErrorLog = discard
 	srv.StartTLS()
 	defer srv.Close()
-	s, err := keyset.NewRemote(keyset.RemoteConfig{URL: srv.URL})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := newRemote(t, keyset.RemoteConfig{URL: srv.URL})
 	check(t, s.Ready(t.Context()), redoxauth.ErrUnavailable, "keys")
-	s, err = keyset.NewRemote(keyset.RemoteConfig{URL: srv.URL, Client: srv.Client()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s = newRemote(t, keyset.RemoteConfig{URL: srv.URL, Client: srv.Client()})
 	check(t, s.Ready(t.Context()), nil, "")
 }
 
@@ -213,10 +203,7 @@ func TestDiscoveryDoesNotLeaveHTTPS(t *testing.T) {
 	}))
 	defer srv.Close()
 	issuer = srv.URL
-	s, err := keyset.NewRemote(keyset.RemoteConfig{Issuer: issuer, Client: srv.Client()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := newRemote(t, keyset.RemoteConfig{Issuer: issuer, Client: srv.Client()})
 	check(t, s.Ready(t.Context()), redoxauth.ErrUnavailable, "keys")
 }
 
@@ -226,10 +213,7 @@ func TestNoGoroutineIsLeftBehind(t *testing.T) {
 	defer srv.Close()
 	before := runtime.NumGoroutine()
 	for range 20 {
-		s, err := keyset.NewRemote(keyset.RemoteConfig{URL: srv.URL, InsecureAllowHTTP: true})
-		if err != nil {
-			t.Fatal(err)
-		}
+		s := newRemote(t, keyset.RemoteConfig{URL: srv.URL, InsecureAllowHTTP: true})
 		check(t, s.Ready(t.Context()), nil, "")
 	}
 	var n int

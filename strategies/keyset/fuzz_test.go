@@ -24,11 +24,8 @@ func FuzzRemote(f *testing.F) {
 			r.Header["Cache-Control"], r.Header["Age"] = []string{cacheControl}, []string{age}
 			return r, err
 		}}
-		s, err := keyset.NewRemote(keyset.RemoteConfig{URL: "https://keys.example/", Client: &http.Client{Transport: srv}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		err = s.Ready(t.Context())
+		s := newRemote(t, keyset.RemoteConfig{URL: "https://keys.example/", Client: &http.Client{Transport: srv}})
+		err := s.Ready(t.Context())
 		st := s.Status()
 		if (err == nil) != (st.Keys > 0) || (err == nil) != (st.Err == nil) || st.Keys > 64 {
 			t.Fatalf("error %v, status %+v", err, st)
@@ -56,10 +53,7 @@ func FuzzDiscovery(f *testing.F) {
 			fetched = append(fetched, r.URL.String())
 			return respond(200, jwks("a"))(r)
 		}}
-		s, err := keyset.NewRemote(keyset.RemoteConfig{Issuer: issuer, Client: &http.Client{Transport: srv}})
-		if err != nil {
-			t.Fatal(err)
-		}
+		s := newRemote(t, keyset.RemoteConfig{Issuer: issuer, Client: &http.Client{Transport: srv}})
 		if s.Ready(t.Context()) != nil {
 			return
 		}

@@ -20,6 +20,7 @@ import (
 	"testing"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
 	"github.com/redoxauth/redoxauth-go/strategies/keyset"
 )
@@ -59,16 +60,20 @@ func lookUp(ctx context.Context, s keyset.Set, kid string) error {
 // check compares an error with the kind and reason wanted; nil is success.
 func check(t *testing.T, err, kind error, reason redoxauth.Reason) {
 	t.Helper()
-	if kind == nil {
-		if err != nil {
-			t.Errorf("error %v, want none", err)
-		}
-		return
+	if kind != nil {
+		verifiertest.CheckError(t, err, kind, reason)
+	} else if err != nil {
+		t.Errorf("error %v, want none", err)
 	}
-	var e *redoxauth.Error
-	if !errors.As(err, &e) || e.Kind != kind || e.Reason != reason {
-		t.Errorf("error %v, want %v (%s)", err, kind, reason)
+}
+
+func newRemote(t *testing.T, cfg keyset.RemoteConfig) *keyset.RemoteSet {
+	t.Helper()
+	s, err := keyset.NewRemote(cfg)
+	if err != nil {
+		t.Fatal(err)
 	}
+	return s
 }
 
 // A server answers in memory, so that a test with a fake clock can use it.
@@ -98,6 +103,13 @@ func (s *server) count() int {
 	return s.fetches
 }
 
+func (s *server) wantFetches(t *testing.T, want int) {
+	t.Helper()
+	if n := s.count(); n != want {
+		t.Errorf("%d fetches, want %d", n, want)
+	}
+}
+
 // respond answers with a body and headers, as "Cache-Control: max-age=60".
 func respond(status int, body string, headers ...string) func(*http.Request) (*http.Response, error) {
 	return func(*http.Request) (*http.Response, error) {
@@ -123,11 +135,7 @@ func remote(t *testing.T, cfg keyset.RemoteConfig, kids ...string) (*keyset.Remo
 	t.Helper()
 	srv := &server{answer: respond(200, jwks(kids...), "Cache-Control: max-age=600")}
 	cfg.URL, cfg.Client = "https://keys.example/jwks.json", &http.Client{Transport: srv}
-	s, err := keyset.NewRemote(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s, srv
+	return newRemote(t, cfg), srv
 }
 
 func TestParseJWKS(t *testing.T) {

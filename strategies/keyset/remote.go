@@ -26,7 +26,7 @@ type remote struct {
 	client *lookup.Client
 
 	mu           sync.Mutex
-	keys         published // of the last fetch that succeeded
+	current      published // of the last fetch that succeeded
 	fetched      time.Time // when that was
 	refresh      time.Time // after 80 % of their life
 	expires      time.Time // the end of their life
@@ -60,8 +60,8 @@ func (s *remote) Keys(ctx context.Context, w jose.Wanted) ([]*jose.Key, error) {
 	if !s.usable(s.cfg.Now()) {
 		return s.keysAfter(ctx, s.start(now), w)
 	}
-	found, err := w.In(s.keys.keys)
-	if err != nil && w.HasKeyID && !w.Known(s.keys.keys) {
+	found, err := w.In(s.current.keys)
+	if err != nil && w.HasKeyID && !w.Known(s.current.keys) {
 		return s.unknownKey(ctx, now, w, err)
 	}
 	return found, err
@@ -88,7 +88,7 @@ func (s *remote) unknownKey(ctx context.Context, now time.Time, w jose.Wanted, r
 // usable reports whether there are keys that may serve. A negative MaxStale ends them with
 // their life.
 func (s *remote) usable(now time.Time) bool {
-	return len(s.keys.keys) > 0 && now.Before(s.expires.Add(max(s.cfg.MaxStale, 0)))
+	return len(s.current.keys) > 0 && now.Before(s.expires.Add(max(s.cfg.MaxStale, 0)))
 }
 
 // keepFresh refreshes keys that are about to expire. If they have expired, it waits for
@@ -117,7 +117,7 @@ func (s *remote) keysAfter(ctx context.Context, f *fetch, w jose.Wanted) ([]*jos
 	if failed != nil && !s.usable(s.cfg.Now()) {
 		return nil, failed
 	}
-	found, missing := w.In(s.keys.keys)
+	found, missing := w.In(s.current.keys)
 	if failed != nil && missing != nil {
 		return nil, failed
 	}
@@ -150,7 +150,7 @@ func (s *remote) start(now time.Time) *fetch {
 		return s.running
 	}
 	var delay time.Duration
-	if !s.started.IsZero() && (s.err != nil || len(s.keys.keys) == 0) {
+	if !s.started.IsZero() && (s.err != nil || len(s.current.keys) == 0) {
 		delay = min(max(retryPause-now.Sub(s.started), 0), retryPause)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), delay+fetchTimeout)
@@ -164,24 +164,24 @@ func (s *remote) start(now time.Time) *fetch {
 // returns keeps it, and is not called again.
 func (s *remote) run(f *fetch, cancel context.CancelFunc, delay time.Duration) {
 	time.Sleep(delay)
-	keys, err := s.try(f)
+	got, err := s.try(f)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer cancel()
 	s.running, f.done, s.err = nil, true, err
 	if err == nil {
-		s.replace(keys)
+		s.replace(got)
 	}
 	// Without keys no kid is known, so only retryPause limits the fetches.
-	unknown := func(w jose.Wanted) bool { return w.HasKeyID && !w.Known(s.keys.keys) }
-	if len(s.keys.keys) > 0 && slices.ContainsFunc(f.wanted, unknown) {
+	unknown := func(w jose.Wanted) bool { return w.HasKeyID && !w.Known(s.current.keys) }
+	if len(s.current.keys) > 0 && slices.ContainsFunc(f.wanted, unknown) {
 		s.unknownAsked = f.started
 	}
 }
 
 // try turns a panic of the Client's transport into an error, so that it does not end the
 // process.
-func (s *remote) try(ctx context.Context) (keys published, err error) {
+func (s *remote) try(ctx context.Context) (got published, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("the Client panicked: %T", p)
@@ -191,12 +191,12 @@ func (s *remote) try(ctx context.Context) (keys published, err error) {
 }
 
 // replace replaces the old keys. A key that the new set lacks was withdrawn.
-func (s *remote) replace(keys published) {
+func (s *remote) replace(got published) {
 	now := s.cfg.Now()
-	life := min(max(keys.life, s.cfg.MinRefresh), s.cfg.MaxRefresh)
-	s.keys, s.fetched = keys, now
+	life := min(max(got.life, s.cfg.MinRefresh), s.cfg.MaxRefresh)
+	s.current, s.fetched = got, now
 	s.expires, s.refresh = now.Add(life), now.Add(life/5*4)
-	if len(keys.keys) == 0 {
+	if len(got.keys) == 0 {
 		s.err = errors.New("the set has no usable key")
 	}
 }
@@ -208,7 +208,7 @@ func (s *remote) URL() string {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.keys.url
+	return s.current.url
 }
 
 func (s *remote) ready(ctx context.Context) error {
@@ -226,7 +226,7 @@ func (s *remote) status() Status {
 	defer s.mu.Unlock()
 	st := Status{Fetched: s.fetched, Expires: s.expires, Err: s.err}
 	if s.usable(s.cfg.Now()) {
-		st.Keys, st.Dropped = len(s.keys.keys), slices.Clone(s.keys.dropped)
+		st.Keys, st.Dropped = len(s.current.keys), slices.Clone(s.current.dropped)
 	}
 	return st
 }

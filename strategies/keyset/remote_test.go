@@ -20,17 +20,13 @@ func TestConcurrentFirstRequestsFetchOnce(t *testing.T) {
 			time.Sleep(2 * time.Second)
 			return respond(200, jwks("a"))(r)
 		})
-		if n := srv.count(); n != 0 {
-			t.Errorf("%d fetches by NewRemote, want none", n)
-		}
+		srv.wantFetches(t, 0)
 		var wg sync.WaitGroup
 		for range 100 {
 			wg.Go(func() { check(t, lookUp(t.Context(), s, "a"), nil, "") })
 		}
 		wg.Wait()
-		if n := srv.count(); n != 1 {
-			t.Errorf("%d fetches, want 1", n)
-		}
+		srv.wantFetches(t, 1)
 	})
 }
 
@@ -59,14 +55,10 @@ func TestUnknownKeysFetchOnce(t *testing.T) {
 						}
 					}
 					wg.Wait()
-					if n := srv.count() - before; n != 1 {
-						t.Errorf("%d fetches, want 1", n)
-					}
+					srv.wantFetches(t, before+1)
 					time.Sleep(30 * time.Second)
 					check(t, lookUp(t.Context(), s, "unknown"), redoxauth.ErrRejected, "unknown_key")
-					if n := srv.count() - before; n != 2 {
-						t.Errorf("%d fetches after the cool-down, want 2", n)
-					}
+					srv.wantFetches(t, before+2)
 				})
 			})
 		}
@@ -109,9 +101,7 @@ func TestRefreshInTheBackground(t *testing.T) {
 		})
 		time.Sleep(479 * time.Second)
 		check(t, lookUp(t.Context(), s, "a"), nil, "")
-		if n := srv.count(); n != 1 {
-			t.Fatalf("%d fetches before 80 %% of the life, want 1", n)
-		}
+		srv.wantFetches(t, 1)
 		time.Sleep(time.Second)
 		start := time.Now()
 		for range 10 {
@@ -122,9 +112,7 @@ func TestRefreshInTheBackground(t *testing.T) {
 		}
 		time.Sleep(6 * time.Second)
 		check(t, lookUp(t.Context(), s, "b"), nil, "")
-		if n := srv.count(); n != 2 {
-			t.Errorf("%d fetches, want 2", n)
-		}
+		srv.wantFetches(t, 2)
 	})
 }
 
