@@ -121,16 +121,13 @@ func rawKey(o Object) (crypto.PublicKey, error) {
 		fmt.Fprintf(&b, `,%q:%s`, name, v)
 	}
 	b.WriteByte('}')
+	var public crypto.PublicKey
 	key, err := jwk.ParseKey(b.Bytes())
+	if err == nil {
+		err = key.Raw(&public)
+	}
 	if err != nil {
 		return nil, errors.New("not a key of a known type")
-	}
-	var public crypto.PublicKey
-	if err := key.Raw(&public); err != nil {
-		return nil, errors.New("not a key of a known type")
-	}
-	if p, ok := public.(interface{ Equal(crypto.PublicKey) bool }); !ok || p == nil {
-		return nil, errors.New("not a public key")
 	}
 	return public, nil
 }
@@ -157,26 +154,19 @@ func ParsePEM(data []byte) ([]*Key, error) {
 	return NewKeys(public)
 }
 
-func parseBlock(block *pem.Block) (crypto.PublicKey, error) {
+func parseBlock(block *pem.Block) (public crypto.PublicKey, err error) {
 	switch block.Type {
 	case "PUBLIC KEY":
-		public, err := x509.ParsePKIXPublicKey(block.Bytes)
-		if err != nil {
-			return nil, errors.New("not a public key")
-		}
-		return public, nil
+		public, err = x509.ParsePKIXPublicKey(block.Bytes)
 	case "RSA PUBLIC KEY":
-		public, err := x509.ParsePKCS1PublicKey(block.Bytes)
-		if err != nil {
-			return nil, errors.New("not an RSA public key")
-		}
-		return public, nil
+		public, err = x509.ParsePKCS1PublicKey(block.Bytes)
 	case "CERTIFICATE":
-		cert, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			return nil, errors.New("not a certificate")
+		var cert *x509.Certificate
+		if cert, err = x509.ParseCertificate(block.Bytes); err == nil {
+			public = cert.PublicKey
 		}
-		return cert.PublicKey, nil
+	default:
+		err = errors.New("neither a public key nor a certificate")
 	}
-	return nil, errors.New("neither a public key nor a certificate")
+	return public, err
 }
