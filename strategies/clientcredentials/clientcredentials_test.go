@@ -288,10 +288,10 @@ func TestTokensOfOtherEndpoints(t *testing.T) {
 	verifiertest.CheckError(t, err, redoxauth.ErrNoCredentials, "issuer")
 
 	theirs := issue(t, s, clientID, destination, "write")
-	if _, err := verifier(t, e).Verify(message(theirs)); !errors.Is(err, redoxauth.ErrNoCredentials) {
+	if _, err := e.verifier(t).Verify(message(theirs)); !errors.Is(err, redoxauth.ErrNoCredentials) {
 		t.Errorf("the server's token at our endpoint: %v, want ErrNoCredentials", err)
 	}
-	any := redoxauth.AnyOf(verifier(t, e), newVerifier(t, cfg))
+	any := redoxauth.AnyOf(e.verifier(t), newVerifier(t, cfg))
 	for _, token := range []string{ours, theirs} {
 		if _, err := any.Verify(message(token)); err != nil {
 			t.Errorf("AnyOf: %v", err)

@@ -60,7 +60,7 @@ func TestRecordedClients(t *testing.T) {
 		}
 		accepted++
 		a := ask("200", same)
-		if _, err := verifier(t, e, "system/*.rs").Verify(message(a.Token)); err != nil || a.Scope != "system/*.rs" {
+		if _, err := e.verifier(t, "system/*.rs").Verify(message(a.Token)); err != nil || a.Scope != "system/*.rs" {
 			t.Errorf("scope %q, %v", a.Scope, err)
 		}
 		replace := func(from, to string) func(*http.Request, string) string {

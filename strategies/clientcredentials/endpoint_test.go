@@ -49,15 +49,6 @@ func clients(all ...clientcredentials.Client) change {
 	return func(c *clientcredentials.EndpointConfig) { c.Clients = all }
 }
 
-func newTokenEndpoint(t testing.TB, changes ...change) *clientcredentials.TokenEndpoint {
-	t.Helper()
-	e, err := clientcredentials.NewTokenEndpoint(endpointConfig(changes...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return e
-}
-
 // An endpoint keeps the decisions about the last request.
 type endpoint struct {
 	*clientcredentials.TokenEndpoint
@@ -66,15 +57,22 @@ type endpoint struct {
 
 func newEndpoint(t testing.TB, changes ...change) endpoint {
 	t.Helper()
+	var mu sync.Mutex
 	var last []redoxauth.Decision
-	return endpoint{newTokenEndpoint(t, append(changes, func(c *clientcredentials.EndpointConfig) {
-		c.Observe = func(_ *http.Request, d redoxauth.Decision) { last = append(last, d) }
-	})...), &last}
+	e, err := clientcredentials.NewTokenEndpoint(endpointConfig(append(changes, func(c *clientcredentials.EndpointConfig) {
+		c.Observe = func(_ *http.Request, d redoxauth.Decision) {
+			mu.Lock()
+			defer mu.Unlock()
+			last = append(last, d)
+		}
+	})...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return endpoint{e, &last}
 }
 
-func verifier(t testing.TB, e interface {
-	Verifier(...string) (*clientcredentials.Verifier, error)
-}, scopes ...string) *clientcredentials.Verifier {
+func (e endpoint) verifier(t testing.TB, scopes ...string) *clientcredentials.Verifier {
 	t.Helper()
 	v, err := e.Verifier(scopes...)
 	if err != nil {
@@ -172,7 +170,7 @@ func TestScopesNarrow(t *testing.T) {
 func TestEndpointVerifier(t *testing.T) {
 	e := newEndpoint(t)
 	issued := e.ask(t, tokenRequest(genuine), "200").Token
-	id, err := verifier(t, e, "write").Verify(message(issued))
+	id, err := e.verifier(t, "write").Verify(message(issued))
 	if err != nil || id.Subject != clientID || id.Strategy != "clientcredentials" {
 		t.Fatalf("got %+v, %v", id, err)
 	}
@@ -180,9 +178,9 @@ func TestEndpointVerifier(t *testing.T) {
 		verifier *clientcredentials.Verifier
 		want     error
 	}{
-		"scope missing":                        {verifier(t, e, "write", "read"), redoxauth.ErrForbidden},
-		"another endpoint of the same secrets": {verifier(t, newEndpoint(t, func(c *clientcredentials.EndpointConfig) { c.Audience += "/other" })), redoxauth.ErrRejected},
-		"client removed":                       {verifier(t, newEndpoint(t, func(c *clientcredentials.EndpointConfig) { c.Clients = c.Clients[:1] })), redoxauth.ErrRejected},
+		"scope missing":                        {e.verifier(t, "write", "read"), redoxauth.ErrForbidden},
+		"another endpoint of the same secrets": {newEndpoint(t, func(c *clientcredentials.EndpointConfig) { c.Audience += "/other" }).verifier(t), redoxauth.ErrRejected},
+		"client removed":                       {newEndpoint(t, func(c *clientcredentials.EndpointConfig) { c.Clients = c.Clients[:1] }).verifier(t), redoxauth.ErrRejected},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := c.verifier.Verify(message(issued))
@@ -210,9 +208,9 @@ func TestSendersGetTokens(t *testing.T) {
 	mux := http.NewServeMux()
 	server := httptest.NewServer(mux)
 	defer server.Close()
-	e := newTokenEndpoint(t)
+	e := newEndpoint(t)
 	mux.Handle("/token", e)
-	mux.Handle("/redox", verifier(t, e, "write").Wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
+	mux.Handle("/redox", e.verifier(t, "write").Wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
 	for name, change := range map[string]func(*redoxtest.ClientCredentials){
 		"default":        func(*redoxtest.ClientCredentials) {},
 		"noBasic":        func(c *redoxtest.ClientCredentials) { c.NoBasic = true },
@@ -251,7 +249,7 @@ func TestEndpointTokensKeepThePromises(t *testing.T) {
 	defer server.Close()
 	sender := &redoxtest.ClientCredentials{URL: server.URL, ClientID: clientID, ClientSecret: clientSecret}
 	verifiertest.TestVerifier(t, verifiertest.Suite{
-		New:     func() redoxauth.Verifier { return verifier(t, e, "write") },
+		New:     func() redoxauth.Verifier { return e.verifier(t, "write") },
 		Genuine: func() *http.Request { return redoxtest.NewRequest(sender) },
 		Forged:  redoxtest.ForgedRequests(sender.Forgeries()),
 		Secrets: []string{string(tokenSecret), clientSecret, "the old secret"},
@@ -259,8 +257,8 @@ func TestEndpointTokensKeepThePromises(t *testing.T) {
 }
 
 func TestEndpointShowsNoSecret(t *testing.T) {
-	e := newTokenEndpoint(t)
-	for _, v := range []any{e, *e, verifier(t, e)} {
+	e := newEndpoint(t)
+	for _, v := range []any{e.TokenEndpoint, *e.TokenEndpoint, e.verifier(t)} {
 		text := fmt.Sprintf("%+v %#v", v, v)
 		for _, secret := range []string{clientSecret, "the old secret", string(tokenSecret), fmt.Sprint(tokenSecret)} {
 			if strings.Contains(text, secret) {
@@ -271,7 +269,7 @@ func TestEndpointShowsNoSecret(t *testing.T) {
 }
 
 func TestConcurrentRequests(t *testing.T) {
-	e := newTokenEndpoint(t)
+	e := newEndpoint(t)
 	token := newEndpoint(t).ask(t, tokenRequest(genuine), "200").Token
 	var wg sync.WaitGroup
 	for range 20 {
@@ -279,7 +277,7 @@ func TestConcurrentRequests(t *testing.T) {
 			if w := serve(e, tokenRequest(genuine)); w.Code != 200 {
 				t.Errorf("status %d", w.Code)
 			}
-			if _, err := verifier(t, e).Verify(message(token)); err != nil {
+			if _, err := e.verifier(t).Verify(message(token)); err != nil {
 				t.Error(err)
 			}
 			serve(e, tokenRequest(clientID+":wrong"))
@@ -345,7 +343,7 @@ func TestConfigMayChangeAfterwards(t *testing.T) {
 	if a.Scope != "system/*.rs write" {
 		t.Errorf("answer %+v", a)
 	}
-	if _, err := verifier(t, newEndpoint(t)).Verify(message(a.Token)); err != nil {
+	if _, err := newEndpoint(t).verifier(t).Verify(message(a.Token)); err != nil {
 		t.Errorf("another replica: %v", err)
 	}
 }

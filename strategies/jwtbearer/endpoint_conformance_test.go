@@ -16,14 +16,11 @@ func TestGrantTokensKeepThePromises(t *testing.T) {
 	server := httptest.NewServer(mux)
 	defer server.Close()
 	url := server.URL + "/token"
-	e, err := jwtbearer.NewTokenEndpoint(endpointConfig(t, func(c *jwtbearer.EndpointConfig) { c.TokenURL, c.Now = url, nil }))
-	if err != nil {
-		t.Fatal(err)
-	}
+	e := newEndpoint(t, func(c *jwtbearer.EndpointConfig) { c.TokenURL, c.Now = url, nil })
 	mux.Handle("/token", e)
 	s := &redoxtest.JWTBearer{Key: grantRS256, Issuer: "redox", Subject: "feed", TokenURL: url, Scopes: []string{"write"}}
 	verifiertest.TestVerifier(t, verifiertest.Suite{
-		New:     func() redoxauth.Verifier { return endpoint{TokenEndpoint: e}.verifier(t, "write") },
+		New:     func() redoxauth.Verifier { return e.verifier(t, "write") },
 		Genuine: func() *http.Request { return redoxtest.NewRequest(s) },
 		Forged:  redoxtest.ForgedRequests(s.Forgeries()),
 		Secrets: []string{string(grantSecret)},

@@ -42,10 +42,7 @@ func TestMalleableSignatureIsAReplay(t *testing.T) {
 
 func TestParallelGrantsGetOneToken(t *testing.T) {
 	for name, jti := range map[string]any{"with jti": "parallel", "without jti": nil} {
-		e, err := jwtbearer.NewTokenEndpoint(endpointConfig(t))
-		if err != nil {
-			t.Fatal(err)
-		}
+		e := newEndpoint(t)
 		assertion := grantAssertion(t, claim("jti", jti))
 		var wg sync.WaitGroup
 		var issued atomic.Int32
@@ -86,10 +83,7 @@ func TestSameJTIOfAnotherSigner(t *testing.T) {
 func TestUsedTokenIsNotTakenAgainAtItsEdge(t *testing.T) {
 	const leeway, wait = 30 * time.Second, 50 * time.Second
 	grantTo := func(t *testing.T, store replay.Store, now func() time.Time) bool {
-		e, err := jwtbearer.NewTokenEndpoint(endpointConfig(t, func(c *jwtbearer.EndpointConfig) { c.Leeway, c.Now, c.Replay = leeway, now, store }))
-		if err != nil {
-			t.Fatal(err)
-		}
+		e := newEndpoint(t, func(c *jwtbearer.EndpointConfig) { c.Leeway, c.Now, c.Replay = leeway, now, store })
 		w := httptest.NewRecorder()
 		e.ServeHTTP(w, grantRequest(grantAssertion(t, claim("jti", "one"))))
 		return w.Code == 200

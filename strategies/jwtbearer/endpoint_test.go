@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -72,9 +73,14 @@ type endpoint struct {
 
 func newEndpoint(t testing.TB, changes ...change) endpoint {
 	t.Helper()
+	var mu sync.Mutex
 	var last []redoxauth.Decision
 	e, err := jwtbearer.NewTokenEndpoint(endpointConfig(t, append(changes, func(c *jwtbearer.EndpointConfig) {
-		c.Observe = func(_ *http.Request, d redoxauth.Decision) { last = append(last, d) }
+		c.Observe = func(_ *http.Request, d redoxauth.Decision) {
+			mu.Lock()
+			defer mu.Unlock()
+			last = append(last, d)
+		}
 	})...))
 	if err != nil {
 		t.Fatal(err)
@@ -297,6 +303,8 @@ func TestNewTokenEndpointRefuses(t *testing.T) {
 		{"HS256", func(c *jwtbearer.EndpointConfig) { c.Signers[0].Algorithms = []string{"HS256"} }, []string{"Signers[0].Algorithms"}},
 		{"none", func(c *jwtbearer.EndpointConfig) { c.Signers[0].Algorithms = []string{"none"} }, []string{"Signers[0].Algorithms"}},
 		{"scope", func(c *jwtbearer.EndpointConfig) { c.Signers[0].Scopes = []string{""} }, []string{"Signers[0].Scopes[0]"}},
+		{"short secret", func(c *jwtbearer.EndpointConfig) { c.TokenSecrets = [][]byte{make([]byte, 31)} }, []string{"TokenSecrets[0]"}},
+		{"lifetime", func(c *jwtbearer.EndpointConfig) { c.Lifetime = 25 * time.Hour }, []string{"Lifetime"}},
 		{"leeway", func(c *jwtbearer.EndpointConfig) { c.Leeway = -1 }, []string{"Leeway"}},
 	} {
 		e, err := jwtbearer.NewTokenEndpoint(endpointConfig(t, c.change))

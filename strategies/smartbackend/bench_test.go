@@ -13,7 +13,7 @@ import (
 func BenchmarkIssue(b *testing.B) {
 	for _, key := range []redoxtest.Key{rs384, es384} {
 		b.Run(key.Algorithm, func(b *testing.B) {
-			e := newTokenEndpoint(b, func(c *smartbackend.EndpointConfig) {
+			e := newEndpoint(b, func(c *smartbackend.EndpointConfig) {
 				c.Replay = store(func(string, string, time.Time) (bool, error) { return true, nil })
 			})
 			p := parameters(assertion(b, sender(func(s *redoxtest.SMARTBackend) { s.Key = key })))
@@ -30,7 +30,7 @@ func BenchmarkIssue(b *testing.B) {
 func BenchmarkVerify(b *testing.B) {
 	e := newEndpoint(b)
 	token := e.ask(b, signed(b), "200").Token
-	v := verifier(b, e, "system/*.rs")
+	v := e.verifier(b, "system/*.rs")
 	for _, c := range []struct{ name, authorization string }{
 		{"accepted", "Bearer " + token},
 		{"absent", ""},

@@ -25,7 +25,7 @@ func TestInferno(t *testing.T) {
 	defer server.Close()
 	client := server.Client()
 	tokenURL, configurationURL := server.URL+"/token", server.URL+"/.well-known/smart-configuration"
-	e := newTokenEndpoint(t, func(c *smartbackend.EndpointConfig) { c.TokenURL, c.Now = tokenURL, nil })
+	e := newEndpoint(t, func(c *smartbackend.EndpointConfig) { c.TokenURL, c.Now = tokenURL, nil })
 	mux.Handle("/token", e)
 	mux.Handle("/.well-known/smart-configuration", e.Configuration())
 	read := func(response *http.Response, err error) (*http.Response, map[string]any) {
@@ -118,7 +118,7 @@ func TestInferno(t *testing.T) {
 }
 
 func TestConfigurationMethods(t *testing.T) {
-	h := newTokenEndpoint(t).Configuration()
+	h := newEndpoint(t).Configuration()
 	for method, want := range map[string]int{"GET": 200, "HEAD": 200, "POST": 405, "DELETE": 405} {
 		w := serve(h, httptest.NewRequest(method, "/.well-known/smart-configuration", nil))
 		if w.Code != want || (w.Header().Get("Allow") == "GET, HEAD") != (want == 405) {

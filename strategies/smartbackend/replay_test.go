@@ -32,7 +32,7 @@ func TestAssertionIsAcceptedOnce(t *testing.T) {
 }
 
 func TestParallelReplaysGetOneToken(t *testing.T) {
-	e := newTokenEndpoint(t)
+	e := newEndpoint(t)
 	p := parameters(assertion(t, sender()))
 	var wg sync.WaitGroup
 	var issued, refused atomic.Int32

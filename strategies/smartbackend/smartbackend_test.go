@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -65,15 +66,6 @@ func config(t testing.TB, changes ...change) smartbackend.EndpointConfig {
 	return cfg
 }
 
-func newTokenEndpoint(t testing.TB, changes ...change) *smartbackend.TokenEndpoint {
-	t.Helper()
-	e, err := smartbackend.NewTokenEndpoint(config(t, changes...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return e
-}
-
 // An endpoint keeps the decisions about the last request.
 type endpoint struct {
 	*smartbackend.TokenEndpoint
@@ -82,15 +74,22 @@ type endpoint struct {
 
 func newEndpoint(t testing.TB, changes ...change) endpoint {
 	t.Helper()
+	var mu sync.Mutex
 	var last []redoxauth.Decision
-	return endpoint{newTokenEndpoint(t, append(changes, func(c *smartbackend.EndpointConfig) {
-		c.Observe = func(_ *http.Request, d redoxauth.Decision) { last = append(last, d) }
-	})...), &last}
+	e, err := smartbackend.NewTokenEndpoint(config(t, append(changes, func(c *smartbackend.EndpointConfig) {
+		c.Observe = func(_ *http.Request, d redoxauth.Decision) {
+			mu.Lock()
+			defer mu.Unlock()
+			last = append(last, d)
+		}
+	})...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return endpoint{e, &last}
 }
 
-func verifier(t testing.TB, e interface {
-	Verifier(...string) (*smartbackend.Verifier, error)
-}, scopes ...string) *smartbackend.Verifier {
+func (e endpoint) verifier(t testing.TB, scopes ...string) *smartbackend.Verifier {
 	t.Helper()
 	v, err := e.Verifier(scopes...)
 	if err != nil {
@@ -215,7 +214,7 @@ func (s store) Add(_ context.Context, scope, id string, until time.Time) (bool, 
 func TestTokenAnswer(t *testing.T) {
 	e := newEndpoint(t)
 	a := e.ask(t, signed(t), "200")
-	if id, err := verifier(t, e, "system/Patient.r").Verify(message(a.Token)); err != nil || id.Subject != "redox" || id.Strategy != "smartbackend" {
+	if id, err := e.verifier(t, "system/Patient.r").Verify(message(a.Token)); err != nil || id.Subject != "redox" || id.Strategy != "smartbackend" {
 		t.Errorf("got %+v, %v", id, err)
 	}
 	a.Token, a.decision.Duration = "", 0
@@ -237,7 +236,7 @@ func TestAssertionIsNoAccessToken(t *testing.T) {
 	for name, s := range map[string]*redoxtest.SMARTBackend{
 		"assertion": sender(), "assertion for the destination": sender(func(s *redoxtest.SMARTBackend) { s.Audience = destination }),
 	} {
-		if id, err := verifier(t, e).Verify(message(assertion(t, s))); err == nil {
+		if id, err := e.verifier(t).Verify(message(assertion(t, s))); err == nil {
 			t.Errorf("%s: accepted as %+v", name, id)
 		}
 	}
@@ -252,11 +251,11 @@ func TestTokenOfAnotherEndpoint(t *testing.T) {
 		"expired":          func(c *smartbackend.EndpointConfig) { c.Now = func() time.Time { return now.Add(6 * time.Minute) } },
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := verifier(t, newEndpoint(t, change)).Verify(message(issued))
+			_, err := newEndpoint(t, change).verifier(t).Verify(message(issued))
 			verifiertest.CheckError(t, err, redoxauth.ErrRejected, "")
 		})
 	}
-	_, err := verifier(t, newEndpoint(t), "system/Patient.rs", "system/Patient.c").Verify(message(issued))
+	_, err := newEndpoint(t).verifier(t, "system/Patient.rs", "system/Patient.c").Verify(message(issued))
 	verifiertest.CheckError(t, err, redoxauth.ErrForbidden, "scope")
 	if challenge := err.(*redoxauth.Error).Challenge; !strings.Contains(challenge, `error="insufficient_scope", scope="system/Patient.rs system/Patient.c"`) {
 		t.Errorf("challenge %s", challenge)
@@ -332,7 +331,7 @@ func TestZeroValues(t *testing.T) {
 
 func TestEndpointShowsNoSecret(t *testing.T) {
 	e := newEndpoint(t)
-	for _, v := range []any{e.TokenEndpoint, *e.TokenEndpoint, verifier(t, e)} {
+	for _, v := range []any{e.TokenEndpoint, *e.TokenEndpoint, e.verifier(t)} {
 		if text := fmt.Sprintf("%+v %#v", v, v); strings.Contains(text, string(tokenSecret)) || strings.Contains(text, fmt.Sprint(tokenSecret)) {
 			t.Errorf("%T shows a secret: %s", v, text)
 		}

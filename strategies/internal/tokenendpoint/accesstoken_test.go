@@ -83,16 +83,10 @@ func TestVerifyRefuses(t *testing.T) {
 		wantReason redoxauth.Reason
 	}{
 		{name: "nothing", change: more},
-		{name: "just before 60 s past expiry", change: at(6*time.Minute - time.Second)},
-		{name: "any subject", change: func(c *tokenendpoint.Config) { c.Clients[0].Subject = "" }},
-		{name: "60 s past expiry", change: at(6 * time.Minute), want: redoxauth.ErrRejected, wantReason: "expired"},
 		{name: "issued 2 min in the future", change: at(-2 * time.Minute), want: redoxauth.ErrRejected, wantReason: "not_yet_valid"},
 		{name: "scope missing", change: more, required: []string{"read", "admin"}, want: redoxauth.ErrForbidden, wantReason: "scope"},
-		{name: "client removed", change: func(c *tokenendpoint.Config) { c.Clients[0].ID = "other" }, want: redoxauth.ErrRejected, wantReason: "client"},
-		{name: "another subject", change: func(c *tokenendpoint.Config) { c.Clients[0].Subject = "other" }, want: redoxauth.ErrRejected, wantReason: "client"},
 		{name: "other secret", change: func(c *tokenendpoint.Config) { c.TokenSecrets = [][]byte{make([]byte, 32)} }, want: redoxauth.ErrRejected, wantReason: "signature"},
 		{name: "other strategy, same secrets", change: func(c *tokenendpoint.Config) { c.Strategy = "other" }, want: redoxauth.ErrRejected, wantReason: "signature"},
-		{name: "other audience, same secrets", change: func(c *tokenendpoint.Config) { c.Audience = "https://b.example.com" }, want: redoxauth.ErrRejected, wantReason: "signature"},
 		{name: "other issuer, same secrets", change: func(c *tokenendpoint.Config) { c.Issuer = "https://b.example.com" }, want: redoxauth.ErrNoCredentials, wantReason: "issuer"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
