@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
 	"strconv"
@@ -30,9 +31,9 @@ type answer struct {
 	retryAfter  time.Duration
 }
 
-// answers has the answer to an error by the status that its kind has elsewhere
-// ([redoxauth.StatusCode]). All reasons for a 401 look the same to the peer, so it does not
-// learn which clients exist.
+// answers holds the answers to errors, by the [redoxauth.StatusCode] of the error's kind.
+// All reasons for a 401 look the same to the peer, so it does not learn which clients
+// exist.
 var answers = map[int]answer{
 	401: {status: 401, code: "invalid_client", description: "client authentication failed"},
 	403: {status: 400, code: "invalid_scope", description: "none of the scopes can be granted"},
@@ -42,8 +43,8 @@ var answers = map[int]answer{
 	500: {status: 500, code: "server_error", description: "the request could not be decided"},
 }
 
-// Answers that an error names as its cause, because its kind does not decide them. See also
-// [InvalidRequest].
+// These answers are causes of errors whose kind does not decide the answer. [InvalidRequest]
+// returns others.
 var (
 	notPosted        = answer{status: 405, code: "invalid_request", description: "token requests are posted"}
 	wrongMediaType   = answer{status: 415, code: "invalid_request", description: "unsupported media type"}
@@ -51,7 +52,8 @@ var (
 	invalidTarget    = answer{status: 400, code: "invalid_target", description: "no tokens are issued for this resource or audience"}
 )
 
-// answerTo decides how err is answered. If a credential was wrong, it also counts that.
+// answerTo decides the answer to err: the one that is a cause of err, or else the one for
+// its kind. It also counts wrong credentials.
 func (e *Endpoint) answerTo(err *redoxauth.Error, r *http.Request, q *Request) (a answer) {
 	if !errors.As(err, &a) {
 		a = answers[redoxauth.StatusCode(err)]
@@ -85,8 +87,26 @@ func (a answer) body() []byte {
 	}{a.code, a.description})
 }
 
-// InvalidRequest is the cause of a [redoxauth.ErrMalformed]. The peer gets the description: a fixed
-// text in the characters that RFC 6749 allows.
+func write(w http.ResponseWriter, a answer, body []byte) {
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Pragma", "no-cache")
+	h.Set("X-Content-Type-Options", "nosniff")
+	switch a.status {
+	case http.StatusUnauthorized:
+		h.Set("WWW-Authenticate", a.challenge)
+	case http.StatusMethodNotAllowed:
+		h.Set("Allow", http.MethodPost)
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(a.retryAfter.Seconds()))))
+	}
+	w.WriteHeader(a.status)
+	w.Write(body)
+}
+
+// InvalidRequest is the cause of a [redoxauth.ErrMalformed]. The peer gets the description.
+// It must be a fixed text in the characters that RFC 6749 allows.
 func InvalidRequest(description string) error {
 	return answer{status: http.StatusBadRequest, code: "invalid_request", description: description}
 }
@@ -97,7 +117,7 @@ func Malformed(description string) *redoxauth.Error {
 	return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "%w", InvalidRequest(description))
 }
 
-// wrongCredential is the cause of an error that counts.
+// wrongCredential is the cause of an error that answerTo counts.
 type wrongCredential struct {
 	client string
 	error

@@ -10,10 +10,8 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"math"
 	"net/http"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
@@ -43,9 +41,9 @@ type Config struct {
 	GrantType        string        // the only accepted grant_type
 	JSON             bool          // accept JSON bodies too
 
-	// Challenge is the WWW-Authenticate of a 401, which answers a wrong credential.
-	// Without it the answer is 400 invalid_grant: a credential is then the grant itself,
-	// and no client authenticates.
+	// Challenge is the WWW-Authenticate of a 401, the answer to a wrong credential. Without
+	// it that answer is 400 invalid_grant: then an assertion is the grant itself, and
+	// authenticates no client.
 	Challenge string
 
 	Clients                []Client
@@ -266,22 +264,4 @@ func encode(v any) []byte {
 	enc.SetEscapeHTML(false)
 	enc.Encode(v)
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
-}
-
-func write(w http.ResponseWriter, a answer, body []byte) {
-	h := w.Header()
-	h.Set("Content-Type", "application/json")
-	h.Set("Cache-Control", "no-store")
-	h.Set("Pragma", "no-cache")
-	h.Set("X-Content-Type-Options", "nosniff")
-	switch a.status {
-	case http.StatusUnauthorized:
-		h.Set("WWW-Authenticate", a.challenge)
-	case http.StatusMethodNotAllowed:
-		h.Set("Allow", http.MethodPost)
-	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(a.retryAfter.Seconds()))))
-	}
-	w.WriteHeader(a.status)
-	w.Write(body)
 }
