@@ -8,7 +8,9 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -22,36 +24,33 @@ import (
 	"github.com/redoxauth/redoxauth-go/strategies/keyset"
 )
 
-// Tokens that independent clients sent directly (axios with jose, jsonwebtoken), to a
-// Verifier that is configured as the operator would: the certificate or public key, the
-// algorithm, the issuer.
-func TestRecordedTokens(t *testing.T) {
+// captures returns the folder of what independent clients sent.
+func captures(t *testing.T) string {
+	t.Helper()
 	data := os.Getenv("REDOXAUTH_TESTDATA")
 	if data == "" {
 		t.Skip("REDOXAUTH_TESTDATA is not set")
 	}
-	captures := filepath.Join(data, "captures")
-	files, err := filepath.Glob(filepath.Join(captures, "oauth", "*.http"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	direct := []string{
-		"axios_jwt-bearer.http", "axios_jwt-hs256.http", "jsonwebtoken_ES256.http", "jsonwebtoken_ES384.http",
-		"jsonwebtoken_PS256.http", "jsonwebtoken_RS256.http", "jsonwebtoken_RS384.http",
-	}
-	found := 0
-	for _, file := range files {
-		name := filepath.Base(file)
-		if !slices.Contains(direct, name) {
-			continue
-		}
-		found++
-		t.Run(strings.TrimSuffix(name, ".http"), func(t *testing.T) {
-			r := recorded(t, file)
-			header, claims := unverified(t, r)
+	return filepath.Join(data, "captures")
+}
+
+// Tokens that independent clients sent directly (axios with jose, jsonwebtoken), to a
+// Verifier that is configured as the operator would: the certificate or public key, the
+// algorithm, the issuer.
+func TestRecordedTokens(t *testing.T) {
+	folder := captures(t)
+	for _, name := range []string{
+		"axios_jwt-bearer", "axios_jwt-hs256", "jsonwebtoken_ES256", "jsonwebtoken_ES384",
+		"jsonwebtoken_PS256", "jsonwebtoken_RS256", "jsonwebtoken_RS384",
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := recorded(t, filepath.Join(folder, "oauth", name+".http"))
+			header, claims := unverified(t, strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "))
+			at := func(claim string) func() time.Time {
+				return func() time.Time { return time.Unix(int64(claims[claim].(float64)), 0) }
+			}
 			cfg := jwtbearer.Config{
-				Algorithms: []string{header["alg"].(string)}, Issuer: claims["iss"].(string), Subject: "redox",
-				Now: func() time.Time { return time.Unix(int64(claims["iat"].(float64)), 0) },
+				Algorithms: []string{header["alg"].(string)}, Issuer: claims["iss"].(string), Subject: "redox", Now: at("iat"),
 			}
 			if aud, ok := claims["aud"].(string); ok {
 				cfg.Audience = []string{aud}
@@ -61,18 +60,64 @@ func TestRecordedTokens(t *testing.T) {
 			if cfg.Algorithms[0] == "HS256" {
 				cfg.Secrets = [][]byte{[]byte("0123456789abcdef0123456789abcdef")}
 			} else {
-				cfg.Keys = publicKeys(t, filepath.Join(captures, "keys"))
+				// Without IDs: jsonwebtoken was given the kid of the RSA key for all.
+				cfg.Keys = publicKeys(t, filepath.Join(folder, "keys"), "rsa.crt", "ec256.pem", "ec384.pem")
 			}
 			if _, err := newDirect(t, cfg).Verify(r); err != nil {
 				t.Error(err)
 			}
-			cfg.Now = func() time.Time { return time.Unix(int64(claims["exp"].(float64)), 0).Add(time.Minute) }
-			_, err = newDirect(t, cfg).Verify(r)
+			cfg.Now = func() time.Time { return at("exp")().Add(time.Minute) }
+			_, err := newDirect(t, cfg).Verify(r)
 			verifiertest.CheckError(t, err, redoxauth.ErrRejected, "expired")
 		})
 	}
-	if found != len(direct) {
-		t.Errorf("%d recorded tokens found, want %d", found, len(direct))
+}
+
+// Grants as independent clients sent them.
+func TestRecordedGrants(t *testing.T) {
+	folder := captures(t)
+	keys := publicKeys(t, filepath.Join(folder, "keys"), "rsa.crt") // one key for all, and RS256 by Algorithms
+	oauth, _ := filepath.Glob(filepath.Join(folder, "oauth", "*.http"))
+	wif, _ := filepath.Glob(filepath.Join(folder, "wif", "*.http"))
+	accepted := 0
+	for _, file := range slices.Concat(oauth, wif) {
+		request := recorded(t, file)
+		body, err := io.ReadAll(request.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := url.ParseQuery(string(body))
+		if err != nil || p.Get("assertion") == "" {
+			continue
+		}
+		_, claims := unverified(t, p.Get("assertion"))
+		// send sends the request, with the first part of its body altered.
+		send := func(want, from, to string) {
+			t.Helper()
+			r := request.Clone(t.Context())
+			altered := strings.Replace(string(body), from, to, 1)
+			r.Body, r.ContentLength = io.NopCloser(strings.NewReader(altered)), int64(len(altered))
+			newEndpoint(t, func(c *jwtbearer.EndpointConfig) {
+				c.Signers = []jwtbearer.Signer{{Issuer: claims["iss"].(string), Keys: keys, Algorithms: []string{"RS256"}}}
+				c.TokenURL, c.Now = claims["aud"].(string), func() time.Time { return time.Unix(int64(claims["iat"].(float64)), 0) }
+			}).ask(t, r, want)
+		}
+		t.Log(filepath.Base(file))
+		if claims["sub"] == nil { // Google's libraries send sub only if one is configured
+			send("400 invalid_grant", "", "")
+			continue
+		}
+		accepted++
+		send("200", "", "")
+		a := p.Get("assertion")
+		send("400 invalid_grant", a, a[:len(a)-8]+"AAAAAAAA")
+		send("400 unsupported_grant_type", "jwt-bearer", "saml2-bearer")
+		send("400 invalid_request", "assertion=", "client_secret=s&assertion=")
+		send("400 invalid_request", "assertion=", "assertion=x&assertion=")
+		send("400 invalid_scope", "assertion=", "scope=admin&assertion=")
+	}
+	if accepted == 0 {
+		t.Fatal("no recorded grant was found")
 	}
 }
 
@@ -84,14 +129,14 @@ func recorded(t *testing.T, file string) *http.Request {
 	}
 	r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(raw)))
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%s: %v", filepath.Base(file), err)
 	}
 	return r
 }
 
-func unverified(t *testing.T, r *http.Request) (header, claims map[string]any) {
+func unverified(t *testing.T, token string) (header, claims map[string]any) {
 	t.Helper()
-	segments := strings.Split(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "), ".")
+	segments := strings.Split(token, ".")
 	for i, v := range []*map[string]any{&header, &claims} {
 		b, err := base64.RawURLEncoding.DecodeString(segments[i])
 		if err == nil {
@@ -104,33 +149,29 @@ func unverified(t *testing.T, r *http.Request) (header, claims map[string]any) {
 	return header, claims
 }
 
-// publicKeys returns the keys in PEM, without IDs: jsonwebtoken was given the kid of
-// the RSA key for all.
-func publicKeys(t *testing.T, folder string) keyset.Set {
+// publicKeys returns the keys of certificates and of private keys.
+func publicKeys(t *testing.T, folder string, names ...string) keyset.Set {
 	t.Helper()
-	all, err := os.ReadFile(filepath.Join(folder, "rsa.crt"))
+	var keys []crypto.PublicKey
+	for _, name := range names {
+		data, err := os.ReadFile(filepath.Join(folder, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		block, _ := pem.Decode(data)
+		if cert, err := x509.ParseCertificate(block.Bytes); err == nil {
+			keys = append(keys, cert.PublicKey)
+			continue
+		}
+		private, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys = append(keys, private.(crypto.Signer).Public())
+	}
+	set, err := keyset.PublicKeys(keys...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"ec256.pem", "ec384.pem"} {
-		private, err := os.ReadFile(filepath.Join(folder, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		block, _ := pem.Decode(private)
-		key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-		if err != nil {
-			t.Fatal(err)
-		}
-		der, err := x509.MarshalPKIXPublicKey(key.(interface{ Public() crypto.PublicKey }).Public())
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})...)
-	}
-	keys, err := keyset.ParsePEM(all)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return keys
+	return set
 }
