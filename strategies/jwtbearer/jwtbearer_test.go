@@ -265,6 +265,28 @@ func TestReplayIsRefusedIfAsked(t *testing.T) {
 	verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "replay_store")
 }
 
+// A token that is refused must not push out one that is accepted. What is remembered is
+// not parsed again, so it allocates less.
+func TestOnlyAcceptedTokensAreRemembered(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*jwtbearer.Config)
+		want   bool
+	}{
+		"accepted":           {func(*jwtbearer.Config) {}, true},
+		"a scope is missing": {func(c *jwtbearer.Config) { c.Scopes = []string{"admin"} }, false},
+		"single-use":         {func(c *jwtbearer.Config) { c.Replay = replay.NewMemory(0) }, false},
+	} {
+		cfg := directConfig(t)
+		test.change(&cfg)
+		v, r := newDirect(t, cfg), signedBy(nil)
+		v.Verify(r)
+		allocations := testing.AllocsPerRun(10, func() { v.Verify(r) })
+		if got := allocations < 15; got != test.want {
+			t.Errorf("%s: %v allocations, so remembered: %v, want %v", name, allocations, got, test.want)
+		}
+	}
+}
+
 // An outage of the key server is 503 until it is over, and the rotation after it needs
 // nobody.
 func TestKeyServerOutage(t *testing.T) {
