@@ -56,7 +56,7 @@ func TestZeroVerifierRefuses(t *testing.T) {
 	verifiertest.CheckError(t, err, nil, "internal")
 }
 
-// New keeps its own copies.
+// New copies what it keeps.
 func TestConfigIsCopied(t *testing.T) {
 	cfg := directConfig(t)
 	cfg.Scopes, cfg.Types, cfg.Algorithms = []string{"read"}, []string{"JWT"}, []string{"RS256"}
@@ -74,8 +74,8 @@ func TestConfigIsCopied(t *testing.T) {
 	}
 }
 
-// What an operator needs to configure a first real token is in the errors, one by one,
-// and nothing that could be used.
+// The errors show, one after the other, what an operator needs to configure for a first
+// real token. They show no part of the token.
 func TestErrorsTellWhatTheTokenSays(t *testing.T) {
 	sender := func(s *redoxtest.JWTBearer) {
 		s.Issuer, s.Audience, s.Subject = "https://issuer.example", []string{"urn:aud"}, "feed-7"

@@ -11,7 +11,7 @@ import (
 	"github.com/redoxauth/redoxauth-go/strategies/keyset"
 )
 
-// A destination that gets JWTs signed under published keys.
+// A destination that receives JWTs signed with published keys.
 func ExampleNew() {
 	published := redoxtest.NewKeyServer(redoxtest.NewKey("2026-11", "RS256")) // stands in for Redox's
 	defer published.Close()
@@ -46,8 +46,8 @@ func ExampleNew() {
 	// 401 "Bearer realm=\"redox\", error=\"invalid_token\""
 }
 
-// A destination that shares a secret with Redox: list the old and the new one while it
-// is changed.
+// A destination that shares a secret with Redox. During a rotation, list the old and the
+// new one.
 func ExampleNew_secret() {
 	secret := []byte("0123456789abcdef0123456789abcdef")
 	v, err := jwtbearer.New(jwtbearer.Config{
@@ -67,7 +67,7 @@ func ExampleNew_secret() {
 	// Output: 0 <nil>
 }
 
-// What Observe tells about a first token that nothing is known of.
+// What Observe shows of a first token when you know nothing about it.
 func ExampleNew_unknownToken() {
 	key := redoxtest.NewKey("2026-11", "RS256")
 	keys, err := keyset.ParseJWKS(redoxtest.JWKS(key))

@@ -42,7 +42,7 @@ func directConfig(tb testing.TB) jwtbearer.Config {
 	}
 }
 
-// secretConfig accepts HS256 instead.
+// secretConfig accepts tokens signed with directSecret.
 func secretConfig() jwtbearer.Config {
 	return jwtbearer.Config{
 		Secrets: [][]byte{directSecret.Secret}, Issuer: "redox", Audience: []string{"https://customer.example/redox"},
@@ -66,7 +66,7 @@ func newDirect(tb testing.TB, cfg jwtbearer.Config) *jwtbearer.Verifier {
 	return v
 }
 
-// signedBy returns a request of directSender, changed.
+// signedBy returns a request of directSender after a change.
 func signedBy(change func(*redoxtest.JWTBearer)) *http.Request {
 	s := directSender()
 	if change != nil {
@@ -174,8 +174,8 @@ func TestDirectDecisions(t *testing.T) {
 
 func noAudience(c *jwtbearer.Config) { c.Audience, c.InsecureNoAudience = nil, true }
 
-// A later page of Redox's documentation shows an opaque "authorization: Bearer" beside
-// the verification token: it is not ours, and nothing is wrong with it.
+// A page of Redox's documentation shows an opaque "authorization: Bearer" beside the
+// verification token. It is not for this Verifier, so it is not refused.
 func TestOtherBearersAreNotMine(t *testing.T) {
 	v := newDirect(t, directConfig(t))
 	for _, token := range []string{"9a1ee8f2-6b66-4d11-b2ec-0d4b1f9b1f3e", "ya29.c.b0AXv0zTPIXDh-F2", "a.b", "a.b.c.d.e"} {
@@ -246,7 +246,7 @@ func TestReplayIsRefusedIfAsked(t *testing.T) {
 	}
 	cfg.Replay = replay.NewMemory(10)
 	v = newDirect(t, cfg)
-	// What is refused for something else is not used up.
+	// A token that is refused for another reason is not used up.
 	short := signedBy(func(s *redoxtest.JWTBearer) { s.Scopes, s.Claims = nil, map[string]any{"jti": "j1"} })
 	_, err := v.Verify(short)
 	verifiertest.CheckError(t, err, redoxauth.ErrForbidden, "scope")
@@ -287,8 +287,7 @@ func TestOnlyAcceptedTokensAreRemembered(t *testing.T) {
 	}
 }
 
-// An outage of the key server is 503 until it is over, and the rotation after it needs
-// nobody.
+// An outage of the key server is 503 until it is over. A rotation needs no restart.
 func TestKeyServerOutage(t *testing.T) {
 	server := redoxtest.NewKeyServer(directKey)
 	defer server.Close()

@@ -72,8 +72,8 @@ func TestFaultsOfTheServer(t *testing.T) {
 	}
 }
 
-// A redirect would let whoever answers it choose the server, an internal one too: not
-// with a Client that follows them either.
+// Whoever answers with a redirect could choose the server, such as an internal one. A
+// Client that follows redirects does not follow them here.
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	var reached atomic.Bool
 	internal := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -113,7 +113,7 @@ func TestRequestOfAFetch(t *testing.T) {
 	}
 }
 
-// TLS is checked: a certificate that nobody vouches for is an outage.
+// A certificate that is not trusted is an outage.
 func TestCertificateIsChecked(t *testing.T) {
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, jwks("a")) }))
 	srv.Config.ErrorLog = discard
@@ -183,7 +183,7 @@ func TestDiscovery(t *testing.T) {
 	}
 }
 
-// path is that of an issuer in the table: "/" has none.
+// path returns the path of an issuer in the table. "/" stands for none.
 func path(issuer string) string {
 	if issuer == "/" {
 		return ""
@@ -195,7 +195,7 @@ func good(issuer, base string) string {
 	return `{"issuer":"` + issuer + `","jwks_uri":"` + base + `/keys","id_token_signing_alg_values_supported":["none","HS256"]}`
 }
 
-// jwks_uri must be https, unless all may be http.
+// jwks_uri must have https, unless InsecureAllowHTTP is set.
 func TestDiscoveryDoesNotLeaveHTTPS(t *testing.T) {
 	var issuer string
 	srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -207,7 +207,7 @@ func TestDiscoveryDoesNotLeaveHTTPS(t *testing.T) {
 	check(t, s.Ready(t.Context()), redoxauth.ErrUnavailable, "keys")
 }
 
-// Nor is a connection, which would hold two.
+// A connection that stays open would hold two goroutines.
 func TestNoGoroutineIsLeftBehind(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, jwks("a")) }))
 	defer srv.Close()

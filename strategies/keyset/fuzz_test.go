@@ -11,8 +11,8 @@ import (
 	"github.com/redoxauth/redoxauth-go/strategies/keyset"
 )
 
-// FuzzRemote lets a key server answer anything: the set is ready with keys that live
-// within the bounds, or it is not ready, and says why.
+// FuzzRemote lets a key server answer anything. Then the set is ready, with keys whose life
+// is within the bounds, or it is not ready and says why.
 func FuzzRemote(f *testing.F) {
 	f.Add(jwks("a"), "max-age=60", "5")
 	f.Add(jwks(), "no-store", "")
@@ -36,8 +36,8 @@ func FuzzRemote(f *testing.F) {
 	})
 }
 
-// FuzzDiscovery lets an issuer's metadata be anything: what is used repeats the issuer,
-// and names an https URL, which alone is fetched then.
+// FuzzDiscovery lets the metadata of an issuer be anything. What is used repeats the issuer
+// and names an https URL. Nothing but that URL is fetched then.
 func FuzzDiscovery(f *testing.F) {
 	const issuer = "https://issuer.example/tenant"
 	f.Add(`{"issuer":"` + issuer + `","jwks_uri":"https://keys.example/"}`)

@@ -110,7 +110,7 @@ func (s *server) wantFetches(t *testing.T, want int) {
 	}
 }
 
-// respond answers with a body and headers, as "Cache-Control: max-age=60".
+// respond answers with a body and headers, such as "Cache-Control: max-age=60".
 func respond(status int, body string, headers ...string) func(*http.Request) (*http.Response, error) {
 	return func(*http.Request) (*http.Response, error) {
 		h := http.Header{}
@@ -124,7 +124,7 @@ func respond(status int, body string, headers ...string) func(*http.Request) (*h
 
 func down(*http.Request) (*http.Response, error) { return nil, errors.New("connection refused") }
 
-// hang answers when the request's time is over.
+// hang answers when the time of the request is over.
 func hang(r *http.Request) (*http.Response, error) {
 	<-r.Context().Done()
 	return nil, r.Context().Err()

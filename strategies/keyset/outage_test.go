@@ -17,7 +17,7 @@ import (
 	"github.com/redoxauth/redoxauth-go/strategies/keyset"
 )
 
-// An outage is 503, never 401; and what is known goes on.
+// An outage is 503 and never 401. Known keys keep working.
 func TestUnknownKeyWhileTheServerIsDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, srv := remote(t, keyset.RemoteConfig{}, "a")
@@ -41,7 +41,7 @@ func TestUnknownKeyWhileTheServerIsDown(t *testing.T) {
 	})
 }
 
-// Known keys are served while others wait for a server that hangs, or is slow.
+// Known keys serve while requests for other keys wait for a server that hangs or is slow.
 func TestKnownKeysNeverWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, srv := remote(t, keyset.RemoteConfig{}, "a")
@@ -69,7 +69,7 @@ func TestKnownKeysNeverWait(t *testing.T) {
 	})
 }
 
-// A request waits within its own context, and its end is no end for the others.
+// The end of the context of one request does not end the wait of the others.
 func TestFetchOutlivesItsRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, srv := remote(t, keyset.RemoteConfig{}, "a")
@@ -101,8 +101,8 @@ func TestFetchOutlivesItsRequest(t *testing.T) {
 	})
 }
 
-// While there are no keys a request waits for the next fetch, of which there is one a
-// second: so the first one after an outage succeeds, and a flood costs no more.
+// Without keys, a request waits for the next fetch, and there is one fetch a second. So the
+// first request after an outage succeeds, and a flood causes no more fetches.
 func TestColdOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, srv := remote(t, keyset.RemoteConfig{}, "a")
@@ -119,9 +119,9 @@ func TestColdOutage(t *testing.T) {
 			t.Errorf("status %+v", st)
 		}
 		srv.set(respond(200, jwks("a")))
-		check(t, lookUp(t.Context(), s, "a"), nil, "") // at once, not a cool-down later
+		check(t, lookUp(t.Context(), s, "a"), nil, "") // without a pause
 		srv.set(respond(200, jwks("b")))
-		check(t, lookUp(t.Context(), s, "b"), nil, "") // and so does a rotation
+		check(t, lookUp(t.Context(), s, "b"), nil, "") // the same for a rotation
 	})
 }
 
@@ -140,7 +140,7 @@ func TestColdFloodWhileDown(t *testing.T) {
 	})
 }
 
-// A set without a usable key is an outage: closed, and with 503, not 401.
+// A set without a usable key is an outage: 503, not 401.
 func TestEmptySetIsAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, srv := remote(t, keyset.RemoteConfig{}, "a")
@@ -162,8 +162,9 @@ func TestEmptySetIsAnOutage(t *testing.T) {
 	})
 }
 
-// Past their life requests wait for a refresh a second in all, and then the keys serve.
-// CVE-2026-48524 (PyJWT): a failed refresh must not drop them.
+// When the life of the keys is over, requests wait for a refresh, but not after it has taken
+// a second. Then the old keys serve. CVE-2026-48524 (PyJWT): a failed refresh must not drop
+// them.
 func TestStaleKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, srv := remote(t, keyset.RemoteConfig{MaxStale: time.Hour}, "a")
@@ -199,7 +200,7 @@ func TestStaleKeys(t *testing.T) {
 	})
 }
 
-// SMART App Launch 2.2: no use past what Cache-Control allows.
+// SMART App Launch 2.2: keys are not used for longer than Cache-Control allows.
 func TestNoStaleKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, srv := remote(t, keyset.RemoteConfig{MaxStale: -1}, "a")
@@ -214,7 +215,7 @@ func TestNoStaleKeys(t *testing.T) {
 	})
 }
 
-// A Client that panics, or ignores its context, costs one goroutine and no more.
+// A Client that panics or ignores its context costs at most one goroutine.
 func TestClientThatMisbehaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, srv := remote(t, keyset.RemoteConfig{}, "a")
@@ -241,7 +242,7 @@ func TestClientThatMisbehaves(t *testing.T) {
 	})
 }
 
-// Nor is it 401 for a token without kid, whose request waited for that refresh.
+// It is an outage for a request that waits for that refresh too, with kid or without.
 func TestKeysThatAreWithdrawnWhileARequestWaits(t *testing.T) {
 	for _, hasKeyID := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {

@@ -30,8 +30,8 @@ func TestConcurrentFirstRequestsFetchOnce(t *testing.T) {
 	})
 }
 
-// CVE-2026-48524 (PyJWT), coreos/go-oidc#482: names that nobody has made up the keys'
-// server busy.
+// CVE-2026-48524 (PyJWT), coreos/go-oidc#482: unknown key IDs must not flood the key
+// server.
 func TestUnknownKeysFetchOnce(t *testing.T) {
 	for _, warm := range []bool{true, false} {
 		for _, concurrent := range []bool{true, false} {
@@ -77,8 +77,7 @@ func TestRotationIsSeenAtOnce(t *testing.T) {
 	})
 }
 
-// During the cool-down a name is not refused for good: when the cool-down ends, a key
-// that was named too early is found.
+// A key ID that was unknown within the cool-down is found when the cool-down is over.
 func TestUnknownKeysAreNotRemembered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, srv := remote(t, keyset.RemoteConfig{Cooldown: 5 * time.Second}, "a")
@@ -90,7 +89,7 @@ func TestUnknownKeysAreNotRemembered(t *testing.T) {
 	})
 }
 
-// From 80 % of their life on keys are refreshed in the background.
+// After 80 % of their life, keys are refreshed in the background.
 func TestRefreshInTheBackground(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, srv := remote(t, keyset.RemoteConfig{}, "a")

@@ -22,8 +22,8 @@ func refuse(err error) error {
 	return err
 }
 
-// RFC 6750, Section 3: without a token no error code, with one the code for its kind,
-// and no more.
+// RFC 6750, Section 3: the challenge has no error code if there was no token, and otherwise
+// the code for the kind and nothing else.
 func TestErrorsAreCompleted(t *testing.T) {
 	for _, test := range []struct {
 		kind error
@@ -104,7 +104,7 @@ func TestCheckScopes(t *testing.T) {
 		{[]string{"a", "b"}, []string{"b"}, ""},
 		{nil, nil, ""},
 		{[]string{"a", "B"}, []string{"a", "b"}, `Bearer realm="redox", error="insufficient_scope", scope="a b"`},
-		// No scope of RFC 6749, Section 3.3. It must not end the quoted string or the header.
+		// Not a scope of RFC 6749, Section 3.3. It must not end the quoted string or the header.
 		{nil, []string{"a", "b\"\r\nSet-Cookie: x"}, `Bearer realm="redox", error="insufficient_scope"`},
 	} {
 		err := bearer.CheckScopes(test.granted, test.required)

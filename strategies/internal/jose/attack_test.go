@@ -24,7 +24,7 @@ func TestUnsignedTokens(t *testing.T) {
 	}
 }
 
-// The public key is no secret, in whatever form it is taken for one: CVE-2015-9235,
+// A public key must not be used as a secret, in any form: CVE-2015-9235,
 // CVE-2024-33663 (python-jose), CVE-2026-48526 (PyJWT), CVE-2026-44699 (LibJWT: an
 // empty one), CVE-2026-22817 and CVE-2026-22818 (Hono: a JWK without alg).
 func TestPublicKeyIsNoSecret(t *testing.T) {
@@ -53,8 +53,8 @@ func TestPublicKeyIsNoSecret(t *testing.T) {
 	}
 }
 
-// One key, one algorithm (RFC 8725bis, Section 3.1): a key without alg has the first
-// that fits it, and the token does not choose another.
+// A key has one algorithm (RFC 8725bis, Section 3.1). A key without alg has the first that
+// fits it. The token does not choose another one.
 func TestTokenDoesNotChooseTheAlgorithm(t *testing.T) {
 	cfg := config()
 	cfg.Algorithms = []string{"RS256", "RS384", "PS256"}
@@ -65,7 +65,7 @@ func TestTokenDoesNotChooseTheAlgorithm(t *testing.T) {
 	check(t, cfg, signed(nil, nil), redoxauth.ErrRejected, "algorithm")
 }
 
-// CVE-2018-0114 (node-jose), CVE-2026-27962 (Authlib): a key that the token brings along.
+// CVE-2018-0114 (node-jose), CVE-2026-27962 (Authlib): the token supplies the key.
 func TestKeyInTheHeaderIsNotUsed(t *testing.T) {
 	attacker := jwk(keys().rsa2, map[string]any{"kid": "1"})
 	for name, extra := range map[string]map[string]any{
@@ -84,7 +84,7 @@ func TestKeyInTheHeaderIsNotUsed(t *testing.T) {
 }
 
 // CVE-2022-21449, and the SpecialCaseEs256 and p1363 tests of Wycheproof: RFC 7518,
-// Section 3.4, wants r and s of full length, and ECDSA wants them from 1 to n-1.
+// Section 3.4, requires r and s of full length, and ECDSA requires them from 1 to n-1.
 func TestSignaturesOfECDSA(t *testing.T) {
 	k := keys().p256
 	cfg := config()
@@ -166,14 +166,14 @@ func TestAlgorithms(t *testing.T) {
 			check(t, cfg, mixed, redoxauth.ErrRejected, "signature")
 		})
 	}
-	// EdDSA under its two names is one algorithm.
+	// EdDSA and Ed25519 are one algorithm.
 	cfg := config()
 	cfg.Algorithms, cfg.Keys = []string{"EdDSA"}, jwks(jwk(k.ed, map[string]any{"kid": "1", "alg": "EdDSA"}))
 	check(t, cfg, signedWith("Ed25519", k.ed), nil, "")
 }
 
-// Keys belong to one Config: the same kid elsewhere is another key (CVE-2025-59936,
-// get-jwks), and another issuer under the same keys is another issuer.
+// The keys of one issuer verify no token of another one, even if they have the same kid
+// (CVE-2025-59936, get-jwks).
 func TestKeysOfOneIssuerDoNotServeAnother(t *testing.T) {
 	a, b := config(), config()
 	b.Issuers, b.Keys = []string{"b"}, jwks(jwk(keys().rsa2, map[string]any{"kid": "1"}))

@@ -47,7 +47,7 @@ func TestTokenIsRememberedWhenAccepted(t *testing.T) {
 	}
 }
 
-// A hit saves the signature check. All else is decided anew.
+// The second use of a token skips the signature check, and no other check.
 func TestRememberedTokenIsDecidedAnew(t *testing.T) {
 	token := signed(nil, nil)
 	for _, test := range []struct {
@@ -118,7 +118,7 @@ func TestRememberedTokenIsFreshEachTime(t *testing.T) {
 	}
 }
 
-// A secret that moves keeps its token, under its new position.
+// When a secret moves in the list, its tokens stay valid under its new position.
 func TestRememberedTokenAfterRotation(t *testing.T) {
 	cfg := config()
 	cfg.Algorithms = []string{"HS256"}
@@ -139,7 +139,7 @@ func TestRememberedTokenAfterRotation(t *testing.T) {
 	verifiertest.CheckError(t, err, redoxauth.ErrRejected, "signature")
 }
 
-// Only what was accepted is remembered, and only until it expires.
+// Only accepted tokens are remembered, and only until they expire.
 func TestWhatIsRemembered(t *testing.T) {
 	token := signed(nil, nil)
 	v, clock, _ := remembering(t, token)

@@ -44,7 +44,7 @@ type example struct {
 	}
 }
 
-// The payloads of the examples are prose, so they are no JWTs, but they are JWS.
+// The payloads of the examples are prose, so they are JWS and no JWTs.
 func TestCookbookSignatures(t *testing.T) {
 	folder := cookbook(t)
 	verified := 0
@@ -94,7 +94,7 @@ func verifies(t *testing.T, key json.RawMessage, token string) bool {
 		for _, private := range []string{"d", "p", "q", "dp", "dq", "qi"} {
 			delete(members, private)
 		}
-		// Without alg the first algorithm that fits is the key's.
+		// A key without alg would have the first algorithm that fits it.
 		source = jwks(with(members, map[string]any{"alg": headerOf(t, token)["alg"]}))
 	}
 	_, err = j.Verify(t.Context(), token, source, algorithms, nil)
@@ -121,8 +121,8 @@ func flip(c byte) byte {
 	return 'A'
 }
 
-// Of everything in the examples nothing is accepted: not the JSON forms, not a detached
-// payload, not b64 (RFC 7797), not JWE.
+// None of the examples is accepted as a JWT: neither the JSON forms, nor a detached
+// payload, nor b64 (RFC 7797), nor JWE.
 func TestCookbookOtherForms(t *testing.T) {
 	folder := cookbook(t)
 	cfg := config()
@@ -151,7 +151,7 @@ func TestCookbookOtherForms(t *testing.T) {
 	}
 }
 
-// Public keys parse, private and symmetric ones are dropped.
+// Public keys are parsed. Private and symmetric keys are dropped.
 func TestCookbookKeys(t *testing.T) {
 	paths := glob(t, filepath.Join(cookbook(t), "jwk", "*.json"))
 	for _, path := range paths {

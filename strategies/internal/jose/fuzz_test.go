@@ -16,9 +16,9 @@ import (
 	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
 )
 
-// FuzzReadObject holds the scanner to encoding/json: what is accepted here is accepted
-// there, with the same members, and means the same when it is written again. What it is
-// not asked to keep it checks too.
+// FuzzReadObject compares the scanner with encoding/json. What the scanner accepts,
+// encoding/json accepts too, with the same members. The scanner checks members that it does
+// not keep in the same way.
 func FuzzReadObject(f *testing.F) {
 	for _, o := range objects {
 		f.Add([]byte(o.json))
@@ -59,8 +59,8 @@ func FuzzReadObject(f *testing.F) {
 	})
 }
 
-// FuzzToken holds the compact parser to jwx: a token with an issuer here is a JWS there,
-// whose claims name the same issuer.
+// FuzzToken compares the parser of the compact form with jwx. A token with an issuer here is
+// a JWS with the same issuer there.
 func FuzzToken(f *testing.F) {
 	f.Add(signed(nil, nil))
 	for _, token := range forms() {
@@ -86,8 +86,8 @@ func FuzzToken(f *testing.F) {
 	})
 }
 
-// FuzzSigned lets anything be signed: what is accepted here is accepted by jwx under the
-// same key, with the same claims.
+// FuzzSigned signs anything. What is accepted here, jwx accepts with the same key and the
+// same claims.
 func FuzzSigned(f *testing.F) {
 	f.Add(`{"alg":"HS256"}`, object(goodClaims))
 	f.Add(`{"alg":"HS256","typ":"application/jwt","kid":""}`, `{"iss":"redox","aud":["https://customer.example/redox"],"exp":1700000000.5,"x":[{"y":null}]}`)
@@ -132,7 +132,7 @@ func FuzzSigned(f *testing.F) {
 	})
 }
 
-// FuzzParseJWKS holds the keys that are kept to jwx, which must read each from the same
+// FuzzParseJWKS compares the keys with those of jwx, which must read each key from the same
 // JSON, with the same key ID.
 func FuzzParseJWKS(f *testing.F) {
 	for _, key := range []map[string]any{

@@ -119,7 +119,7 @@ func TestHeaderAndClaims(t *testing.T) {
 		{"b64 false", map[string]any{"b64": false}, nil, rejected, "malformed"},
 		{"b64 false and critical", map[string]any{"b64": false, "crit": []string{"b64"}}, nil, rejected, "malformed"},
 		{"b64 true", map[string]any{"b64": true}, nil, rejected, "malformed"},
-		// RFC 8725, Section 3.10: never a source of keys, and no reason to refuse.
+		// RFC 8725, Section 3.10: these never supply a key, and are no reason to refuse.
 		{"jku, never followed", map[string]any{"jku": "https://attacker.example/keys"}, nil, nil, ""},
 		{"x5u, never followed", map[string]any{"x5u": "file:///etc/passwd"}, nil, nil, ""},
 		{"x5c of another key", map[string]any{"x5c": []string{"MII="}}, nil, nil, ""},
@@ -134,7 +134,7 @@ func TestHeaderAndClaims(t *testing.T) {
 		{"kid an array", map[string]any{"kid": []string{"1"}}, nil, rejected, "malformed"},
 		{"kid null", map[string]any{"kid": raw("null")}, nil, rejected, "malformed"},
 		{"kid of 10 KiB", map[string]any{"kid": strings.Repeat("k", 10<<10)}, nil, rejected, "unknown_key"},
-		// RFC 8725, Section 3.8. A foreign token is left to another Verifier.
+		// RFC 8725, Section 3.8. Another Verifier may accept a token of another issuer.
 		{"iss foreign", nil, map[string]any{"iss": "other"}, redoxauth.ErrNoCredentials, "issuer"},
 		{"iss with a slash more", nil, map[string]any{"iss": "redox/"}, redoxauth.ErrNoCredentials, "issuer"},
 		{"iss in another case", nil, map[string]any{"iss": "Redox"}, redoxauth.ErrNoCredentials, "issuer"},
@@ -183,7 +183,7 @@ func TestHeaderAndClaims(t *testing.T) {
 		{"lifetime since long ago", nil, map[string]any{"iat": at(-time.Hour)}, rejected, "lifetime"},
 		{"lifetime without iat, with leeway", nil, map[string]any{"iat": nil, "exp": at(time.Hour + time.Minute)}, nil, ""},
 		{"lifetime without iat, beyond leeway", nil, map[string]any{"iat": nil, "exp": at(time.Hour + time.Minute + time.Second)}, rejected, "lifetime"},
-		// RFC 7800, RFC 8705, RFC 9449: a bound token is no bearer token.
+		// RFC 7800, RFC 8705, RFC 9449: a token that is bound to a key is no bearer token.
 		{"bound to a certificate", nil, map[string]any{"cnf": map[string]any{"x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"}}, rejected, "binding"},
 		{"bound to a DPoP key", nil, map[string]any{"cnf": map[string]any{"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}}, rejected, "binding"},
 		{"bound to nothing", nil, map[string]any{"cnf": raw("null")}, rejected, "binding"},
@@ -206,7 +206,7 @@ func TestConfigNarrows(t *testing.T) {
 		want           error
 		reason         redoxauth.Reason
 	}{
-		// RFC 8725, Section 3.12: kinds of JWT are told apart.
+		// RFC 8725, Section 3.12: one kind of JWT is not accepted as another kind.
 		{"at+jwt wanted, at+jwt", func(t *jose.Config) { t.Types = []string{"at+jwt"} }, map[string]any{"typ": "at+JWT"}, nil, nil, ""}, // as in RFC 9068's own figure
 		{"at+jwt wanted, JWT", func(t *jose.Config) { t.Types = []string{"at+jwt"} }, nil, nil, rejected, "type"},
 		{"at+jwt wanted, none", func(t *jose.Config) { t.Types = []string{"at+jwt"} }, map[string]any{"typ": nil}, nil, rejected, "type"},
@@ -219,7 +219,7 @@ func TestConfigNarrows(t *testing.T) {
 		{"one audience, an array of one", func(t *jose.Config) { t.OneAudience = true }, nil, map[string]any{"aud": []string{"https://customer.example/redox"}}, nil, ""},
 		{"one audience, two", func(t *jose.Config) { t.OneAudience = true }, nil, map[string]any{"aud": []string{"https://customer.example/redox", "https://other.example"}}, rejected, "audience"},
 		{"one audience, twice", func(t *jose.Config) { t.OneAudience = true }, nil, map[string]any{"aud": []string{"https://customer.example/redox", "https://customer.example/redox"}}, rejected, "audience"},
-		// RFC 7519, Section 4.1.3: a token for somebody is not for everybody.
+		// RFC 7519, Section 4.1.3: a token with an aud is not for everybody.
 		{"no audience, none", func(t *jose.Config) { t.Audience = nil }, nil, map[string]any{"aud": nil}, nil, ""},
 		{"no audience, one", func(t *jose.Config) { t.Audience = nil }, nil, nil, rejected, "audience"},
 		{"required claim", func(t *jose.Config) { t.Required = []string{"jti"} }, nil, nil, nil, ""},
@@ -257,8 +257,8 @@ func matchJKU(t *jose.Config) {
 	t.Keys.(*set).url = "https://good.example/keys"
 }
 
-// A token of a foreign issuer is passed on whatever else it is: else the token of one
-// Verifier of an AnyOf would be refused by another.
+// A token of another issuer is passed on, whatever else is wrong with it. Otherwise one
+// Verifier in AnyOf would refuse the token of another one.
 func TestForeignIssuerComesBeforeEverythingElse(t *testing.T) {
 	for _, header := range []map[string]any{
 		{"typ": "at+jwt"}, {"alg": "HS256"}, {"crit": []string{"x"}}, {"kid": "2"},
@@ -267,8 +267,8 @@ func TestForeignIssuerComesBeforeEverythingElse(t *testing.T) {
 	}
 }
 
-// CVE-2024-51744 (golang-jwt): with several faults, the signature is told, never a claim
-// that nobody vouches for.
+// CVE-2024-51744 (golang-jwt): with several faults the error is about the signature, and not
+// about a claim that nobody has signed.
 func TestSignatureComesBeforeClaims(t *testing.T) {
 	for _, claims := range []map[string]any{
 		{"exp": 0}, {"nbf": now.Unix() + 900}, {"aud": "x"}, {"exp": "x"}, {"cnf": 1},
@@ -289,7 +289,7 @@ func TestErrorsOfTheSource(t *testing.T) {
 	}
 }
 
-// What a peer wrote is bounded and quoted, and no token, signature or key is in it.
+// An error quotes a bounded part of what a peer wrote, and shows no token, signature or key.
 func TestErrorsAreFitForLogs(t *testing.T) {
 	long := strings.Repeat("x\n\x1b[31m", 1000)
 	for name, token := range map[string]string{

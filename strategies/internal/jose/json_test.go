@@ -10,7 +10,7 @@ import (
 	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
 )
 
-// objects are the seeds of the fuzz test too.
+// objects are also the seeds of the fuzz test.
 var objects = []struct {
 	name, json string
 	ok         bool
@@ -60,13 +60,13 @@ var objects = []struct {
 	{"two high surrogates", `{"a":"\ud83d\ud83d"}`, false},
 	{"a lone low surrogate", `{"a":"\ude00"}`, false},
 	{"a lone surrogate in a name", `{"\ude00":1}`, false},
-	// Names are unique: RFC 7515, Section 4; RFC 7519, Section 4. Go takes the last.
+	// Names are unique: RFC 7515, Section 4; RFC 7519, Section 4. Go accepts the last one.
 	{"a name twice", `{"a":1,"a":1}`, false},
 	{"a name twice, once escaped", `{"alg":1,"\u0061lg":1}`, false},
 	{"a name twice, within", `{"a":{"b":1,"b":2}}`, false},
 	{"a name twice, in an array", `{"a":[{"b":1,"b":2}]}`, false},
 	{"an empty name twice", `{"":1,"":2}`, false},
-	// Names that encoding/json folds into one are several.
+	// Names that encoding/json takes for the same are different.
 	{"names in several cases", `{"alg":1,"ALG":2,"Alg":3}`, true},
 	{"a long s and a Kelvin sign", "{\"iss\":1,\"i\u017fs\":2,\"kid\":3,\"\u212aid\":4}", true},
 	{"as deep as allowed", nested(32), true},
@@ -99,8 +99,8 @@ func TestReadObject(t *testing.T) {
 	}
 }
 
-// encoding/json matches names without case, even U+017F with s and U+212A with k:
-// CVE-2026-27896 (Go SDK of MCP) came of that.
+// encoding/json matches names without case, even U+017F with s and U+212A with k. This
+// caused CVE-2026-27896 (Go SDK of MCP).
 func TestNamesMatchExactly(t *testing.T) {
 	for _, test := range []struct{ name, header, claims string }{
 		{"ALG after alg", `{"alg":"RS256","ALG":"none","kid":"1"}`, ""},
@@ -129,7 +129,7 @@ func TestNamesMatchExactly(t *testing.T) {
 	check(t, config(), sign("RS256", keys().rsa, `{"ALG":"RS256"}`, object(goodClaims)), redoxauth.ErrRejected, "algorithm")
 }
 
-// A duplicate is refused even when both say the same, in the header and in the claims.
+// A name that occurs twice is refused, even with the same value.
 func TestDuplicateNames(t *testing.T) {
 	for _, test := range []struct{ name, header, claims string }{
 		{"alg", `{"alg":"RS256","alg":"none"}`, object(goodClaims)},

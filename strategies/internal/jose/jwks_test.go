@@ -53,7 +53,7 @@ func TestParseJWKSDropsKeysOneByOne(t *testing.T) {
 		{"key_ops empty", jwk(k.rsa, map[string]any{"key_ops": []string{}}), false},
 		{"key_ops a string", jwk(k.rsa, map[string]any{"key_ops": "verify"}), false},
 		{"key_ops null", jwk(k.rsa, map[string]any{"key_ops": json.RawMessage("null")}), false},
-		// A set that holds secrets is not one to trust with them: Wycheproof, json_web_key.
+		// A key that is published with its secret is not trusted: Wycheproof, json_web_key.
 		{"private RSA", jwk(k.rsa, map[string]any{"d": b64(k.rsa.D.Bytes())}), false},
 		{"private EC", jwk(k.p256, map[string]any{"d": "AA"}), false},
 		{"private Ed25519", jwk(k.ed, map[string]any{"d": b64(k.ed.Seed())}), false},

@@ -28,7 +28,7 @@ func forms() map[string]string {
 		"standard alphabet":      join(segment[0], segment[1], segment[2][:10]+"+/"+segment[2][12:]),
 		"illegal character":      join(segment[0], segment[1], segment[2][:10]+"!"+segment[2][10:]),
 		"one character too many": join(segment[0], segment[1], segment[2]+"AAA"),
-		// 64 bytes in 86 characters: the last one has four bits to spare.
+		// 64 bytes in 86 characters: four bits of the last one belong to no byte.
 		"another spelling":   ed[:len(ed)-1] + string(nextSpelling(ed[len(ed)-1])),
 		"header no JSON":     join(b64([]byte(`{"alg"`)), segment[1], segment[2]),
 		"claims null":        join(segment[0], b64([]byte("null")), segment[2]),
@@ -38,7 +38,7 @@ func forms() map[string]string {
 	}
 }
 
-// nextSpelling sets a bit of the last character that decodes to nothing.
+// nextSpelling sets a bit of the last character that belongs to no byte.
 func nextSpelling(c byte) byte {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	return alphabet[strings.IndexByte(alphabet, c)|1]
@@ -55,10 +55,10 @@ func TestFormHasOneSpelling(t *testing.T) {
 	}
 }
 
-// What has not the form of a JWT is somebody else's: an opaque token, or JWE (five
-// segments), which is refused everywhere (RFC 8725bis, Section 3.13; CVE-2024-28122 and
-// CVE-2024-28180 are faults of its decryption). The JSON forms of JWS are none either
-// (RFC 8725bis, Section 3.14; CVE-2024-21664 is a fault of their parsing).
+// A token without the form of a JWT is passed on: an opaque token, a JWE or a JSON form of
+// JWS. No Verifier accepts a JWE, which has five segments (RFC 8725bis, Section 3.13;
+// CVE-2024-28122 and CVE-2024-28180 are faults of its decryption), or a JSON form (RFC
+// 8725bis, Section 3.14; CVE-2024-21664 is a fault of its parsing).
 func TestOtherFormsAreNotMine(t *testing.T) {
 	good := signed(nil, nil)
 	segment := strings.Split(good, ".")
@@ -88,7 +88,7 @@ func TestOtherFormsAreNotMine(t *testing.T) {
 	}
 }
 
-// A token of dots or of 1 MB costs no more than a look at it.
+// A token of dots or of 1 MB is refused before it is parsed.
 func TestHostileTokensAllocateLittle(t *testing.T) {
 	v := jose.New(config())
 	for name, token := range map[string]string{
@@ -133,7 +133,7 @@ func TestReplayIDNamesWhatWasSigned(t *testing.T) {
 	if a, b := id(ecdsa(nil)), id(ecdsa(map[string]any{"sub": "x"})); a != b {
 		t.Errorf("one jti has two names: %s, %s", a, b)
 	}
-	// Two ECDSA signatures over the same: to hash them would let a replay through.
+	// A hash of the whole token would differ, and let a replay through.
 	without := map[string]any{"jti": nil}
 	a, b := ecdsa(without), ecdsa(without)
 	if a == b {

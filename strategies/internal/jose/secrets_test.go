@@ -50,7 +50,7 @@ func TestSecretsThatAreNotAvailable(t *testing.T) {
 	}
 }
 
-// RFC 7518, Section 3.2: the key is as long as the hash.
+// RFC 7518, Section 3.2: a secret is at least as long as the hash.
 func TestHMACKeys(t *testing.T) {
 	for _, test := range []struct {
 		name       string
@@ -80,7 +80,7 @@ func TestHMACKeys(t *testing.T) {
 	}
 }
 
-// RFC 8725, Section 2.1: one list never holds both kinds.
+// RFC 8725, Section 2.1: one list does not hold both kinds.
 func TestCheckAlgorithms(t *testing.T) {
 	for _, test := range []struct {
 		names     []string

@@ -77,7 +77,7 @@ func object(m map[string]any) string {
 	return string(b)
 }
 
-// with returns a copy of m with changes; nil takes a member out.
+// with returns a copy of m with changes; nil removes a member.
 func with(m, changes map[string]any) map[string]any {
 	c := map[string]any{}
 	for k, v := range m {

@@ -1,5 +1,5 @@
 // Package wycheproof runs the JSON Web tests of Wycheproof (github.com/c2sp/wycheproof,
-// Apache-2.0). It is a module of its own because the vectors weigh megabytes.
+// Apache-2.0). It is a module of its own because the vectors have megabytes.
 package wycheproof
 
 import (
@@ -31,13 +31,13 @@ type vector struct {
 	public          json.RawMessage
 }
 
-// key is what of a JWK tells how to configure it.
+// key holds the members of a JWK that show how to configure it.
 type key struct {
 	Kty, Kid, Alg, K string
 	Keys             []json.RawMessage
 }
 
-// The vectors that are decided otherwise, and why.
+// The vectors whose result differs from ours, and why.
 var (
 	algorithmOfKey = "the alg of the JWK is not that of the header: one key, one algorithm"
 	noAlgorithm    = "the JWK's alg ES521 does not exist"
