@@ -109,8 +109,8 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Token, error) {
 	if err := checkForm(token); err != nil {
 		return nil, err
 	}
-	now := v.cfg.Now()
-	id, known := v.cache.get(token, now)
+	now, raw := v.cfg.Now(), []byte(token)
+	id, known := v.cache.get(raw, now)
 	c := known.content
 	if c == nil {
 		var err error
@@ -121,7 +121,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Token, error) {
 	if !v.acceptsType(c) {
 		return nil, refuse("type", "typ is %s", quote(c.typ))
 	}
-	key, err := c.Verify(ctx, token, v.cfg.Keys, v.cfg.Algorithms, known.key)
+	key, err := c.Verify(ctx, raw, v.cfg.Keys, v.cfg.Algorithms, known.key)
 	if err != nil {
 		return nil, err
 	}

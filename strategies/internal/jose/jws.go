@@ -1,6 +1,7 @@
 package jose
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -86,7 +87,7 @@ func parseJWS(token string) (*JWS, error) {
 //
 // If known is still among the keys, it has verified the same token before, and the
 // signature is not checked again.
-func (j *JWS) Verify(ctx context.Context, token string, keys Source, algorithms []string, known *Key) (*Key, error) {
+func (j *JWS) Verify(ctx context.Context, token []byte, keys Source, algorithms []string, known *Key) (*Key, error) {
 	if j.extended {
 		return nil, refuse("malformed", "the header has an extension: crit or b64")
 	}
@@ -100,12 +101,12 @@ func (j *JWS) Verify(ctx context.Context, token string, keys Source, algorithms 
 	if key := known.among(found); key != nil {
 		return key, nil
 	}
-	dot := strings.LastIndexByte(token, '.')
-	signature, err := base64.RawURLEncoding.DecodeString(token[dot+1:])
+	dot := bytes.LastIndexByte(token, '.')
+	signature, err := base64.RawURLEncoding.AppendDecode(nil, token[dot+1:])
 	if err != nil {
 		return nil, refuse("malformed", "signature: not base64url")
 	}
-	if key := j.signer([]byte(token[:dot]), signature, found); key != nil {
+	if key := j.signer(token[:dot], signature, found); key != nil {
 		return key, nil
 	}
 	return nil, refuse("signature", "the signature does not verify")

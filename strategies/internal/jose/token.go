@@ -158,8 +158,8 @@ func newCache() *cache { return &cache{entries: make(map[[sha256.Size]byte]entry
 
 // get returns what is remembered of a token, and the id to add it under. It never returns
 // a token that has expired.
-func (c *cache) get(token string, now time.Time) (id [sha256.Size]byte, _ entry) {
-	id = sha256.Sum256([]byte(token))
+func (c *cache) get(token []byte, now time.Time) (id [sha256.Size]byte, _ entry) {
+	id = sha256.Sum256(token)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e, ok := c.entries[id]
