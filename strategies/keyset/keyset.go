@@ -161,8 +161,8 @@ type RemoteConfig struct {
 //
 // A token with a key ID that the set lacks causes a fetch and waits for it. For Cooldown
 // after that, such tokens cause no fetch, and are decided at once: with ErrRejected if the
-// last fetch succeeded, with ErrUnavailable if it failed. Tokens with known key IDs never
-// wait.
+// last fetch succeeded, with ErrUnavailable if it failed. Tokens with known key IDs do not
+// wait for that fetch.
 //
 // Without any usable key, every request waits for the next fetch, so the first request
 // after an outage succeeds. There is one fetch at a time, and at most one starts in a
