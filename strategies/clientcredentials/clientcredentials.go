@@ -202,7 +202,7 @@ func (c *Config) check() error {
 	}
 	p.Names("Audience", c.Audience)
 	if len(c.Types) == 0 {
-		p.Add("Types", "an empty list")
+		p.Add("Types", "required (nil means the default)")
 	}
 	if err := jose.CheckAlgorithms(c.Algorithms, false); err != nil {
 		p.Add("Algorithms", "%w", err)

@@ -218,7 +218,7 @@ func (c *Config) check() (keys jose.Source, _ error) {
 	p.Names("Audience", c.Audience)
 	p.Scopes("Scopes", c.Scopes)
 	if len(c.Types) == 0 {
-		p.Add("Types", "an empty list")
+		p.Add("Types", "required (nil means the default)")
 	}
 	if c.MaxLifetime < 0 {
 		p.Add("MaxLifetime", "negative")

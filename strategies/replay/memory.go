@@ -75,7 +75,7 @@ func (m *Memory) Add(ctx context.Context, scope, id string, until time.Time) (fr
 		return false, unavailable(context.Cause(ctx))
 	}
 	if m.shards == nil {
-		return false, unavailable(errors.New("a zero Memory: create it with NewMemory"))
+		return false, unavailable(errors.New("a zero Memory: make it with NewMemory"))
 	}
 	d := m.digest(scope, id)
 	s := &m.shards[d[0]&uint64(len(m.shards)-1)]

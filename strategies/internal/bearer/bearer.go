@@ -32,7 +32,7 @@ func New(strategy string, decide func(ctx context.Context, token string) (*redox
 // one usable token are those of [redoxauth.BearerToken].
 func (v Verifier) Verify(r *http.Request) (*redoxauth.Identity, error) {
 	if v.decide == nil {
-		return nil, redoxauth.Errorf(nil, "internal", "a zero Verifier: create it with its constructor")
+		return nil, redoxauth.Errorf(nil, "internal", "a zero Verifier: make it with a constructor of its package")
 	}
 	token, err := redoxauth.BearerToken(r)
 	if err != nil {

@@ -102,8 +102,13 @@ func (p *Problems) URL(field, address string, allowHTTP bool) {
 func WrongURL(address string, allowHTTP bool) string {
 	u, err := url.Parse(address)
 	switch {
+	case address == "":
+		return "required"
 	case err != nil, u.Host == "", u.Opaque != "", u.Scheme != "https" && u.Scheme != "http":
-		return "not an absolute http or https URL" // err would show a password
+		if strings.Contains(address, "@") { // it may have a password, which err would show too
+			return "not an absolute http or https URL"
+		}
+		return fmt.Sprintf("%+.128q is not an absolute http or https URL", address)
 	case u.Scheme == "http" && !allowHTTP:
 		return "http, want https (InsecureAllowHTTP allows http)"
 	case u.User != nil:

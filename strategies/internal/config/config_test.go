@@ -19,6 +19,20 @@ func TestValidScope(t *testing.T) {
 	}
 }
 
+func TestWrongURLShowsWhatArrived(t *testing.T) {
+	for url, want := range map[string]string{
+		"":                       "required",
+		"as.example/introspect":  `"as.example/introspect" is not an absolute http or https URL`,
+		"ftp://a:s3cret@as":      "not an absolute http or https URL", // the password is not shown
+		"https://a:s3cret@as:po": "not an absolute http or https URL",
+		"a:s3cret@as.example":    "not an absolute http or https URL",
+	} {
+		if got := config.WrongURL(url, false); got != want {
+			t.Errorf("%q: got %q, want %q", url, got, want)
+		}
+	}
+}
+
 func TestWrongURL(t *testing.T) {
 	for _, test := range []struct {
 		url          string

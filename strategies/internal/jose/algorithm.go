@@ -10,6 +10,7 @@ import (
 	_ "crypto/sha512"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -74,14 +75,19 @@ func canonical(name string) string {
 // in one list a public key could be used as a secret (RFC 8725, Section 2.1).
 func CheckAlgorithms(names []string, symmetric bool) error {
 	if len(names) == 0 {
-		return errors.New("must name an algorithm")
+		return errors.New("required (nil means the default)")
 	}
-	var wrong []string
+	var known, wrong []string
+	for _, name := range slices.Sorted(maps.Keys(algorithms)) {
+		if symmetric == (algorithms[name].secret > 0) {
+			known = append(known, name)
+		}
+	}
 	for _, name := range names {
 		a, ok := algorithms[canonical(name)]
 		switch {
 		case !ok:
-			wrong = append(wrong, fmt.Sprintf("unknown algorithm %q", name))
+			wrong = append(wrong, fmt.Sprintf("unknown algorithm %q, want one of %s", name, strings.Join(known, ", ")))
 		case symmetric && a.secret == 0:
 			wrong = append(wrong, name+" is not for secrets")
 		case !symmetric && a.secret > 0:
@@ -96,7 +102,7 @@ func CheckAlgorithms(names []string, symmetric bool) error {
 // 3.2). A public key is refused, because it is no secret.
 func HMACKeys(secrets [][]byte, names []string) ([]*Key, error) {
 	if len(secrets) == 0 {
-		return nil, errors.New("no secret")
+		return nil, errors.New("required")
 	}
 	least := 0
 	for _, name := range names {

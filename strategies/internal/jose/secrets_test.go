@@ -105,4 +105,8 @@ func TestCheckAlgorithms(t *testing.T) {
 			t.Errorf("CheckAlgorithms(%q, %v) = %v, want success: %v", test.names, test.symmetric, err, test.ok)
 		}
 	}
+	err := jose.CheckAlgorithms([]string{"hs256"}, true)
+	if want := `unknown algorithm "hs256", want one of HS256, HS384, HS512`; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
 }

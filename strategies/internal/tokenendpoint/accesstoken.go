@@ -80,7 +80,7 @@ func (e *Endpoint) sign(p *Proof, scopes []string) (string, *redoxauth.Identity,
 // its verifier would refuse every token.
 func (e *Endpoint) Verifier(required []string) (bearer.Verifier, error) {
 	if e == nil {
-		return bearer.Verifier{}, errors.New("redoxauth: a zero TokenEndpoint: create it with NewTokenEndpoint")
+		return bearer.Verifier{}, errors.New("redoxauth: a zero TokenEndpoint: make it with NewTokenEndpoint")
 	}
 	if err := e.checkRequired(required); err != nil {
 		return bearer.Verifier{}, err
