@@ -17,9 +17,12 @@ func ExampleParseJWKS() {
 	fmt.Println(err)
 	_, err = keyset.ParseJWKS([]byte(`{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}`))
 	fmt.Println(err)
+	_, err = keyset.ParseJWKS([]byte("-----BEGIN PUBLIC KEY-----\n"))
+	fmt.Println(err)
 	// Output:
 	// <nil>
 	// keyset: ParseJWKS: no usable key: key 0: not a public key
+	// keyset: ParseJWKS: PEM, want a JWK Set: use ParsePEM
 }
 
 func ExampleParsePEM() {
@@ -29,7 +32,11 @@ MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=
 -----END PUBLIC KEY-----
 `))
 	fmt.Println(err)
-	// Output: <nil>
+	_, err = keyset.ParsePEM([]byte(`{"keys":[]}`))
+	fmt.Println(err)
+	// Output:
+	// <nil>
+	// keyset: ParsePEM: JSON, want PEM: use ParseJWKS
 }
 
 // Fetch at start-up instead of with the first request, and report the state to a health

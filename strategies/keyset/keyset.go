@@ -35,6 +35,7 @@
 package keyset
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"errors"
@@ -65,7 +66,10 @@ func init() {
 // [RFC 7517, Section 5]: https://www.rfc-editor.org/rfc/rfc7517#section-5
 func ParseJWKS(data []byte) (Set, error) {
 	keys, dropped, err := jose.ParseJWKS(data)
-	if err == nil && len(keys) == 0 {
+	switch {
+	case err != nil && bytes.Contains(data, []byte("-----BEGIN ")):
+		err = errors.New("PEM, want a JWK Set: use ParsePEM")
+	case err == nil && len(keys) == 0:
 		err = errors.New("no usable key")
 		if len(dropped) > 0 {
 			err = fmt.Errorf("no usable key: %s", strings.Join(dropped, "; "))
@@ -80,6 +84,9 @@ func ParseJWKS(data []byte) (Set, error) {
 // [PublicKeys].
 func ParsePEM(data []byte) (Set, error) {
 	keys, err := jose.ParsePEM(data)
+	if err != nil && bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
+		err = errors.New("JSON, want PEM: use ParseJWKS")
+	}
 	return newStatic("ParsePEM", keys, err)
 }
 

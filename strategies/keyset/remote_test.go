@@ -165,7 +165,7 @@ func TestRemoteConfig(t *testing.T) {
 		{"http", keyset.RemoteConfig{URL: "http://keys.example"}, []string{"keyset: URL: http, want https"}},
 		{"http, allowed", keyset.RemoteConfig{URL: "http://keys.example", InsecureAllowHTTP: true}, nil},
 		{"file, even then", keyset.RemoteConfig{URL: "file:///keys", InsecureAllowHTTP: true}, []string{"keyset: URL: "}},
-		{"ftp, even then", keyset.RemoteConfig{URL: "ftp://keys.example", InsecureAllowHTTP: true}, []string{"keyset: URL: not an absolute http or https URL"}},
+		{"ftp, even then", keyset.RemoteConfig{URL: "ftp://keys.example", InsecureAllowHTTP: true}, []string{`keyset: URL: "ftp://keys.example" is not an absolute http or https URL`}},
 		{"relative", keyset.RemoteConfig{URL: "/jwks.json"}, []string{"keyset: URL: "}},
 		{"opaque", keyset.RemoteConfig{URL: "https:keys"}, []string{"keyset: URL: "}},
 		{"malformed", keyset.RemoteConfig{URL: "https://keys.example/%zz"}, []string{"keyset: URL: "}},
