@@ -100,8 +100,9 @@ func isNumericID(s string) bool {
 	return s != "" && len(s) <= 32 && strings.Trim(s, "0123456789") == ""
 }
 
-// emailAddress matches printable ASCII with one @.
-var emailAddress = regexp.MustCompile(`^[!-?A-~]+@[!-?A-~]+$`)
+// emailAddress matches printable ASCII with one @. It has no slash and no colon: they are
+// in an impersonation URL, and in the IAM member "serviceAccount:EMAIL".
+var emailAddress = regexp.MustCompile(`^[!-.0-9;-?A-~]+@[!-.0-9;-?A-~]+$`)
 
 func (v *verifier) decide(ctx context.Context, token string) (*redoxauth.Identity, error) {
 	if strings.HasPrefix(token, prefix) {

@@ -32,11 +32,13 @@ func TestNewReportsEverythingThatIsWrong(t *testing.T) {
 		want []string
 	}{
 		{google.Config{
-			ServiceAccounts: []string{"redox", "1122 3344", "two@at@signs", " redox@example.com", ""},
-			Audience:        []string{""}, Scopes: []string{"two scopes"}, CertsURL: "http://keys.example/certs", TokenInfoURL: "ftp://user:s3cret@tokens.example",
+			ServiceAccounts: []string{"redox", "1122 3344", "two@at@signs", " redox@example.com", "",
+				"https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/" + account + ":generateAccessToken", "serviceAccount:" + account},
+			Audience: []string{""}, Scopes: []string{"two scopes"}, CertsURL: "http://keys.example/certs", TokenInfoURL: "ftp://user:s3cret@tokens.example",
 		}, []string{
 			`ServiceAccounts[0]: "redox" is neither a numeric ID nor an e-mail address`, `ServiceAccounts[1]: "1122 3344" is`,
 			`ServiceAccounts[2]: "two@at@signs" is`, `ServiceAccounts[3]: " redox@example.com" is`, `ServiceAccounts[4]: "" is`,
+			`ServiceAccounts[5]: "https://iamcredentials.googleapis.com/`, `ServiceAccounts[6]: "serviceAccount:`,
 			"Scopes: only access tokens have scopes: set AccessTokens", "Audience[0]: ", "Scopes[0]: ", "Endpoints.CertsURL: http, want https", "Endpoints.TokenInfoURL: not",
 		}},
 		{google.Config{}, []string{"ServiceAccounts: required", "Audience: required, unless AccessTokens is set"}},
