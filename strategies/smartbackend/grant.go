@@ -3,6 +3,7 @@ package smartbackend
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,8 +44,14 @@ func newGrant(cfg EndpointConfig, p *config.Problems) *grant {
 			p.Add(field+".Scopes", "required")
 		}
 		for j, s := range c.Scopes {
-			if strings.Contains(s, "/") && parseScope(s).context == "" {
-				p.Add(fmt.Sprintf("%s.Scopes[%d]", field, j), "%q is not a SMART scope such as \"system/Patient.rs\", with the letters in the order %q", s, letters)
+			context, _, isPlace := strings.Cut(s, "/")
+			field := fmt.Sprintf("%s.Scopes[%d]", field, j)
+			switch {
+			case !isPlace || parseScope(s).context != "":
+			case !slices.Contains(contexts, context):
+				p.Add(field, "%q is not a system/, patient/ or user/ scope", s)
+			default:
+				p.Add(field, "%q is not a SMART scope such as \"system/Patient.rs\", with the letters in the order %q", s, letters)
 			}
 		}
 		g.Add(p, field, tokenendpoint.Client{ID: c.ID, Subject: c.ID, Scopes: c.Scopes}, c.Keys, algorithms)

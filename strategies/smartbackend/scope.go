@@ -36,10 +36,12 @@ type scope struct {
 // A place is what a scope gives access to. A scope of another kind has no context, and its
 // text as the query.
 type place struct {
-	context  string // "system", "patient", "user"
+	context  string // one of contexts
 	resource string // a type, or "*"
 	query    string
 }
+
+var contexts = []string{"system", "patient", "user"}
 
 // access is a set of create, read, update, delete, search.
 type access uint8
@@ -61,7 +63,7 @@ func parseScope(text string) scope {
 	resource, word, _ := strings.Cut(rest, ".")
 	s.place = place{context, resource, query}
 	s.access, s.v1 = parseAccess(word)
-	if !slices.Contains([]string{"system", "patient", "user"}, context) || !isResource(resource) || s.access == 0 || hasQuery && query == "" {
+	if !slices.Contains(contexts, context) || !isResource(resource) || s.access == 0 || hasQuery && query == "" {
 		return scope{place: place{query: text}, access: 1, text: text}
 	}
 	return s

@@ -292,7 +292,10 @@ func TestNewTokenEndpointRefuses(t *testing.T) {
 		{"lifetime too long", func(c *smartbackend.EndpointConfig) { c.Lifetime = 301 * time.Second }, []string{"Lifetime"}},
 		{"no keys", func(c *smartbackend.EndpointConfig) { c.Clients[1].Keys = nil }, []string{"Clients[1].Keys"}},
 		{"no scopes", func(c *smartbackend.EndpointConfig) { c.Clients[1].Scopes = nil }, []string{"Clients[1].Scopes"}},
-		{"misspelt scope", func(c *smartbackend.EndpointConfig) { c.Clients[0].Scopes = []string{"system/Patient.sr"} }, []string{"Clients[0].Scopes[0]"}},
+		{"misspelt scope", func(c *smartbackend.EndpointConfig) { c.Clients[0].Scopes = []string{"system/Patient.sr"} },
+			[]string{`Clients[0].Scopes[0]: "system/Patient.sr" is not a SMART scope such as "system/Patient.rs", with the letters in the order "cruds"`}},
+		{"scope of an app launch", func(c *smartbackend.EndpointConfig) { c.Clients[0].Scopes = []string{"launch/patient"} },
+			[]string{`Clients[0].Scopes[0]: "launch/patient" is not a system/, patient/ or user/ scope`}},
 		{"ID twice", func(c *smartbackend.EndpointConfig) { c.Clients[1].ID = "redox" }, []string{"Clients[1].ID"}},
 		{"ID pasted with a newline", func(c *smartbackend.EndpointConfig) { c.Clients[1].ID = "redox\n" }, []string{"Clients[1].ID"}},
 		{"ID too long", func(c *smartbackend.EndpointConfig) { c.Clients[1].ID = strings.Repeat("x", 513) }, []string{"Clients[1].ID"}},
@@ -307,7 +310,7 @@ func TestNewTokenEndpointRefuses(t *testing.T) {
 				t.Errorf("got %q, want %d lines", lines, len(c.want))
 			}
 			for _, field := range c.want {
-				if !strings.Contains(err.Error(), "smartbackend: "+field+": ") {
+				if !strings.Contains(err.Error()+": ", "smartbackend: "+field+": ") {
 					t.Errorf("got %v, want %s in it", err, field)
 				}
 			}
