@@ -63,7 +63,7 @@ func NewSecrets[T, S any](strategy string, list func(context.Context) ([]T, erro
 			return none, err
 		}
 		if len(secrets) == 0 {
-			return none, errors.New("empty list")
+			return none, errors.New("the function returned an empty list")
 		}
 		return prepare(secrets)
 	}

@@ -64,13 +64,13 @@ func (v *Verifier) advice(r *http.Request, c *canonical, err error) []string {
 	}
 	switch e.Reason {
 	case "unknown_key":
-		return []string{fmt.Sprintf("the access key ID %q is not configured", shorten(c.claim.keyID))}
+		return []string{"the dashboard's accessKey and Credential.AccessKeyID differ, or accessKey and secretKey are exchanged"}
 	case "clock_skew":
 		return []string{"a clock is wrong, or a signed request was sent again late"}
 	case "payload":
 		return []string{"if the sender declares a hash: something on the way changed the body (decompressed, re-encoded or cut it)"}
 	case "session_token":
-		return []string{fmt.Sprintf("the dashboard's sessionToken and Credential.SessionToken differ; received one: %t", c.claim.hasToken)}
+		return []string{"the dashboard's sessionToken and Credential.SessionToken differ"}
 	case "unsigned_header":
 		return []string{"something on the way added the header, or the sender left it out of SignedHeaders"}
 	case "signature":

@@ -16,6 +16,7 @@ func TestExplainNamesTheCulprit(t *testing.T) {
 	}
 	urlPath := func(path string) func(*http.Request) { return func(r *http.Request) { r.URL.Path = path } }
 	prefix := func(c *sigv4.Config) { c.PathPrefix = "/api" }
+	sessionToken := func(c *sigv4.Config) { c.Credentials[0].SessionToken = "session-token-of-the-test" }
 	for _, test := range []struct {
 		scenario
 		want []string
@@ -38,12 +39,21 @@ func TestExplainNamesTheCulprit(t *testing.T) {
 		{scenario{name: "wrong secret", signer: wrongSecret}, []string{"(signature)", "the secret keys differ"}},
 		{scenario{name: "clock", signer: func(s *signer) { s.date = testDate.Add(-time.Hour) }}, []string{"X-Amz-Date is 20260102T020405Z, the clock says 20260102T030405Z", "5m0s", "Config.MaxSkew", "a clock is wrong"}},
 		{scenario{name: "day", signer: func(s *signer) { s.scopeDay = "20260101" }}, []string{`the day of Credential is "20260101", that of X-Amz-Date "20260102"`}},
-		{scenario{name: "key", signer: nobody}, []string{`the access key ID "AKIDNOBODY" is not configured`, testBodyHash}},
+		{scenario{name: "key", signer: nobody}, []string{`the access key ID "AKIDNOBODY" is none of Config.Credentials`, "the dashboard's accessKey", testBodyHash}},
+		{scenario{name: "long key", signer: func(s *signer) { s.key = strings.Repeat("A", 100) }}, []string{`the access key ID "` + strings.Repeat("A", 64) + `" is`}},
+		{scenario{name: "secret in place of the key", config: func(c *sigv4.Config) {
+			c.Credentials[0].AccessKeyID = "AKIDOTHER"
+			c.Credentials[0].SecretAccessKey = testSigner.key
+		}},
+			[]string{"(not shown: it is a secret access key)", "exchanged"}},
 		{scenario{name: "region", signer: func(s *signer) { s.region = "eu-west-1" }}, []string{`signed for region "eu-west-1", want "us-east-1" (Config.Region)`}},
 		{scenario{name: "service", signer: func(s *signer) { s.service = "s3" }}, []string{`signed for service "s3", want "execute-api" (Config.Service)`}},
 		{scenario{name: "payload", signer: payload(strings.Repeat("0", 64))}, []string{"changed the body"}},
 		{scenario{name: "unsigned payload", signer: payload("UNSIGNED-PAYLOAD")}, []string{"Config.InsecureAllowUnsignedPayload"}},
-		{scenario{name: "token", signer: func(s *signer) { s.token = "session-token-of-the-test" }}, []string{"sessionToken", "x-amz-security-token:[redacted]"}},
+		{scenario{name: "token", signer: func(s *signer) { s.token = "session-token-of-the-test" }},
+			[]string{"X-Amz-Security-Token is unexpected (Credential.SessionToken)", "sessionToken", "x-amz-security-token:[redacted]"}},
+		{scenario{name: "no token", config: sessionToken}, []string{"X-Amz-Security-Token is missing"}},
+		{scenario{name: "other token", config: sessionToken, signer: func(s *signer) { s.token = "other" }}, []string{"X-Amz-Security-Token is not the configured one"}},
 		{scenario{name: "unsigned", after: set("X-Amz-Meta-A", "1")}, []string{"X-Amz-Meta-A", "added the header"}},
 		{scenario{name: "query", after: received("/?a;b")}, []string{"semicolon"}},
 		{scenario{name: "path", after: received("/%")}, []string{"(path)", "starts no escape"}},

@@ -27,16 +27,14 @@ func newKeys(cfg *Config, p *config.Problems) *keys {
 	region, service := cfg.Region, cfg.Service
 	k := &keys{decoy: []*credential{{key: signingKey{secret: rand.Text(), region: region, service: service}}}}
 	switch {
-	case cfg.CredentialsFunc == nil && len(cfg.Credentials) == 0:
-		p.Add("Credentials", "required, or CredentialsFunc")
+	case (cfg.CredentialsFunc == nil) == (len(cfg.Credentials) == 0):
+		p.Add("Credentials", "exactly one of Credentials and CredentialsFunc is required")
 	case cfg.CredentialsFunc == nil:
-		k.secrets = rotation.Static(newKeyring(cfg.Credentials, region, service, p))
-	case len(cfg.Credentials) > 0:
-		p.Add("CredentialsFunc", "set beside Credentials, want one of the two")
+		k.secrets = rotation.Static(newKeyring(cfg.Credentials, "Credentials", region, service, p))
 	default:
 		prepare := func(list []Credential) (keyring, error) {
-			p := config.Problems{Package: strategy}
-			ring := newKeyring(list, region, service, &p)
+			p := config.Problems{Package: "CredentialsFunc"} // the error of Get names the strategy
+			ring := newKeyring(list, "", region, service, &p)
 			return ring, p.Err()
 		}
 		k.secrets = rotation.NewSecrets(strategy, cfg.CredentialsFunc, prepare, cfg.Now)
@@ -47,6 +45,19 @@ func newKeys(cfg *Config, p *config.Problems) *keys {
 // A keyring holds the credentials by access key ID. While a secret is rotated, there are
 // several under one ID.
 type keyring map[string][]*credential
+
+// quote returns an access key ID that is none of k for an error. It withholds a secret key:
+// somebody may have exchanged the two in the dashboard.
+func (k keyring) quote(id string) string {
+	for _, list := range k {
+		for _, c := range list {
+			if subtle.ConstantTimeCompare([]byte(id), []byte(c.key.secret)) == 1 {
+				return "(not shown: it is a secret access key)"
+			}
+		}
+	}
+	return fmt.Sprintf("%q", shorten(id))
+}
 
 type credential struct {
 	keyID    string
@@ -68,11 +79,11 @@ func (c *credential) holds(token *[sha256.Size]byte, sent bool) int {
 	return same
 }
 
-// newKeyring checks and copies credentials.
-func newKeyring(credentials []Credential, region, service string, p *config.Problems) keyring {
+// newKeyring checks and copies credentials. list is the field that they come from.
+func newKeyring(credentials []Credential, list, region, service string, p *config.Problems) keyring {
 	ring := make(keyring)
 	for i, c := range credentials {
-		field := fmt.Sprintf("Credentials[%d].", i)
+		field := fmt.Sprintf("%s[%d].", list, i)
 		checkScopePart(p, field+"AccessKeyID", c.AccessKeyID)
 		p.Name(field+"SecretAccessKey", c.SecretAccessKey, 0)
 		if c.SessionToken != "" {
@@ -93,7 +104,7 @@ func newKeyring(credentials []Credential, region, service string, p *config.Prob
 func checkScopePart(p *config.Problems, field, part string) {
 	switch {
 	case part == "":
-		p.Add(field, "empty")
+		p.Add(field, "required")
 	case strings.Contains(part, " "):
 		p.Add(field, "has a space")
 	case strings.ContainsAny(part, ",/"):

@@ -82,12 +82,13 @@ func TestCredentialsFunc(t *testing.T) {
 	for name, test := range map[string]struct {
 		list []sigv4.Credential
 		err  error
-		want bool
+		want string // the error; empty: accepted
 	}{
-		"list":       {list, nil, true},
-		"error":      {nil, errors.New("vault is sealed"), false},
-		"empty list": {nil, nil, false},
-		"bad list":   {make([]sigv4.Credential, 1), nil, false},
+		"list":       {list, nil, ""},
+		"error":      {nil, errors.New("vault is sealed"), "vault is sealed"},
+		"empty list": {nil, nil, "the function returned an empty list"},
+		"bad list": {make([]sigv4.Credential, 1), nil,
+			"CredentialsFunc: [0].AccessKeyID: required\nCredentialsFunc: [0].SecretAccessKey: required"},
 	} {
 		calls := 0
 		cfg := testConfig()
@@ -102,8 +103,11 @@ func TestCredentialsFunc(t *testing.T) {
 		if calls > 0 {
 			t.Errorf("%s: the function was called for a request without credentials", name)
 		}
-		if _, err = v.Verify(scenario{}.request()); !test.want {
+		if _, err = v.Verify(scenario{}.request()); test.want != "" {
 			verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "secrets")
+			if want := "sigv4: cannot be decided now (secrets): " + test.want; err.Error() != want {
+				t.Errorf("%s: %q, want %q", name, err, want)
+			}
 		} else if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}

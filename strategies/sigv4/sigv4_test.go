@@ -229,12 +229,12 @@ func TestNewNamesEverythingThatIsWrong(t *testing.T) {
 		want   string
 	}{
 		"empty": {func(c *sigv4.Config) { *c = sigv4.Config{} },
-			"sigv4: Region: empty\nsigv4: Service: empty\nsigv4: Credentials: required, or CredentialsFunc"},
+			"sigv4: Region: required\nsigv4: Service: required\nsigv4: Credentials: exactly one of Credentials and CredentialsFunc is required"},
 		"both sources": {func(c *sigv4.Config) {
 			c.CredentialsFunc = func(context.Context) ([]sigv4.Credential, error) { return nil, nil }
-		}, "sigv4: CredentialsFunc: set beside Credentials, want one of the two"},
+		}, "sigv4: Credentials: exactly one of Credentials and CredentialsFunc is required"},
 		"empty credential": {func(c *sigv4.Config) { c.Credentials = append(c.Credentials, sigv4.Credential{}) },
-			"sigv4: Credentials[1].AccessKeyID: empty\nsigv4: Credentials[1].SecretAccessKey: required"},
+			"sigv4: Credentials[1].AccessKeyID: required\nsigv4: Credentials[1].SecretAccessKey: required"},
 		"white space": {credential("A B", "secret\n", " token"),
 			"sigv4: Credentials[0].AccessKeyID: has a space\nsigv4: Credentials[0].SecretAccessKey: white space around it\nsigv4: Credentials[0].SessionToken: white space around it"},
 		"slash in the key ID": {credential("A/B", "secret", ""), "sigv4: Credentials[0].AccessKeyID: has a comma or a slash"},

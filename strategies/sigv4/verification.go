@@ -22,7 +22,7 @@ import (
 // configured key ID, the right scope and a right date, and declares no hash of the body.
 func (v *Verifier) decide(r *http.Request, c *canonical) (*credential, error) {
 	if v.keys == nil {
-		return nil, redoxauth.Errorf(nil, "internal", "a Verifier that New did not make")
+		return nil, redoxauth.Errorf(nil, "internal", "a zero Verifier: make it with New")
 	}
 	if err := c.claim.readClaim(r); err != nil {
 		return nil, err
@@ -42,12 +42,12 @@ func (v *Verifier) decide(r *http.Request, c *canonical) (*credential, error) {
 		if err == nil {
 			v.matchDecoy(c)
 		}
-		return nil, redoxauth.Errorf(redoxauth.ErrRejected, "unknown_key", "the access key ID is not configured")
+		return nil, redoxauth.Errorf(redoxauth.ErrRejected, "unknown_key", "the access key ID %s is none of Config.Credentials", ring.quote(c.claim.keyID))
 	case err != nil:
 		return nil, err
 	case !anyHolds(candidates, &c.claim):
 		v.matchDecoy(c)
-		return nil, redoxauth.Errorf(redoxauth.ErrRejected, "session_token", "the session token is missing, unexpected or wrong")
+		return nil, wrongSessionToken(candidates, &c.claim)
 	}
 	if err := c.readBody(r, &v.form); err != nil {
 		return nil, err
@@ -141,6 +141,18 @@ func anyHolds(candidates []*credential, c *claim) bool {
 		holds |= k.holds(&c.token, c.hasToken)
 	}
 	return holds == 1
+}
+
+// wrongSessionToken is the error of a claim whose session token none of the candidates has.
+func wrongSessionToken(candidates []*credential, c *claim) error {
+	why := "X-Amz-Security-Token is not the configured one"
+	switch {
+	case !c.hasToken:
+		why = "X-Amz-Security-Token is missing"
+	case !slices.ContainsFunc(candidates, func(k *credential) bool { return k.hasToken }):
+		why = "X-Amz-Security-Token is unexpected"
+	}
+	return redoxauth.Errorf(redoxauth.ErrRejected, "session_token", "%s (Credential.SessionToken)", why)
 }
 
 // matchDecoy does the work that a wrong signature costs, except for the body. So the time of
