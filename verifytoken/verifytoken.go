@@ -106,12 +106,12 @@ type digest [sha256.Size]byte
 func New(cfg Config) (*Verifier, error) {
 	v := &Verifier{observe: cfg.Observe}
 	switch {
-	case len(cfg.Tokens) > 0 && cfg.TokensFunc != nil:
-		return nil, errors.New("verifytoken: Tokens, TokensFunc: exactly one is required, not both")
+	case (len(cfg.Tokens) == 0) == (cfg.TokensFunc == nil):
+		return nil, errors.New("verifytoken: Tokens: exactly one of Tokens and TokensFunc is required")
 	case cfg.TokensFunc != nil:
-		v.tokens = rotation.NewSecrets(strategy, cfg.TokensFunc, digestsOf, time.Now)
+		v.tokens = rotation.NewSecrets(strategy, cfg.supply, digestsOfFunc, time.Now)
 	default:
-		digests, err := digestsOf(cfg.Tokens)
+		digests, err := digestsOf(cfg.Tokens, "verifytoken: Tokens")
 		if err != nil {
 			return nil, err
 		}
@@ -178,12 +178,23 @@ func errTwoHeaders() error {
 	return refused(redoxauth.ErrMalformed, "malformed", "more than one verification-token header")
 }
 
-// digestsOf checks the tokens and hashes them. An empty token would accept requests
-// without a token, as several public receivers do.
-func digestsOf(tokens []string) ([]digest, error) {
-	if len(tokens) == 0 {
-		return nil, errors.New("verifytoken: Tokens: at least one is required")
+// supply is TokensFunc with errors that name it.
+func (c *Config) supply(ctx context.Context) ([]string, error) {
+	tokens, err := c.TokensFunc(ctx)
+	if err == nil && len(tokens) == 0 {
+		err = errors.New("empty list")
 	}
+	if err != nil {
+		return nil, fmt.Errorf("TokensFunc: %w", err)
+	}
+	return tokens, nil
+}
+
+func digestsOfFunc(tokens []string) ([]digest, error) { return digestsOf(tokens, "TokensFunc: ") }
+
+// digestsOf checks the tokens of a list and hashes them. An empty token would accept
+// requests without a token, as several public receivers do.
+func digestsOf(tokens []string, list string) ([]digest, error) {
 	var errs []error
 	digests := make([]digest, len(tokens))
 	for i, token := range tokens {
@@ -191,17 +202,17 @@ func digestsOf(tokens []string) ([]digest, error) {
 		wrong := ""
 		switch {
 		case token == "":
-			wrong = "is empty"
+			wrong = "required"
 		case strings.TrimSpace(token) != token:
-			wrong = "has white space around it"
+			wrong = "white space around it"
 		case strings.ContainsFunc(token, unicode.IsControl):
-			wrong = "has a control character"
+			wrong = "control characters in it"
 		case len(token) > maxToken:
-			wrong = fmt.Sprintf("is longer than %d bytes", maxToken)
+			wrong = fmt.Sprintf("longer than %d bytes", maxToken)
 		default:
 			continue
 		}
-		errs = append(errs, fmt.Errorf("verifytoken: Tokens[%d]: %s", i, wrong))
+		errs = append(errs, fmt.Errorf("%s[%d]: %s", list, i, wrong))
 	}
 	return digests, errors.Join(errs...)
 }

@@ -47,12 +47,12 @@ func TestNewRefusesConfig(t *testing.T) {
 		cfg  verifytoken.Config
 		want []string // parts of the message
 	}{
-		{"nothing", verifytoken.Config{}, []string{"Tokens: at least one"}},
-		{"empty list", verifytoken.Config{Tokens: []string{}}, []string{"Tokens: at least one"}},
-		{"both", verifytoken.Config{Tokens: []string{newToken}, TokensFunc: list}, []string{"Tokens, TokensFunc: exactly one"}},
+		{"nothing", verifytoken.Config{}, []string{"Tokens: exactly one of Tokens and TokensFunc is required"}},
+		{"empty list", verifytoken.Config{Tokens: []string{}}, []string{"Tokens: exactly one of Tokens and TokensFunc"}},
+		{"both", verifytoken.Config{Tokens: []string{newToken}, TokensFunc: list}, []string{"Tokens: exactly one of Tokens and TokensFunc"}},
 		{"every mistake at once",
 			verifytoken.Config{Tokens: []string{"", " pasted", "pasted\n", "ok", "a\x00b", strings.Repeat("x", 4097)}},
-			[]string{"Tokens[0]: is empty", "Tokens[1]: has white space", "Tokens[2]: has white space", "Tokens[4]: has a control", "Tokens[5]: is longer"}},
+			[]string{"Tokens[0]: required", "Tokens[1]: white space", "Tokens[2]: white space", "Tokens[4]: control", "Tokens[5]: longer"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -189,6 +189,29 @@ func TestTokensFuncRotatesWithoutRestart(t *testing.T) {
 		later(2 * time.Hour)
 		verifiertest.CheckError(t, verify(newToken), redoxauth.ErrUnavailable, "secrets")
 	})
+}
+
+// An operator reads these errors in the log, without the Config beside them.
+func TestErrorsOfTokensFuncNameIt(t *testing.T) {
+	for _, tt := range []struct {
+		tokens []string
+		err    error
+		want   string
+	}{
+		{nil, errors.New("vault is sealed"), "TokensFunc: vault is sealed"},
+		{nil, nil, "TokensFunc: empty list"},
+		{[]string{"ok", "pasted "}, nil, "TokensFunc: [1]: white space around it"},
+	} {
+		v, err := verifytoken.New(verifytoken.Config{TokensFunc: func(context.Context) ([]string, error) { return tt.tokens, tt.err }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = v.Verify(message(newToken))
+		verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "secrets")
+		if want := "verifytoken: cannot be decided now (secrets): " + tt.want; err.Error() != want {
+			t.Errorf("got %q, want %q", err, want)
+		}
+	}
 }
 
 func BenchmarkVerify(b *testing.B) {

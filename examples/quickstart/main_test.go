@@ -47,7 +47,7 @@ func TestQuickstartNeedsAToken(t *testing.T) {
 	cmd := exec.Command(build(t))
 	cmd.Env = append(os.Environ(), "REDOX_TOKENS=", "ADDR=127.0.0.1:0")
 	out, err := cmd.CombinedOutput()
-	if err == nil || !strings.Contains(string(out), "verifytoken: Tokens: at least one is required") {
+	if err == nil || !strings.Contains(string(out), "verifytoken: Tokens: exactly one of Tokens and TokensFunc is required") {
 		t.Errorf("got %v, output %q, want it to name the field", err, out)
 	}
 }
