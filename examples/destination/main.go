@@ -1,5 +1,5 @@
-// Command destination is a Redox destination: a server that verifies messages by all
-// seven proofs. Each proof has its own path, and every path answers Redox's handshake.
+// Command destination is a Redox destination: a server that verifies messages by every
+// strategy. Each strategy has its own path, and every path answers Redox's handshake.
 //
 // Without arguments it starts on loopback, and the test kit plays Redox and its attackers:
 // it sends genuine, forged, changed, old and replayed messages over HTTP. The command
@@ -8,46 +8,10 @@
 //	go run ./examples/destination
 //
 // With -listen it serves real traffic until it is interrupted, and logs every decision.
-// It speaks TLS if TLS_CERT and TLS_KEY name files. Otherwise a proxy must do TLS.
 //
 //	REDOX_TOKENS=theToken go run ./examples/destination -listen localhost:8080
 //
-// # Paths
-//
-//	/redox/verifytoken          messages with this proof, also on all paths below
-//	/redox/sigv4
-//	/redox/jwtbearer
-//	/redox/clientcredentials
-//	/redox/smartbackend
-//	/redox/gcpjwt
-//	/redox/wif
-//	/token/jwtbearer            token endpoints: the field url of the dashboard
-//	/token/clientcredentials
-//	/token/smartbackend
-//	/.well-known/smart-configuration
-//	/healthz                    readiness: 503 until there are keys
-//
-// # Variables
-//
-// The command serves a proof if the first variable of its line is set. White space
-// separates the items of a list.
-//
-//	REDOX_TOKENS     verification tokens, new and old; required
-//	PUBLIC_URL       "https://host" of this server, as Redox sees it; for token endpoints
-//	TOKEN_SECRETS    signing secrets of the token endpoints, 32 bytes or more each
-//	ALLOW_HTTP       if set, key, introspection and Google URLs may be http; for tests
-//
-//	SIGV4_ACCESS_KEY SIGV4_SECRET_KEY SIGV4_REGION SIGV4_SERVICE SIGV4_SESSION_TOKEN SIGV4_HOSTS
-//	  SIGV4_PATH_PREFIX SIGV4_DISABLE_PATH_NORMALIZATION SIGV4_DISABLE_DOUBLE_ENCODING
-//	JWT_ISSUER JWT_AUDIENCE, JWT_JWKS_URL or JWT_SECRET, JWT_ALGORITHMS
-//	GRANT_ISSUER GRANT_JWKS_URL GRANT_ALGORITHMS GRANT_SCOPES GRANT_AUDIENCES (assertions for /token/jwtbearer)
-//	OAUTH_CLIENT_ID OAUTH_CLIENT_SECRETS OAUTH_SCOPES (our own token endpoint)
-//	OAUTH_ISSUER OAUTH_AUDIENCE OAUTH_CLIENT_IDS OAUTH_JWKS_URL OAUTH_ALGORITHMS OAUTH_TYPES
-//	OAUTH_INTROSPECTION_URL OAUTH_INTROSPECTION_ID OAUTH_INTROSPECTION_SECRET OAUTH_AUDIENCE OAUTH_CLIENT_IDS
-//	SMART_CLIENT_ID SMART_JWKS_URL SMART_SCOPES SMART_AUDIENCES
-//	GCP_SERVICE_ACCOUNTS GCP_AUDIENCE GCP_ACCESS_TOKENS
-//	WIF_SERVICE_ACCOUNTS WIF_AUDIENCE WIF_ACCESS_TOKENS
-//	GOOGLE_CERTS_URL GOOGLE_TOKENINFO_URL (for a fake Google)
+// The flag -h lists the paths and the variables.
 package main
 
 import (
@@ -60,6 +24,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -68,6 +33,10 @@ import (
 
 func main() {
 	listen := flag.String("listen", "", "serve real traffic on this `address` instead of rehearsing")
+	flag.Usage = func() {
+		fmt.Fprint(flag.CommandLine.Output(), usage())
+		flag.PrintDefaults()
+	}
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -81,15 +50,41 @@ func main() {
 	}
 }
 
+// usage lists the paths and the variables.
+func usage() string {
+	var paths, variables string
+	for _, s := range strategies {
+		for _, path := range append([]string{"/redox/" + s.name}, s.endpoints...) {
+			if line := "  " + path + "\n"; !strings.Contains(paths, line) {
+				paths += line
+			}
+		}
+		variables += "  " + strings.ReplaceAll(s.variables, "\n", "\n    ") + "\n"
+	}
+	return `Paths:
+` + paths + `  /healthz (readiness: 503 until there are keys)
+
+A path below /redox takes messages, also on all paths below it. A path below /token is a
+token endpoint: the field url of the dashboard.
+
+Variables (the destination serves a strategy if the first variable of its line is set; white
+space separates the items of a list):
+` + variables + `
+  PUBLIC_URL     "https://host" of this server, as Redox sees it; for token endpoints
+  TOKEN_SECRETS  signing secrets of the token endpoints, 32 bytes or more each
+  TLS_CERT TLS_KEY  files; without them a proxy must do TLS
+  ALLOW_HTTP     if set, key, introspection and Google URLs may be http; for tests
+  GOOGLE_CERTS_URL GOOGLE_TOKENINFO_URL (for a fake Google)
+
+Flags:
+`
+}
+
 // serve serves until ctx is done. Messages in progress may finish.
 func serve(ctx context.Context, address string, getenv func(string) string) error {
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	cfg, err := fromEnvironment(getenv)
-	if err != nil {
-		return err
-	}
-	cfg.options.Observe = redoxauth.LogDecisions(log)
-	handler, err := newDestination(cfg, log)
+	d := &destination{environment: getenv, observe: redoxauth.LogDecisions(log), log: log}
+	handler, err := d.handler()
 	if err != nil {
 		return err
 	}

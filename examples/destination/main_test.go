@@ -2,13 +2,11 @@ package main
 
 import (
 	"bytes"
-	"context"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
 )
@@ -18,9 +16,9 @@ func TestRehearsalIsAsExpected(t *testing.T) {
 	if err := rehearse(t.Context(), &out); err != nil {
 		t.Errorf("%v\n%s", err, &out)
 	}
-	for _, proof := range []string{"verifytoken", "sigv4", "jwtbearer", "clientcredentials", "smartbackend", "gcpjwt", "wif"} {
-		if !strings.Contains(out.String(), "\n"+proof+" ") {
-			t.Errorf("%s is not rehearsed:\n%s", proof, &out)
+	for _, s := range strategies {
+		if !strings.Contains(out.String(), "\n"+s.name+" ") {
+			t.Errorf("%s is not rehearsed:\n%s", s.name, &out)
 		}
 	}
 }
@@ -49,14 +47,14 @@ func TestEnvironmentMustBeComplete(t *testing.T) {
 		{"half of sigv4", "REDOX_TOKENS=t SIGV4_ACCESS_KEY=AK", "sigv4: "},
 		{"a token endpoint without its URL", "REDOX_TOKENS=t OAUTH_CLIENT_ID=c OAUTH_CLIENT_SECRETS=s", "PUBLIC_URL"},
 		{"both kinds of JWT Bearer", "REDOX_TOKENS=t JWT_ISSUER=i JWT_AUDIENCE=a JWT_SECRET=s GRANT_ISSUER=i", "JWT_ISSUER, GRANT_ISSUER: set only one"},
+		{"two kinds of OAuth", "REDOX_TOKENS=t OAUTH_ISSUER=i OAUTH_INTROSPECTION_URL=u", "OAUTH_ISSUER, OAUTH_INTROSPECTION_URL: set only one"},
 		{"keys by http", "REDOX_TOKENS=t JWT_ISSUER=i JWT_AUDIENCE=a JWT_JWKS_URL=http://localhost/jwks", "JWT_JWKS_URL: keyset: "},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			cfg, err := fromEnvironment(environmentOf(tt.env))
-			if err == nil {
-				_, err = newDestination(cfg, slog.New(slog.DiscardHandler))
-			}
+			h := &rehearsal{env: map[string]string{}}
+			h.set(tt.env)
+			_, err := h.destination().handler()
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want %q", err, tt.want)
 			}
@@ -64,56 +62,43 @@ func TestEnvironmentMustBeComplete(t *testing.T) {
 	}
 }
 
-func environmentOf(assignments string) func(string) string {
-	env := map[string]string{}
-	for _, a := range strings.Fields(assignments) {
-		name, value, _ := strings.Cut(a, "=")
-		env[name] = value
-	}
-	return func(name string) string { return env[name] }
-}
-
-func TestDestinationConfiguredByEnvironment(t *testing.T) {
-	key := redoxtest.NewKey("k", "ES384")
-	keys := redoxtest.NewKeyServer(key)
-	defer keys.Close()
-	cfg, err := fromEnvironment(environmentOf(`REDOX_TOKENS=theToken ALLOW_HTTP=1
-		SIGV4_ACCESS_KEY=AK SIGV4_SECRET_KEY=secret SIGV4_REGION=us-east-1 SIGV4_SERVICE=execute-api
-		JWT_ISSUER=https://redox.example JWT_AUDIENCE=us JWT_JWKS_URL=` + keys.JWKSURL))
-	if err != nil {
-		t.Fatal(err)
-	}
-	handler, err := newDestination(cfg, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(handler)
+func TestEveryStrategyIsServedAndDocumented(t *testing.T) {
+	server := httptest.NewUnstartedServer(nil)
 	defer server.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	for path, sender := range map[string]redoxtest.Sender{
-		"verifytoken": redoxtest.VerificationToken{Token: "theToken"},
-		"sigv4":       redoxtest.SigV4{AccessKey: "AK", SecretKey: "secret", AWSRegion: "us-east-1", ServiceName: "execute-api"},
-		"jwtbearer":   &redoxtest.JWTBearer{Key: key, Issuer: "https://redox.example", Audience: []string{"us"}},
-	} {
-		if err := redoxtest.Handshake(ctx, server.URL+"/redox/"+path, "theToken", http.MethodPost); err != nil {
-			t.Errorf("%s: %v", path, err)
+	h := newRehearsal("http://" + server.Listener.Addr().String())
+	defer h.close()
+	d := h.destination()
+	d.environment = func(name string) string {
+		if !regexp.MustCompile(`\b` + name + `\b`).MatchString(usage()) {
+			t.Errorf("-h does not explain %s", name)
 		}
-		response, err := sender.Send(ctx, server.URL+"/redox/"+path, redoxtest.FHIRBundle())
+		return h.env[name]
+	}
+	handler, err := d.handler()
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.Config.Handler = handler
+	server.Start()
+	get := func(path string) int {
+		response, err := http.Get(h.url + path)
 		if err != nil {
 			t.Fatal(err)
 		}
 		response.Body.Close()
-		if response.StatusCode != http.StatusOK {
-			t.Errorf("%s: got %s", path, response.Status)
+		return response.StatusCode
+	}
+	for _, s := range strategies {
+		if err := redoxtest.Handshake(t.Context(), h.url+"/redox/"+s.name, h.env["REDOX_TOKENS"], http.MethodPost); err != nil {
+			t.Errorf("%s: %v", s.name, err)
+		}
+		for _, path := range append([]string{"/redox/" + s.name}, s.endpoints...) {
+			if status := get(path); status == http.StatusNotFound && s.rehearse != nil || !strings.Contains(usage(), path+"\n") {
+				t.Errorf("%s: status %d, or -h does not list it", path, status)
+			}
 		}
 	}
-	response, err := http.Get(server.URL + "/healthz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		t.Errorf("/healthz: got %s", response.Status)
+	if status := get("/healthz"); status != http.StatusOK {
+		t.Errorf("/healthz: got %d", status)
 	}
 }

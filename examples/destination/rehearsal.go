@@ -8,19 +8,26 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/strategies/replay"
 )
 
 // In a rehearsal the test kit plays Redox, and those who would like to pass for it,
 // against a destination on loopback.
 type rehearsal struct {
-	url  string // of the destination
-	cfg  *config
-	plan []exchange
+	url     string            // of the destination
+	env     map[string]string // configures the destination
+	google  *redoxtest.Google
+	account redoxtest.ServiceAccount
+	servers []*redoxtest.KeyServer
+
+	proof string // the strategy that is planned
+	plan  []exchange
 
 	mu   sync.Mutex
 	last redoxauth.Decision
@@ -33,22 +40,45 @@ type exchange struct {
 	send           func(context.Context) (*http.Response, error)
 }
 
+// newRehearsal plans the rehearsal of every strategy.
+func newRehearsal(url string) *rehearsal {
+	h := &rehearsal{url: url, env: map[string]string{}, google: redoxtest.NewGoogle()}
+	h.account = h.google.AddServiceAccount("redox@customer.iam.gserviceaccount.com")
+	h.set("ALLOW_HTTP=1 PUBLIC_URL=" + url + " TOKEN_SECRETS=aSecretOfOurOwnWith32BytesAtLeast")
+	h.set("GOOGLE_CERTS_URL=" + h.google.CertsURL + " GOOGLE_TOKENINFO_URL=" + h.google.TokenInfoURL)
+	for _, s := range strategies {
+		if s.rehearse != nil {
+			h.proof = s.name
+			s.rehearse(h)
+		}
+	}
+	return h
+}
+
+func (h *rehearsal) close() {
+	h.google.Close()
+	for _, server := range h.servers {
+		server.Close()
+	}
+}
+
+func (h *rehearsal) destination() *destination {
+	return &destination{
+		environment: func(name string) string { return h.env[name] },
+		observe:     h.observe,
+		log:         slog.New(slog.DiscardHandler),
+		signatures:  replay.NewMemory(1000),
+	}
+}
+
 func rehearse(ctx context.Context, out io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	server := httptest.NewUnstartedServer(nil)
 	defer server.Close()
-	h := &rehearsal{url: "http://" + server.Listener.Addr().String(), cfg: &config{}}
-	h.cfg.options.Observe = h.observe
-
-	h.verifytoken()
-	h.sigv4()
-	defer h.jwtbearer()()
-	h.clientcredentials()
-	h.smartbackend()
-	defer h.google()()
-
-	handler, err := newDestination(h.cfg, slog.New(slog.DiscardHandler))
+	h := newRehearsal("http://" + server.Listener.Addr().String())
+	defer h.close()
+	handler, err := h.destination().handler()
 	if err != nil {
 		return err
 	}
@@ -96,35 +126,56 @@ func (h *rehearsal) play(ctx context.Context, x exchange) (status int, reason re
 	return status, reason, nil
 }
 
-func (h *rehearsal) expectSend(want int, proof, request string, send func(context.Context) (*http.Response, error)) {
-	h.plan = append(h.plan, exchange{proof, request, want, send})
+// set sets variables, such as "A=1 B=2".
+func (h *rehearsal) set(assignments string) {
+	for _, a := range strings.Fields(assignments) {
+		name, value, _ := strings.Cut(a, "=")
+		h.env[name] = value
+	}
 }
 
-// expect plans a message that s sends to the path of proof.
-func (h *rehearsal) expect(want int, proof, request string, s redoxtest.Sender) {
-	h.expectSend(want, proof, request, func(ctx context.Context) (*http.Response, error) {
-		return s.Send(ctx, h.url+"/redox/"+proof, redoxtest.PatientAdmin())
+// publish returns the URL of a JWKS with the key.
+func (h *rehearsal) publish(key redoxtest.Key) string {
+	server := redoxtest.NewKeyServer(key)
+	h.servers = append(h.servers, server)
+	return server.JWKSURL
+}
+
+// oauthClient sends what our own token endpoint for clientcredentials issues.
+func (h *rehearsal) oauthClient() *redoxtest.ClientCredentials {
+	return &redoxtest.ClientCredentials{URL: h.url + "/token/clientcredentials", ClientID: "redox", ClientSecret: "aSecretForRehearsals"}
+}
+
+func (h *rehearsal) expectSend(want int, request string, send func(context.Context) (*http.Response, error)) {
+	h.plan = append(h.plan, exchange{h.proof, request, want, send})
+}
+
+// expect plans a message that s sends.
+func (h *rehearsal) expect(want int, request string, s redoxtest.Sender) {
+	url := h.url + "/redox/" + h.proof
+	h.expectSend(want, request, func(ctx context.Context) (*http.Response, error) {
+		return s.Send(ctx, url, redoxtest.PatientAdmin())
 	})
 }
 
 // genuineTwice plans two messages with the same token.
-func (h *rehearsal) genuineTwice(proof string, s redoxtest.Sender) {
-	h.expect(200, proof, "genuine", s)
-	h.expect(200, proof, "genuine, the same token again", s)
+func (h *rehearsal) genuineTwice(s redoxtest.Sender) {
+	h.expect(200, "genuine", s)
+	h.expect(200, "genuine, the same token again", s)
 }
 
-func (h *rehearsal) forged(proof string, forgeries []redoxtest.Forgery) {
+func (h *rehearsal) forged(forgeries []redoxtest.Forgery) {
 	for _, f := range forgeries {
-		h.expect(f.Status, proof, f.Name, f)
+		h.expect(f.Status, f.Name, f)
 	}
 }
 
 // handshake plans a handshake. Its only answer is whether the challenge came back.
 func (h *rehearsal) handshake(want int, request, token, method string) {
-	const proof = "verifytoken"
-	h.expectSend(want, proof, request, func(ctx context.Context) (*http.Response, error) {
+	url := h.url + "/redox/" + h.proof
+	h.expectSend(want, request, func(ctx context.Context) (*http.Response, error) {
 		response := &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}
-		if err := redoxtest.Handshake(ctx, h.url+"/redox/"+proof, token, method); err != nil {
+		if err := redoxtest.Handshake(ctx, url, token, method); err != nil {
 			h.mu.Lock()
 			defer h.mu.Unlock()
 			if h.last.Err == nil {
