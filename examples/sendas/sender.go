@@ -10,7 +10,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -33,69 +32,48 @@ type settings struct {
 	impersonationURL, subjectToken, subjectTokenType string
 }
 
-var strategies = []string{"handshake", "verifytoken", "sigv4", "jwtbearer", "clientcredentials", "smartbackend", "gcpjwt", "wif"}
-
-func parse(args []string) (*settings, error) {
-	s := &settings{}
-	f := flag.NewFlagSet("sendas", flag.ContinueOnError)
-	f.StringVar(&s.strategy, "strategy", "", "one of "+strings.Join(strategies, ", "))
-	f.StringVar(&s.url, "url", "", "the destination's `URL`")
-	f.StringVar(&s.message, "message", "", "`file` to send; default a sample")
-	f.StringVar(&s.method, "method", "POST", "of the handshake: POST or GET")
-	f.DurationVar(&s.timeout, "timeout", time.Minute, "for all of it")
-	f.StringVar(&s.secret, "secret", os.Getenv("SENDAS_SECRET"), "verification token, secret key, client secret or HMAC `secret`; better in SENDAS_SECRET")
-	f.StringVar(&s.accessKey, "access-key", "", "sigv4: the dashboard's accessKey")
-	f.StringVar(&s.sessionToken, "session-token", "", "sigv4: the dashboard's sessionToken")
-	f.StringVar(&s.region, "region", "", "sigv4: the dashboard's awsRegion")
-	f.StringVar(&s.service, "service", "", "sigv4: the dashboard's serviceName")
-	f.BoolVar(&s.declareHash, "declare-hash", false, "sigv4: send x-amz-content-sha256")
-	f.StringVar(&s.keyFile, "key", "", "PEM `file` with the private key that signs")
-	f.StringVar(&s.kid, "kid", "", "its key ID")
-	f.StringVar(&s.algorithm, "algorithm", "", "its algorithm; default RS256, or HS256 with -secret, or RS384 for smartbackend")
-	f.StringVar(&s.issuer, "issuer", "", "jwtbearer: iss")
-	f.StringVar(&s.subject, "subject", "", "jwtbearer: sub")
-	f.StringVar(&s.audience, "audience", "", "aud, the OAuth parameter audience, that of an ID token, or the WIF provider")
-	f.StringVar(&s.scopes, "scopes", "", "separated by spaces")
-	f.StringVar(&s.tokenURL, "token-url", "", "the token endpoint: the dashboard's url or token_url")
-	f.StringVar(&s.clientID, "client-id", "", "the dashboard's clientId")
-	f.StringVar(&s.contentType, "content-type", "", "clientcredentials: the dashboard's contentType")
-	f.StringVar(&s.resource, "resource", "", "clientcredentials: the dashboard's resource")
-	f.BoolVar(&s.noBasic, "no-basic", false, "clientcredentials: the dashboard's noBasic")
-	f.StringVar(&s.account, "account", "", "gcpjwt: e-mail address of the service account")
-	f.StringVar(&s.targetAudience, "target-audience", "", "wif: ask for an ID token for this audience")
-	f.StringVar(&s.impersonationURL, "impersonation-url", "", "wif: the dashboard's service_account_impersonation_url")
-	f.StringVar(&s.subjectToken, "subject-token", "", "wif: `file` with the token of the own identity")
-	f.StringVar(&s.subjectTokenType, "subject-token-type", "", "wif: its type")
-	if err := f.Parse(args); err != nil {
-		return nil, err
-	}
-	if f.NArg() > 0 {
-		return nil, fmt.Errorf("unexpected argument %q: see -help", f.Arg(0))
-	}
-	if !slices.Contains(strategies, s.strategy) {
-		return nil, fmt.Errorf("-strategy %q is not one of %s", s.strategy, strings.Join(strategies, ", "))
-	}
-	if !strings.HasPrefix(s.url, "http://") && !strings.HasPrefix(s.url, "https://") {
-		return nil, fmt.Errorf("-url %q: want https:// or http:// at the beginning", s.url)
-	}
-	return s, nil
-}
-
-func (s *settings) sender() (redoxtest.Sender, error) {
-	switch s.strategy {
-	case "verifytoken":
+// strategies are the values of -strategy besides handshake, each with the flags that its
+// sender uses.
+var strategies = []struct {
+	name, flags string
+	sender      func(*settings) (redoxtest.Sender, error)
+}{
+	{"verifytoken", "-secret", func(s *settings) (redoxtest.Sender, error) {
 		return redoxtest.VerificationToken{Token: s.secret}, nil
-	case "sigv4":
+	}},
+	{"sigv4", "-access-key -secret -region -service [-session-token] [-declare-hash]", func(s *settings) (redoxtest.Sender, error) {
 		return redoxtest.SigV4{
 			AccessKey: s.accessKey, SecretKey: s.secret, SessionToken: s.sessionToken,
 			AWSRegion: s.region, ServiceName: s.service, DeclarePayloadHash: s.declareHash,
 		}, nil
-	case "clientcredentials":
+	}},
+	// With -token-url it is the RFC 7523 grant.
+	{"jwtbearer", "-key|-secret [-kid] [-algorithm] -issuer [-subject] -audience [-scopes] [-token-url]", func(s *settings) (redoxtest.Sender, error) {
+		key, err := s.key("RS256")
+		return &redoxtest.JWTBearer{
+			Key: key, Issuer: s.issuer, Subject: s.subject, Audience: strings.Fields(s.audience),
+			Scopes: strings.Fields(s.scopes), TokenURL: s.tokenURL,
+		}, err
+	}},
+	{"clientcredentials", "-token-url -client-id -secret [-scopes] [-audience] [-resource] [-content-type] [-no-basic]", func(s *settings) (redoxtest.Sender, error) {
 		return &redoxtest.ClientCredentials{
 			URL: s.tokenURL, ClientID: s.clientID, ClientSecret: s.secret, Scopes: strings.Fields(s.scopes),
 			Audience: s.audience, Resource: s.resource, ContentType: s.contentType, NoBasic: s.noBasic,
 		}, nil
-	case "wif":
+	}},
+	{"smartbackend", "-token-url -client-id -key [-kid] [-algorithm] [-audience] [-scopes]", func(s *settings) (redoxtest.Sender, error) {
+		key, err := s.key("RS384")
+		return &redoxtest.SMARTBackend{
+			URL: s.tokenURL, ClientID: s.clientID, Key: key, Audience: s.audience, Scopes: strings.Fields(s.scopes),
+		}, err
+	}},
+	{"gcpjwt", "-account -key [-kid] [-algorithm] [-token-url] [-audience] [-scopes]", func(s *settings) (redoxtest.Sender, error) {
+		key, err := s.key("RS256")
+		return &redoxtest.GCPJWT{
+			Email: s.account, Key: key, TokenURL: s.tokenURL, TargetAudience: s.audience, Scopes: strings.Fields(s.scopes),
+		}, err
+	}},
+	{"wif", "[-token-url] [-impersonation-url] -audience -subject-token [-subject-token-type] [-scopes] [-target-audience]", func(s *settings) (redoxtest.Sender, error) {
 		return &redoxtest.WIF{
 			Audience: s.audience, TokenURL: s.tokenURL, ServiceAccountImpersonationURL: s.impersonationURL,
 			Scope: strings.Fields(s.scopes), TargetAudience: s.targetAudience, SubjectTokenType: s.subjectTokenType,
@@ -104,38 +82,92 @@ func (s *settings) sender() (redoxtest.Sender, error) {
 				return strings.TrimSpace(string(token)), err
 			},
 		}, nil
-	}
-	key, err := s.key()
-	if err != nil {
-		return nil, err
-	}
-	switch s.strategy {
-	case "gcpjwt":
-		return &redoxtest.GCPJWT{
-			Email: s.account, Key: key, TokenURL: s.tokenURL, TargetAudience: s.audience, Scopes: strings.Fields(s.scopes),
-		}, nil
-	case "smartbackend":
-		return &redoxtest.SMARTBackend{
-			URL: s.tokenURL, ClientID: s.clientID, Key: key, Audience: s.audience, Scopes: strings.Fields(s.scopes),
-		}, nil
-	default:
-		return &redoxtest.JWTBearer{
-			Key: key, Issuer: s.issuer, Subject: s.subject, Audience: strings.Fields(s.audience),
-			Scopes: strings.Fields(s.scopes), TokenURL: s.tokenURL,
-		}, nil
-	}
+	}},
 }
 
-func (s *settings) key() (redoxtest.Key, error) {
+func names() string {
+	list := "handshake"
+	for _, s := range strategies {
+		list += ", " + s.name
+	}
+	return list
+}
+
+// flags returns the flags, which set s.
+func (s *settings) flags() *flag.FlagSet {
+	f := flag.NewFlagSet("sendas", flag.ContinueOnError)
+	f.Usage = func() {
+		fmt.Fprintln(f.Output(), "Usage: sendas -url URL -strategy and its flags; [those in brackets] are optional:")
+		fmt.Fprintln(f.Output(), "  -strategy handshake -secret [-method]")
+		for _, strategy := range strategies {
+			fmt.Fprintf(f.Output(), "  -strategy %s %s\n", strategy.name, strategy.flags)
+		}
+		f.PrintDefaults()
+	}
+	f.StringVar(&s.strategy, "strategy", "", "`name` of what to send: "+names())
+	f.StringVar(&s.url, "url", "", "`URL` of the destination")
+	f.StringVar(&s.message, "message", "", "`file` with the message; default a sample")
+	f.StringVar(&s.method, "method", "POST", "HTTP method of the handshake: POST or GET")
+	f.DurationVar(&s.timeout, "timeout", time.Minute, "limit for all requests together")
+	f.StringVar(&s.secret, "secret", "", "verification token, secret key, client secret or HMAC `secret`; default $SENDAS_SECRET")
+	f.StringVar(&s.accessKey, "access-key", "", "access key ID: accessKey of the dashboard")
+	f.StringVar(&s.sessionToken, "session-token", "", "session token: sessionToken of the dashboard")
+	f.StringVar(&s.region, "region", "", "AWS region: awsRegion of the dashboard")
+	f.StringVar(&s.service, "service", "", "AWS service: serviceName of the dashboard")
+	f.BoolVar(&s.declareHash, "declare-hash", false, "send the hash of the body in x-amz-content-sha256")
+	f.StringVar(&s.keyFile, "key", "", "PEM `file` with the private key that signs the JWT")
+	f.StringVar(&s.kid, "kid", "", "key ID of the JWT header (kid)")
+	f.StringVar(&s.algorithm, "algorithm", "", "algorithm of the JWT header (alg); default RS256, or HS256 with -secret, or RS384 for smartbackend")
+	f.StringVar(&s.issuer, "issuer", "", "issuer of the JWT (iss)")
+	f.StringVar(&s.subject, "subject", "", "subject of the JWT (sub)")
+	f.StringVar(&s.audience, "audience", "", "audience of the JWT (aud), of the token request, or of the ID token; for wif the provider")
+	f.StringVar(&s.scopes, "scopes", "", "scopes of the token request, separated by spaces")
+	f.StringVar(&s.tokenURL, "token-url", "", "URL of the token endpoint: url or token_url of the dashboard")
+	f.StringVar(&s.clientID, "client-id", "", "client ID: clientId of the dashboard")
+	f.StringVar(&s.contentType, "content-type", "", "content type of the token request: contentType of the dashboard")
+	f.StringVar(&s.resource, "resource", "", "resource of the token request: resource of the dashboard")
+	f.BoolVar(&s.noBasic, "no-basic", false, "send the client secret in the body: noBasic of the dashboard")
+	f.StringVar(&s.account, "account", "", "e-mail address of the service account")
+	f.StringVar(&s.targetAudience, "target-audience", "", "audience of an ID token to ask for; default an access token")
+	f.StringVar(&s.impersonationURL, "impersonation-url", "", "URL that impersonates the account: service_account_impersonation_url of the dashboard")
+	f.StringVar(&s.subjectToken, "subject-token", "", "`file` with the token of the sender's own identity")
+	f.StringVar(&s.subjectTokenType, "subject-token-type", "", "type of the subject token; default urn:ietf:params:oauth:token-type:jwt")
+	return f
+}
+
+func parse(args []string) (*settings, error) {
+	s := &settings{}
+	f := s.flags()
+	if err := f.Parse(args); err != nil {
+		return nil, err
+	}
+	s.secret = cmp.Or(s.secret, os.Getenv("SENDAS_SECRET")) // no default of the flag: -h would print it
+	if f.NArg() > 0 {
+		return nil, fmt.Errorf("unexpected argument %q: see -help", f.Arg(0))
+	}
+	if !strings.HasPrefix(s.url, "http://") && !strings.HasPrefix(s.url, "https://") {
+		return nil, fmt.Errorf("-url %q: want https:// or http:// at the beginning", s.url)
+	}
+	return s, nil
+}
+
+func (s *settings) sender() (redoxtest.Sender, error) {
+	for _, strategy := range strategies {
+		if strategy.name == s.strategy {
+			return strategy.sender(s)
+		}
+	}
+	return nil, fmt.Errorf("-strategy %q is not one of %s", s.strategy, names())
+}
+
+// key returns the key in the file, or else the secret. The algorithm is for a key in a
+// file, unless a flag names another.
+func (s *settings) key(algorithm string) (redoxtest.Key, error) {
 	if s.keyFile == "" && s.secret == "" {
 		return redoxtest.Key{}, errors.New("-key or -secret is required")
 	}
 	if s.keyFile == "" {
 		return redoxtest.Key{ID: s.kid, Algorithm: cmp.Or(s.algorithm, "HS256"), Secret: []byte(s.secret)}, nil
-	}
-	algorithm := "RS256"
-	if s.strategy == "smartbackend" {
-		algorithm = "RS384"
 	}
 	data, err := os.ReadFile(s.keyFile)
 	if err != nil {
