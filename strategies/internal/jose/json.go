@@ -44,7 +44,7 @@ func readObject(s string, names []string) (Object, error) {
 	if !utf8.ValidString(s) {
 		return nil, errors.New("not UTF-8")
 	}
-	p := scanner{s: s, names: make([]string, 0, 16)}
+	p := scanner{s: s, names: make([]string, 0, 8)}
 	return p.document(names)
 }
 
@@ -185,12 +185,25 @@ func (p *scanner) object(keep []string) (kept Object, _ error) {
 	if p.shallow && p.depth > 0 {
 		return kept, nil
 	}
-	// Sorting bounds the work that a peer can cause with many names.
-	slices.Sort(names)
-	if len(slices.Compact(names)) < len(names) {
+	if repeats(names) {
 		return nil, errDuplicate
 	}
 	return kept, nil
+}
+
+// repeats reports whether a name occurs twice. It may change the order of names.
+func repeats(names []string) bool {
+	if len(names) <= 16 {
+		for i, name := range names {
+			if slices.Contains(names[:i], name) {
+				return true
+			}
+		}
+		return false
+	}
+	// Sorting bounds the work that a peer can cause with many names.
+	slices.Sort(names)
+	return len(slices.Compact(names)) < len(names)
 }
 
 // array reads what follows the opening bracket.
