@@ -9,7 +9,7 @@ import (
 // AnyOf returns a Verifier that accepts what one of its members accepts. The first member
 // that recognises a credential decides: the first whose answer is not
 // [ErrNoCredentials]. If none recognises one, the error has the challenges of all members
-// and the reason that tells the operator most.
+// and the first reason that is not "missing".
 //
 // AnyOf is as strong as its weakest member. To demand a verification token and a
 // credential, use [AllOf]. AnyOf cannot tell similar credentials apart: two bearer

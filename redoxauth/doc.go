@@ -19,7 +19,8 @@
 //
 // # Protect an endpoint
 //
-// Every Verifier has a method Wrap. Wrappers nest, and then all of them must accept:
+// Every Verifier has a method Wrap. Wrappers nest, and then all of them must accept. Here
+// token is a Verifier of verifytoken, and signature is one of sigv4:
 //
 //	http.Handle("/redox", token.Handshake(token.Wrap(signature.Wrap(handler))))
 //
@@ -43,10 +44,17 @@
 //
 // # Alerts
 //
-// Every answer of 400 or more pauses the whole feed until a retry succeeds. Alert on
-// status 503 (a dependency of yours is down), on 500 (a bug), and on refusals with a
-// Reason other than "missing": whoever sends a credential is Redox or an attacker. A
-// refusal has no subject, because the request proved none. If [Identity].KeyID names an
+// Every answer of 400 or more pauses the whole feed until a retry succeeds. Alert on:
+//
+//   - status 503: a dependency of yours is down
+//   - status 500: a bug
+//   - a refusal with a Reason other than "missing": whoever sends a credential is Redox or
+//     an attacker
+//   - no accepted message for N minutes, where N depends on your feed. With nested wrappers
+//     or AllOf, a message with a right token and without a signature is refused with the
+//     Reason "missing", as a message of a stranger is.
+//
+// A refusal has no subject, because the request proved none. If [Identity].KeyID names an
 // old secret long after a rotation, the dashboard was not changed.
 //
 // # Limits of your server
@@ -61,21 +69,24 @@
 // This section is for authors of Verifiers. The Verifiers of this module keep these
 // promises. verifiertest.TestVerifier tests yours.
 //
-//  1. When to return ErrNoCredentials: only before a secret or a signature was compared.
-//     A Verifier claims only what is certainly its own: its own header, even if it cannot
-//     read it (400), or a shared header, such as Authorization, with its own scheme, form
-//     or issuer. So AnyOf is safe, because a forgery gets no second try, and cheap,
-//     because a peer cannot make it run every Verifier.
+//  1. If your own header is present, decide, even if you cannot read it (400). In a shared
+//     header, such as Authorization, decide only if scheme, form or issuer is yours.
+//     Otherwise return ErrNoCredentials, and never after you compared a secret or a
+//     signature. So AnyOf is safe, because a forgery gets no second try. It is cheap,
+//     because a peer cannot make it run every Verifier. The order in AnyOf does not matter
+//     between Verifiers of different credentials.
 //  2. Fail closed, and with the right status. If something that the decision needs is
 //     down, the answer is 503 and never 401.
-//  3. The peer learns no reason, and no error holds a secret.
+//  3. The peer learns no reason, and no error holds a secret. %+v of the Verifier holds
+//     none either: keep secrets behind a pointer.
 //  4. A Verifier reads the body only through [Body], [HashBody] and [HashProvenBody]. The
 //     handler reads the bytes that were verified. No body is read before the headers are
 //     well formed and name a configured key.
 //  5. Verify is safe for concurrent use, honours the context of the request, does not
 //     panic, and uses bounded memory for any request.
-//  6. It works behind every router that passes on *http.Request. Two nested wrappers
-//     accept the same requests as AllOf.
+//  6. A Verifier works behind every router that passes on *http.Request. It ignores what
+//     its proof does not cover, because proxies change requests. Two nested wrappers accept
+//     the same requests as AllOf.
 //  7. A 401 has a WWW-Authenticate header ([RFC 9110, Section 15.5.2]). Bearer challenges
 //     follow [RFC 6750, Section 3].
 //

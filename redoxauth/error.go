@@ -43,16 +43,16 @@ type Error struct {
 	Kind       error         // one of the kinds, such as ErrRejected
 	Strategy   string        // the package that decided, such as "sigv4"
 	Reason     Reason        // for metrics
-	Challenge  string        // the value of WWW-Authenticate, if any
+	Challenge  string        // the value of WWW-Authenticate; if it is empty, a 401 gets Redox realm="redox"
 	RetryAfter time.Duration // of ErrUnavailable; zero: Options.RetryAfter
 	Err        error         // the cause, if there is more to say
 
 	protoMajor int // of the request; zero if Check and ReadBody have not seen it
 }
 
-// Errorf returns an [*Error] whose Err is fmt.Errorf(format, args...), or nil if format
-// is empty. The text must not hold a secret. A nil kind means a fault of the Verifier:
-// the status is 500, and the Error keeps its reason.
+// Errorf returns an [*Error] whose Err is fmt.Errorf(format, args...). If format is empty,
+// Err is nil. The text must not hold a secret. A nil kind means a fault of the Verifier: the
+// status is 500, and the Error keeps its reason.
 func Errorf(kind error, reason Reason, format string, args ...any) *Error {
 	e := &Error{Kind: kind, Reason: reason}
 	if format != "" {

@@ -65,18 +65,19 @@ func ExampleMiddleware() {
 // A framework that has no http.Handler calls Check, and hands on the request that it
 // returns.
 func ExampleCheck() {
-	token, err := verifytoken.New(verifytoken.Config{Tokens: []string{"secret"}})
+	handler := destination
+	verifier, err := verifytoken.New(verifytoken.Config{Tokens: []string{"secret"}})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	route := func(w http.ResponseWriter, r *http.Request) {
-		r, err := redoxauth.Check(token, nil, r, nil)
+		accepted, err := redoxauth.Check(verifier, w, r, nil)
 		if err != nil {
 			redoxauth.WriteError(w, err)
 			return
 		}
-		destination(w, r)
+		handler.ServeHTTP(w, accepted)
 	}
 	play(http.HandlerFunc(route), redoxtest.VerificationToken{Token: "secret"})
 	play(http.HandlerFunc(route), redoxtest.VerificationToken{Token: "guess"})

@@ -10,9 +10,9 @@ import (
 // level is Info for an accepted request, Warn for a refusal, and Error for a fault of
 // ours (503, 500).
 //
-// It logs the event, the status (unless it is 0), method, path, the address of the peer
-// (behind a proxy: of the proxy) and the strategy; of an accepted request subject and key
-// ID; of a refusal the reason and the error. It never logs the query, a header or a
+// It logs event, status (unless it is 0), method, path, the address of the peer (behind a
+// proxy: of the proxy), duration and strategy. For an accepted request it also logs subject
+// and key ID, and for a refusal reason and error. It never logs the query, a header or a
 // credential.
 func LogDecisions(l *slog.Logger) func(r *http.Request, d Decision) {
 	return func(r *http.Request, d Decision) {

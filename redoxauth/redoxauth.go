@@ -145,8 +145,17 @@ func Middleware(v Verifier, opts *Options) func(http.Handler) http.Handler {
 }
 
 // Check decides as [Middleware] does, and writes no answer. It is for frameworks, and for
-// answers of your own. If v accepts r, hand on the request that Check returns: its
-// context carries the [Identity]. Otherwise the error is for [WriteError] or
+// answers of your own:
+//
+//	accepted, err := redoxauth.Check(verifier, w, r, nil)
+//	if err != nil {
+//		redoxauth.WriteError(w, err)
+//		return
+//	}
+//	handler.ServeHTTP(w, accepted)
+//
+// If v accepts r, hand on the request that Check returns: its context carries the
+// [Identity]. If v refuses r, that request is nil, and the error is for [WriteError] or
 // [StatusCode]. Set "Connection: close" in a 413 or 503 answer of your own on HTTP/1,
 // because otherwise a peer that stalls in its body can delay the answer.
 //
