@@ -19,7 +19,8 @@
 // # Use
 //
 // [Verifier.Handshake] is always the outermost wrapper. The handshake proves itself, and
-// the token of a POST handshake is in the body, not in the header.
+// the token of a POST handshake is in the body, not in the header. Here signature is a
+// Verifier of another package, such as sigv4:
 //
 //	http.Handle("/redox", token.Handshake(token.Wrap(handler)))      // token alone
 //	http.Handle("/redox", token.Handshake(signature.Wrap(handler)))  // credential
@@ -41,7 +42,7 @@
 //
 // Redox shows the status that it got:
 //
-//	401         the token differs from the dashboard's
+//	401         the token differs from the dashboard's, or Handshake is missing or not outermost
 //	400         the request is no handshake that Redox documents; Config.Observe gets the error
 //	404, 405    the path or the method is not registered
 //	503         TokensFunc failed
@@ -89,8 +90,8 @@ type Config struct {
 	Observe func(*http.Request, redoxauth.Decision)
 }
 
-// A Verifier verifies the token of a message. It is safe for concurrent use. A zero
-// Verifier refuses everything with status 500.
+// A Verifier verifies the token of a message. It is safe for concurrent use. The zero
+// Verifier refuses every message and handshake with status 500.
 type Verifier struct {
 	tokens  *rotation.Secrets[[]digest]
 	observe func(*http.Request, redoxauth.Decision)
@@ -102,7 +103,8 @@ var _ redoxauth.Verifier = (*Verifier)(nil)
 // the same time for every token.
 type digest [sha256.Size]byte
 
-// New returns a Verifier. Its error names everything that is wrong with cfg.
+// New returns a Verifier. Its error names everything that is wrong with cfg. It makes no
+// request.
 func New(cfg Config) (*Verifier, error) {
 	v := &Verifier{observe: cfg.Observe}
 	switch {
@@ -137,8 +139,7 @@ func (v *Verifier) Verify(r *http.Request) (*redoxauth.Identity, error) {
 	}
 }
 
-// Wrap lets requests through to next that [Verifier.Verify] accepts, with the default
-// limits of [redoxauth.Options].
+// Wrap is redoxauth.Middleware(v, nil).
 func (v *Verifier) Wrap(next http.Handler) http.Handler {
 	return redoxauth.Middleware(v, nil)(next)
 }

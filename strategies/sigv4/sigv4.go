@@ -1,6 +1,13 @@
 // Package sigv4 verifies requests signed with [AWS Signature Version 4]. It needs no AWS
 // account.
 //
+//	signature, err := sigv4.New(sigv4.Config{
+//		Credentials: []sigv4.Credential{{AccessKeyID: "REDOX1", SecretAccessKey: "..."}},
+//		Region:      "us-east-1",
+//		Service:     "redox",
+//	})
+//	http.Handle("/redox", signature.Wrap(handler))
+//
 // # Redox dashboard
 //
 // The auth strategy "AWS Signature Version 4" (AwsSigv4) has these fields:
@@ -13,8 +20,8 @@
 //	serviceName    Service
 //
 // Region and service are free text. They must be the same on both sides. Choose a service
-// other than "s3", which has its own rules. Make your own secrets of at least 32 random
-// characters.
+// other than "s3", which has its own rules. Choose the secret yourself: we advise at least
+// 32 random characters, and New does not check that.
 //
 // # What is signed
 //
@@ -48,22 +55,38 @@
 //
 // # Which sender needs what
 //
-//   - Nothing: Node's aws4, aws4-axios, aws4fetch, aws-sigv4-fetch, @smithy/signature-v4
-//     and the AWS SDK for JavaScript; botocore and the AWS CLI; PHP's async-aws.
-//   - InsecureAllowDotSegments if paths have "." or ".." segments: every sender.
-//   - DisablePathNormalization if paths have "//", "." or "..": the AWS SDK for Go, Ruby's
-//     aws-sigv4, Python's aws-requests-auth, curl. Such paths of async-aws never verify.
-//   - DisableDoubleEncoding if paths have escapes: curl --aws-sigv4 (7.88), Perl's
-//     AWS::Signature4, and @smithy/signature-v4 if it gets the path unescaped. This curl
-//     signs the query as typed: it verifies if the query is sorted and has every "=".
-//   - "%20" instead of "+" in the query: botocore, Ruby, aws-requests-auth and curl sign
-//     the raw "+", which a handler reads as a space.
-//   - No "!'()*" in paths: @aws-sdk/signature-v4, the predecessor of @smithy's.
-//   - aws-requests-auth sorts "a-b" before "a". Ruby and Perl keep runs of spaces in quoted
-//     header values, and the AWS SDK for Go keeps tabs. Avoid these.
-//   - Service "s3": aws4fetch needs InsecureAllowUnsignedPayload. aws4, aws4-axios, aws4fetch
-//     and minio-go decode "%2F"; aws-sigv4-fetch encodes twice. The streams of the AWS SDK
-//     (STREAMING-…) are always refused.
+// The settings depend on what the paths and queries of the sender have; "-" means none:
+//
+//	sender                    "//", "." or ".." in the path  escapes in the path    "+" in the query
+//	AWS SDK for JavaScript    -                              -                      -
+//	@smithy/signature-v4      -                              -                      -
+//	aws4, aws4-axios          -                              -                      -
+//	aws4fetch                 -                              -                      -
+//	aws-sigv4-fetch           -                              -                      -
+//	botocore, AWS CLI         -                              -                      send "%20"
+//	async-aws (PHP)           never verifies                 -                      -
+//	AWS SDK for Go            DisablePathNormalization       -                      -
+//	aws-sigv4 (Ruby)          DisablePathNormalization       -                      send "%20"
+//	aws-requests-auth         DisablePathNormalization       -                      send "%20"
+//	curl --aws-sigv4 (7.88)   DisablePathNormalization       DisableDoubleEncoding  send "%20"
+//	AWS::Signature4 (Perl)    -                              DisableDoubleEncoding  -
+//
+// With every sender, "." and ".." in the path need InsecureAllowDotSegments too. A sender
+// with "%20" in its column signs a raw "+", and a handler reads a space.
+//
+// Further details:
+//   - @smithy/signature-v4 needs DisableDoubleEncoding if it gets the path unescaped. Its
+//     predecessor @aws-sdk/signature-v4 needs paths without "!'()*".
+//   - This curl signs the query as typed. It verifies if the query is sorted and has every
+//     "=".
+//   - aws-requests-auth sorts the query name "a-b" before "a". Avoid such names.
+//   - Ruby and Perl keep runs of spaces in quoted header values, and the AWS SDK for Go keeps
+//     tabs. Avoid these.
+//
+// With service "s3", aws4fetch needs InsecureAllowUnsignedPayload. Avoid "%2F" in the path
+// with aws4, aws4-axios, aws4fetch and minio-go, which decode it, and escapes with
+// aws-sigv4-fetch, which encodes twice. Streams of the AWS SDK (STREAMING-…) are always
+// refused.
 //
 // # Behind a proxy
 //
@@ -133,7 +156,8 @@ const (
 // A Config says what to accept. Credentials or CredentialsFunc, Region and Service are
 // required.
 type Config struct {
-	// Credentials are all accepted. Several may have the same AccessKeyID.
+	// Credentials are the access keys. Any one of them is accepted. Several may have the
+	// same AccessKeyID.
 	Credentials []Credential
 
 	// CredentialsFunc supplies the credentials instead. See [rotation.Secrets] for when it
@@ -195,7 +219,8 @@ type Config struct {
 // X-Amz-Security-Token. If it is empty, no token may arrive.
 type Credential struct{ AccessKeyID, SecretAccessKey, SessionToken string }
 
-// A Verifier verifies signatures. It is safe for concurrent use.
+// A Verifier verifies signatures. It is safe for concurrent use. The zero Verifier refuses
+// every request with status 500.
 type Verifier struct {
 	keys     *keys // behind a pointer, so that printing the Verifier shows no secret
 	region   string
@@ -211,7 +236,8 @@ type Verifier struct {
 
 var _ redoxauth.Verifier = (*Verifier)(nil)
 
-// New returns a Verifier. The error names everything that is wrong with cfg.
+// New returns a Verifier. Its error names everything that is wrong with cfg. It makes no
+// request.
 func New(cfg Config) (*Verifier, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -326,7 +352,7 @@ func refusal(err error) error {
 	return e
 }
 
-// Wrap is [redoxauth.Middleware] with v and default Options.
+// Wrap is redoxauth.Middleware(v, nil).
 func (v *Verifier) Wrap(next http.Handler) http.Handler {
 	return redoxauth.Middleware(v, nil)(next)
 }
