@@ -7,6 +7,17 @@
 //	your authorization server, opaque         NewIntrospection
 //	you have no authorization server          NewTokenEndpoint
 //
+// With an authorization server that issues JWTs:
+//
+//	keys, err := keyset.NewRemote(keyset.RemoteConfig{Issuer: "https://..."})
+//	access, err := clientcredentials.New(clientcredentials.Config{
+//		Keys:      keys,
+//		Issuer:    "https://...",
+//		Audience:  []string{"..."}, // this API
+//		ClientIDs: []string{"..."}, // Redox
+//	})
+//	http.Handle("/redox", token.Handshake(access.Wrap(handler))) // token: see verifytoken
+//
 // # Redox dashboard
 //
 // Redox documents the names of these fields, but not their defaults:
@@ -68,7 +79,8 @@
 // before the next: [old, new], [new, old], and after Lifetime [new].
 //
 // Clocks may differ by Leeway, or by 60 s with introspection. The error of a refusal
-// "expired" or "not_yet_valid" says by how much they differ.
+// "expired" says how long ago the token expired. The error of "not_yet_valid" says how long
+// it is until the token is valid.
 //
 // During an outage of the key server known keys keep working, and a token of a new key is
 // answered 503. During an outage of the introspection endpoint a token that it was asked
@@ -158,8 +170,8 @@ type Verifier struct{ bearer bearer.Verifier }
 
 var _ redoxauth.Verifier = (*Verifier)(nil)
 
-// New returns a Verifier of JWTs of an authorization server, or an error that lists
-// everything that is wrong with cfg. It makes no request.
+// New returns a Verifier. Its error names everything that is wrong with cfg. It makes no
+// request. The Verifier is for JWTs of an authorization server.
 func New(cfg Config) (*Verifier, error) {
 	cfg.ClientIDClaim, cfg.ScopeClaim = cmp.Or(cfg.ClientIDClaim, "client_id"), cmp.Or(cfg.ScopeClaim, "scope")
 	var required []string
@@ -224,7 +236,7 @@ func (c *Config) check() error {
 //   - [redoxauth.ErrRejected]: everything else, such as a token that is bound to a key (cnf)
 func (v *Verifier) Verify(r *http.Request) (*redoxauth.Identity, error) { return v.bearer.Verify(r) }
 
-// Wrap returns redoxauth.Middleware(v, nil)(next).
+// Wrap is redoxauth.Middleware(v, nil).
 func (v *Verifier) Wrap(next http.Handler) http.Handler {
 	return redoxauth.Middleware(v, nil)(next)
 }

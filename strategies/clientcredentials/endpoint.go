@@ -41,13 +41,13 @@ type Client struct {
 	// same.
 	ID string
 
-	// Secrets, required, are all accepted. Each has at most 1 KiB. They should be random,
-	// because the endpoint delays nobody who guesses.
+	// Secrets, required, are the client's secrets. Any one of them is accepted. Each has at
+	// most 1 KiB. They should be random, because the endpoint delays nobody who guesses.
 	//
-	// To rotate, put the new secret before the old one and change the dashboard. Observe
-	// shows the position of the secret that was used, as the KeyID of the Identity. If
-	// Basic and body were both sent, it is the higher position. When it is always 0, remove
-	// the old secret.
+	// To rotate, put the new secret before the old one, and change the dashboard. Observe
+	// gets an Identity whose KeyID is the position of the secret that was used. If a request
+	// has one secret in Basic and another in the body, KeyID is the higher position. When
+	// KeyID is always 0, remove the old secret.
 	Secrets []string
 
 	// Scopes are what the Client may get. A token has those of them that were requested, or
@@ -87,8 +87,8 @@ type TokenEndpoint struct{ endpoint *tokenendpoint.Endpoint }
 
 var _ http.Handler = (*TokenEndpoint)(nil)
 
-// NewTokenEndpoint returns the TokenEndpoint of cfg. The error says everything that is
-// wrong with cfg.
+// NewTokenEndpoint returns a TokenEndpoint. Its error names everything that is wrong with
+// cfg. It makes no request.
 func NewTokenEndpoint(cfg EndpointConfig) (*TokenEndpoint, error) {
 	p := config.Problems{Package: strategy}
 	g := newGrant(cfg.Clients, &p)

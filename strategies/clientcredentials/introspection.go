@@ -79,9 +79,9 @@ const (
 	maxAnswer       = 16 << 10 // bytes
 )
 
-// NewIntrospection returns a Verifier that asks an authorization server about access tokens
-// ([RFC 7662]), or an error that lists everything that is wrong with cfg. It makes no
-// request itself.
+// NewIntrospection returns a Verifier. Its error names everything that is wrong with cfg. It
+// makes no request. The Verifier asks an authorization server about access tokens
+// ([RFC 7662]).
 //
 // The Verifier recognises no shape: it sends every bearer token of at most 4 KiB to the
 // server. So it comes last in [redoxauth.AnyOf].

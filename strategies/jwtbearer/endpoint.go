@@ -119,8 +119,8 @@ type TokenEndpoint struct{ endpoint *tokenendpoint.Endpoint }
 
 var _ http.Handler = (*TokenEndpoint)(nil)
 
-// NewTokenEndpoint returns the TokenEndpoint of cfg. The error says everything that is
-// wrong with cfg. It makes no network calls.
+// NewTokenEndpoint returns a TokenEndpoint. Its error names everything that is wrong with
+// cfg. It makes no request.
 func NewTokenEndpoint(cfg EndpointConfig) (*TokenEndpoint, error) {
 	p := config.Problems{Package: strategy}
 	g := newGrant(cfg, &p)

@@ -2,6 +2,14 @@
 // directly, as "Authorization: Bearer" ([New]), or to a token endpoint of ours, which
 // exchanges it for an access token ([NewTokenEndpoint]; [RFC 7523, Section 2.1]).
 //
+//	keys, err := keyset.NewRemote(keyset.RemoteConfig{URL: "https://..."}) // the JWKS of Redox
+//	jwt, err := jwtbearer.New(jwtbearer.Config{
+//		Keys:     keys,
+//		Issuer:   "...",
+//		Audience: []string{"..."},
+//	})
+//	http.Handle("/redox", token.Handshake(jwt.Wrap(handler))) // token: see verifytoken
+//
 // # Redox dashboard
 //
 // The strategy is "JWT Bearer". Redox does not document its fields, its tokens, or which of
@@ -24,22 +32,24 @@
 //
 // # The first real request
 //
-// To learn what Redox sends, configure what you know, and log refusals with
-// [redoxauth.Options].Observe and [redoxauth.LogDecisions]. Each refusal shows what the
-// token said, in the order of the checks: first its iss (reason "issuer"). When that is
-// configured, its typ ("type"), its alg ("algorithm") and its kid ("unknown_key"). When the
-// signature verifies, its aud ("audience") and its sub ("subject"). No token is accepted
-// until all of this is right.
+// To learn what Redox sends, configure what you know. For Issuer and Audience, put any word
+// first, such as "unknown". Log refusals with [redoxauth.Options].Observe and
+// [redoxauth.LogDecisions]. Each refusal shows what the token says, in the order of the
+// checks. First you see iss (reason "issuer"). When Issuer is right, you see typ ("type"),
+// alg ("algorithm") and kid ("unknown_key"). When the signature verifies, you see aud
+// ("audience") and sub ("subject"). No token is accepted until all of this is right.
 //
 // # Operation
 //
 // Published keys rotate without your help: a token with a new key ID makes
-// [keyset.RemoteSet] fetch. To rotate configured keys or secrets, list the old and the new
-// one together. [redoxauth.Identity].KeyID shows which one matched: its kid, or its
-// position.
+// [keyset.RemoteSet] fetch. To rotate configured keys, use [keyset.ParseJWKS] with a key ID
+// (kid) for each key, and list the old and the new key. Two PEM keys of one type cannot be
+// used together: PEM keys have no IDs, and every token is refused (reason "unknown_key"). To
+// rotate secrets, list the old and the new secret. [redoxauth.Identity].KeyID shows which
+// one matched: the kid of the key, or the position of the secret.
 //
-// Clocks may differ by Leeway. The error of a refusal "expired" or "not_yet_valid" says by
-// how much they differ.
+// Clocks may differ by Leeway. The error of a refusal "expired" says how long ago the token
+// expired. The error of "not_yet_valid" says how long it is until the token is valid.
 //
 // During an outage of the key server known keys keep working. A token of a new key is
 // answered 503 until the server is back. An outage never causes 401. See
@@ -142,8 +152,8 @@ type Verifier struct{ bearer bearer.Verifier }
 
 var _ redoxauth.Verifier = (*Verifier)(nil)
 
-// New returns a Verifier of tokens that are sent directly, or an error that lists
-// everything that is wrong with cfg. It makes no request.
+// New returns a Verifier. Its error names everything that is wrong with cfg. It makes no
+// request. The Verifier is for tokens that Redox sends directly.
 func New(cfg Config) (*Verifier, error) {
 	cfg.setDefaults()
 	keys, err := cfg.check()
@@ -239,7 +249,7 @@ func (c *Config) check() (keys jose.Source, _ error) {
 //   - [redoxauth.ErrRejected]: everything else, such as a token that is bound to a key (cnf)
 func (v *Verifier) Verify(r *http.Request) (*redoxauth.Identity, error) { return v.bearer.Verify(r) }
 
-// Wrap returns redoxauth.Middleware(v, nil)(next).
+// Wrap is redoxauth.Middleware(v, nil).
 func (v *Verifier) Wrap(next http.Handler) http.Handler {
 	return redoxauth.Middleware(v, nil)(next)
 }

@@ -2,6 +2,14 @@
 // a JWK Set ([RFC 7517]) or in PEM, or published at a URL, from which they are fetched and
 // kept fresh.
 //
+//	published, err := keyset.NewRemote(keyset.RemoteConfig{URL: "https://..."})
+//	configured, err := keyset.ParseJWKS(data) // or ParsePEM
+//	jwt, err := jwtbearer.New(jwtbearer.Config{
+//		Keys:     published, // or configured
+//		Issuer:   "...",
+//		Audience: []string{"..."},
+//	})
+//
 // # Redox dashboard
 //
 // It depends on the strategy who signs, and so whose keys you need:
@@ -19,7 +27,11 @@
 //
 // Published keys rotate without your help: see [RemoteSet]. A publisher should publish a
 // new key before it signs with it. If it signs first, the first token that names the new
-// key causes a fetch. To rotate configured keys, list the old and the new one together.
+// key causes a fetch.
+//
+// To rotate configured keys, use ParseJWKS with a key ID (kid) for each key, and list the
+// old and the new key. Two PEM keys of one type cannot be used together: PEM keys have no
+// IDs, and every token is refused (reason "unknown_key").
 //
 // When the key server is down, the keys that were fetched serve on for MaxStale. A request
 // that needs another key is answered 503 (reason "keys"), which Redox retries. It is never
@@ -80,8 +92,8 @@ func ParseJWKS(data []byte) (Set, error) {
 
 // ParsePEM returns the keys of "PUBLIC KEY" and "RSA PUBLIC KEY" blocks and of
 // certificates. Of a certificate it uses the key alone: it checks neither the issuer nor
-// the expiry. The keys have the same limits as those of [ParseJWKS], and no IDs: see
-// [PublicKeys].
+// the expiry. The keys have the same limits as those of [ParseJWKS], and no IDs. So data
+// should have at most one key of each type: see [PublicKeys].
 func ParsePEM(data []byte) (Set, error) {
 	keys, err := jose.ParsePEM(data)
 	if err != nil && bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
@@ -127,10 +139,10 @@ type RemoteConfig struct {
 	// URL is the URL of a JWK Set.
 	URL string
 
-	// Issuer replaces URL: it is an issuer identifier, and the metadata of the issuer name
-	// the URL. OpenID Connect Discovery 1.0, Section 4, is tried first, then RFC 8414,
-	// Section 3. The metadata must repeat Issuer character by character. They are fetched
-	// again with the keys, and nothing else in them is used.
+	// Issuer replaces URL: it is an issuer identifier, and its metadata has the URL. OpenID
+	// Connect Discovery 1.0, Section 4, is tried first, then RFC 8414, Section 3. The
+	// metadata must repeat Issuer character by character. It is fetched again with the
+	// keys, and nothing else in it is used.
 	Issuer string
 
 	// Client makes the requests. By default it is one with [http.DefaultTransport]. A copy
@@ -179,7 +191,8 @@ type RemoteConfig struct {
 // It goes on when the request that started it ends.
 type RemoteSet struct{ remote *remote }
 
-// NewRemote returns the keys that are published where cfg says. It does not fetch them.
+// NewRemote returns a RemoteSet. Its error names everything that is wrong with cfg. It makes
+// no request: see [RemoteSet.Ready].
 func NewRemote(cfg RemoteConfig) (*RemoteSet, error) {
 	p := config.Problems{Package: "keyset"}
 	switch {

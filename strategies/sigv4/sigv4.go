@@ -6,7 +6,7 @@
 //		Region:      "us-east-1",
 //		Service:     "redox",
 //	})
-//	http.Handle("/redox", signature.Wrap(handler))
+//	http.Handle("/redox", token.Handshake(signature.Wrap(handler))) // token: see verifytoken
 //
 // # Redox dashboard
 //

@@ -7,7 +7,7 @@
 //	verifier, err := endpoint.Verifier("system/*.rs")
 //	mux.Handle("/token", endpoint)
 //	mux.Handle("/.well-known/smart-configuration", endpoint.Configuration())
-//	mux.Handle("/redox", verifier.Wrap(handler))
+//	mux.Handle("/redox", token.Handshake(verifier.Wrap(handler))) // token: see verifytoken
 //
 // # Redox dashboard
 //
@@ -27,18 +27,21 @@
 // # Operation
 //
 // With [keyset.NewRemote], Redox can rotate its keys without you: a new key ID makes the set
-// fetch. If you configure keys, list the old and the new ones together. To rotate
+// fetch. To rotate configured keys, use [keyset.ParseJWKS] with a key ID (kid) for each key,
+// and list the old and the new key. Two PEM keys of one type cannot be used together: PEM
+// keys have no IDs, and every assertion is refused (reason "unknown_key"). To rotate
 // TokenSecrets, change all replicas from [old, new] to [new, old], and after Lifetime to
 // [new].
 //
-// Clocks may differ by Leeway. The error of an assertion that is refused as "expired" or
-// "not_yet_valid" says by how much they do.
+// Clocks may differ by Leeway. The error of an assertion that is refused as "expired" says
+// how long ago it expired. The error of "not_yet_valid" says how long it is until the
+// assertion is valid.
 //
-// When a key server is down, keys that are known still serve. SMART forbids that past
-// their Cache-Control: for that, set [keyset.RemoteConfig].MaxStale to a negative value.
-// Without a key or the replay store nothing can be decided, and the answer is 503, never
-// 401. All replicas must share the replay store. Otherwise an assertion is accepted once
-// at each.
+// When a key server is down, keys that are known still serve, for MaxStale of
+// [keyset.RemoteConfig]. SMART forbids this after Cache-Control has ended. To obey, set
+// MaxStale to a negative value. Without a key or the replay store nothing can be decided,
+// and the answer is 503, never 401. All replicas must share the replay store. Otherwise an
+// assertion is accepted once at each.
 //
 // An access token proves who sent a message, not what was sent: it does not cover the
 // body. Anyone who obtains it can use it until it expires.
@@ -159,8 +162,8 @@ type TokenEndpoint struct {
 
 var _ http.Handler = (*TokenEndpoint)(nil)
 
-// NewTokenEndpoint returns the TokenEndpoint of cfg. The error says everything that is
-// wrong with cfg. It makes no network calls.
+// NewTokenEndpoint returns a TokenEndpoint. Its error names everything that is wrong with
+// cfg. It makes no request.
 func NewTokenEndpoint(cfg EndpointConfig) (*TokenEndpoint, error) {
 	p := config.Problems{Package: strategy}
 	g := newGrant(cfg, &p)
@@ -227,8 +230,7 @@ var _ redoxauth.Verifier = (*Verifier)(nil)
 //   - [redoxauth.ErrRejected]: everything else
 func (v *Verifier) Verify(r *http.Request) (*redoxauth.Identity, error) { return v.bearer.Verify(r) }
 
-// Wrap returns a handler that calls next for requests that [Verifier.Verify] accepts. It
-// has the default limits of [redoxauth.Options].
+// Wrap is redoxauth.Middleware(v, nil).
 func (v *Verifier) Wrap(next http.Handler) http.Handler {
 	return redoxauth.Middleware(v, nil)(next)
 }

@@ -2,6 +2,13 @@
 // opaque Google access tokens ("ya29.…"), and ID tokens. They belong to a service account of
 // yours that Redox's identity impersonates.
 //
+//	token, err := verifytoken.New(verifytoken.Config{Tokens: []string{"..."}})
+//	google, err := wif.New(wif.Config{
+//		ServiceAccounts: []string{"112233445566778899001"}, // the unique ID
+//		AccessTokens:    true,
+//	})
+//	http.Handle("/redox", token.Handshake(token.Wrap(google.Wrap(handler))))
+//
 // # Redox dashboard
 //
 // The strategy is "Google Workload Identity Federation" (GoogleWIF). Its fields are those of
@@ -25,10 +32,10 @@
 //
 // An access token names no audience. A service that Redox calls with the account's access
 // token can replay that token at this endpoint. So use the account for this destination
-// only, let only Redox's identity impersonate it, and check the verification token
-// first, which also keeps strangers from making this server call Google:
+// only, and let only Redox's identity impersonate it. Check the verification token first: this
+// also keeps strangers from making this server call Google.
 //
-//	redoxauth.AllOf(token, google) // or token.Wrap(google.Wrap(handler))
+//	token.Wrap(google.Wrap(handler)) // as above, or with redoxauth.AllOf(token, google)
 //
 // An ID token is bound to Audience, and is checked offline. Neither kind covers the body of
 // a message.
@@ -119,8 +126,8 @@ type Verifier struct{ bearer bearer.Verifier }
 
 var _ redoxauth.Verifier = (*Verifier)(nil)
 
-// New returns a Verifier, or an error that lists everything that is wrong with cfg. It makes
-// no request.
+// New returns a Verifier. Its error names everything that is wrong with cfg. It makes no
+// request.
 func New(cfg Config) (*Verifier, error) {
 	v, err := google.New(google.Config{
 		Strategy:          "wif",
@@ -162,7 +169,7 @@ func New(cfg Config) (*Verifier, error) {
 // Google signed or answered.
 func (v *Verifier) Verify(r *http.Request) (*redoxauth.Identity, error) { return v.bearer.Verify(r) }
 
-// Wrap returns redoxauth.Middleware(v, nil)(next).
+// Wrap is redoxauth.Middleware(v, nil).
 func (v *Verifier) Wrap(next http.Handler) http.Handler {
 	return redoxauth.Middleware(v, nil)(next)
 }
