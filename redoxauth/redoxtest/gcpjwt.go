@@ -21,7 +21,7 @@ import (
 type GCPJWT struct {
 	Email          string   // of the service account
 	Key            Key      // of the service account: RS256, with an *rsa.PrivateKey; see ServiceAccount
-	TokenURL       string   // default https://oauth2.googleapis.com/token
+	TokenURL       string   // default https://oauth2.googleapis.com/token, the real Google; in tests Google.TokenURL
 	Scopes         []string // of the access token; default https://www.googleapis.com/auth/cloud-platform
 	TargetAudience string   // of the ID token
 

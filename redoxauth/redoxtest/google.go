@@ -24,7 +24,13 @@ import (
 //	google := redoxtest.NewGoogle()
 //	defer google.Close()
 //	account := google.AddServiceAccount("redox@project.iam.gserviceaccount.com")
-//	sender := &redoxtest.GCPJWT{Email: account.Email, Key: account.Key, TokenURL: google.TokenURL}
+//	gcp := &redoxtest.GCPJWT{Email: account.Email, Key: account.Key, TokenURL: google.TokenURL}
+//	wif := &redoxtest.WIF{
+//		Audience:                       "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/p",
+//		TokenURL:                       google.STSURL,
+//		ServiceAccountImpersonationURL: google.ImpersonationURL(account.Email),
+//		SubjectToken:                   func(context.Context) (string, error) { return "any", nil },
+//	}
 //
 // A gcpjwt.Config or wif.Config takes CertsURL and TokenInfoURL as its Endpoints.
 type Google struct {

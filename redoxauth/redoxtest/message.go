@@ -22,7 +22,8 @@ func NewRequest(s Signer) *http.Request {
 }
 
 // PatientAdmin returns a message of Redox's JSON data model PatientAdmin, event
-// NewPatient, about a person who does not exist. Every call returns a new message.
+// NewPatient, about a person who does not exist. Every call returns other bytes, because the
+// IDs in it are new.
 func PatientAdmin() []byte {
 	return []byte(`{"Meta":{"DataModel":"PatientAdmin","EventType":"NewPatient","EventDateTime":"2026-11-24T05:31:00.000Z","Test":true,` +
 		`"Source":{"ID":"7ce6f387-c33c-417d-8682-81e83628cbd9","Name":"Redox Dev Tools"},` +
@@ -35,8 +36,8 @@ func PatientAdmin() []byte {
 		`"Notes":[]}}`)
 }
 
-// FHIRBundle returns a FHIR R4 Bundle of type message, about a person who does not
-// exist.
+// FHIRBundle returns a FHIR R4 Bundle of type message, about a person who does not exist.
+// Every call returns other bytes, because the IDs in it are new.
 func FHIRBundle() []byte {
 	return []byte(`{"resourceType":"Bundle","type":"message","timestamp":"2026-11-24T05:31:00Z","entry":[` +
 		`{"fullUrl":"urn:uuid:` + newUUID() + `","resource":{"resourceType":"MessageHeader",` +
@@ -48,7 +49,8 @@ func FHIRBundle() []byte {
 }
 
 // HL7v2 returns an HL7 version 2 message ADT^A28 about a person who does not exist.
-// Carriage returns end the segments.
+// Carriage returns end the segments. Every call returns other bytes, because the ID in it is
+// new.
 func HL7v2() []byte {
 	return []byte(strings.Join([]string{
 		`MSH|^~\&|REDOX|DEVTOOLS|EMR|REDOX|20261124053100||ADT^A28|` + newUUID() + `|T|2.5.1`,

@@ -7,15 +7,16 @@
 // dashboard's fields, and needs no constructor:
 //
 //	dashboard                                   sender
-//	verification token                          VerificationToken
-//	AWS Signature Version 4                     SigV4
-//	JWT Bearer                                  JWTBearer
-//	OAuth 2.0 2-legged                          ClientCredentials
-//	SMART Backend                               SMARTBackend
-//	OAuth 2.0 2-legged with JWT for GCP         GCPJWT
-//	Google Workload Identity Federation         WIF
+//	verification token                          VerificationToken{…}
+//	AWS Signature Version 4                     SigV4{…}
+//	JWT Bearer                                  &JWTBearer{…}
+//	OAuth 2.0 2-legged                          &ClientCredentials{…}
+//	SMART Backend                               &SMARTBackend{…}
+//	OAuth 2.0 2-legged with JWT for GCP         &GCPJWT{…}
+//	Google Workload Identity Federation         &WIF{…}
 //
-// Each is a [Sender] and a [Signer]. [Handshake] is the dashboard's "Verify & Save".
+// Each is a [Sender] and a [Signer]. The first two are values. The others are pointers,
+// because they keep a token. [Handshake] is the dashboard's "Verify & Save".
 // [Deliver] sends a feed in order and retries as Redox does, so a test can see a feed
 // pause and resume.
 //
@@ -34,9 +35,9 @@
 //
 // # Forgeries
 //
-// The method Forgeries of a sender lists what an attacker may send instead. Each
-// [Forgery] is a Sender and a Signer too. [ForgedRequests] gives them to a
-// verifiertest.Suite:
+// The method Forgeries of a sender lists what an attacker may send instead. For GCPJWT and
+// WIF it is [Google.Forgeries]. Each [Forgery] is a Sender and a Signer too.
+// [ForgedRequests] gives them to a verifiertest.Suite:
 //
 //	for _, f := range sender.Forgeries() {
 //		response, err := f.Send(ctx, server.URL+"/redox", redoxtest.PatientAdmin())
@@ -77,6 +78,10 @@ type Sender interface {
 // fetches it from its authorization server, or uses the token that it has. The request is
 // one to send, or one for a handler (see [httptest.NewRequest]). Its context bounds the
 // call, and its body stays readable.
+//
+// Sign a request after its body is complete, because a signature may cover the body. Every
+// call of a sample message, such as [PatientAdmin], returns other bytes. So call it once for
+// each request, and keep its result if you need the bytes again.
 type Signer interface {
 	Sign(r *http.Request) error
 }

@@ -23,8 +23,11 @@ import (
 //
 // [Workload Identity Federation]: https://cloud.google.com/iam/docs/workload-identity-federation
 type WIF struct {
-	Audience string   // the dashboard's audience: //iam.googleapis.com/projects/…/providers/…
-	TokenURL string   // token_url; default https://sts.googleapis.com/v1/token
+	// Audience is the dashboard's audience. It is required and must begin with
+	// "//iam.googleapis.com/": //iam.googleapis.com/projects/…/providers/…
+	Audience string
+
+	TokenURL string   // token_url; default https://sts.googleapis.com/v1/token, the real Google; in tests Google.STSURL
 	STSScope []string // sts_scope, of the federated token; default https://www.googleapis.com/auth/cloud-platform
 
 	// ServiceAccountImpersonationURL is the dashboard's
@@ -41,7 +44,7 @@ type WIF struct {
 
 	// SubjectToken returns the token of the sender's own identity. It is required. Its type
 	// is SubjectTokenType; default urn:ietf:params:oauth:token-type:jwt. Redox does not
-	// document its identity.
+	// document its identity, so [Google] accepts any token.
 	SubjectToken     func(context.Context) (string, error)
 	SubjectTokenType string
 
