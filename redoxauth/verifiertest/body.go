@@ -134,7 +134,11 @@ func testBodyUnread(c *check) {
 		}
 	}
 	unread("absent", c.suite.absent())
+	claimed := c.suite.claimed()
 	for _, f := range foreign {
+		if c.suite.covers("body") && c.suite.UnknownKey == nil && slices.Contains(claimed, kind(f.header, f.value)) {
+			continue // an HMAC over the body that names no key: only the body tells that it is wrong
+		}
 		unread("foreign "+f.name, f.add(c.suite.absent()))
 	}
 	for _, carrier := range c.carriers() {

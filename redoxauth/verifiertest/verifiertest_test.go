@@ -109,6 +109,56 @@ func macReading(read func(*http.Request) ([]byte, error)) verifiertest.Suite {
 	return macSuite(macVerifier{read: read})
 }
 
+// A webhookVerifier checks a header with an HMAC over the body. The header names no key. It
+// is the header of a foreign credential, which has the length of this HMAC: 128 bits
+// (RFC 2104, Section 5).
+type webhookVerifier struct{}
+
+func (webhookVerifier) Verify(r *http.Request) (*redoxauth.Identity, error) {
+	values := r.Header.Values("Verification-Token")
+	if len(values) == 0 {
+		return nil, macError(redoxauth.ErrNoCredentials, "missing")
+	}
+	got, err := hex.DecodeString(values[0])
+	if err != nil || len(values) > 1 || len(got) != 16 {
+		return nil, macError(redoxauth.ErrMalformed, "malformed")
+	}
+	body, err := redoxauth.Body(r)
+	if err != nil {
+		return nil, err
+	}
+	if !hmac.Equal(got, webhookMAC(macKey, body)) {
+		return nil, macError(redoxauth.ErrRejected, "signature")
+	}
+	return &redoxauth.Identity{Strategy: "webhook"}, nil
+}
+
+func webhookMAC(key string, body []byte) []byte {
+	h := hmac.New(sha256.New, []byte(key))
+	h.Write(body)
+	return h.Sum(nil)[:16]
+}
+
+// A webhookSender sends what a webhookVerifier checks.
+type webhookSender struct{ key string }
+
+func (s webhookSender) Sign(r *http.Request) error {
+	body, err := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	r.Header.Set("Verification-Token", hex.EncodeToString(webhookMAC(s.key, body)))
+	return err
+}
+
+func webhookSuite(v redoxauth.Verifier) verifiertest.Suite {
+	return verifiertest.Suite{
+		New:     func() redoxauth.Verifier { return v },
+		Genuine: request(webhookSender{macKey}),
+		Forged:  map[string]func() *http.Request{"wrong key": request(webhookSender{"wrong"})},
+		Covers:  []string{"body"},
+		Secrets: []string{macKey},
+	}
+}
+
 // A tokenVerifier checks a token in the header, or a bearer token if header is empty.
 type tokenVerifier struct {
 	header string
@@ -179,7 +229,7 @@ func suiteOf(header string, v redoxauth.Verifier) verifiertest.Suite {
 
 func TestCorrectVerifiersPass(t *testing.T) {
 	for name, s := range map[string]verifiertest.Suite{
-		"token in a header": tokenSuite(newToken("Verification-Token")), "bearer token": bearerSuite(newToken("")), "MAC": macSuite(newMAC()),
+		"token in a header": tokenSuite(newToken("Verification-Token")), "bearer token": bearerSuite(newToken("")), "MAC": macSuite(newMAC()), "HMAC of the body without a key ID": webhookSuite(webhookVerifier{}),
 	} {
 		t.Run(name, func(t *testing.T) { verifiertest.TestVerifier(t, s) })
 	}
