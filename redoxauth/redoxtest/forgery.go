@@ -1,11 +1,9 @@
 package redoxtest
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"reflect"
 	"strings"
@@ -15,11 +13,10 @@ import (
 // A Forgery is a request that an attacker may send to pass for Redox. A destination must
 // refuse it.
 //
-// [VerificationToken], [SigV4], [JWTBearer], [ClientCredentials] and [SMARTBackend] have
-// a method Forgeries, which makes forgeries from the genuine settings of the sender.
-// [AuthorizationServer] and [Google] have a method Forgeries for what only the issuer of
-// a token can make, such as a revoked token. These methods panic if nothing can be signed,
-// for example without a Key. [Replay] sends a genuine request twice.
+// A sender has a method Forgeries, which makes forgeries from its genuine settings. If
+// only the issuer of a token can make the forgeries, such as a revoked token, the server
+// that plays the issuer has the method. These methods panic if nothing can be signed, for
+// example without a Key. [Replay] sends a genuine request twice.
 //
 // A Forgery is a [Sender] and a [Signer]. It is safe for concurrent use.
 type Forgery struct {
@@ -249,21 +246,4 @@ func variant[T any](s *T, change func(*T)) *T {
 	}
 	change(v)
 	return v
-}
-
-// setBody replaces the body of r.
-func setBody(r *http.Request, body []byte) {
-	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
-}
-
-// setTarget changes the path and the query of r. If r is for a handler, it changes the
-// request line too.
-func setTarget(r *http.Request, path, query string) {
-	u := *r.URL
-	u.Path, u.RawPath, u.RawQuery = path, "", query
-	r.URL = &u
-	if r.RequestURI != "" {
-		r.RequestURI = u.RequestURI()
-	}
 }

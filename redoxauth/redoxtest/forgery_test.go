@@ -4,9 +4,16 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"go/types"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
+	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
@@ -18,6 +25,7 @@ import (
 	"github.com/redoxauth/redoxauth-go/strategies/replay"
 	"github.com/redoxauth/redoxauth-go/strategies/sigv4"
 	"github.com/redoxauth/redoxauth-go/strategies/smartbackend"
+	"github.com/redoxauth/redoxauth-go/strategies/wif"
 	"github.com/redoxauth/redoxauth-go/verifytoken"
 )
 
@@ -29,14 +37,14 @@ type target struct {
 	forgeries []redoxtest.Forgery
 }
 
-// targets returns one target for each setting that has forgeries. It adds token
-// endpoints to mux, which is served at url.
+// targets returns one target or more for each sender. It adds token endpoints to mux, which
+// is served at url.
 func targets(t *testing.T, mux *http.ServeMux, url string) []target {
 	key := redoxtest.NewKey("1", "ES384")
 	keys := must(keyset.ParseJWKS(redoxtest.JWKS(key)))
 	secrets := [][]byte{bytes.Repeat([]byte("s"), 32)}
 
-	token := redoxtest.VerificationToken{Token: "theToken"}
+	verification := redoxtest.VerificationToken{Token: "theToken"}
 	signature := redoxtest.SigV4{AccessKey: "AK", SecretKey: "secret", AWSRegion: "us-east-1", ServiceName: "redox"}
 	direct := &redoxtest.JWTBearer{Key: key, Issuer: "redox", Audience: []string{"us"}}
 
@@ -76,7 +84,7 @@ func targets(t *testing.T, mux *http.ServeMux, url string) []target {
 	account := google.AddServiceAccount(email)
 
 	return []target{
-		{"verifytoken", must(verifytoken.New(verifytoken.Config{Tokens: []string{"theToken"}})), token, token.Forgeries()},
+		{"verifytoken", must(verifytoken.New(verifytoken.Config{Tokens: []string{"theToken"}})), verification, verification.Forgeries()},
 		{"sigv4", must(sigv4.New(sigv4.Config{
 			Credentials: []sigv4.Credential{{AccessKeyID: "AK", SecretAccessKey: "secret"}}, Region: "us-east-1", Service: "redox",
 		})), signature, signature.Forgeries()},
@@ -96,6 +104,38 @@ func targets(t *testing.T, mux *http.ServeMux, url string) []target {
 			ServiceAccounts: []string{account.ID}, Audience: []string{"us"}, AccessTokens: true, Scopes: []string{"write"},
 			Endpoints: gcpjwt.Endpoints{CertsURL: google.CertsURL, TokenInfoURL: google.TokenInfoURL}, InsecureAllowHTTP: true,
 		})), &redoxtest.GCPJWT{Email: account.Email, Key: account.Key, TokenURL: google.TokenURL, Scopes: []string{"write"}}, google.Forgeries(account, "us", "write")},
+		{"wif", must(wif.New(wif.Config{
+			ServiceAccounts: []string{account.ID}, AccessTokens: true, Scopes: []string{"write"},
+			Endpoints: wif.Endpoints{CertsURL: google.CertsURL, TokenInfoURL: google.TokenInfoURL}, InsecureAllowHTTP: true,
+		})), &redoxtest.WIF{
+			Audience: "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/p", TokenURL: google.STSURL,
+			ServiceAccountImpersonationURL: google.ImpersonationURL(email), Scope: []string{"write"},
+			SubjectToken: func(context.Context) (string, error) { return "a token of Redox's own identity", nil },
+		}, google.Forgeries(account, "", "write")},
+	}
+}
+
+// A sender without a target would be untested.
+func TestEverySenderIsATarget(t *testing.T) {
+	tested := map[string]bool{"Forgery": true}
+	for _, target := range targets(t, http.NewServeMux(), "https://destination.example") {
+		tested[reflect.Indirect(reflect.ValueOf(target.sender)).Type().Name()] = true
+	}
+	senders := 0
+	for _, name := range must(filepath.Glob("*.go")) {
+		for _, d := range must(parser.ParseFile(token.NewFileSet(), name, nil, 0)).Decls {
+			f, ok := d.(*ast.FuncDecl)
+			if !ok || f.Recv == nil || f.Name.Name != "Send" || strings.HasSuffix(name, "_test.go") {
+				continue
+			}
+			senders++
+			if typ := strings.TrimPrefix(types.ExprString(f.Recv.List[0].Type), "*"); ast.IsExported(typ) && !tested[typ] {
+				t.Errorf("%s has no target", typ)
+			}
+		}
+	}
+	if senders < len(tested) {
+		t.Errorf("found %d senders, tested %v", senders, tested)
 	}
 }
 

@@ -2,24 +2,9 @@ package redoxtest
 
 import (
 	"bytes"
-	"net/http"
-	"net/http/httptest"
 	"strconv"
 	"strings"
 )
-
-// NewRequest returns a POST of [PatientAdmin] as a handler receives it, signed by s. Like
-// [httptest.NewRequest], it panics on an error.
-func NewRequest(s Signer) *http.Request {
-	message := PatientAdmin()
-	r := httptest.NewRequest(http.MethodPost, "https://destination.example/redox?feed=1", bytes.NewReader(message))
-	r.Header.Set("Content-Type", contentType(message))
-	r.Header.Set("Application-Name", "RedoxEngine")
-	if err := s.Sign(r); err != nil {
-		panic("redoxtest: NewRequest: " + err.Error())
-	}
-	return r
-}
 
 // PatientAdmin returns a message of Redox's JSON data model PatientAdmin, event
 // NewPatient, about a person who does not exist. Every call returns other bytes, because the

@@ -3,7 +3,6 @@ package redoxtest_test
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -105,20 +104,3 @@ func TestVerificationTokenLeavesACredentialAlone(t *testing.T) {
 		t.Errorf("Authorization: got %q", got)
 	}
 }
-
-func TestNewRequestIsForHandlers(t *testing.T) {
-	r := redoxtest.NewRequest(redoxtest.VerificationToken{Token: "secret"})
-	if r.RequestURI == "" || r.Host == "" || r.Method != http.MethodPost || r.ContentLength <= 0 {
-		t.Errorf("NewRequest: %q %q %q, %d bytes, want a server's request", r.Method, r.RequestURI, r.Host, r.ContentLength)
-	}
-	defer func() {
-		if recover() == nil {
-			t.Error("NewRequest with a Signer that fails did not panic")
-		}
-	}()
-	redoxtest.NewRequest(failing{})
-}
-
-type failing struct{}
-
-func (failing) Sign(*http.Request) error { return errors.New("no key") }

@@ -58,9 +58,7 @@
 package redoxtest
 
 import (
-	"bytes"
 	"context"
-	"fmt"
 	"net/http"
 )
 
@@ -84,41 +82,4 @@ type Sender interface {
 // each request, and keep its result if you need the bytes again.
 type Signer interface {
 	Sign(r *http.Request) error
-}
-
-// send is the Send of every sender.
-func send(ctx context.Context, client *http.Client, url string, message []byte, s Signer) (*http.Response, error) {
-	r, err := signed(ctx, url, message, s)
-	if err != nil {
-		return nil, err
-	}
-	return do(client, r)
-}
-
-// signed returns a signed POST with the headers that Redox is known to send.
-func signed(ctx context.Context, url string, message []byte, s Signer) (*http.Request, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(message))
-	if err != nil {
-		return nil, fmt.Errorf("redoxtest: %w", err)
-	}
-	r.Header.Set("Content-Type", contentType(message))
-	r.Header.Set("Application-Name", "RedoxEngine")
-	return r, s.Sign(r)
-}
-
-// do sends r.
-func do(client *http.Client, r *http.Request) (*http.Response, error) {
-	return noRedirects(client).Do(r)
-}
-
-// noRedirects returns a copy of client, or of the default, that does not follow
-// redirects. Redox does not document what it does with a redirect, and net/http may turn a
-// POST into a GET without a body.
-func noRedirects(client *http.Client) *http.Client {
-	if client == nil {
-		client = http.DefaultClient
-	}
-	c := *client
-	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &c
 }
