@@ -263,9 +263,13 @@ func TestREADME(t *testing.T) {
 	}
 }
 
-// Strategies have the skeleton that CONTRIBUTING.md describes, and the examples have them.
+// Strategies have the skeleton that CONTRIBUTING.md describes, and a place in every list.
 func TestEveryStrategyHasTheSkeleton(t *testing.T) {
 	folders, err := filepath.Glob(filepath.Join(root, "strategies", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -277,17 +281,37 @@ func TestEveryStrategyHasTheSkeleton(t *testing.T) {
 	}
 	all := sources(t)
 	for _, dir := range strategies {
-		declared, named := map[string]string{}, map[string]bool{}
-		conformance, example := false, false
+		declared, has := map[string]string{}, map[string]bool{}
+		note := func(what string, found bool) { has[what] = has[what] || found }
+		row := regexp.MustCompile(`(?m)^\| ([^|]+) \| \[` + dir + `\]`).FindSubmatch(readme)
+		if note("a row in README.md", row != nil); row == nil {
+			row = [][]byte{nil, []byte("no such row")}
+		}
+		listed := `\n\t` + regexp.QuoteMeta(string(row[1])) + ` +` // in a table of a package comment
 		for _, s := range all {
-			switch {
-			case s.dir == dir && s.test:
-				conformance = conformance || s.names("verifiertest.TestVerifier")
-				example = example || strings.HasSuffix(s.name, "example_test.go")
-			case s.dir == dir:
-				s.declare(declared)
-			case strings.HasPrefix(s.dir, "examples/"):
-				named[s.dir] = named[s.dir] || s.names(strconv.Quote(path.Base(dir)))
+			switch doc := s.ast.Doc.Text(); s.dir {
+			case dir:
+				if !s.test {
+					s.declare(declared)
+				}
+				note("the section Redox dashboard", !s.test && strings.Contains(doc, "\n# Redox dashboard\n"))
+				note("verifiertest.TestVerifier", s.test && names(s.ast, "verifiertest.TestVerifier"))
+				note("BenchmarkVerify", s.test && names(s.ast, "BenchmarkVerify"))
+				note("examples", strings.HasSuffix(s.name, "example_test.go"))
+			case "redoxauth":
+				note("a row in redoxauth/doc.go", regexp.MustCompile(listed+dir+`\n`).MatchString(doc))
+			case "redoxauth/redoxtest":
+				note("a row in redoxauth/redoxtest/redoxtest.go", regexp.MustCompile(listed+`\w+\n`).MatchString(doc))
+			case "examples/destination", "examples/sendas":
+				for _, d := range s.ast.Decls {
+					g, ok := d.(*ast.GenDecl)
+					note("an entry in the table strategies of "+s.dir, ok && names(g, "strategies") && names(g, strconv.Quote(path.Base(dir))))
+				}
+			}
+		}
+		for what, found := range has {
+			if !found {
+				t.Errorf("%s: lacks %s", dir, what)
 			}
 		}
 		want := map[string]string{
@@ -302,9 +326,6 @@ func TestEveryStrategyHasTheSkeleton(t *testing.T) {
 			if declared[name] != is {
 				t.Errorf("%s: %s is %q, want %q", dir, name, declared[name], is)
 			}
-		}
-		if !conformance || !example || !named["examples/destination"] || !named["examples/sendas"] {
-			t.Errorf("%s: runs verifiertest.TestVerifier: %t, has examples: %t, is in %v", dir, conformance, example, named)
 		}
 	}
 }
@@ -329,10 +350,10 @@ func (s source) declare(names map[string]string) {
 	}
 }
 
-// names reports whether s has the qualified name or the literal.
-func (s source) names(text string) bool {
+// names reports whether the syntax tree has the qualified name or the literal.
+func names(n ast.Node, text string) bool {
 	found := false
-	ast.Inspect(s.ast, func(n ast.Node) bool {
+	ast.Inspect(n, func(n ast.Node) bool {
 		if expr, ok := n.(ast.Expr); ok {
 			found = found || types.ExprString(expr) == text
 		}

@@ -13,10 +13,10 @@ import (
 // A Forgery is a request that an attacker may send to pass for Redox. A destination must
 // refuse it.
 //
-// A sender has a method Forgeries, which makes forgeries from its genuine settings. If
-// only the issuer of a token can make the forgeries, such as a revoked token, the server
-// that plays the issuer has the method. These methods panic if nothing can be signed, for
-// example without a Key. [Replay] sends a genuine request twice.
+// The method Forgeries of a sender makes forgeries from its genuine settings. That of a
+// server makes what only the issuer of a token can make, such as a revoked token. These
+// methods panic if nothing can be signed, for example without a Key. [Replay] sends a
+// genuine request twice.
 //
 // A Forgery is a [Sender] and a [Signer]. It is safe for concurrent use.
 type Forgery struct {

@@ -70,3 +70,16 @@ func TestVerifierKeepsThePromises(t *testing.T) {
 		})
 	}
 }
+
+// BenchmarkVerify measures repeated use of one access token, as Redox sends it with many
+// messages. Package internal/google measures other tokens.
+func BenchmarkVerify(b *testing.B) {
+	g, account, cfg := newGoogle(b)
+	v, r := newVerifier(b, cfg), redoxtest.NewRequest(&redoxtest.GCPJWT{Email: account.Email, Key: account.Key, TokenURL: g.TokenURL, Scopes: []string{scope}})
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := v.Verify(r); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

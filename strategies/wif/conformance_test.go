@@ -78,3 +78,16 @@ func TestVerifierKeepsThePromises(t *testing.T) {
 		Forged:  redoxtest.ForgedRequests(g.Forgeries(account, audience, scope)),
 	})
 }
+
+// BenchmarkVerify measures repeated use of one access token, as Redox sends it with many
+// messages. Package internal/google measures other tokens.
+func BenchmarkVerify(b *testing.B) {
+	g, _, cfg := newGoogle(b)
+	v, r := newVerifier(b, cfg), redoxtest.NewRequest(newSender(g))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := v.Verify(r); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
