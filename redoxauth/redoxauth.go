@@ -32,7 +32,7 @@ func (f VerifierFunc) Verify(r *http.Request) (*Identity, error) { return f(r) }
 // Wrappers that are given the same *Options share its budget. Wrappers that are given nil
 // share one set of defaults.
 type Options struct {
-	// MaxBodyBytes is the largest body, in bytes; default [DefaultMaxBodyBytes]. A
+	// MaxBodyBytes is the largest body, in bytes; 0 or less means [DefaultMaxBodyBytes]. A
 	// request that declares a larger one is answered 413 before anything else. Reading
 	// more than MaxBodyBytes is an error, for verifiers and for the handler.
 	MaxBodyBytes int64
