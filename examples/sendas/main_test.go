@@ -33,47 +33,6 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// destination returns the URL of a server that verifies what this command sends. Each
-// strategy has its own path.
-func destination(t *testing.T, key redoxtest.Key, google *redoxtest.Google, account redoxtest.ServiceAccount) string {
-	mux := http.NewServeMux()
-	server := httptest.NewServer(mux)
-	t.Cleanup(server.Close)
-	url := server.URL
-	keys := must(keyset.ParsePEM(key.PEM()))
-	secrets := [][]byte{bytes.Repeat([]byte("s"), 32)}
-	token := must(verifytoken.New(verifytoken.Config{Tokens: []string{"theToken"}}))
-	client := must(clientcredentials.NewTokenEndpoint(clientcredentials.EndpointConfig{
-		Clients: []clientcredentials.Client{{ID: "redox", Secrets: []string{"theSecret"}, Scopes: []string{"messages"}}},
-		Issuer:  url, Audience: url + "/clientcredentials", TokenSecrets: secrets,
-	}))
-	smart := must(smartbackend.NewTokenEndpoint(smartbackend.EndpointConfig{
-		Clients:  []smartbackend.Client{{ID: "redox", Keys: keys, Scopes: []string{"system/*.rs"}}},
-		TokenURL: url + "/smart/token", Issuer: url, Audience: url + "/smartbackend", TokenSecrets: secrets, Replay: replay.NewMemory(100),
-	}))
-	mux.Handle("/token", client)
-	mux.Handle("/smart/token", smart)
-	endpoints := gcpjwt.Endpoints{CertsURL: google.CertsURL, TokenInfoURL: google.TokenInfoURL}
-	for name, v := range map[string]redoxauth.Verifier{
-		"verifytoken": token,
-		"sigv4": must(sigv4.New(sigv4.Config{
-			Credentials: []sigv4.Credential{{AccessKeyID: "AK", SecretAccessKey: "theSecret"}}, Region: "us-east-1", Service: "execute-api",
-		})),
-		"jwtbearer":         must(jwtbearer.New(jwtbearer.Config{Keys: keys, Issuer: "redox", Audience: []string{"us"}, Algorithms: []string{"RS384"}})),
-		"clientcredentials": must(client.Verifier()),
-		"smartbackend":      must(smart.Verifier()),
-		"gcpjwt": must(gcpjwt.New(gcpjwt.Config{
-			ServiceAccounts: []string{account.ID}, Audience: []string{url}, AccessTokens: true, Endpoints: endpoints, InsecureAllowHTTP: true,
-		})),
-		"wif": must(wif.New(wif.Config{
-			ServiceAccounts: []string{account.ID}, AccessTokens: true, Endpoints: wif.Endpoints(endpoints), InsecureAllowHTTP: true,
-		})),
-	} {
-		mux.Handle("/"+name, token.Handshake(redoxauth.Middleware(v, nil)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))))
-	}
-	return url
-}
-
 // file returns the name of a file with the text.
 func file(t *testing.T, text []byte) string {
 	name := filepath.Join(t.TempDir(), "file")
@@ -87,68 +46,108 @@ func privatePEM(key redoxtest.Key) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: must(x509.MarshalPKCS8PrivateKey(key.Signer))})
 }
 
+// Each strategy sends to a path of its own, where its Verifier waits.
 func TestSendAs(t *testing.T) {
+	mux := http.NewServeMux()
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	url := server.URL
 	google := redoxtest.NewGoogle()
 	defer google.Close()
 	account := google.AddServiceAccount("redox@customer.iam.gserviceaccount.com")
 	key := redoxtest.NewKey("", "RS384")
-	url := destination(t, key, google, account)
-
-	const signature = "-strategy sigv4 -access-key AK -region us-east-1 -service execute-api"
-	jwt := "-strategy jwtbearer -algorithm RS384 -issuer redox -key " + file(t, privatePEM(key))
-	client := "-strategy clientcredentials -client-id redox -token-url " + url + "/token"
-	smart := "-strategy smartbackend -token-url " + url + "/smart/token -key " + file(t, privatePEM(key))
-	gcp := "-strategy gcpjwt -account " + account.Email + " -token-url " + google.TokenURL + " -kid " + account.Key.ID + " -key " + file(t, privatePEM(account.Key))
+	keys, keyFile := must(keyset.ParsePEM(key.PEM())), " -key "+file(t, privatePEM(key))
+	secrets := [][]byte{bytes.Repeat([]byte("s"), 32)}
+	token := must(verifytoken.New(verifytoken.Config{Tokens: []string{"theToken"}}))
+	client := must(clientcredentials.NewTokenEndpoint(clientcredentials.EndpointConfig{
+		Clients: []clientcredentials.Client{{ID: "redox", Secrets: []string{"theSecret"}, Scopes: []string{"messages"}}},
+		Issuer:  url, Audience: url + "/clientcredentials", TokenSecrets: secrets,
+	}))
+	smart := must(smartbackend.NewTokenEndpoint(smartbackend.EndpointConfig{
+		Clients:  []smartbackend.Client{{ID: "redox", Keys: keys, Scopes: []string{"system/*.rs"}}},
+		TokenURL: url + "/smart/token", Issuer: url, Audience: url + "/smartbackend", TokenSecrets: secrets, Replay: replay.NewMemory(100),
+	}))
+	mux.Handle("/token", client)
+	mux.Handle("/smart/token", smart)
+	endpoints := gcpjwt.Endpoints{CertsURL: google.CertsURL, TokenInfoURL: google.TokenInfoURL}
 	subject := must(redoxtest.NewKey("identity", "RS256").Token(nil, map[string]any{"iss": "https://redox.example"}))
-	tests := []struct {
+
+	type attempt struct {
 		args  string
 		want  string // of the output or the error
 		fails bool
-	}{
-		{"-strategy handshake -secret theToken", "answered the challenge", false},
-		{"-strategy handshake -secret theToken -method GET", "answered the challenge", false},
-		{"-strategy handshake -secret guessed", "401", true},
-		{"-strategy verifytoken -secret theToken", "200 OK", false},
-		{"-strategy verifytoken -secret guessed", "pause the feed", true},
-		{signature + " -secret theSecret", "200 OK", false},
-		{signature + " -secret guessed -declare-hash", "401", true},
-		{jwt + " -audience us", "200 OK", false},
-		{jwt + " -audience them", "401", true},
-		{"-strategy jwtbearer", "-key or -secret is required", true},
-		{client + " -secret theSecret", "200 OK", false},
-		{client + " -secret guessed", "401 invalid_client", true},
-		{smart + " -client-id redox", "200 OK", false},
-		{smart + " -client-id other", "401 invalid_client", true},
-		{gcp, "200 OK", false},
-		{gcp + " -audience " + url, "200 OK", false},
-		{gcp + " -audience https://other.example", "401", true},
-		{"-strategy wif -token-url " + google.STSURL + " -impersonation-url " + google.ImpersonationURL(account.Email) +
-			" -audience //iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/p -subject-token " + file(t, []byte(subject+"\n")), "200 OK", false},
-		{"-strategy saml -secret x", "is not one of handshake, verifytoken", true},
 	}
-	sent := map[string]bool{}
-	for _, tt := range tests {
-		t.Run(tt.args, func(t *testing.T) {
-			args := strings.Fields(tt.args)
-			path := strings.Replace(args[1], "handshake", "verifytoken", 1)
+	accepted := map[string]bool{}
+	for _, tt := range []struct {
+		strategy string
+		verifier redoxauth.Verifier
+		args     string // of all attempts
+		attempts []attempt
+	}{
+		{"handshake", token, "", []attempt{
+			{"-secret theToken", "answered the challenge", false},
+			{"-secret theToken -method GET", "answered the challenge", false},
+			{"-secret guessed", "401", true},
+		}},
+		{"verifytoken", token, "", []attempt{
+			{"-secret theToken", "200 OK", false},
+			{"-secret guessed", "pause the feed", true},
+		}},
+		{"sigv4", must(sigv4.New(sigv4.Config{
+			Credentials: []sigv4.Credential{{AccessKeyID: "AK", SecretAccessKey: "theSecret"}}, Region: "us-east-1", Service: "execute-api",
+		})), "-access-key AK -region us-east-1 -service execute-api", []attempt{
+			{"-secret theSecret", "200 OK", false},
+			{"-secret guessed -declare-hash", "401", true},
+		}},
+		{"jwtbearer", must(jwtbearer.New(jwtbearer.Config{
+			Keys: keys, Issuer: "redox", Audience: []string{"us"}, Algorithms: []string{"RS384"},
+		})), "-algorithm RS384 -issuer redox", []attempt{
+			{"-audience us" + keyFile, "200 OK", false},
+			{"-audience them" + keyFile, "401", true},
+			{"-audience us", "-key or -secret is required", true},
+		}},
+		{"clientcredentials", must(client.Verifier()), "-client-id redox -token-url " + url + "/token", []attempt{
+			{"-secret theSecret", "200 OK", false},
+			{"-secret guessed", "401 invalid_client", true},
+		}},
+		{"smartbackend", must(smart.Verifier()), "-token-url " + url + "/smart/token" + keyFile, []attempt{
+			{"-client-id redox", "200 OK", false},
+			{"-client-id other", "401 invalid_client", true},
+		}},
+		{"gcpjwt", must(gcpjwt.New(gcpjwt.Config{
+			ServiceAccounts: []string{account.ID}, Audience: []string{url}, AccessTokens: true, Endpoints: endpoints, InsecureAllowHTTP: true,
+		})), "-account " + account.Email + " -token-url " + google.TokenURL + " -kid " + account.Key.ID + " -key " + file(t, privatePEM(account.Key)), []attempt{
+			{"", "200 OK", false},
+			{"-audience " + url, "200 OK", false},
+			{"-audience https://other.example", "401", true},
+		}},
+		{"wif", must(wif.New(wif.Config{
+			ServiceAccounts: []string{account.ID}, AccessTokens: true, Endpoints: wif.Endpoints(endpoints), InsecureAllowHTTP: true,
+		})), "-token-url " + google.STSURL + " -audience //iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/p", []attempt{
+			{"-impersonation-url " + google.ImpersonationURL(account.Email) + " -subject-token " + file(t, []byte(subject+"\n")), "200 OK", false},
+		}},
+		{"saml", token, "", []attempt{{"-secret theSecret", "is not one of handshake, verifytoken", true}}},
+	} {
+		mux.Handle("/"+tt.strategy, token.Handshake(redoxauth.Middleware(tt.verifier, nil)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))))
+		for _, a := range tt.attempts {
 			var out bytes.Buffer
-			err := run(append(args, "-url", url+"/"+path), &out)
+			err := run(strings.Fields("-strategy "+tt.strategy+" -url "+url+"/"+tt.strategy+" "+tt.args+" "+a.args), &out)
 			got := out.String()
 			if err != nil {
 				got += err.Error()
 			}
-			if (err != nil) != tt.fails || !strings.Contains(got, tt.want) {
-				t.Errorf("got %q, error %v, want %q", got, err, tt.want)
+			if (err != nil) != a.fails || !strings.Contains(got, a.want) {
+				t.Errorf("%s %s: got %q, error %v, want %q", tt.strategy, a.args, got, err, a.want)
 			}
 			if strings.Contains(got, "theSecret") || strings.Contains(got, "guessed") {
-				t.Errorf("the output shows a secret: %s", got)
+				t.Errorf("%s %s: the output shows a secret: %s", tt.strategy, a.args, got)
 			}
-			sent[args[1]] = sent[args[1]] || err == nil
-		})
+			accepted[tt.strategy] = accepted[tt.strategy] || err == nil
+		}
 	}
 	for _, s := range strategies {
-		if !sent[s.name] {
-			t.Errorf("%s: sent no message that was accepted", s.name)
+		if !accepted[s.name] {
+			t.Errorf("%s: no message was accepted", s.name)
 		}
 	}
 }
