@@ -1,4 +1,4 @@
-// Command soak sends traffic of all seven proofs to a destination on loopback, at full
+// Command soak sends traffic of every strategy to a destination on loopback, at full
 // speed. One message in ten is forged. Meanwhile it slows, cuts and restores what the
 // destination depends on: key server, introspection, Google and Redis. It needs
 // redis-server on the PATH. It fails unless all of this holds:

@@ -92,7 +92,7 @@ type silent struct{}
 // Printf implements the logger of go-redis.
 func (silent) Printf(context.Context, string, ...any) {}
 
-// mount makes the seven verifiers and their senders.
+// mount makes the verifiers and their senders.
 func (w *world) mount(mux *http.ServeMux, url string) error {
 	var errs []error
 	check := func(err error) { errs = append(errs, err) }
