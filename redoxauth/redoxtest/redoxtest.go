@@ -15,8 +15,8 @@
 //	OAuth 2.0 2-legged with JWT for GCP         &GCPJWT{…}
 //	Google Workload Identity Federation         &WIF{…}
 //
-// Each is a [Sender] and a [Signer]. The first two are values. The others are pointers,
-// because they keep a token. [Handshake] is the dashboard's "Verify & Save".
+// Each is a [Sender] and a [Signer]. Those with "&" are pointers, because they keep a token.
+// [Handshake] is the dashboard's "Verify & Save".
 // [Deliver] sends a feed in order and retries as Redox does, so a test can see a feed
 // pause and resume.
 //
