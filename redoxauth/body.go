@@ -39,10 +39,13 @@ func ReadBody(w http.ResponseWriter, r *http.Request, opts *Options) ([]byte, er
 		return nil, o.refusal(Errorf(ErrTooLarge, "body_size", ""), r)
 	}
 	b, original := attach(w, r, o)
-	defer b.detach(r, original)
 	data, err := Body(r)
 	if err != nil {
+		b.detach(r, original)
 		return nil, o.refusal(classify(err), r)
+	}
+	if original != nil {
+		b.releaseAfter(r.Context())
 	}
 	return data, nil
 }
@@ -73,7 +76,7 @@ func readBody(r *http.Request, proven bool) ([]byte, error) {
 	if !b.held {
 		defer b.releaseAfter(r.Context())
 	}
-	data, err := b.buffer(r.Context(), proven || b.proven)
+	data, err := b.buffer(r.Context(), proven)
 	if err == nil && r != b.request {
 		r.Trailer = b.request.Trailer // net/http sets unannounced trailers there alone
 	}
@@ -127,6 +130,7 @@ func attach(w http.ResponseWriter, r *http.Request, o *Options) (b *body, origin
 		charge:  charge{opts: o},
 		held:    true,
 	}
+	_, b.proven = FromContext(r.Context()) // of an outer wrapper, behind which r.Body was replaced
 	r.Body = b
 	return b, original
 }

@@ -322,6 +322,52 @@ func TestChargeIsGivenBackWhateverHappens(t *testing.T) {
 	}
 }
 
+// A peer that knows one proof of AllOf must still send what we hold for it.
+func TestProvenPeerMustSendWhatIsHeld(t *testing.T) {
+	const kib = 1 << 10
+	opts := &redoxauth.Options{MaxBodyBytes: 100 * kib, MaxInFlight: 200 * kib}
+	accepts := verifier("accepts", nil)
+	ok := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	for name, h := range map[string]http.Handler{
+		"AllOf":  redoxauth.Middleware(redoxauth.AllOf(accepts, readsBody), opts)(ok),
+		"nested": redoxauth.Middleware(accepts, opts)(redoxauth.Middleware(readsBody, opts)(ok)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(h)
+			t.Cleanup(server.Close)
+			for range 8 {
+				stall(t, server.URL, "/", 0, 100*kib)
+			}
+			time.Sleep(50 * time.Millisecond)
+			if got := status(t, server.URL, 90*kib, false); got != 200 {
+				t.Errorf("status %d, want 200: nothing of the other bodies has arrived", got)
+			}
+		})
+	}
+}
+
+// Who reads a small body holds it for as long as the request lasts.
+func TestReadBodyIsChargedUntilTheRequestEnds(t *testing.T) {
+	opts := &redoxauth.Options{MaxBodyBytes: 1000, MaxInFlight: 3000}
+	held, release := make(chan struct{}), make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := redoxauth.ReadBody(w, r, opts); err != nil {
+			redoxauth.WriteError(w, err)
+		} else if r.Header.Get("Hold") != "" {
+			held <- struct{}{}
+			<-release
+		}
+	}))
+	t.Cleanup(server.Close)
+	go func() { status(t, server.URL, 900, true) }()
+	<-held
+	if got := status(t, server.URL, 900, false); got != 503 {
+		t.Errorf("beside a body that is held: status %d, want 503", got)
+	}
+	close(release)
+	eventually(t, "released", func() bool { return status(t, server.URL, 900, false) == 200 })
+}
+
 // A request whose headers are proven may say that 40 MiB follow, and send none.
 func TestBufferOfAProvenBodyIsCharged(t *testing.T) {
 	opts := &redoxauth.Options{MaxBodyBytes: 1000, MaxInFlight: 1500}

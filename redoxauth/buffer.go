@@ -10,7 +10,7 @@ import (
 )
 
 // buffer reads the whole body, once.
-func (b *body) buffer(ctx context.Context, proven bool) ([]byte, error) {
+func (b *body) buffer(ctx context.Context, ahead bool) ([]byte, error) {
 	if b.buffered {
 		return b.buf, b.err
 	}
@@ -19,9 +19,9 @@ func (b *body) buffer(ctx context.Context, proven bool) ([]byte, error) {
 	}
 	b.buffered = true
 	if b.timeout == 0 && ctx.Done() == nil {
-		b.buf, b.err = b.fill(proven)
+		b.buf, b.err = b.fill(ahead, ahead || b.proven)
 	} else {
-		b.buf, b.err = b.fillWithin(ctx, proven)
+		b.buf, b.err = b.fillWithin(ctx, ahead)
 	}
 	return b.buf, b.err
 }
@@ -29,12 +29,13 @@ func (b *body) buffer(ctx context.Context, proven bool) ([]byte, error) {
 // fillWithin is fill within the time-out and the context. fill runs in a goroutine of its
 // own, because a Read cannot be interrupted everywhere. A Read that is given up ends by
 // the deadline of its connection, or when the handler returns.
-func (b *body) fillWithin(ctx context.Context, proven bool) ([]byte, error) {
+func (b *body) fillWithin(ctx context.Context, ahead bool) ([]byte, error) {
 	type result struct {
 		buf []byte
 		err error
 	}
 	done := make(chan result, 1)
+	proven := ahead || b.proven
 	b.charge.filling = true
 	go func() {
 		r := result{err: errors.New("reading the body ended its goroutine")}
@@ -45,7 +46,7 @@ func (b *body) fillWithin(ctx context.Context, proven bool) ([]byte, error) {
 			b.charge.filled() // before the answer, so that a refusal gives the charge back at once
 			done <- r
 		}()
-		r.buf, r.err = b.fill(proven)
+		r.buf, r.err = b.fill(ahead, proven)
 	}()
 	var expired <-chan time.Time
 	if b.timeout > 0 {
@@ -72,18 +73,18 @@ func (b *body) giveUp(e *Error) error {
 	return e
 }
 
-// The size of the first buffer. An unproven peer must send what we hold for it. For a
-// proven one the buffer is as large as the body, up to firstProven.
+// The size of the first buffer. A peer must send what we hold for it. If the proof covers
+// Content-Length or what it stands for, the buffer is allocated ahead, up to maxAhead.
 const (
-	firstUnproven = 4 << 10
-	firstProven   = 64 << 20
+	firstBuffer = 4 << 10
+	maxAhead    = 64 << 20
 )
 
-func (b *body) fill(proven bool) ([]byte, error) {
-	size, charged := int64(firstUnproven), 0
+func (b *body) fill(ahead, proven bool) ([]byte, error) {
+	size, charged := int64(firstBuffer), 0
 	switch {
-	case b.length >= 0 && proven:
-		size = min(b.length, firstProven)
+	case b.length >= 0 && ahead:
+		size = min(b.length, maxAhead)
 		charged = int(size)
 	case b.length >= 0:
 		size = min(b.length, size)

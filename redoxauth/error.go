@@ -249,10 +249,7 @@ func WriteError(w http.ResponseWriter, err error) {
 		h.Set("WWW-Authenticate", challenge)
 	}
 	if status == http.StatusServiceUnavailable {
-		wait := e.RetryAfter
-		if wait <= 0 {
-			wait = defaultRetryAfter
-		}
+		wait := positive(e.RetryAfter, defaultRetryAfter)
 		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 	}
 	if e.unread() && e.protoMajor < 2 {

@@ -1,7 +1,6 @@
 package redoxauth
 
 import (
-	"cmp"
 	"fmt"
 	"net/http"
 	"runtime"
@@ -90,18 +89,16 @@ func (o *Options) maxBodyBytes() int64 {
 	return min(o.MaxBodyBytes, 1<<40) // products of it must not overflow
 }
 
-func (o *Options) bodyTimeout() time.Duration {
-	if o.BodyTimeout <= 0 {
-		return defaultBodyTimeout
-	}
-	return o.BodyTimeout
-}
+func (o *Options) bodyTimeout() time.Duration { return positive(o.BodyTimeout, defaultBodyTimeout) }
 
-func (o *Options) retryAfter() time.Duration {
-	if o.RetryAfter <= 0 {
-		return defaultRetryAfter
+func (o *Options) retryAfter() time.Duration { return positive(o.RetryAfter, defaultRetryAfter) }
+
+// positive returns d, or standard if d is not positive.
+func positive(d, standard time.Duration) time.Duration {
+	if d > 0 {
+		return d
 	}
-	return o.RetryAfter
+	return standard
 }
 
 // An Event is what a [Decision] is about: "message", "handshake" or "token_request".
@@ -204,7 +201,7 @@ func (o *Options) refusal(e *Error, r *http.Request) *Error {
 		c := *e
 		c.protoMajor = r.ProtoMajor
 		if c.Kind == ErrUnavailable {
-			c.RetryAfter = cmp.Or(c.RetryAfter, o.retryAfter())
+			c.RetryAfter = positive(c.RetryAfter, o.retryAfter())
 		}
 		return &c
 	}

@@ -124,7 +124,7 @@ func readHandshake(w http.ResponseWriter, r *http.Request) (*handshake, error) {
 }
 
 func fromQuery(r *http.Request) (*handshake, error) {
-	if r.URL.RawQuery == "" {
+	if r.URL == nil || r.URL.RawQuery == "" {
 		return nil, nil
 	}
 	q, err := url.ParseQuery(r.URL.RawQuery)

@@ -111,7 +111,7 @@ func New(cfg Config) (*Verifier, error) {
 	case (len(cfg.Tokens) == 0) == (cfg.TokensFunc == nil):
 		return nil, errors.New("verifytoken: Tokens: exactly one of Tokens and TokensFunc is required")
 	case cfg.TokensFunc != nil:
-		v.tokens = rotation.NewSecrets(strategy, cfg.supply, digestsOfFunc, time.Now)
+		v.tokens = rotation.NewSecrets(strategy, "TokensFunc", cfg.TokensFunc, digestsOfFunc, time.Now)
 	default:
 		digests, err := digestsOf(cfg.Tokens, "verifytoken: Tokens")
 		if err != nil {
@@ -129,14 +129,15 @@ func New(cfg Config) (*Verifier, error) {
 // headers, ErrRejected for a wrong token, and ErrUnavailable if TokensFunc failed.
 func (v *Verifier) Verify(r *http.Request) (*redoxauth.Identity, error) {
 	values := r.Header[header]
-	switch len(values) {
-	case 0:
-		return nil, refused(redoxauth.ErrNoCredentials, "missing", "no verification-token header")
-	case 1:
+	switch {
+	case len(values) == 1:
 		return v.match(r.Context(), values[0])
-	default:
-		return nil, errTwoHeaders()
+	case v.tokens == nil:
+		return nil, errZero()
+	case len(values) == 0:
+		return nil, refused(redoxauth.ErrNoCredentials, "missing", "no verification-token header")
 	}
+	return nil, errTwoHeaders()
 }
 
 // Wrap is redoxauth.Middleware(v, nil).
@@ -148,7 +149,7 @@ func (v *Verifier) Wrap(next http.Handler) http.Handler {
 // so the time it takes does not show which one matched.
 func (v *Verifier) match(ctx context.Context, token string) (*redoxauth.Identity, error) {
 	if v.tokens == nil {
-		return nil, refused(nil, "internal", "a zero Verifier: make it with New")
+		return nil, errZero()
 	}
 	digests, err := v.tokens.Get(ctx)
 	if err != nil {
@@ -175,20 +176,10 @@ func refused(kind error, reason redoxauth.Reason, why string) error {
 	return e
 }
 
+func errZero() error { return refused(nil, "internal", "a zero Verifier: make it with New") }
+
 func errTwoHeaders() error {
 	return refused(redoxauth.ErrMalformed, "malformed", "more than one verification-token header")
-}
-
-// supply is TokensFunc with errors that name it.
-func (c *Config) supply(ctx context.Context) ([]string, error) {
-	tokens, err := c.TokensFunc(ctx)
-	if err == nil && len(tokens) == 0 {
-		err = errors.New("empty list")
-	}
-	if err != nil {
-		return nil, fmt.Errorf("TokensFunc: %w", err)
-	}
-	return tokens, nil
 }
 
 func digestsOfFunc(tokens []string) ([]digest, error) { return digestsOf(tokens, "TokensFunc: ") }

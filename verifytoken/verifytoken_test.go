@@ -235,6 +235,9 @@ func TestZeroVerifierRefusesEverything(t *testing.T) {
 	var v verifytoken.Verifier
 	_, err := v.Verify(message(newToken))
 	verifiertest.CheckError(t, err, nil, "internal")
+	accepts := redoxauth.VerifierFunc(func(*http.Request) (*redoxauth.Identity, error) { return &redoxauth.Identity{}, nil })
+	_, err = redoxauth.AnyOf(&v, accepts).Verify(message())
+	verifiertest.CheckError(t, err, nil, "internal")
 	for name, r := range map[string]*http.Request{"message": message(newToken), "handshake": post(document(newToken, uuid))} {
 		if w := serve(v.Handshake(v.Wrap(next(t))), r); w.Code != http.StatusInternalServerError {
 			t.Errorf("%s: status %d, want 500", name, w.Code)

@@ -22,7 +22,7 @@ func ExampleNewSecrets() {
 		}
 		return digests, nil
 	}
-	secrets := rotation.NewSecrets("example", fromVault, digest, time.Now)
+	secrets := rotation.NewSecrets("example", "SecretsFunc", fromVault, digest, time.Now)
 
 	v := redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
 		digests, err := secrets.Get(r.Context())

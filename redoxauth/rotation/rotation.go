@@ -52,18 +52,19 @@ type Secrets[S any] struct {
 // Static returns Secrets that never change.
 func Static[S any](list S) *Secrets[S] { return &Secrets[S]{last: &list} }
 
-// NewSecrets returns the Secrets that list supplies to the package strategy. prepare
-// checks and converts them; it never gets an empty list. The operator sees the errors of
-// list and prepare, so they must hold no secret.
-func NewSecrets[T, S any](strategy string, list func(context.Context) ([]T, error), prepare func([]T) (S, error), now func() time.Time) *Secrets[S] {
+// NewSecrets returns the Secrets that list supplies to the package strategy. field is the
+// name of list in the package's Config, for errors. prepare checks and converts the
+// secrets; it never gets an empty list. The operator sees the errors of list and prepare,
+// so they must hold no secret.
+func NewSecrets[T, S any](strategy, field string, list func(context.Context) ([]T, error), prepare func([]T) (S, error), now func() time.Time) *Secrets[S] {
 	load := func(ctx context.Context) (S, error) {
 		var none S
 		secrets, err := list(ctx)
-		if err != nil {
-			return none, err
+		if err == nil && len(secrets) == 0 {
+			err = errors.New("empty list")
 		}
-		if len(secrets) == 0 {
-			return none, errors.New("the function returned an empty list")
+		if err != nil {
+			return none, fmt.Errorf("%s: %w", field, err)
 		}
 		return prepare(secrets)
 	}
@@ -72,7 +73,11 @@ func NewSecrets[T, S any](strategy string, list func(context.Context) ([]T, erro
 
 // Get returns the prepared list. The first call waits for it, within ctx.
 func (s *Secrets[S]) Get(ctx context.Context) (S, error) {
-	if s.load == nil {
+	var none S
+	switch {
+	case s.load == nil && s.last == nil:
+		return none, redoxauth.Errorf(redoxauth.ErrUnavailable, "secrets", "zero Secrets: make them with NewSecrets or Static")
+	case s.load == nil:
 		return *s.last, nil
 	}
 	s.mu.Lock()
@@ -82,7 +87,6 @@ func (s *Secrets[S]) Get(ctx context.Context) (S, error) {
 		s.called, s.running, s.pending = now, true, make(chan struct{})
 		go s.call(s.pending)
 	}
-	var none S
 	if err := s.wait(ctx, now); err != nil {
 		return none, redoxauth.Errorf(redoxauth.ErrUnavailable, "canceled", "%w", err).In(s.strategy)
 	}

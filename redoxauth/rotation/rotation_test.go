@@ -41,7 +41,7 @@ func (v *vault) call(ctx context.Context) ([]string, error) {
 }
 
 func (v *vault) secrets() *rotation.Secrets[string] {
-	return rotation.NewSecrets("test",
+	return rotation.NewSecrets("test", "SecretsFunc",
 		v.call,
 		func(list []string) (string, error) {
 			if list[0] == "invalid" {
@@ -277,7 +277,7 @@ func TestCallEndsAfter10Seconds(t *testing.T) {
 
 func TestSecretsPrintNone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := rotation.NewSecrets("test", func(context.Context) ([]string, error) { return []string{"HUNTER2"}, nil },
+		s := rotation.NewSecrets("test", "SecretsFunc", func(context.Context) ([]string, error) { return []string{"HUNTER2"}, nil },
 			func(list []string) ([]string, error) { return list, nil }, time.Now)
 		if _, err := s.Get(t.Context()); err != nil {
 			t.Fatal(err)

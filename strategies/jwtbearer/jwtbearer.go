@@ -208,7 +208,7 @@ func (c *Config) check() (keys jose.Source, _ error) {
 	switch {
 	case c.Keys != nil && c.Secrets == nil && c.SecretsFunc == nil:
 	case c.Keys == nil && c.Secrets == nil && c.SecretsFunc != nil:
-		keys = jose.Secrets(rotation.NewSecrets(strategy, c.SecretsFunc, prepare, c.Now).Get)
+		keys = jose.Secrets(rotation.NewSecrets(strategy, "SecretsFunc", c.SecretsFunc, prepare, c.Now).Get)
 	case c.Keys == nil && c.Secrets != nil && c.SecretsFunc == nil:
 		secrets, err := prepare(c.Secrets)
 		if err != nil {
@@ -222,6 +222,9 @@ func (c *Config) check() (keys jose.Source, _ error) {
 		p.Add("Algorithms", "%w", err)
 	}
 	p.Name("Issuer", c.Issuer, 0)
+	if c.Subject != "" {
+		p.Name("Subject", c.Subject, 0)
+	}
 	if (len(c.Audience) == 0) != c.InsecureNoAudience {
 		p.Add("Audience", "exactly one of Audience and InsecureNoAudience is required")
 	}

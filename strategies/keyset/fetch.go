@@ -43,7 +43,7 @@ func (s *remote) download(ctx context.Context) (published, error) {
 	}
 	keys, dropped, err := jose.ParseJWKS(resp.Body)
 	if err != nil {
-		return published{}, fmt.Errorf("%s: %w", address, err)
+		return published{}, fmt.Errorf("%s: %w", resp.URL, err)
 	}
 	return published{keys, dropped, address, life(resp.Header)}, nil
 }
@@ -110,7 +110,7 @@ func (s *remote) get(ctx context.Context, address string) (*lookup.Response, err
 		"Connection":    {"close"},
 	}, nil)
 	if err == nil && resp.Status != http.StatusOK {
-		err = fmt.Errorf("%s: status %d", address, resp.Status)
+		err = fmt.Errorf("%s: status %d", resp.URL, resp.Status)
 	}
 	return resp, err
 }

@@ -23,7 +23,7 @@ func at(t *testing.T, cfg keyset.RemoteConfig, h http.HandlerFunc) (*keyset.Remo
 	t.Cleanup(srv.Close)
 	cfg.InsecureAllowHTTP = true
 	if cfg.Issuer == "" {
-		cfg.URL = srv.URL + "/jwks.json"
+		cfg.URL = srv.URL + "/jwks.json?key=s3cret"
 	} else {
 		cfg.Issuer = srv.URL + path(cfg.Issuer)
 	}
@@ -32,7 +32,12 @@ func at(t *testing.T, cfg keyset.RemoteConfig, h http.HandlerFunc) (*keyset.Remo
 
 func TestFaultsOfTheServer(t *testing.T) {
 	for name, h := range map[string]http.HandlerFunc{
-		"500":           func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(500); fmt.Fprint(w, jwks("a")) },
+		"500": func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(500); fmt.Fprint(w, jwks("a")) },
+		"503 whose body hangs": func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(503)
+			http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+		},
 		"404 with HTML": func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(404); fmt.Fprint(w, "<html>") },
 		"200 with HTML": func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "<html>maintenance</html>") },
 		"204":           func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(204) },
@@ -63,10 +68,11 @@ func TestFaultsOfTheServer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, _ := at(t, keyset.RemoteConfig{}, h)
+			start := time.Now()
 			check(t, s.Ready(t.Context()), redoxauth.ErrUnavailable, "keys")
 			err := s.Status().Err
-			if err == nil || len(err.Error()) > 300 {
-				t.Errorf("status %v", err)
+			if err == nil || len(err.Error()) > 300 || strings.Contains(err.Error(), "s3cret") || time.Since(start) > 5*time.Second {
+				t.Errorf("status %v after %v", err, time.Since(start))
 			}
 		})
 	}

@@ -3,7 +3,9 @@ package keyset_test
 import (
 	"context"
 	"crypto"
+	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -186,7 +188,7 @@ func TestPublicKeys(t *testing.T) {
 	}
 	for name, keys := range map[string][]crypto.PublicKey{
 		"none": nil, "nil": {nil}, "a weak one": {good, weak.Public()}, "a secret": {[]byte("0123456789abcdef0123456789abcdef")},
-		"a private key": {weak}, "65": slices.Repeat([]crypto.PublicKey{good}, 65),
+		"no point": {&ecdsa.PublicKey{Curve: elliptic.P256()}}, "a private key": {weak}, "65": slices.Repeat([]crypto.PublicKey{good}, 65),
 	} {
 		if s, err := keyset.PublicKeys(keys...); s != nil || err == nil || !strings.HasPrefix(err.Error(), "keyset: PublicKeys: ") {
 			t.Errorf("%s: error %v", name, err)

@@ -39,13 +39,9 @@ func TestExplainNamesTheCulprit(t *testing.T) {
 		{scenario{name: "wrong secret", signer: wrongSecret}, []string{"(signature)", "the secret keys differ"}},
 		{scenario{name: "clock", signer: func(s *signer) { s.date = testDate.Add(-time.Hour) }}, []string{"X-Amz-Date is 20260102T020405Z, the clock says 20260102T030405Z", "5m0s", "Config.MaxSkew", "a clock is wrong"}},
 		{scenario{name: "day", signer: func(s *signer) { s.scopeDay = "20260101" }}, []string{`the day of Credential is "20260101", that of X-Amz-Date "20260102"`}},
-		{scenario{name: "key", signer: nobody}, []string{`the access key ID "AKIDNOBODY" is none of Config.Credentials`, "the dashboard's accessKey", testBodyHash}},
-		{scenario{name: "long key", signer: func(s *signer) { s.key = strings.Repeat("A", 100) }}, []string{`the access key ID "` + strings.Repeat("A", 64) + `" is`}},
-		{scenario{name: "secret in place of the key", config: func(c *sigv4.Config) {
-			c.Credentials[0].AccessKeyID = "AKIDOTHER"
-			c.Credentials[0].SecretAccessKey = testSigner.key
-		}},
-			[]string{"(not shown: it is a secret access key)", "exchanged"}},
+		{scenario{name: "key", signer: nobody}, []string{`the access key ID, "AKID" and 6 more characters, is none of Config.Credentials`, "the dashboard's accessKey", testBodyHash}},
+		{scenario{name: "long key", signer: func(s *signer) { s.key = strings.Repeat("A", 100) }}, []string{`"AAAA" and 96 more characters`}},
+		{scenario{name: "secret in place of the key", signer: func(s *signer) { s.key = strings.ReplaceAll(testSigner.secret, "/", "") }}, []string{"more characters", "exchanged"}},
 		{scenario{name: "region", signer: func(s *signer) { s.region = "eu-west-1" }}, []string{`signed for region "eu-west-1", want "us-east-1" (Config.Region)`}},
 		{scenario{name: "service", signer: func(s *signer) { s.service = "s3" }}, []string{`signed for service "s3", want "execute-api" (Config.Service)`}},
 		{scenario{name: "payload", signer: payload(strings.Repeat("0", 64))}, []string{"changed the body"}},

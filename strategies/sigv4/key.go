@@ -37,7 +37,7 @@ func newKeys(cfg *Config, p *config.Problems) *keys {
 			ring := newKeyring(list, "", region, service, &p)
 			return ring, p.Err()
 		}
-		k.secrets = rotation.NewSecrets(strategy, cfg.CredentialsFunc, prepare, cfg.Now)
+		k.secrets = rotation.NewSecrets(strategy, "CredentialsFunc", cfg.CredentialsFunc, prepare, cfg.Now)
 	}
 	return k
 }
@@ -45,19 +45,6 @@ func newKeys(cfg *Config, p *config.Problems) *keys {
 // A keyring holds the credentials by access key ID. While a secret is rotated, there are
 // several under one ID.
 type keyring map[string][]*credential
-
-// quote returns an access key ID that is none of k for an error. It withholds a secret key:
-// somebody may have exchanged the two in the dashboard.
-func (k keyring) quote(id string) string {
-	for _, list := range k {
-		for _, c := range list {
-			if subtle.ConstantTimeCompare([]byte(id), []byte(c.key.secret)) == 1 {
-				return "(not shown: it is a secret access key)"
-			}
-		}
-	}
-	return fmt.Sprintf("%q", shorten(id))
-}
 
 type credential struct {
 	keyID    string

@@ -85,8 +85,8 @@ func TestCredentialsFunc(t *testing.T) {
 		want string // the error; empty: accepted
 	}{
 		"list":       {list, nil, ""},
-		"error":      {nil, errors.New("vault is sealed"), "vault is sealed"},
-		"empty list": {nil, nil, "the function returned an empty list"},
+		"error":      {nil, errors.New("vault is sealed"), "CredentialsFunc: vault is sealed"},
+		"empty list": {nil, nil, "CredentialsFunc: empty list"},
 		"bad list": {make([]sigv4.Credential, 1), nil,
 			"CredentialsFunc: [0].AccessKeyID: required\nCredentialsFunc: [0].SecretAccessKey: required"},
 	} {

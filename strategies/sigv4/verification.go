@@ -42,7 +42,8 @@ func (v *Verifier) decide(r *http.Request, c *canonical) (*credential, error) {
 		if err == nil {
 			v.matchDecoy(c)
 		}
-		return nil, redoxauth.Errorf(redoxauth.ErrRejected, "unknown_key", "the access key ID %s is none of Config.Credentials", ring.quote(c.claim.keyID))
+		id := c.claim.keyID // no more than its start: it may be a secret key that was entered in its place
+		return nil, redoxauth.Errorf(redoxauth.ErrRejected, "unknown_key", "the access key ID, %q and %d more characters, is none of Config.Credentials", id[:min(len(id), 4)], max(len(id)-4, 0))
 	case err != nil:
 		return nil, err
 	case !anyHolds(candidates, &c.claim):

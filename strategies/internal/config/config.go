@@ -105,10 +105,12 @@ func WrongURL(address string, allowHTTP bool) string {
 	case address == "":
 		return "required"
 	case err != nil, u.Host == "", u.Opaque != "", u.Scheme != "https" && u.Scheme != "http":
-		if strings.Contains(address, "@") { // it may have a password, which err would show too
+		if strings.ContainsAny(address, "@?") { // err would show a password or a key too
 			return "not an absolute http or https URL"
 		}
 		return fmt.Sprintf("%+.128q is not an absolute http or https URL", address)
+	case strings.TrimSpace(address) != address:
+		return "white space around it"
 	case u.Scheme == "http" && !allowHTTP:
 		return "http, want https (InsecureAllowHTTP allows http)"
 	case u.User != nil:

@@ -23,6 +23,8 @@ func TestWrongURLShowsWhatArrived(t *testing.T) {
 	for url, want := range map[string]string{
 		"":                       "required",
 		"as.example/introspect":  `"as.example/introspect" is not an absolute http or https URL`,
+		"ftp://as/?key=s3cret":   "not an absolute http or https URL", // nor a key
+		"https://as.example/ ":   "white space around it",
 		"ftp://a:s3cret@as":      "not an absolute http or https URL", // the password is not shown
 		"https://a:s3cret@as:po": "not an absolute http or https URL",
 		"a:s3cret@as.example":    "not an absolute http or https URL",

@@ -13,8 +13,12 @@ import (
 	"unicode/utf8"
 )
 
-// maxDepth bounds the nesting of arrays and objects.
-const maxDepth = 32
+// These bound the nesting of arrays and objects. The latter is for values of which each is
+// read on its own, and not used if it is nested more deeply than maxDepth.
+const (
+	maxDepth   = 32
+	maxShallow = 1000
+)
 
 var (
 	errSyntax    = errors.New("not a JSON object")
@@ -126,7 +130,7 @@ type scanner struct {
 	i       int
 	depth   int
 	names   []string // of the objects that are open
-	shallow bool     // in nested objects a name may occur twice
+	shallow bool     // check no more than the syntax of what is nested
 }
 
 // document reads one object and nothing after it.
@@ -145,9 +149,15 @@ func (p *scanner) document(keep []string) (Object, error) {
 	return o, nil
 }
 
+// enter opens an array or an object, if that is not too deep.
+func (p *scanner) enter() bool {
+	p.depth++
+	return p.depth <= maxDepth || p.shallow && p.depth <= maxShallow
+}
+
 // object reads what follows the opening brace, and keeps the members that are named.
 func (p *scanner) object(keep []string) (kept Object, _ error) {
-	if p.depth++; p.depth > maxDepth {
+	if !p.enter() {
 		return nil, errDepth
 	}
 	open := len(p.names)
@@ -208,7 +218,7 @@ func repeats(names []string) bool {
 
 // array reads what follows the opening bracket.
 func (p *scanner) array() error {
-	if p.depth++; p.depth > maxDepth {
+	if !p.enter() {
 		return errDepth
 	}
 	for n := 0; ; n++ {
@@ -316,7 +326,7 @@ func (p *scanner) escape() (rune, bool) {
 	if ok && utf16.IsSurrogate(r) {
 		low, _ := p.unit()
 		r = utf16.DecodeRune(r, low)
-		ok = r != unicode.ReplacementChar
+		ok = p.shallow || r != unicode.ReplacementChar
 	}
 	return r, ok
 }

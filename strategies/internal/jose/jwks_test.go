@@ -102,6 +102,8 @@ func TestParseJWKSDropsKeysOneByOne(t *testing.T) {
 		{"alg empty", jwk(k.rsa, map[string]any{"alg": ""}), false},
 		{"alg for encryption", jwk(k.rsa, map[string]any{"alg": "RSA-OAEP"}), false},
 		{"a member twice", json.RawMessage(strings.Replace(object(jwk(k.rsa, nil)), "{", `{"kty":"RSA",`, 1)), false},
+		{"kid a lone surrogate", json.RawMessage(`{"kty":"RSA","kid":"\ud800"}`), false},
+		{"nested too deeply", json.RawMessage(`{"kty":"RSA","x5c":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `}`), false},
 		{"no object", 7, false},
 		{"null", nil, false},
 	} {

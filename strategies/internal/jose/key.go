@@ -48,14 +48,17 @@ func NewKey(public crypto.PublicKey) (*Key, error) {
 		}
 		public = &rsa.PublicKey{N: new(big.Int).Set(p.N), E: p.E}
 	case *ecdsa.PublicKey:
-		if p == nil || p.Curve != elliptic.P256() && p.Curve != elliptic.P384() && p.Curve != elliptic.P521() {
+		if p == nil || *p == (ecdsa.PublicKey{Curve: p.Curve}) {
+			return nil, errors.New("an ECDSA key without point")
+		}
+		if p.Curve != elliptic.P256() && p.Curve != elliptic.P384() && p.Curve != elliptic.P521() {
 			return nil, errors.New("unknown curve")
 		}
 		point, err := p.Bytes()
-		if err != nil {
-			return nil, errors.New("the point is not on the curve")
+		if err == nil {
+			public, err = ecdsa.ParseUncompressedPublicKey(p.Curve, point)
 		}
-		if public, err = ecdsa.ParseUncompressedPublicKey(p.Curve, point); err != nil {
+		if err != nil {
 			return nil, errors.New("the point is not on the curve")
 		}
 	case ed25519.PublicKey:

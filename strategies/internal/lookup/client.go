@@ -22,6 +22,7 @@ type Client struct {
 
 // A Response is the answer of a remote service.
 type Response struct {
+	URL    string // without what may be a secret
 	Status int
 	Header http.Header
 	Body   []byte
@@ -42,9 +43,9 @@ func NewClient(user *http.Client, maxBytes int64) *Client {
 // belongs in form or header, because proxies log URLs. A redirect is returned like any
 // other answer.
 //
-// The error is about the connection, or about the body of an answer with status 200. Of
-// any other status, a body that is too large or cannot be read is left out: the status
-// alone matters. The error holds neither the query of address nor what an OAuth server
+// The body is that of an answer with status 200 or 400. The error is about the connection,
+// or about the body of a 200. A body of a 400 that is too large or cannot be read is left
+// out: then the status alone matters. The error holds neither the query of address nor what an OAuth server
 // answered to a user's client of golang.org/x/oauth2.
 func (c *Client) Do(ctx context.Context, address string, header http.Header, form url.Values) (*Response, error) {
 	method, body := http.MethodGet, io.Reader(nil)
@@ -67,6 +68,10 @@ func (c *Client) Do(ctx context.Context, address string, header http.Header, for
 		return nil, fmt.Errorf("%s: %w", name(r.URL), cause(err))
 	}
 	defer resp.Body.Close()
+	answer := &Response{URL: name(r.URL), Status: resp.StatusCode, Header: resp.Header}
+	if answer.Status != http.StatusOK && answer.Status != http.StatusBadRequest {
+		return answer, nil
+	}
 	data, err := io.ReadAll(io.LimitReader(resp.Body, c.maxBytes+1))
 	if err == nil && int64(len(data)) > c.maxBytes {
 		err = fmt.Errorf("the answer is larger than %d bytes", c.maxBytes)
@@ -77,7 +82,8 @@ func (c *Client) Do(ctx context.Context, address string, header http.Header, for
 	if err != nil {
 		data = nil
 	}
-	return &Response{resp.StatusCode, resp.Header, data}, nil
+	answer.Body = data
+	return answer, nil
 }
 
 // name returns the parts of u that hold no secret.

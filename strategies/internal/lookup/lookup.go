@@ -203,7 +203,11 @@ func (c *Cache[A]) land(f *flight[A]) {
 	case !errors.Is(f.err, redoxauth.ErrUnavailable):
 		f.err = redoxauth.Errorf(redoxauth.ErrUnavailable, "unavailable", "%w", f.err)
 	}
-	if now.Before(f.fresh) {
+	switch {
+	case !now.Before(f.fresh):
+	case f.known && f.err == nil: // the requests that asked may have been given up
+		c.accepted.put(f.kept)
+	default:
 		c.accepted.drop(f.key)
 		c.others.put(f.kept)
 	}
