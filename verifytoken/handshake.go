@@ -71,7 +71,7 @@ func (v *Verifier) verifyHandshake(r *http.Request, h *handshake) (*redoxauth.Id
 	headers := r.Header[header]
 	switch {
 	case len(headers) > 1:
-		return nil, errTwoHeaders()
+		return nil, errTwo
 	case h.inHeader:
 		h.token = headers[0]
 	}

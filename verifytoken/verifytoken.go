@@ -133,11 +133,11 @@ func (v *Verifier) Verify(r *http.Request) (*redoxauth.Identity, error) {
 	case len(values) == 1:
 		return v.match(r.Context(), values[0])
 	case v.tokens == nil:
-		return nil, errZero()
+		return nil, errZero
 	case len(values) == 0:
-		return nil, refused(redoxauth.ErrNoCredentials, "missing", "no verification-token header")
+		return nil, errAbsent
 	}
-	return nil, errTwoHeaders()
+	return nil, errTwo
 }
 
 // Wrap is redoxauth.Middleware(v, nil).
@@ -149,14 +149,14 @@ func (v *Verifier) Wrap(next http.Handler) http.Handler {
 // so the time it takes does not show which one matched.
 func (v *Verifier) match(ctx context.Context, token string) (*redoxauth.Identity, error) {
 	if v.tokens == nil {
-		return nil, errZero()
+		return nil, errZero
 	}
 	digests, err := v.tokens.Get(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if token == "" || len(token) > maxToken {
-		return nil, refused(redoxauth.ErrRejected, "token", "the token is none of Config.Tokens")
+		return nil, errWrong
 	}
 	var stack [256]byte // most tokens fit: no allocation
 	presented := digest(sha256.Sum256(append(stack[:0], token...)))
@@ -165,22 +165,22 @@ func (v *Verifier) match(ctx context.Context, token string) (*redoxauth.Identity
 		found = subtle.ConstantTimeSelect(subtle.ConstantTimeCompare(presented[:], digests[i][:]), i, found)
 	}
 	if found < 0 {
-		return nil, refused(redoxauth.ErrRejected, "token", "the token is none of Config.Tokens")
+		return nil, errWrong
 	}
 	return &redoxauth.Identity{Strategy: strategy, KeyID: strconv.Itoa(found)}, nil
 }
 
 func refused(kind error, reason redoxauth.Reason, why string) error {
-	e := redoxauth.Errorf(kind, reason, "%s", why).In(strategy)
-	e.Challenge = challenge
-	return e
+	return &redoxauth.Error{Kind: kind, Strategy: strategy, Reason: reason, Challenge: challenge, Err: errors.New(why)}
 }
 
-func errZero() error { return refused(nil, "internal", "a zero Verifier: make it with New") }
-
-func errTwoHeaders() error {
-	return refused(redoxauth.ErrMalformed, "malformed", "more than one verification-token header")
-}
+// These errors are the same for all requests, because strangers cause many.
+var (
+	errZero   = refused(nil, "internal", "a zero Verifier: make it with New")
+	errAbsent = refused(redoxauth.ErrNoCredentials, "missing", "no verification-token header")
+	errTwo    = refused(redoxauth.ErrMalformed, "malformed", "more than one verification-token header")
+	errWrong  = refused(redoxauth.ErrRejected, "token", "the token is none of Config.Tokens")
+)
 
 func digestsOfFunc(tokens []string) ([]digest, error) { return digestsOf(tokens, "TokensFunc: ") }
 

@@ -138,18 +138,14 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Token, error) {
 	}
 	t := &Token{Issuer: c.iss, Subject: c.sub, JTI: c.jti, KeyID: key.id, Expiry: c.exp, content: c}
 	if known.content == nil {
-		t.remember = func() { v.cache.add(id, entry{t.content, key}, now) }
+		t.remember = func() { v.cache.add(id, entry{c, key}) }
 	}
 	return t, nil
 }
 
 // read reads a token of an accepted issuer.
 func (v *Verifier) read(token string) (*content, error) {
-	j, err := parseJWS(token)
-	if err != nil {
-		return nil, err
-	}
-	c, err := readContent(j, v.claims)
+	c, err := readContent(token, v.claims)
 	if err != nil {
 		return nil, err
 	}

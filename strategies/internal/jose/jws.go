@@ -33,29 +33,33 @@ func ParseJWS(token string) (*JWS, error) {
 	if err := checkForm(token); err != nil {
 		return nil, err
 	}
-	return parseJWS(token)
+	j := &JWS{}
+	if err := j.parse(token); err != nil {
+		return nil, err
+	}
+	return j, nil
 }
 
-// parseJWS reads a token that checkForm accepted.
-func parseJWS(token string) (*JWS, error) {
+// parse reads a token that checkForm accepted.
+func (j *JWS) parse(token string) error {
 	head, rest, _ := strings.Cut(token, ".")
 	body, signature, _ := strings.Cut(rest, ".")
 	header, err := decode(head)
 	if err != nil || !strings.HasPrefix(strings.TrimLeft(header, " \t\r\n"), "{") {
-		return nil, notJWT()
+		return notJWT()
 	}
 	payload, err := decode(body)
 	if err != nil {
-		return nil, refuse("malformed", "claims: %w", err)
+		return refuse("malformed", "claims: %w", err)
 	}
 	if signature == "" || !isBase64url(signature) {
-		return nil, refuse("malformed", "signature: missing, or not base64url")
+		return refuse("malformed", "signature: missing, or not base64url")
 	}
 	o, err := readObject(header, []string{"alg", "typ", "kid", "jku", "crit", "b64"})
 	if err != nil {
-		return nil, refuse("malformed", "header: %w", err)
+		return refuse("malformed", "header: %w", err)
 	}
-	j := &JWS{Payload: payload}
+	j.Payload = payload
 	for _, m := range o {
 		ok := true
 		switch m.name {
@@ -74,10 +78,10 @@ func parseJWS(token string) (*JWS, error) {
 			j.extended = true
 		}
 		if !ok {
-			return nil, refuse("malformed", "header: %s is not a string", m.name)
+			return refuse("malformed", "header: %s is not a string", m.name)
 		}
 	}
-	return j, nil
+	return nil
 }
 
 // Verify returns the key that signed token, which j was read from. The algorithm must be

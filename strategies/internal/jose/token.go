@@ -75,11 +75,10 @@ func (t *Token) ReplayID(token string) string {
 // UnverifiedIssuer returns the iss of a token that is not verified, to choose the Verifier
 // that decides; "" if token is no JWT or has no iss.
 func UnverifiedIssuer(token string) string {
-	j, err := ParseJWS(token)
-	if err != nil {
+	if checkForm(token) != nil {
 		return ""
 	}
-	c, err := readContent(j, []string{"iss"})
+	c, err := readContent(token, []string{"iss"})
 	if err != nil {
 		return ""
 	}
@@ -89,7 +88,7 @@ func UnverifiedIssuer(token string) string {
 // content is what a token says. All requests that send the token share it, so it is not
 // modified once its claims are read.
 type content struct {
-	*JWS
+	JWS
 	body Object
 	iss  string // "" if there is none, or if it is no string
 
@@ -100,14 +99,19 @@ type content struct {
 	exp, nbf, iat time.Time
 }
 
-// readContent reads the claims that are named. It verifies nothing.
-func readContent(j *JWS, names []string) (*content, error) {
-	body, err := readObject(j.Payload, names)
+// readContent reads the header of a token that checkForm accepted, and the claims that are
+// named. It verifies nothing.
+func readContent(token string, names []string) (*content, error) {
+	c := &content{}
+	err := c.parse(token)
 	if err != nil {
+		return nil, err
+	}
+	if c.body, err = readObject(c.Payload, names); err != nil {
 		return nil, refuse("malformed", "claims: %w", err)
 	}
-	iss, _ := body.Get("iss").Text()
-	return &content{JWS: j, body: body, iss: iss}, nil
+	c.iss, _ = c.body.Get("iss").Text()
+	return c, nil
 }
 
 // readClaims reads the claims of a token whose signature verified.
@@ -170,10 +174,7 @@ func (c *cache) get(token []byte, now time.Time) (id [sha256.Size]byte, _ entry)
 	return id, e
 }
 
-func (c *cache) add(id [sha256.Size]byte, e entry, now time.Time) {
-	if !now.Before(e.content.exp) {
-		return
-	}
+func (c *cache) add(id [sha256.Size]byte, e entry) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.entries) >= maxRemembered {
