@@ -359,12 +359,16 @@ func TestReadBodyIsChargedUntilTheRequestEnds(t *testing.T) {
 		}
 	}))
 	t.Cleanup(server.Close)
-	go func() { status(t, server.URL, 900, true) }()
+	answered := make(chan int, 1)
+	go func() { answered <- status(t, server.URL, 900, true) }()
 	<-held
 	if got := status(t, server.URL, 900, false); got != 503 {
 		t.Errorf("beside a body that is held: status %d, want 503", got)
 	}
 	close(release)
+	if got := <-answered; got != 200 {
+		t.Errorf("the body that was held: status %d", got)
+	}
 	eventually(t, "released", func() bool { return status(t, server.URL, 900, false) == 200 })
 }
 
