@@ -1,0 +1,32 @@
+package singleuse_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/singleuse"
+	"github.com/redoxauth/redoxauth-go/strategies/replay"
+)
+
+type failing struct{ error }
+
+func (f failing) Add(context.Context, string, string, time.Time) (bool, error) { return true, f }
+
+func TestUse(t *testing.T) {
+	store, until := replay.NewMemory(10), time.Now().Add(time.Minute)
+	for _, scope := range []string{"a", "b"} { // an ID counts within its scope
+		if err := singleuse.Use(t.Context(), store, scope, "id", until); err != nil {
+			t.Errorf("first use in %s: %v", scope, err)
+		}
+		verifiertest.CheckError(t, singleuse.Use(t.Context(), store, scope, "id", until), redoxauth.ErrRejected, "replayed")
+	}
+	down := errors.New("connection refused")
+	err := singleuse.Use(t.Context(), failing{down}, "a", "id", until)
+	if verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "replay_store"); !errors.Is(err, failing{down}) {
+		t.Errorf("error %v lost its cause", err)
+	}
+}
