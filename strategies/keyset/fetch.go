@@ -86,7 +86,7 @@ func metadataURLs(issuer string) []string {
 // every character (RFC 8414, Section 3.3). Otherwise anyone who hosts an issuer could speak
 // for another one.
 func (s *remote) jwksURI(metadata []byte) (string, error) {
-	m, err := jose.ReadObject(metadata, "issuer", "jwks_uri")
+	m, err := jose.ReadShallow(metadata, "issuer", "jwks_uri")
 	issuer, hasIssuer := m.Get("issuer").Text()
 	keys, hasKeys := m.Get("jwks_uri").Text()
 	if err != nil || !hasIssuer || !hasKeys {

@@ -30,20 +30,23 @@ func at(t *testing.T, cfg keyset.RemoteConfig, h http.HandlerFunc) (*keyset.Remo
 	return newRemote(t, cfg), srv
 }
 
+func hangInBody(w http.ResponseWriter, r *http.Request, status int) {
+	w.WriteHeader(status)
+	http.NewResponseController(w).Flush()
+	<-r.Context().Done()
+}
+
 func TestFaultsOfTheServer(t *testing.T) {
 	for name, h := range map[string]http.HandlerFunc{
-		"500": func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(500); fmt.Fprint(w, jwks("a")) },
-		"503 whose body hangs": func(w http.ResponseWriter, r *http.Request) {
-			w.WriteHeader(503)
-			http.NewResponseController(w).Flush()
-			<-r.Context().Done()
-		},
-		"404 with HTML": func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(404); fmt.Fprint(w, "<html>") },
-		"200 with HTML": func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "<html>maintenance</html>") },
-		"204":           func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(204) },
-		"206":           func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(206); fmt.Fprint(w, jwks("a")) },
-		"nothing":       func(w http.ResponseWriter, r *http.Request) {},
-		"metadata":      func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, `{"issuer":"x","jwks_uri":"y"}`) },
+		"500":                  func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(500); fmt.Fprint(w, jwks("a")) },
+		"400 whose body hangs": func(w http.ResponseWriter, r *http.Request) { hangInBody(w, r, 400) },
+		"503 whose body hangs": func(w http.ResponseWriter, r *http.Request) { hangInBody(w, r, 503) },
+		"404 with HTML":        func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(404); fmt.Fprint(w, "<html>") },
+		"200 with HTML":        func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "<html>maintenance</html>") },
+		"204":                  func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(204) },
+		"206":                  func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(206); fmt.Fprint(w, jwks("a")) },
+		"nothing":              func(w http.ResponseWriter, r *http.Request) {},
+		"metadata":             func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, `{"issuer":"x","jwks_uri":"y"}`) },
 		"10 MB": func(w http.ResponseWriter, r *http.Request) {
 			fmt.Fprint(w, `{"keys":[],"x":"`+strings.Repeat("x", 10<<20)+`"}`)
 		},
@@ -147,6 +150,8 @@ func TestDiscovery(t *testing.T) {
 		{"RFC 8414 with a path", "/tenant/1", oauth + "/tenant/1", good, true},
 		{"RFC 8414 with a slash at the end", "/tenant/", oauth + "/tenant", good, true},
 		{"RFC 8414 with an escaped path", "/tenant%2F1", oauth + "/tenant%2F1", good, true},
+		{"another member twice, and not UTF-8", "/", oidc, func(i, base string) string { return `{"x":1,"x":"\ud800` + "\xff\"," + good(i, base)[1:] }, true},
+		{"issuer twice", "/", oidc, func(i, base string) string { return `{"issuer":"` + i + `",` + good(i, base)[1:] }, false},
 		// RFC 8414, Section 3.3: the issuer is identical.
 		{"another issuer", "/", oidc, func(_, base string) string { return good("https://evil.example", base) }, false},
 		{"issuer with a slash more", "/", oidc, func(i, base string) string { return good(i+"/", base) }, false},
@@ -214,8 +219,14 @@ func TestDiscoveryDoesNotLeaveHTTPS(t *testing.T) {
 }
 
 // A connection that stays open would hold two goroutines.
-func TestNoGoroutineIsLeftBehind(t *testing.T) {
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, jwks("a")) }))
+// The server keeps its connections open. A pooled one that is dead would hold up a later fetch.
+func TestNoConnectionIsLeftBehind(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		conn, _, _ := http.NewResponseController(w).Hijack()
+		defer conn.Close()
+		fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(jwks("a")), jwks("a"))
+		conn.Read(make([]byte, 1)) // until the client closes it
+	}))
 	defer srv.Close()
 	before := runtime.NumGoroutine()
 	for range 20 {

@@ -52,6 +52,13 @@ func readObject(s string, names []string) (Object, error) {
 	return p.document(names)
 }
 
+// ReadShallow is ReadObject for a document of a trusted server. Of members that are not
+// named it checks the syntax alone: what nobody reads is no reason to refuse the rest.
+func ReadShallow(data []byte, names ...string) (Object, error) {
+	p := scanner{s: string(data), shallow: true}
+	return p.document(names)
+}
+
 // Get returns the value of a member; "" if there is none.
 func (o Object) Get(name string) Value {
 	for i := range o {
@@ -130,7 +137,7 @@ type scanner struct {
 	i       int
 	depth   int
 	names   []string // of the objects that are open
-	shallow bool     // check no more than the syntax of what is nested
+	shallow bool     // of what is not kept, check no more than the syntax
 }
 
 // document reads one object and nothing after it.
@@ -187,14 +194,13 @@ func (p *scanner) object(keep []string) (kept Object, _ error) {
 			}
 			kept = append(kept, member{name, v})
 		}
-		p.names = append(p.names, name)
+		if !p.shallow || slices.Contains(keep, name) {
+			p.names = append(p.names, name)
+		}
 	}
 	names := p.names[open:]
 	p.names = p.names[:open]
 	p.depth--
-	if p.shallow && p.depth > 0 {
-		return kept, nil
-	}
 	if repeats(names) {
 		return nil, errDuplicate
 	}

@@ -21,8 +21,7 @@ const MaxKeys = 64
 // data that is no JWK Set, or has more than [MaxKeys] keys.
 func ParseJWKS(data []byte) (keys []*Key, dropped []string, err error) {
 	// Shallow, because one malformed key must not make the others unusable.
-	p := scanner{s: string(data), shallow: true}
-	set, err := p.document([]string{"keys"})
+	set, err := ReadShallow(data, "keys")
 	list := set.Get("keys")
 	if err != nil || !list.isArray() {
 		return nil, nil, errors.New("not a JWK Set")

@@ -43,10 +43,12 @@ func NewClient(user *http.Client, maxBytes int64) *Client {
 // belongs in form or header, because proxies log URLs. A redirect is returned like any
 // other answer.
 //
-// The body is that of an answer with status 200 or 400. The error is about the connection,
-// or about the body of a 200. A body of a 400 that is too large or cannot be read is left
-// out: then the status alone matters. The error holds neither the query of address nor what an OAuth server
-// answered to a user's client of golang.org/x/oauth2.
+// Do reads the body of an answer with status 200, and of an answer to a POST with status
+// 400. A body of a 400 that is too large or cannot be read is left out: then the status
+// alone matters. The header "Connection: close" keeps the connection out of the pool.
+//
+// The error is about the connection, or about the body of a 200. It holds neither the query
+// of address nor what an OAuth server answered to a user's client of golang.org/x/oauth2.
 func (c *Client) Do(ctx context.Context, address string, header http.Header, form url.Values) (*Response, error) {
 	method, body := http.MethodGet, io.Reader(nil)
 	if form != nil {
@@ -63,26 +65,25 @@ func (c *Client) Do(ctx context.Context, address string, header http.Header, for
 	if form != nil {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
+	r.Close = r.Header.Get("Connection") == "close" // net/http does not look at the header
 	resp, err := c.http.Do(r)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name(r.URL), cause(err))
 	}
 	defer resp.Body.Close()
 	answer := &Response{URL: name(r.URL), Status: resp.StatusCode, Header: resp.Header}
-	if answer.Status != http.StatusOK && answer.Status != http.StatusBadRequest {
+	if answer.Status != http.StatusOK && (answer.Status != http.StatusBadRequest || form == nil) {
 		return answer, nil
 	}
 	data, err := io.ReadAll(io.LimitReader(resp.Body, c.maxBytes+1))
 	if err == nil && int64(len(data)) > c.maxBytes {
 		err = fmt.Errorf("the answer is larger than %d bytes", c.maxBytes)
 	}
-	if err != nil && resp.StatusCode == http.StatusOK {
-		return nil, fmt.Errorf("%s: %w", name(r.URL), cause(err))
+	if err == nil {
+		answer.Body = data
+	} else if answer.Status == http.StatusOK {
+		return nil, fmt.Errorf("%s: %w", answer.URL, cause(err))
 	}
-	if err != nil {
-		data = nil
-	}
-	answer.Body = data
 	return answer, nil
 }
 

@@ -74,7 +74,7 @@ func TestDoBoundsTheAnswer(t *testing.T) {
 				z.Write(block[:min(len(block), test.size)])
 			}
 		}))
-		resp, err := lookup.NewClient(nil, 100).Do(t.Context(), s.URL, nil, nil)
+		resp, err := lookup.NewClient(nil, 100).Do(t.Context(), s.URL, nil, url.Values{})
 		s.Close()
 		if test.err != "" {
 			if want := s.URL + ": " + test.err; err == nil || err.Error() != want {

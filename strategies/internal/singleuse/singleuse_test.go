@@ -24,9 +24,9 @@ func TestUse(t *testing.T) {
 		}
 		verifiertest.CheckError(t, singleuse.Use(t.Context(), store, scope, "id", until), redoxauth.ErrRejected, "replayed")
 	}
-	down := errors.New("connection refused")
-	err := singleuse.Use(t.Context(), failing{down}, "a", "id", until)
-	if verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "replay_store"); !errors.Is(err, failing{down}) {
+	down := failing{errors.New("connection refused")}
+	err := singleuse.Use(t.Context(), down, "a", "id", until)
+	if verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "replay_store"); !errors.Is(err, down) {
 		t.Errorf("error %v lost its cause", err)
 	}
 }
