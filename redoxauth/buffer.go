@@ -73,8 +73,9 @@ func (b *body) giveUp(e *Error) error {
 	return e
 }
 
-// The size of the first buffer. A peer must send what we hold for it. If the proof covers
-// Content-Length or what it stands for, the buffer is allocated ahead, up to maxAhead.
+// The size of the first buffer. A peer must send what we hold for it. HashProvenBody is the
+// exception: its caller's signature already holds, so it allocates Content-Length bytes ahead, up to
+// maxAhead.
 const (
 	firstBuffer = 4 << 10
 	maxAhead    = 64 << 20
