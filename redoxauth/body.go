@@ -5,6 +5,8 @@ import (
 	"hash"
 	"io"
 	"net/http"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -12,37 +14,56 @@ import (
 // body is read once, within the limits of [Options]. All verifiers share it, and the
 // handler can still read it. The slice must not be modified.
 //
-// Outside of [Middleware], [Check] and [ReadBody] the default limits apply; a request
-// whose context cannot end is then read without a limit of time.
+// Body copies what it has read into one piece: for a moment that needs twice the memory of
+// the body. [HashBody] needs it once, so use that if a hash is enough.
+//
+// Outside of [Middleware], [Check] and [ReadBody] the default limits apply.
 //
 // The errors are [ErrTooLarge], [ErrMalformed] (the body broke off) and [ErrUnavailable]
 // (too slow, over the budget, or the context ended). They name no Strategy: see
 // [Error.In]. Like r.Body, Body is for one goroutine at a time.
-func Body(r *http.Request) ([]byte, error) { return readBody(r, false) }
+func Body(r *http.Request) ([]byte, error) {
+	var data []byte
+	err := readBody(r, func(b *body) (err error) {
+		if err = b.buffer(r.Context(), nil, false); err == nil {
+			data = b.whole()
+		}
+		return err
+	})
+	return data, err
+}
 
-// HashBody reads the body of r as [Body] does, and writes it to h.
-func HashBody(r *http.Request, h hash.Hash) error { return hashBody(r, h, false) }
+// HashBody reads the body of r as [Body] does, and writes it to h as it arrives.
+func HashBody(r *http.Request, h hash.Hash) error {
+	return readBody(r, func(b *body) error { return b.buffer(r.Context(), h, false) })
+}
 
 // HashProvenBody is [HashBody] for a Verifier that has already verified the signature
 // over the headers, and now compares the body with the hash that was signed. It may use
-// all of [Options].MaxInFlight, and allocates Content-Length bytes at once.
-func HashProvenBody(r *http.Request, h hash.Hash) error { return hashBody(r, h, true) }
+// all of [Options].MaxInFlight.
+func HashProvenBody(r *http.Request, h hash.Hash) error {
+	return readBody(r, func(b *body) error { return b.buffer(r.Context(), h, true) })
+}
 
 // ReadBody returns the small body of a request that is no message, such as a token
 // request. It reads within the limits of opts; nil means the defaults. It is for
 // endpoints that are not a [Verifier]. If a wrapper in front has limits, the smaller
-// ones apply. w is the writer of the request's answer, and may be nil. The errors are
-// those of [Body].
+// ones apply. w is the writer of the request's answer; see [Check]. The errors are those
+// of [Body].
 func ReadBody(w http.ResponseWriter, r *http.Request, opts *Options) ([]byte, error) {
 	o := opts.orDefaults()
-	if r.ContentLength > o.maxBodyBytes() {
-		return nil, o.refusal(Errorf(ErrTooLarge, "body_size", ""), r)
-	}
 	b, original := attach(w, r, o)
-	data, err := Body(r)
+	data, err := []byte(nil), error(nil)
+	if r.ContentLength > o.maxBodyBytes() {
+		err = errTooLarge
+	} else {
+		data, err = Body(r)
+	}
 	if err != nil {
+		e := o.refusal(classify(err), r)
+		b.drain(e)
 		b.detach(r, original)
-		return nil, o.refusal(classify(err), r)
+		return nil, e
 	}
 	if original != nil {
 		b.releaseAfter(r.Context())
@@ -50,37 +71,31 @@ func ReadBody(w http.ResponseWriter, r *http.Request, opts *Options) ([]byte, er
 	return data, nil
 }
 
-func hashBody(r *http.Request, h hash.Hash, proven bool) error {
-	data, err := readBody(r, proven)
-	if err == nil {
-		h.Write(data)
-	}
-	return err
-}
+var errTooLarge = Errorf(ErrTooLarge, "body_size", "")
 
-func readBody(r *http.Request, proven bool) ([]byte, error) {
+// readBody calls read with the body of r, if r has one.
+func readBody(r *http.Request, read func(*body) error) error {
 	b, attached := r.Body.(*body)
 	if !attached {
 		if r.Body == nil || r.Body == http.NoBody {
-			return nil, nil
+			return nil
 		}
 		if r.ContentLength > defaults.maxBodyBytes() {
-			return nil, Errorf(ErrTooLarge, "body_size", "")
+			return errTooLarge
 		}
 		b, _ = attach(nil, r, &defaults)
 		b.held = false
-		if r.Context().Done() == nil {
-			b.timeout = 0
-		}
 	}
 	if !b.held {
 		defer b.releaseAfter(r.Context())
 	}
-	data, err := b.buffer(r.Context(), proven)
-	if err == nil && r != b.request {
+	if err := read(b); err != nil {
+		return err
+	}
+	if r != b.request {
 		r.Trailer = b.request.Trailer // net/http sets unannounced trailers there alone
 	}
-	return data, err
+	return nil
 }
 
 // A body replaces r.Body. It streams within the limit until a Verifier asks for it. Then
@@ -90,19 +105,29 @@ type body struct {
 	src     io.ReadCloser
 	request *http.Request       // that src belongs to
 	writer  http.ResponseWriter // of its answer; may be nil
+	opts    *Options            // of the outermost wrapper: its budget counts
+	timeout time.Duration
 	max     int64
 	left    int64 // of max
 	length  int64 // Content-Length, or -1
-	timeout time.Duration
-	charge  charge
-	held    bool // Middleware, Check or ReadBody will give the charge back
-	proven  bool // a Verifier has accepted the request
+	held    bool  // Middleware, Check or ReadBody will give the charge back
 
-	streamed bool // the stream was read from: too late to buffer it
-	buffered bool
-	buf      []byte
+	// What the budget knows.
+	charged  int64
+	proven   bool // a Verifier has accepted the request, or the signature over its headers
+	began    time.Time
+	received atomic.Int64
+	givenUp  atomic.Pointer[Error] // why
+
+	streamed bool  // the stream was read from: too late to buffer it
+	buffered bool  // or the attempt failed
 	err      error // of buffering
-	off      int   // how far buf was read
+
+	mu    sync.Mutex // a handler may leave a reader behind, such as an http.Transport
+	first *chunk
+	at    *chunk // how far it was read
+	off   int
+	freed bool
 }
 
 // attach puts a body into r and returns the original one. If an outer wrapper has
@@ -123,11 +148,11 @@ func attach(w http.ResponseWriter, r *http.Request, o *Options) (b *body, origin
 		src:     original,
 		request: r,
 		writer:  w,
+		opts:    o,
+		timeout: o.bodyTimeout(),
 		max:     limit,
 		left:    limit,
 		length:  r.ContentLength,
-		timeout: o.bodyTimeout(),
-		charge:  charge{opts: o},
 		held:    true,
 	}
 	_, b.proven = FromContext(r.Context()) // of an outer wrapper, behind which r.Body was replaced
@@ -142,10 +167,9 @@ func (b *body) narrow(o *Options) {
 	if limit >= b.max {
 		return
 	}
-	if !b.buffered { // otherwise a goroutine that was given up may still use both
-		b.left, b.max = max(b.left-(b.max-limit), 0), limit
-	} else if b.err == nil && int64(len(b.buf)) > limit {
-		b.err = Errorf(ErrTooLarge, "body_size", "")
+	b.left, b.max = max(b.left-(b.max-limit), 0), limit
+	if b.buffered && b.err == nil && b.received.Load() > limit {
+		b.err = errTooLarge
 	}
 }
 
@@ -153,28 +177,41 @@ func (b *body) narrow(o *Options) {
 // another Verifier or by the handler, starts at the beginning.
 func (b *body) prove() {
 	if b != nil {
-		b.proven = true
-		b.charge.prove()
-		b.off = 0
+		b.opts.budget.prove(b)
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.at, b.off = b.first, 0
 	}
 }
 
-// detach gives the charge back, and puts back the original body if nothing was
-// buffered. net/http treats its own body better: it does not send "100 Continue" for a
+// detach gives back the charge and the memory, and puts back the original body if nothing
+// was buffered. net/http treats its own body better: it does not send "100 Continue" for a
 // body that nobody reads, and closes the connection on a large one.
 func (b *body) detach(r *http.Request, original io.ReadCloser) {
 	if b == nil || original == nil {
 		return
 	}
-	b.charge.release()
+	b.free()
 	if !b.buffered {
 		r.Body = original
 	}
 }
 
+// free gives back the charge and the memory. Whoever still reads gets an error, and never
+// the bytes of another request.
+func (b *body) free() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.freed = true
+	b.first.free()
+	b.first, b.at = nil, nil
+	b.opts.budget.release(b)
+}
+
 // releaseAfter gives the charge back when the request has ended. Only the context of
 // net/http's server is known to end with its request. The context of another framework
-// may never end, so the charge is then given back at once.
+// may never end, so the charge is then given back at once. The memory is left to the
+// garbage collector, because the handler may still read it.
 func (b *body) releaseAfter(ctx context.Context) {
 	if b == nil {
 		return
@@ -183,9 +220,9 @@ func (b *body) releaseAfter(ctx context.Context) {
 	switch {
 	case !b.buffered: // nothing is charged, and the handler may still ask for it
 	case ctx.Done() != nil && ctx.Value(http.ServerContextKey) != nil:
-		context.AfterFunc(ctx, b.charge.release)
+		context.AfterFunc(ctx, func() { b.opts.budget.release(b) })
 	default:
-		b.charge.release()
+		b.opts.budget.release(b)
 	}
 }
 
@@ -198,10 +235,18 @@ func (b *body) Read(p []byte) (int, error) {
 	if b.err != nil {
 		return 0, b.err
 	}
-	if b.off == len(b.buf) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.freed {
+		return 0, http.ErrBodyReadAfterClose
+	}
+	for b.at != nil && b.off == len(b.at.data) {
+		b.at, b.off = b.at.next, 0
+	}
+	if b.at == nil {
 		return 0, io.EOF
 	}
-	n := copy(p, b.buf[b.off:])
+	n := copy(p, b.at.data[b.off:])
 	b.off += n
 	return n, nil
 }
@@ -221,8 +266,8 @@ func (b *body) pull(p []byte) (int, error) {
 	return n, err
 }
 
-// Close closes the source, unless a goroutine may still read it. net/http's Close would
-// wait for that Read. net/http closes the source itself when the handler returns.
+// Close closes the source, unless it was buffered: net/http closes it itself when the
+// handler returns.
 func (b *body) Close() error {
 	if b.buffered {
 		return nil

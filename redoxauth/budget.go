@@ -1,82 +1,174 @@
 package redoxauth
 
 import (
+	"cmp"
+	"slices"
 	"sync"
-	"sync/atomic"
+	"time"
 )
 
-// A budget counts the bytes of all buffered bodies. Because of its atomics go vet refuses
-// a copy of the Options.
+// A budget counts the memory of the buffered bodies of one Options. It knows which of them
+// are still arriving, and gives the slowest of these up when it is full. Because of its
+// mutex go vet refuses a copy of the Options.
 type budget struct {
-	all, unproven atomic.Int64
+	mu       sync.Mutex // also guards body.charged and body.proven
+	used     int64      // bytes
+	unproven int64      // of used
+	arriving map[*body]struct{}
 }
 
-// A charge is the part of the budget that one body uses.
-type charge struct {
-	opts *Options
-
-	mu            sync.Mutex
-	all, unproven int64
-	filling       bool // a goroutine may still be reading the body
-	released      bool // give the charge back as soon as filling ends
-}
-
-// add charges n bytes. It reports false if the budget is used up or the body was given up.
-func (c *charge) add(n int64, proven bool) bool {
-	limit := c.opts.MaxInFlight
-	if limit == 0 {
-		limit = 8 * c.opts.maxBodyBytes()
+// enter notes that b begins to arrive. From now on it can be given up.
+func (g *budget) enter(b *body) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.arriving == nil {
+		g.arriving = make(map[*body]struct{})
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.released {
+	g.arriving[b] = struct{}{}
+}
+
+// leave notes that b has arrived. From now on nobody ends a read of its connection: that
+// would be a read of the next request.
+func (g *budget) leave(b *body) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.arriving, b)
+}
+
+// giveUp makes b fail, if it is still arriving. It reports false if it has arrived.
+func (g *budget) giveUp(b *body, why *Error) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	_, arriving := g.arriving[b]
+	if arriving {
+		b.givenUp.Store(why)
+		b.endRead()
+	}
+	return arriving
+}
+
+// charge charges n bytes to b. It reports false if there is no room, or if b was given up.
+func (g *budget) charge(b *body, n int64) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case b.givenUp.Load() != nil:
+		return false
+	case b.opts.MaxInFlight < 0:
+		return true
+	case g.room(b) < n && !g.makeRoom(b, n):
 		return false
 	}
-	if limit < 0 {
-		return true
+	b.charged += n
+	g.used += n
+	if !b.proven {
+		g.unproven += n
 	}
-	b := &c.opts.budget
-	if !proven {
-		if b.unproven.Add(n) > limit/2 {
-			b.unproven.Add(-n)
-			return false
+	return true
+}
+
+// room returns how many bytes are left for b.
+func (g *budget) room(b *body) int64 {
+	left := b.opts.maxInFlight() - g.used
+	if !b.proven {
+		left = min(left, b.limit()-g.unproven)
+	}
+	return left
+}
+
+// limit returns how many bytes bodies of b's kind may use.
+func (b *body) limit() int64 {
+	if b.proven {
+		return b.opts.maxInFlight()
+	}
+	return b.opts.maxInFlight() / 2
+}
+
+// makeRoom gives up bodies of b's kind, the slowest first, and reports whether there is room
+// for n bytes then. It goes on until a part of the limit is free, so that it is not called
+// for every chunk. It stops when b itself is the slowest.
+func (g *budget) makeRoom(b *body, n int64) bool {
+	now := time.Now()
+	var paces []pace
+	most := g.room(b)
+	for c := range g.arriving {
+		if c.proven == b.proven && c.charged > 0 {
+			paces = append(paces, c.pace(now))
+			if c != b {
+				most += c.charged
+			}
 		}
-		c.unproven += n
 	}
-	c.all += n
-	return b.all.Add(n) <= limit // if not, release gives n back
-}
-
-// prove moves the charge out of the half of the budget that is for unproven bodies.
-func (c *charge) prove() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.opts.budget.unproven.Add(-c.unproven)
-	c.unproven = 0
-}
-
-// release gives the charge back now, or when the reading goroutine has ended: its buffer
-// exists until then.
-func (c *charge) release() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.released = true
-	c.giveBack()
-}
-
-// filled marks the end of the reading goroutine.
-func (c *charge) filled() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.filling = false
-	c.giveBack()
-}
-
-func (c *charge) giveBack() {
-	if !c.released || c.filling {
-		return
+	if most < n {
+		return false
 	}
-	c.opts.budget.unproven.Add(-c.unproven)
-	c.opts.budget.all.Add(-c.all)
-	c.all, c.unproven = 0, 0
+	slices.SortFunc(paces, pace.compare)
+	for _, p := range paces {
+		if p.body == b || g.room(b) >= max(n, b.limit()/16) {
+			break
+		}
+		if p.body.endRead() {
+			// Its reader wakes up soon and frees the memory. The newcomer does not wait for that.
+			delete(g.arriving, p.body)
+			g.giveBack(p.body, p.body.charged)
+			p.body.givenUp.Store(Errorf(ErrUnavailable, "busy", "the budget was full, and this body the slowest: %d bytes in %v (Options.MaxInFlight)",
+				p.body.received.Load(), p.age.Round(time.Millisecond)))
+		}
+	}
+	return g.room(b) >= n
+}
+
+// A pace is how fast a body arrives.
+type pace struct {
+	body *body
+	age  time.Duration
+	rate float64 // bytes a second
+}
+
+func (b *body) pace(now time.Time) pace {
+	age := now.Sub(b.began)
+	return pace{b, age, float64(b.received.Load()) / age.Seconds()}
+}
+
+// compare puts the body to give up first in front: the slowest. The rate of a body in its
+// first second says little, so such bodies come last, and of them the newest.
+func (p pace) compare(q pace) int {
+	switch young := p.age < time.Second; {
+	case young != (q.age < time.Second):
+		if young {
+			return 1
+		}
+		return -1
+	case young:
+		return cmp.Compare(q.age, p.age)
+	}
+	return cmp.Compare(p.rate, q.rate)
+}
+
+// prove moves b out of the half of the budget that is for unproven bodies.
+func (g *budget) prove(b *body) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !b.proven {
+		b.proven = true
+		g.unproven -= b.charged
+	}
+}
+
+// release gives back what b has.
+func (g *budget) release(b *body) { g.shrink(b, 0) }
+
+// shrink gives back what b has above n bytes.
+func (g *budget) shrink(b *body, n int64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.giveBack(b, max(b.charged-n, 0))
+}
+
+func (g *budget) giveBack(b *body, n int64) {
+	b.charged -= n
+	g.used -= n
+	if !b.proven {
+		g.unproven -= n
+	}
 }

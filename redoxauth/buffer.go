@@ -3,136 +3,235 @@ package redoxauth
 import (
 	"context"
 	"errors"
+	"hash"
 	"io"
 	"net/http"
 	"os"
+	"reflect"
+	"strings"
 	"time"
 )
 
-// buffer reads the whole body, once.
-func (b *body) buffer(ctx context.Context, ahead bool) ([]byte, error) {
-	if b.buffered {
-		return b.buf, b.err
-	}
-	if b.streamed {
-		return nil, Errorf(nil, "internal", "the body was read before it could be verified")
+// buffer reads the whole body, once, and writes it to h, unless h is nil.
+func (b *body) buffer(ctx context.Context, h hash.Hash, proven bool) error {
+	switch {
+	case b.buffered:
+		if b.err == nil && h != nil {
+			for c := b.first; c != nil; c = c.next {
+				h.Write(c.data)
+			}
+		}
+		return b.err
+	case b.streamed:
+		return Errorf(nil, "internal", "the body was read before it could be verified")
 	}
 	b.buffered = true
-	if b.timeout == 0 && ctx.Done() == nil {
-		b.buf, b.err = b.fill(ahead, ahead || b.proven)
-	} else {
-		b.buf, b.err = b.fillWithin(ctx, ahead)
+	if proven {
+		b.opts.budget.prove(b)
 	}
-	return b.buf, b.err
+	if b.err = b.arrive(ctx, h); b.err != nil {
+		b.free()
+	}
+	b.at = b.first
+	return b.err
 }
 
-// fillWithin is fill within the time-out and the context. fill runs in a goroutine of its
-// own, because a Read cannot be interrupted everywhere. A Read that is given up ends by
-// the deadline of its connection, or when the handler returns.
-func (b *body) fillWithin(ctx context.Context, ahead bool) ([]byte, error) {
-	type result struct {
-		buf []byte
-		err error
+// arrive reads the body on the goroutine of the request, within its time-out, its context
+// and the budget.
+func (b *body) arrive(ctx context.Context, h hash.Hash) error {
+	if ctx.Err() != nil {
+		return canceled(ctx)
 	}
-	done := make(chan result, 1)
-	proven := ahead || b.proven
-	b.charge.filling = true
-	go func() {
-		r := result{err: errors.New("reading the body ended its goroutine")}
-		defer func() {
-			if p := recover(); p != nil { // an unrecovered panic would end the process
-				r = result{err: panicked("body", p)}
-			}
-			b.charge.filled() // before the answer, so that a refusal gives the charge back at once
-			done <- r
-		}()
-		r.buf, r.err = b.fill(ahead, proven)
-	}()
-	var expired <-chan time.Time
-	if b.timeout > 0 {
-		t := time.NewTimer(b.timeout)
-		defer t.Stop()
-		expired = t.C
+	stop := b.watch(ctx)
+	defer stop() // also when the source ends this goroutine
+	err := b.fill(h)
+	stop()
+	switch why := b.givenUp.Load(); {
+	case why == nil:
+	case why.Reason == "canceled" && b.ofServer() && err != nil && !errors.Is(err, os.ErrDeadlineExceeded):
+		// The connection broke, and therefore net/http has canceled the context.
+	default:
+		return why
 	}
-	select {
-	case r := <-done:
-		return r.buf, r.err
-	case <-expired:
-		return nil, b.giveUp(Errorf(ErrUnavailable, "body_timeout", ""))
-	case <-ctx.Done():
-		return nil, b.giveUp(&Error{Kind: ErrUnavailable, Reason: "canceled", Err: context.Cause(ctx)})
+	if err != nil {
+		return readError(err)
 	}
+	return nil
 }
 
-// giveUp ends the Read, where the connection allows it, and gives the charge back.
-func (b *body) giveUp(e *Error) error {
-	if b.writer != nil {
-		http.NewResponseController(b.writer).SetReadDeadline(time.Now())
+// watch lets the time-out, the context and the budget give b up until stop is called.
+//
+// They end a read of the connection by a deadline in the past. A deadline in the future
+// would replace that of the server, which cannot be read back. So http.Server.ReadTimeout
+// holds for the whole request, whoever reads it.
+func (b *body) watch(ctx context.Context) (stop func()) {
+	b.began = time.Now()
+	b.opts.budget.enter(b)
+	late := time.AfterFunc(b.timeout, func() {
+		b.giveUp(Errorf(ErrUnavailable, "body_timeout", "%d bytes in %v (Options.BodyTimeout)", b.received.Load(), b.timeout))
+	})
+	var ended func() bool
+	if ctx.Done() != nil {
+		ended = context.AfterFunc(ctx, func() { b.giveUp(canceled(ctx)) })
 	}
-	b.charge.release()
-	return e
-}
-
-// The size of the first buffer. A peer must send what we hold for it. HashProvenBody is the
-// exception: its caller's signature already holds, so it allocates Content-Length bytes ahead, up to
-// maxAhead.
-const (
-	firstBuffer = 4 << 10
-	maxAhead    = 64 << 20
-)
-
-func (b *body) fill(ahead, proven bool) ([]byte, error) {
-	size, charged := int64(firstBuffer), 0
-	switch {
-	case b.length >= 0 && ahead:
-		size = min(b.length, maxAhead)
-		charged = int(size)
-	case b.length >= 0:
-		size = min(b.length, size)
-	}
-	if charged > 0 && !b.charge.add(int64(charged), proven) {
-		return nil, Errorf(ErrUnavailable, "busy", "")
-	}
-	buf := make([]byte, 0, size+1) // one byte more shows the end without growing
-	for empty := 0; empty < 100; {
-		if len(buf) == cap(buf) {
-			buf = b.grow(buf)
+	return func() {
+		b.opts.budget.leave(b)
+		late.Stop()
+		if ended != nil {
+			ended()
 		}
-		n, err := b.pull(buf[len(buf):cap(buf)])
-		buf = buf[:len(buf)+n]
-		if more := len(buf) - charged; more > 0 {
-			if !b.charge.add(int64(more), proven) {
-				return nil, Errorf(ErrUnavailable, "busy", "")
+	}
+}
+
+func canceled(ctx context.Context) *Error {
+	return &Error{Kind: ErrUnavailable, Reason: "canceled", Err: context.Cause(ctx)}
+}
+
+// giveUp makes b fail, if it is still arriving.
+func (b *body) giveUp(why *Error) {
+	if b.opts.budget.giveUp(b, why) && !b.ofServer() {
+		b.src.Close()
+	}
+}
+
+// endRead ends a read of the connection. It reports false if the writer hides the deadline,
+// as that of http.TimeoutHandler does. Then only the server's own deadline ends the read.
+func (b *body) endRead() bool {
+	return b.setReadDeadline(time.Unix(1, 0)) // as net/http does
+}
+
+func (b *body) setReadDeadline(t time.Time) bool {
+	return b.writer != nil && http.NewResponseController(b.writer).SetReadDeadline(t) == nil
+}
+
+// ofServer reports whether net/http reads the source from a connection. Its Close would wait
+// for a Read.
+func (b *body) ofServer() bool {
+	src := b.src
+	for {
+		wrapper, ok := src.(interface{ Unwrap() io.ReadCloser })
+		if !ok {
+			break
+		}
+		src = wrapper.Unwrap()
+	}
+	t := reflect.TypeOf(src)
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return strings.HasPrefix(t.PkgPath(), "net/http") || strings.HasPrefix(t.PkgPath(), "golang.org/x/net/http2")
+}
+
+// fill reads until the body ends. It turns a panic of the source into an error.
+func (b *body) fill(h hash.Hash) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = Errorf(nil, "internal", "%w", panicked("body", p))
+		}
+	}()
+	var last *chunk
+	for empty := 0; empty < 100; {
+		if last == nil || len(last.data) == cap(last.data) {
+			next, err := b.nextChunk()
+			if err != nil {
+				return err
 			}
-			charged = len(buf)
+			if last == nil {
+				b.first = next
+			} else {
+				last.next = next
+			}
+			last = next
+		}
+		n, err := b.pull(last.data[len(last.data):cap(last.data)])
+		arrived := last.data[len(last.data) : len(last.data)+n]
+		last.data = last.data[:len(last.data)+n]
+		b.received.Add(int64(n))
+		if h != nil {
+			h.Write(arrived)
 		}
 		switch {
+		case b.givenUp.Load() != nil: // its read could not be ended
+			return nil
 		case err == io.EOF:
-			return buf, nil
+			return nil
 		case err != nil:
-			return nil, readError(err)
+			return err
 		case n == 0:
 			empty++
 		}
 	}
-	return nil, readError(io.ErrNoProgress)
+	return io.ErrNoProgress
 }
 
-// grow doubles the buffer, up to the largest size that the body can have.
-func (b *body) grow(buf []byte) []byte {
-	most := b.max
-	if b.length >= int64(len(buf)) {
-		most = b.length
+// nextChunk returns a chunk for at most as much again as has arrived.
+func (b *body) nextChunk() (*chunk, error) {
+	received := b.received.Load()
+	rest := b.left
+	if b.length >= received {
+		rest = min(rest, b.length-received)
 	}
-	size := min(2*int64(cap(buf)), most+1)
-	return append(make([]byte, 0, max(size, int64(len(buf))+1)), buf...)
+	if rest <= 0 { // what comes now is the end, or too much
+		return newChunk(1), nil
+	}
+	c := newChunk(min(rest, max(received, minChunk)))
+	if !b.opts.budget.charge(b, int64(cap(c.data))) {
+		c.free()
+		return nil, Errorf(ErrUnavailable, "busy", "no room for more than %d bytes of this body (Options.MaxInFlight)", received)
+	}
+	return c, nil
+}
+
+// whole returns the body in one piece, which takes the place of the chunks.
+func (b *body) whole() []byte {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.first == nil {
+		return nil
+	}
+	if b.first.next != nil {
+		whole := &chunk{data: make([]byte, 0, b.received.Load())}
+		for c := b.first; c != nil; c = c.next {
+			whole.data = append(whole.data, c.data...)
+		}
+		b.first.free()
+		b.first, b.at, b.off = whole, whole, 0
+		b.opts.budget.shrink(b, int64(cap(whole.data)))
+	}
+	b.first.owned = true
+	return b.first.data
+}
+
+// What is read of a body that is refused early. If the connection were closed while data
+// is unread, the peer would get a reset, and might never see the answer (RFC 9112, Section
+// 9.6).
+const (
+	drainBytes = 256 << 10
+	drainTime  = 50 * time.Millisecond
+)
+
+// drain reads a part of a body that is refused with e and was not read to its end. It
+// leaves one alone that was given up, or that the peer sends only after "100 Continue".
+func (b *body) drain(e *Error) {
+	if b == nil || e.Reason != "busy" && e.Reason != "body_size" || b.givenUp.Load() != nil || b.request.ProtoMajor != 1 || !b.ofServer() {
+		return
+	}
+	if b.left == b.max && strings.EqualFold(b.request.Header.Get("Expect"), "100-continue") {
+		return
+	}
+	if b.setReadDeadline(time.Now().Add(drainTime)) {
+		io.CopyN(io.Discard, b.src, drainBytes)
+	}
 }
 
 func readError(err error) error {
 	var tooLarge *http.MaxBytesError
+	var own *Error
 	switch {
+	case errors.As(err, &own):
+		return own
 	case errors.As(err, &tooLarge):
-		return Errorf(ErrTooLarge, "body_size", "")
+		return errTooLarge
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
 		return Errorf(ErrUnavailable, "body_timeout", "%w", err)
 	case errors.Is(err, context.Canceled):

@@ -89,6 +89,13 @@ func (o *Options) maxBodyBytes() int64 {
 	return min(o.MaxBodyBytes, 1<<40) // products of it must not overflow
 }
 
+func (o *Options) maxInFlight() int64 {
+	if o.MaxInFlight == 0 {
+		return 8 * o.maxBodyBytes()
+	}
+	return o.MaxInFlight
+}
+
 func (o *Options) bodyTimeout() time.Duration { return positive(o.BodyTimeout, defaultBodyTimeout) }
 
 func (o *Options) retryAfter() time.Duration { return positive(o.RetryAfter, defaultRetryAfter) }
@@ -132,7 +139,7 @@ func Middleware(v Verifier, opts *Options) func(http.Handler) http.Handler {
 			defer b.detach(r, original)
 			checked, err := check(v, r, o, b)
 			if err != nil {
-				b.detach(r, original)
+				b.detach(r, original) // the answer needs the original body
 				WriteError(w, err)
 				return
 			}
@@ -187,9 +194,12 @@ func check(v Verifier, r *http.Request, o *Options, b *body) (*http.Request, err
 	}
 	if o.Observe != nil {
 		d.Duration = time.Since(start)
-		o.Observe(r, d)
+		observed := r.WithContext(r.Context())
+		observed.Body = http.NoBody
+		o.Observe(observed, d)
 	}
-	if d.Err != nil {
+	if e != nil {
+		b.drain(e)
 		return nil, d.Err
 	}
 	return r.WithContext(NewContext(r.Context(), id)), nil
@@ -210,7 +220,7 @@ func (o *Options) refusal(e *Error, r *http.Request) *Error {
 
 func decide(v Verifier, r *http.Request, o *Options, b *body) (*Identity, *Error) {
 	if r.ContentLength > o.maxBodyBytes() {
-		return nil, Errorf(ErrTooLarge, "body_size", "")
+		return nil, errTooLarge
 	}
 	streamed := b != nil && b.streamed
 	id, e := verify(v, r)

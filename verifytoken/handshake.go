@@ -152,25 +152,30 @@ func fromBody(w http.ResponseWriter, r *http.Request) (*handshake, error) {
 		return nil, nil
 	}
 	head := *r
-	head.Body = io.NopCloser(io.LimitReader(r.Body, maxHandshake+1))
+	head.Body = &part{io.LimitReader(r.Body, maxHandshake+1), r.Body}
 	data, err := redoxauth.ReadBody(w, &head, &peek)
 	if err != nil {
 		var e *redoxauth.Error
 		errors.As(err, &e)
 		return nil, e.In(strategy)
 	}
-	r.Body = &rejoined{Reader: io.MultiReader(bytes.NewReader(data), r.Body), Closer: r.Body}
+	r.Body = &part{io.MultiReader(bytes.NewReader(data), r.Body), r.Body}
 	if len(data) > maxHandshake {
 		return nil, nil
 	}
 	return parseHandshake(data)
 }
 
-// rejoined is a body whose first part was read.
-type rejoined struct {
+// A part is the beginning of a body, or a body whose beginning was read.
+type part struct {
 	io.Reader
-	io.Closer
+	whole io.ReadCloser
 }
+
+func (p *part) Close() error { return p.whole.Close() }
+
+// Unwrap tells redoxauth who reads the connection.
+func (p *part) Unwrap() io.ReadCloser { return p.whole }
 
 // parseHandshake reads the two members of a JSON object by their exact names. Other
 // members may be there. Other JSON is no handshake. Decoding into a struct would also
