@@ -266,6 +266,9 @@ func (b *body) pull(p []byte) (int, error) {
 	return n, err
 }
 
+// Unwrap is for a body that has b as its source: see ofServer.
+func (b *body) Unwrap() io.ReadCloser { return b.src }
+
 // Close closes the source, unless it was buffered: net/http closes it itself when the
 // handler returns.
 func (b *body) Close() error {

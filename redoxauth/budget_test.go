@@ -347,4 +347,3 @@ func TestReadBodyIsChargedUntilTheRequestEnds(t *testing.T) {
 	}
 	eventually(t, "released", func() bool { return status(t, server.URL, 900, false) == 200 })
 }
-
