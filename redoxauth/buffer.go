@@ -42,6 +42,9 @@ func (b *body) arrive(ctx context.Context, h hash.Hash) error {
 	if ctx.Err() != nil {
 		return canceled(ctx)
 	}
+	if b.opts.MaxInFlight >= 0 && b.length > b.limit() {
+		return Errorf(ErrUnavailable, "busy", "Content-Length is %d, and bodies of this kind may have %d bytes (Options.MaxInFlight)", b.length, b.limit())
+	}
 	stop := b.watch(ctx)
 	defer stop() // also when the source ends this goroutine
 	err := b.fill(h)
@@ -221,6 +224,9 @@ func (b *body) drain(e *Error) {
 	}
 	if b.setReadDeadline(time.Now().Add(drainTime)) {
 		io.CopyN(io.Discard, b.src, drainBytes)
+		// net/http reads on when it has sent the answer. It waits as long for the peer to
+		// hang up.
+		b.setReadDeadline(time.Now().Add(500 * time.Millisecond))
 	}
 }
 

@@ -1,0 +1,186 @@
+package redoxauth_test
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+)
+
+// A sending is a request whose body arrives piece by piece.
+type sending struct {
+	peer net.Conn
+	err  chan error // of Check
+	w    http.ResponseWriter
+}
+
+// A deadlineWriter has the read deadline of a connection.
+type deadlineWriter struct {
+	http.ResponseWriter
+	net.Conn
+}
+
+func (w deadlineWriter) Write(p []byte) (int, error) { return w.ResponseWriter.Write(p) }
+
+// begin begins to send a body of the given length to v.
+func begin(t *testing.T, v redoxauth.Verifier, opts *redoxauth.Options, length int) *sending {
+	ours, peer := net.Pipe()
+	t.Cleanup(func() { ours.Close(); peer.Close() })
+	r := httptest.NewRequest(http.MethodPost, "/", nil)
+	r.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.LimitReader(ours, int64(length)), ours}
+	r.ContentLength = int64(length)
+	s := &sending{peer: peer, err: make(chan error, 1)}
+	go func() {
+		_, err := redoxauth.Check(v, deadlineWriter{httptest.NewRecorder(), ours}, r, opts)
+		s.err <- err
+	}()
+	synctest.Wait()
+	return s
+}
+
+func (s *sending) send(n int) {
+	s.peer.SetWriteDeadline(time.Now().Add(time.Millisecond))
+	s.peer.Write(make([]byte, n))
+	synctest.Wait()
+}
+
+// state is "arriving", "accepted", or the reason of the refusal.
+func (s *sending) state() string {
+	synctest.Wait()
+	select {
+	case err := <-s.err:
+		s.err <- err
+		var e *redoxauth.Error
+		if errors.As(err, &e) {
+			return string(e.Reason)
+		}
+		return "accepted"
+	default:
+		return "arriving"
+	}
+}
+
+func expect(t *testing.T, what string, s *sending, want string) {
+	t.Helper()
+	if got := s.state(); got != want {
+		t.Errorf("%s: %s, want %s", what, got, want)
+	}
+}
+
+// What is given up when the budget is full, and what is not. The unproven half is 64 KiB.
+func TestFullBudgetGivesUpTheSlowestBody(t *testing.T) {
+	const kib = 1 << 10
+	options := func() *redoxauth.Options {
+		return &redoxauth.Options{MaxBodyBytes: 100 * kib, MaxInFlight: 128 * kib}
+	}
+	tests := map[string]func(*testing.T, *redoxauth.Options){
+		"the slowest, and no newcomer": func(t *testing.T, o *redoxauth.Options) {
+			fast, slow := begin(t, readsBody, o, 40*kib), begin(t, readsBody, o, 40*kib)
+			fast.send(30 * kib)
+			slow.send(18 * kib)
+			time.Sleep(2 * time.Second)
+			newcomer := begin(t, readsBody, o, 16*kib)
+			newcomer.send(16 * kib)
+			expect(t, "newcomer", newcomer, "accepted")
+			expect(t, "slow", slow, "busy")
+			fast.send(10 * kib)
+			expect(t, "fast", fast, "accepted")
+		},
+		"the slower one, not the larger one": func(t *testing.T, o *redoxauth.Options) {
+			old := begin(t, readsBody, o, 50*kib)
+			old.send(40 * kib)
+			time.Sleep(40 * time.Second) // 1 KiB/s
+			recent := begin(t, readsBody, o, 20*kib)
+			recent.send(16 * kib)
+			time.Sleep(2 * time.Second) // 8 KiB/s
+			newcomer := begin(t, readsBody, o, 16*kib)
+			newcomer.send(16 * kib)
+			expect(t, "newcomer", newcomer, "accepted")
+			expect(t, "old", old, "busy")
+			expect(t, "recent", recent, "arriving")
+		},
+		"one that asks for more, if it is the slowest itself": func(t *testing.T, o *redoxauth.Options) {
+			slow := begin(t, readsBody, o, 64*kib)
+			slow.send(16 * kib)
+			time.Sleep(10 * time.Second)
+			fast := begin(t, readsBody, o, 48*kib)
+			fast.send(40 * kib)
+			time.Sleep(time.Second)
+			slow.send(8 * kib)
+			expect(t, "slow", slow, "busy")
+			fast.send(8 * kib)
+			expect(t, "fast", fast, "accepted")
+		},
+		"an older one before one in its first second": func(t *testing.T, o *redoxauth.Options) {
+			older := begin(t, readsBody, o, 40*kib)
+			older.send(32 * kib)
+			time.Sleep(1500 * time.Millisecond)
+			young := begin(t, readsBody, o, 40*kib)
+			young.send(4 * kib)
+			time.Sleep(time.Millisecond)
+			newcomer := begin(t, readsBody, o, 32*kib)
+			newcomer.send(32 * kib)
+			expect(t, "newcomer", newcomer, "accepted")
+			expect(t, "older", older, "busy")
+			expect(t, "young", young, "arriving")
+		},
+		"the oldest, when all are in their first second": func(t *testing.T, o *redoxauth.Options) {
+			first := begin(t, readsBody, o, 64*kib)
+			first.send(48 * kib)
+			time.Sleep(10 * time.Millisecond)
+			newcomer := begin(t, readsBody, o, 32*kib)
+			newcomer.send(32 * kib)
+			expect(t, "newcomer", newcomer, "accepted")
+			expect(t, "first", first, "busy")
+		},
+		"no proven body for an unproven one, and the reverse": func(t *testing.T, o *redoxauth.Options) {
+			unproven := begin(t, readsBody, o, 60*kib)
+			unproven.send(32 * kib)
+			proven := begin(t, provenBody, o, 100*kib)
+			proven.send(64 * kib)
+			time.Sleep(2 * time.Second)
+			another := begin(t, provenBody, o, 100*kib)
+			another.send(64 * kib)
+			expect(t, "unproven", unproven, "arriving")
+			expect(t, "proven", proven, "busy")
+			unproven.send(28 * kib)
+			expect(t, "unproven", unproven, "accepted")
+		},
+		"no body that has arrived": func(t *testing.T, o *redoxauth.Options) {
+			arrived := make(chan struct{})
+			holds := redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
+				id, err := readsBody.Verify(r)
+				<-arrived
+				return id, err
+			})
+			whole := begin(t, holds, o, 60*kib)
+			whole.send(60 * kib)
+			time.Sleep(2 * time.Second)
+			newcomer := begin(t, readsBody, o, 16*kib)
+			newcomer.send(16 * kib)
+			expect(t, "newcomer", newcomer, "busy")
+			close(arrived)
+			expect(t, "whole", whole, "accepted")
+		},
+		"nobody for a body that cannot fit": func(t *testing.T, o *redoxauth.Options) {
+			arriving := begin(t, readsBody, o, 20*kib)
+			arriving.send(16 * kib)
+			time.Sleep(2 * time.Second)
+			expect(t, "too large for the half", begin(t, readsBody, o, 65*kib), "busy")
+			arriving.send(4 * kib)
+			expect(t, "arriving", arriving, "accepted")
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) { synctest.Test(t, func(t *testing.T) { test(t, options()) }) })
+	}
+}
