@@ -194,9 +194,7 @@ func check(v Verifier, r *http.Request, o *Options, b *body) (*http.Request, err
 	}
 	if o.Observe != nil {
 		d.Duration = time.Since(start)
-		observed := r.WithContext(r.Context())
-		observed.Body = http.NoBody
-		o.Observe(observed, d)
+		o.Observe(r, d)
 	}
 	if e != nil {
 		b.drain(e)

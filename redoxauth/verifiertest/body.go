@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing/iotest"
 	"time"
@@ -169,10 +170,11 @@ func testBodyUnread(c *check) {
 // malformed are values that are no credential.
 var malformed = map[string]string{"empty": "", "not ASCII": "\xff\xfeé", "with control characters": "a\x00b\x7fc"}
 
-// A stalledBody sends its first bytes. Then it stalls until end is closed.
+// A stalledBody sends its first bytes. Then it stalls until it is closed.
 type stalledBody struct {
 	first io.Reader
 	end   chan struct{}
+	close func()
 }
 
 func (b *stalledBody) Read(p []byte) (int, error) {
@@ -183,14 +185,18 @@ func (b *stalledBody) Read(p []byte) (int, error) {
 	return 0, io.ErrUnexpectedEOF
 }
 
-func (b *stalledBody) Close() error { return nil }
+func (b *stalledBody) Close() error {
+	b.close()
+	return nil
+}
 
-// stalled makes the body of r stall before its last byte, until the test ends.
+// stalled makes the body of r stall before its last byte, at most until the test ends.
 func (c *check) stalled(r *http.Request) *http.Request {
 	body, _ := readBody(r)
 	end := make(chan struct{})
-	c.Cleanup(func() { close(end) })
-	r.Body = &stalledBody{first: bytes.NewReader(body[:len(body)-1]), end: end}
+	b := &stalledBody{first: bytes.NewReader(body[:len(body)-1]), end: end, close: sync.OnceFunc(func() { close(end) })}
+	c.Cleanup(b.close)
+	r.Body = b
 	return r
 }
 
