@@ -270,7 +270,7 @@ func parseDate(s string) (t time.Time, ok bool) {
 	}
 	month, day, hour, minute, second := time.Month(n[2]), n[3], n[4], n[5], n[6]
 	t = time.Date(100*n[0]+n[1], month, day, hour, minute, second, 0, time.UTC)
-	return t, t.Month() == month && t.Day() == day && hour < 24 && minute < 60 && second < 60
+	return t, 1 <= month && month <= 12 && t.Day() == day && hour < 24 && minute < 60 && second < 60
 }
 
 func isLowerHex(s string) bool {

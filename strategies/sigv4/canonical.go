@@ -337,6 +337,9 @@ func sentHeader(r *http.Request, name string) (values []string, sent bool) {
 // characters: net/http refuses them, but other makers of an *http.Request may not, and a
 // line break could move a signed value into another header.
 func appendValue(dst []byte, value string) ([]byte, bool) {
+	if isVisible(value) {
+		return append(dst, value...), true // saves the loop for most values
+	}
 	start, space := len(dst), false
 	for i := range len(value) {
 		switch b := value[i]; {
