@@ -99,6 +99,9 @@ func target(r *http.Request) (path, query string, err error) {
 	switch {
 	case r.RequestURI != "":
 		path, query, _ = strings.Cut(r.RequestURI, "?")
+		if strings.HasPrefix(path, "/") {
+			break
+		}
 		if scheme, rest, absolute := strings.Cut(path, "://"); absolute && !strings.Contains(scheme, "/") {
 			var host string
 			host, path, _ = strings.Cut(rest, "/")

@@ -85,6 +85,10 @@ type pathForm struct {
 // append appends the canonical form of a path. Each form has exactly one: several
 // would give an attacker several guesses.
 func (f *pathForm) append(dst []byte, path string) ([]byte, error) {
+	whole := f.prefix + path
+	if isPlainPath(whole) {
+		return append(dst, whole...), nil
+	}
 	if !isWirePath(path) {
 		return dst, redoxauth.Errorf(redoxauth.ErrMalformed, "path", "the path has a space, a control character, or a %% that starts no escape")
 	}
@@ -100,12 +104,11 @@ func (f *pathForm) append(dst []byte, path string) ([]byte, error) {
 			return dst, redoxauth.Errorf(redoxauth.ErrMalformed, "path", "the path has dot segments beside escaped slashes or dots")
 		}
 	}
-	path = f.prefix + path
 	if f.kept {
-		return f.appendEncoded(dst, path), nil
+		return f.appendEncoded(dst, whole), nil
 	}
 	start := len(dst)
-	for segment := range strings.SplitSeq(path, "/") {
+	for segment := range strings.SplitSeq(whole, "/") {
 		switch segment {
 		case "", ".":
 		case "..":
@@ -114,7 +117,7 @@ func (f *pathForm) append(dst []byte, path string) ([]byte, error) {
 			dst = f.appendEncoded(append(dst, '/'), segment)
 		}
 	}
-	if len(dst) == start || path[len(path)-1] == '/' {
+	if len(dst) == start || whole[len(whole)-1] == '/' {
 		dst = append(dst, '/')
 	}
 	return dst, nil
@@ -132,6 +135,20 @@ func (f *pathForm) appendEncoded(dst []byte, part string) []byte {
 		}
 	}
 	return dst
+}
+
+// isPlainPath reports whether all forms of a path are the path itself, as those of most paths
+// are: it has only unreserved characters, and no segment is empty or starts with a dot.
+func isPlainPath(path string) bool {
+	slash := false // before path[i]
+	for i := range len(path) {
+		b := path[i]
+		if !isUnreserved(b) && b != '/' || slash && (b == '/' || b == '.') {
+			return false
+		}
+		slash = b == '/'
+	}
+	return strings.HasPrefix(path, "/")
 }
 
 // isWirePath reports whether a path is absolute, every "%" starts an escape, and no byte
@@ -158,9 +175,6 @@ func isVisible(s string) bool {
 // findDotSegments reports whether an absolute path has the segments "." or "..", raw or
 // escaped.
 func findDotSegments(path string) (raw, escaped bool) {
-	if !strings.Contains(path, "/.") && !strings.Contains(path, "/%") {
-		return false, false // saves the loop for most paths
-	}
 	for segment := range strings.SplitSeq(path, "/") {
 		switch strings.ToLower(segment) {
 		case ".", "..":

@@ -115,7 +115,7 @@ func isHost(host string) bool { return host != "" && isVisible(host) }
 func (v *Verifier) checkCoverage(r *http.Request, c *claim) error {
 	for key := range r.Header {
 		amz := isAmz(key)
-		if key != http.CanonicalHeaderKey(key) && (amz || c.signs(key) || slices.Contains(v.required, strings.ToLower(key))) {
+		if !isCanonicalKey(key) && (amz || c.signs(key) || slices.Contains(v.required, strings.ToLower(key))) {
 			return redoxauth.Errorf(redoxauth.ErrRejected, "unsigned_header", "%s is not the canonical key of this header in http.Header", shorten(key))
 		}
 		if amz && key != "X-Amz-Content-Sha256" && key != "X-Amz-Cf-Id" && !c.signs(key) {
@@ -128,6 +128,19 @@ func (v *Verifier) checkCoverage(r *http.Request, c *claim) error {
 		}
 	}
 	return nil
+}
+
+// isCanonicalKey reports whether a key that is a token is http.CanonicalHeaderKey of itself.
+func isCanonicalKey(key string) bool {
+	start := true // of the key or after "-"
+	for i := range len(key) {
+		b := key[i]
+		if start && 'a' <= b && b <= 'z' || !start && 'A' <= b && b <= 'Z' {
+			return false
+		}
+		start = b == '-'
+	}
+	return true
 }
 
 func isAmz(key string) bool {
