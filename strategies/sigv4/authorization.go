@@ -50,7 +50,7 @@ func (c *claim) reset() {
 	*c = claim{names: c.names[:0]}
 }
 
-// readClaim reads the claim of r. The error is ErrNoCredentials unless r has an
+// readClaim reads the claim of r into an empty c. The error is ErrNoCredentials unless r has an
 // Authorization header of this scheme, or credentials in the query.
 func (c *claim) readClaim(r *http.Request) error {
 	path, query, targetErr := target(r)
@@ -61,7 +61,6 @@ func (c *claim) readClaim(r *http.Request) error {
 	if targetErr != nil {
 		return targetErr
 	}
-	c.reset()
 	c.path, c.query, c.host = path, query, receivedHost(r)
 	if err := c.setParameters(parameters); err != nil {
 		return err
@@ -219,7 +218,7 @@ func (c *claim) setParameters(parameters string) error {
 	if end != terminator || c.keyID == "" || len(c.day) != dayLength || c.region == "" || c.service == "" {
 		return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "Credential is not of the form key/yyyymmdd/region/service/"+terminator)
 	}
-	if len(signature) != hex.EncodedLen(len(c.signature)) || !isLowerHex(signature) {
+	if len(signature) != hex.EncodedLen(len(c.signature)) || !lowerHex.hasAll(signature) {
 		return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "Signature is not 64 lower-case hexadecimal digits")
 	}
 	hex.Decode(c.signature[:], []byte(signature))
@@ -230,9 +229,10 @@ func (c *claim) setParameters(parameters string) error {
 // that one signature has one list. Vault accepted an unsorted list, and one with repeated
 // or absent names: attackers could choose what was signed (CVE-2020-16250).
 func (c *claim) setNames() error {
-	last := ""
-	for name := range strings.SplitSeq(c.signedHeaders, ";") {
-		if !isLowerToken(name) || name <= last {
+	var last, name string
+	for rest, more := c.signedHeaders, true; more; last = name {
+		name, rest, more = strings.Cut(rest, ";")
+		if !lowerToken.hasAll(name) || name <= last {
 			return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "SignedHeaders is not lower-case, sorted and unique")
 		}
 		if name == "authorization" {
@@ -242,7 +242,6 @@ func (c *claim) setNames() error {
 			return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "SignedHeaders has more than 100 names")
 		}
 		c.names = append(c.names, name)
-		last = name
 	}
 	return nil
 }
@@ -276,22 +275,27 @@ func parseDate(s string) (t time.Time, ok bool) {
 	return t, 1 <= month && month <= 12 && t.Day() == day && hour < 24 && minute < 60 && second < 60
 }
 
-func isLowerHex(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return false
-		}
+// A charset is a set of bytes. Looking a byte up takes the same time for all of them, where
+// a processor would guess the outcome of comparisons wrongly, as in hexadecimal digits.
+type charset [256]bool
+
+func newCharset(chars string) (set charset) {
+	for i := range len(chars) {
+		set[chars[i]] = true
 	}
-	return true
+	return set
 }
 
-// isLowerToken reports whether s is a token of RFC 9110 without upper-case letters.
-func isLowerToken(s string) bool {
+var (
+	lowerHex   = newCharset("0123456789abcdef")
+	lowerToken = newCharset("0123456789abcdefghijklmnopqrstuvwxyz!#$%&'*+-.^_`|~") // RFC 9110
+	unreserved = newCharset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-._~")
+)
+
+// hasAll reports whether s is not empty, and all its bytes are in the set.
+func (set *charset) hasAll(s string) bool {
 	for i := range len(s) {
-		switch c := s[i]; {
-		case 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '-':
-		case strings.IndexByte("!#$%&'*+.^_`|~", c) >= 0:
-		default:
+		if !set[s[i]] {
 			return false
 		}
 	}

@@ -128,7 +128,7 @@ func (f *pathForm) append(dst []byte, path string) ([]byte, error) {
 func (f *pathForm) appendEncoded(dst []byte, part string) []byte {
 	for i := range len(part) {
 		b := part[i]
-		if isUnreserved(b) || b == '/' || f.encodedOnce && b < 0x80 {
+		if unreserved[b] || b == '/' || f.encodedOnce && b < 0x80 {
 			dst = append(dst, b)
 		} else {
 			dst = appendEscape(dst, b)
@@ -143,7 +143,7 @@ func isPlainPath(path string) bool {
 	slash := false // before path[i]
 	for i := range len(path) {
 		b := path[i]
-		if !isUnreserved(b) && b != '/' || slash && (b == '/' || b == '.') {
+		if !unreserved[b] && b != '/' || slash && (b == '/' || b == '.') {
 			return false
 		}
 		slash = b == '/'
@@ -236,7 +236,7 @@ func (c *canonical) appendReencoded(s string) bool {
 		case b == ';', b <= ' ', b == 0x7f:
 			return false
 		}
-		if isUnreserved(b) {
+		if unreserved[b] {
 			c.query = append(c.query, b)
 		} else {
 			c.query = appendEscape(c.query, b)
@@ -261,11 +261,6 @@ func (c *canonical) appendQuery(dst []byte) []byte {
 		dst = append(dst, c.query[p.value:p.end]...)
 	}
 	return dst
-}
-
-func isUnreserved(b byte) bool {
-	return 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || '0' <= b && b <= '9' ||
-		b == '-' || b == '.' || b == '_' || b == '~'
 }
 
 func appendEscape(dst []byte, b byte) []byte {

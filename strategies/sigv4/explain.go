@@ -33,6 +33,7 @@ func (v *Verifier) Explain(r *http.Request) string {
 		fmt.Fprintf(&b, "sigv4: accepted, by the credential at position %s\n", match.position)
 	}
 	fmt.Fprintf(&b, "received: method %q, Host %q\n", shorten(r.Method), shorten(receivedHost(r)))
+	c.claim.reset() // decide may have stopped before it read all of it
 	if c.claim.readClaim(r) != nil {
 		return b.String()
 	}

@@ -288,7 +288,7 @@ func (c *Config) check(p *config.Problems) {
 		p.Add("MaxSkew", "%v, want 0 to %v", c.MaxSkew, maxMaxSkew)
 	}
 	for i, name := range c.RequiredHeaders {
-		if name = strings.ToLower(name); !isLowerToken(name) || name == "authorization" {
+		if name = strings.ToLower(name); !lowerToken.hasAll(name) || name == "authorization" {
 			p.Add(fmt.Sprintf("RequiredHeaders[%d]", i), "%q is not a header that can be signed", name)
 		}
 	}

@@ -97,7 +97,7 @@ func (v *Verifier) admit(r *http.Request, c *claim) error {
 		return err
 	}
 	switch {
-	case c.payload == "", c.payload == unsignedPayload && v.unsigned, len(c.payload) == 2*sha256.Size && isLowerHex(c.payload):
+	case c.payload == "", c.payload == unsignedPayload && v.unsigned, len(c.payload) == 2*sha256.Size && lowerHex.hasAll(c.payload):
 		return nil
 	case c.payload == unsignedPayload:
 		return redoxauth.Errorf(redoxauth.ErrRejected, "payload", "X-Amz-Content-Sha256 is "+unsignedPayload+"; only Config.InsecureAllowUnsignedPayload accepts it")
