@@ -26,6 +26,10 @@ func BenchmarkVerify(b *testing.B) {
 	}
 	forged, hashed := testSigner, testSigner
 	forged.secret, hashed.payload = "wrong", "hash"
+	forgedHashed := hashed
+	forgedHashed.secret = "wrong"
+	unknown := hashed
+	unknown.key = "AKIDNOBODY1" // as long as the known one
 	absent := sign(testSigner)
 	absent.Header.Del("Authorization")
 	hostile := sign(testSigner)
@@ -41,6 +45,8 @@ func BenchmarkVerify(b *testing.B) {
 		{"accepted-declared", sign(hashed), true},
 		{"absent", absent, false},
 		{"forged", sign(forged), false},
+		{"forged-declared", sign(forgedHashed), false},
+		{"unknown-declared", sign(unknown), false}, // must cost the same
 		{"hostile", hostile, false},
 		{"hostile-header", long, false},
 	} {

@@ -175,6 +175,9 @@ func isVisible(s string) bool {
 // findDotSegments reports whether an absolute path has the segments "." or "..", raw or
 // escaped.
 func findDotSegments(path string) (raw, escaped bool) {
+	if !strings.Contains(path, "/.") && !strings.Contains(path, "/%") {
+		return false, false // saves the loop for most paths
+	}
 	for segment := range strings.SplitSeq(path, "/") {
 		switch strings.ToLower(segment) {
 		case ".", "..":

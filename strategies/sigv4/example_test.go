@@ -105,7 +105,7 @@ func ExampleVerifier_Explain() {
 	r.Header.Set("X-Forwarded-Host", "api.example.test")
 	handler.ServeHTTP(httptest.NewRecorder(), r)
 	// Output:
-	// sigv4: credentials rejected (signature)
+	// sigv4: credentials rejected (signature): the access key ID, "REDO" and 2 more characters, is one of Config.Credentials, but its secret did not sign what arrived
 	// received: method "POST", Host "upstream:8080"
 	//
 	// canonical request:
