@@ -244,6 +244,19 @@ func TestPayload(t *testing.T) {
 	})
 }
 
+// No body has a hash of another form, so it is not read to compare them.
+func TestPayloadHashOfAnotherFormIsRefusedBeforeTheBodyIsRead(t *testing.T) {
+	for hash, read := range map[string]bool{testBodyHash: true, strings.ToUpper(testBodyHash): false, strings.Repeat("g", 64): false} {
+		r := scenario{signer: payload(hash)}.request()
+		body := &spy{ReadCloser: r.Body}
+		r.Body = body
+		_, err := newVerifier(t, testConfig()).Verify(r)
+		if body.read != read || (err == nil) != read {
+			t.Errorf("%s: body read %t, error %v", hash, body.read, err)
+		}
+	}
+}
+
 // Errors of reading the body keep their kind: a body that is too large or breaks off is
 // not a wrong signature.
 func TestBody(t *testing.T) {
