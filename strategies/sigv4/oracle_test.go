@@ -313,6 +313,9 @@ func FuzzAWSSigner(f *testing.F) {
 		if err != nil {
 			t.Skip("net/http refuses it")
 		}
+		if len(received.RequestURI) > 8<<10 {
+			t.Skip("longer than the limit")
+		}
 		if _, err := v.Verify(received); err != nil {
 			t.Fatalf("%v\n%q\n%s", err, raw, v.Explain(received))
 		}
