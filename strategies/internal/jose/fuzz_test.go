@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"maps"
+	"regexp"
 	"slices"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/lestrrat-go/jwx/v2/jwa"
 	jwxjwk "github.com/lestrrat-go/jwx/v2/jwk"
@@ -17,8 +19,9 @@ import (
 )
 
 // FuzzReadObject compares the scanner with encoding/json. What the scanner accepts,
-// encoding/json accepts too, with the same members. The scanner checks members that it does
-// not keep in the same way.
+// encoding/json accepts too, with the same members. What it refuses is refused there too, or
+// breaks a rule of the scanner alone. The scanner checks members that it does not keep in
+// the same way.
 func FuzzReadObject(f *testing.F) {
 	for _, o := range objects {
 		f.Add([]byte(o.json))
@@ -34,7 +37,13 @@ func FuzzReadObject(f *testing.F) {
 			t.Fatalf("%q: error %v, and with all members kept %v", data, err, keptErr)
 		}
 		if err != nil {
+			if bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("{")) && json.Valid(data) && utf8.Valid(data) && !surrogate.Match(data) && keepsRules(json.NewDecoder(bytes.NewReader(data)), 0, 0) {
+				t.Fatalf("refused %q: %v", data, err)
+			}
 			return
+		}
+		if !keepsRules(json.NewDecoder(bytes.NewReader(data)), 0, 0) {
+			t.Fatalf("accepted %q", data)
 		}
 		if len(got) != len(want) {
 			t.Fatalf("%d members of %q, want %d", len(got), data, len(want))
@@ -57,6 +66,36 @@ func FuzzReadObject(f *testing.F) {
 			t.Fatalf("refused %q, which is %q written again: %v", again, data, err)
 		}
 	})
+}
+
+var surrogate = regexp.MustCompile(`\\u[dD][89a-fA-F]`)
+
+// keepsRules reports whether the next value is at most 32 deep, has no name twice in one
+// object, and has at most 256 names in objects that are open.
+func keepsRules(d *json.Decoder, names, depth int) bool {
+	d.UseNumber()
+	token, _ := d.Token()
+	seen := map[string]bool{}
+	switch token {
+	case json.Delim('{'):
+		for d.More() {
+			name, _ := d.Token()
+			if !keepsRules(d, names+len(seen), depth+1) || seen[name.(string)] || names+len(seen) == 256 {
+				return false
+			}
+			seen[name.(string)] = true
+		}
+	case json.Delim('['):
+		for d.More() {
+			if !keepsRules(d, names, depth+1) {
+				return false
+			}
+		}
+	default:
+		return true
+	}
+	d.Token()
+	return depth < 32
 }
 
 // FuzzToken compares the parser of the compact form with jwx. A token with an issuer here is

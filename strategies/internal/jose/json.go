@@ -20,10 +20,15 @@ const (
 	maxShallow = 1000
 )
 
+// maxNames bounds the names of an object and of those around it, together. A genuine token
+// has some dozens: its groups are strings in an array, which has no such limit.
+const maxNames = 256
+
 var (
 	errSyntax    = errors.New("not a JSON object")
 	errDuplicate = errors.New("a name occurs twice")
 	errDepth     = errors.New("nested too deeply")
+	errNames     = errors.New("more than 256 names")
 )
 
 // An Object holds those members of a JSON object that its reader named.
@@ -39,7 +44,10 @@ type member struct {
 //
 // It is as strict as a token needs it, where encoding/json is lenient. Names match in
 // their exact case. At every depth a name occurs once (RFC 7515, Section 4; RFC 7519,
-// Section 4). The text is UTF-8, and a lone surrogate is an error, not U+FFFD.
+// Section 4). The text is UTF-8, and a lone surrogate is an error, not U+FFFD. An object and
+// those around it have at most 256 names together.
+//
+// It allocates at most twice the size of data and 10 KiB, whatever data holds.
 func ReadObject(data []byte, names ...string) (Object, error) {
 	return readObject(string(data), names)
 }
@@ -48,7 +56,7 @@ func readObject(s string, names []string) (Object, error) {
 	if !utf8.ValidString(s) {
 		return nil, errors.New("not UTF-8")
 	}
-	p := scanner{s: s, names: make([]string, 0, 8)}
+	p := scanner{s: s, names: make([]string, 0, 16)}
 	return p.document(names)
 }
 
@@ -78,8 +86,11 @@ func (v Value) Text() (string, bool) {
 		return "", false
 	}
 	p := scanner{s: string(v)}
-	s, err := p.string(true)
-	return s, err == nil
+	raw, err := p.string()
+	if err != nil {
+		return "", false
+	}
+	return unescape(raw), true
 }
 
 // Texts returns a string as the only element, or an array of strings. It reports false if
@@ -130,8 +141,8 @@ func (v Value) elements() iter.Seq[Value] {
 	}
 }
 
-// A scanner checks JSON in one pass. For what it does not keep, it allocates nothing but
-// the names in the objects that are open.
+// A scanner checks JSON in one pass. It allocates nothing for values. Of names it remembers
+// those of the objects that are open, and copies only those with an escape.
 type scanner struct {
 	s       string
 	i       int
@@ -177,7 +188,7 @@ func (p *scanner) object(keep []string) (kept Object, _ error) {
 			break
 		}
 		p.space()
-		name, err := p.string(true)
+		raw, err := p.string()
 		if err != nil {
 			return nil, err
 		}
@@ -188,15 +199,24 @@ func (p *scanner) object(keep []string) (kept Object, _ error) {
 		if err != nil {
 			return nil, err
 		}
-		if slices.Contains(keep, name) {
+		name := unescape(raw)
+		wanted := slices.Contains(keep, name)
+		if wanted {
+			if kept.Get(name) != "" {
+				return nil, errDuplicate
+			}
 			if kept == nil {
 				kept = make(Object, 0, len(keep))
 			}
 			kept = append(kept, member{name, v})
 		}
-		if !p.shallow || slices.Contains(keep, name) {
-			p.names = append(p.names, name)
+		if p.shallow {
+			continue
 		}
+		if len(p.names) == maxNames {
+			return nil, errNames
+		}
+		p.names = append(p.names, name)
 	}
 	names := p.names[open:]
 	p.names = p.names[:open]
@@ -270,7 +290,7 @@ func (p *scanner) value() (Value, error) {
 		p.i++
 		err = p.array()
 	case c == '"':
-		_, err = p.string(false)
+		_, err = p.string()
 	case c == '-', '0' <= c && c <= '9':
 		err = p.number()
 	default:
@@ -289,35 +309,49 @@ func (p *scanner) literal() error {
 	return errSyntax
 }
 
-// string reads a string, and returns what it means if decode is set.
-func (p *scanner) string(decode bool) (string, error) {
+// string reads a string, and returns what is between the quotes, with its escapes.
+func (p *scanner) string() (string, error) {
 	if !p.take('"') {
 		return "", errSyntax
 	}
 	start := p.i
-	var decoded []byte // what precedes start, if there is an escape in it
-	for {
-		end := p.i
-		for end < len(p.s) && p.s[end] != '"' && p.s[end] != '\\' && p.s[end] >= ' ' {
-			end++
-		}
-		p.i = end
-		part := p.s[start:end]
-		if p.take('"') {
-			if decoded != nil {
-				part = string(append(decoded, part...))
+	for p.i < len(p.s) {
+		switch c := p.s[p.i]; {
+		case c == '"':
+			p.i++
+			return p.s[start : p.i-1], nil
+		case c == '\\':
+			if _, ok := p.escape(); !ok {
+				return "", errSyntax
 			}
-			return part, nil
-		}
-		r, ok := p.escape()
-		if !ok {
+		case c < ' ':
 			return "", errSyntax
-		}
-		if decode {
-			decoded = utf8.AppendRune(append(decoded, part...), r)
-			start = p.i
+		default:
+			p.i++
 		}
 	}
+	return "", errSyntax
+}
+
+// unescape returns what a string that was checked means. It allocates only if there is an
+// escape, and no more than len(s).
+func unescape(s string) string {
+	plain := strings.IndexByte(s, '\\')
+	if plain < 0 {
+		return s
+	}
+	var b strings.Builder
+	b.Grow(len(s))
+	p := scanner{s: s, shallow: true}
+	for plain >= 0 {
+		b.WriteString(s[p.i : p.i+plain])
+		p.i += plain
+		r, _ := p.escape()
+		b.WriteRune(r)
+		plain = strings.IndexByte(s[p.i:], '\\')
+	}
+	b.WriteString(s[p.i:])
+	return b.String()
 }
 
 // escape reads one escape, or the two of a surrogate pair (RFC 8259, Section 7).
@@ -330,9 +364,11 @@ func (p *scanner) escape() (rune, bool) {
 	}
 	r, ok := p.unit()
 	if ok && utf16.IsSurrogate(r) {
+		second := p.i
 		low, _ := p.unit()
-		r = utf16.DecodeRune(r, low)
-		ok = p.shallow || r != unicode.ReplacementChar
+		if r = utf16.DecodeRune(r, low); r == unicode.ReplacementChar {
+			p.i, ok = second, p.shallow
+		}
 	}
 	return r, ok
 }
