@@ -47,7 +47,7 @@ type member struct {
 // Section 4). The text is UTF-8, and a lone surrogate is an error, not U+FFFD. An object and
 // those around it have at most 256 names together.
 //
-// It allocates at most twice the size of data and 10 KiB, whatever data holds.
+// It allocates at most 2.5 times the size of data and 10 KiB, whatever data holds.
 func ReadObject(data []byte, names ...string) (Object, error) {
 	return readObject(string(data), names)
 }

@@ -10,6 +10,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -112,6 +114,69 @@ func numbered(prefix string, n int) string {
 		fmt.Fprint(&b, prefix, i)
 	}
 	return b.String()
+}
+
+// What a stranger sends costs little more than its size, beside the reading itself.
+func TestHostileRequestsAllocateLittle(t *testing.T) {
+	const good = "grant_type=client_credentials"
+	reads := redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
+		_, err := redoxauth.Body(r)
+		return &redoxauth.Identity{}, err
+	})
+	for _, c := range []struct {
+		name, opening, unit, closing string
+		status                       int
+	}{
+		{"JSON, names", `{`, `"N":0,`, `"x":0}`, 400},
+		{"JSON, objects", `{"x":[`, `{"\n":0,"a":0},`, `0],"grant_type":"client_credentials"}`, 200},
+		{"JSON, escaped names", `{"x":[`, `{"\nthis name has thirty-three bytes":0},`, `0],"grant_type":"client_credentials"}`, 200},
+		{"JSON, a parameter repeated", `{`, `"scope":"",`, `"scope":""}`, 400},
+		{"JSON, deep", `{"x":[`, `[`, `0`, 400},
+		{"JSON, escapes in a scope", `{"grant_type":"client_credentials","scope":"`, `\u0020`, `read"}`, 400},
+		{"JSON, escapes in grant_type", `{"grant_type":"`, `\n`, `"}`, 400},
+		{"JSON, a long parameter", `{"grant_type":"\n`, `x`, `"}`, 400},
+		{"JSON, scopes", `{"grant_type":"client_credentials","scope":"`, `N `, `read"}`, 400},
+		{"JSON, no UTF-8", `{"x":"`, "\xff", `"}`, 400},
+		{"form, names", good, "&N=1", "", 400},
+		{"form, escaped names", good, "&%41N=%41", "", 400},
+		{"form, nothing", good, "&", "", 200},
+		{"form, escapes", good + "&x=", "%41", "", 200},
+		{"form, escapes in a scope", good + "&scope=", "%20", "read", 400},
+		{"form, blanks", good + "&x=", "+", "", 200},
+		{"form, malformed escapes", good + "&x=", "%", "", 400},
+		{"form, no UTF-8", good + "&x=", "%ff", "", 400},
+		{"form, scopes", good + "&scope=", "N+", "read", 400},
+		{"form, a long parameter repeated", good + "&x=+", "x", "&x=", 400},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var b strings.Builder
+			b.WriteString(c.opening)
+			for i := 0; b.Len() < 64<<10-128; i++ {
+				b.WriteString(strings.Replace(c.unit, "N", strconv.Itoa(i), 1))
+			}
+			b.WriteString(c.closing)
+			e, r := newEndpoint(t), form(b.String())
+			if strings.HasPrefix(c.opening, "{") {
+				r = post("application/json", b.String())
+			}
+			answer := func(_ http.ResponseWriter, r *http.Request) {
+				const runs = 10
+				var before, after runtime.MemStats
+				runtime.ReadMemStats(&before)
+				for range runs {
+					w := httptest.NewRecorder()
+					if e.ServeHTTP(w, r); w.Code != c.status {
+						t.Fatalf("got status %d: %s", w.Code, w.Body)
+					}
+				}
+				runtime.ReadMemStats(&after)
+				if got, most := int(after.TotalAlloc-before.TotalAlloc)/runs, b.Len()*5/2; got > most {
+					t.Errorf("%d bytes allocate %d, want at most %d", b.Len(), got, most)
+				}
+			}
+			redoxauth.Middleware(reads, nil)(http.HandlerFunc(answer)).ServeHTTP(httptest.NewRecorder(), r)
+		})
+	}
 }
 
 // streamed is a form of unknown length.
