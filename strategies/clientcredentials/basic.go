@@ -30,6 +30,9 @@ func readings(raw string) [3]string { return [3]string{formDecoded(raw), raw, fr
 
 // formDecoded decodes both halves. If that fails, it returns raw.
 func formDecoded(raw string) string {
+	if !strings.ContainsAny(raw, "%+") {
+		return raw
+	}
 	id, text, ok := strings.Cut(raw, ":")
 	id, err := url.QueryUnescape(id)
 	if !ok || err != nil {
@@ -43,11 +46,19 @@ func formDecoded(raw string) string {
 
 // fromLatin1 reads each byte as a character.
 func fromLatin1(raw string) string {
-	runes := make([]rune, len(raw))
+	high := 0
 	for i := range len(raw) {
-		runes[i] = rune(raw[i])
+		high += int(raw[i] >> 7)
 	}
-	return string(runes)
+	if high == 0 {
+		return raw
+	}
+	var text strings.Builder
+	text.Grow(len(raw) + high)
+	for i := range len(raw) {
+		text.WriteRune(rune(raw[i]))
+	}
+	return text.String()
 }
 
 // toLatin1 writes each character as a byte. It reports whether that is possible.

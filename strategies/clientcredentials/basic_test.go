@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -84,4 +85,30 @@ func latin1(s string) (string, error) {
 		b.WriteByte(byte(r))
 	}
 	return b.String(), nil
+}
+
+// A value of Basic is read in three ways, and once more for the operator if it is wrong.
+func TestHostileBasicAllocatesLittle(t *testing.T) {
+	e, err := clientcredentials.NewTokenEndpoint(endpointConfig(one))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, unit := range []string{"a", ":", "+", "%41", "%", "\xe9"} {
+		const size, runs = 8 << 10, 10
+		var requests []*http.Request
+		for range runs {
+			requests = append(requests, tokenRequest(strings.Repeat(unit, size*3/4/len(unit))))
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for _, r := range requests {
+			if w := serve(e, r); w.Code != http.StatusUnauthorized {
+				t.Fatalf("%s: got status %d", unit, w.Code)
+			}
+		}
+		runtime.ReadMemStats(&after)
+		if got := int(after.TotalAlloc-before.TotalAlloc) / runs; got > 12*size {
+			t.Errorf("%q: %d bytes allocate %d, want at most 12 times as much", unit, size, got)
+		}
+	}
 }

@@ -5,6 +5,10 @@
 // Use. chi runs such middleware before it looks at the method, so it answers the GET form
 // of the handshake although only POST is routed. With r.With(…).Post the GET form is 405.
 //
+// http.ListenAndServe sets no time-outs, so silent connections stay for ever. Serve the
+// router with an http.Server that has ReadHeaderTimeout and ReadTimeout, such as 10 s and
+// 2 min.
+//
 // Middleware that changes the body (such as decompression) or the request target must come
 // after the Verifier. chi's own StripSlashes, CleanPath and Mount are safe: they change the
 // path for routing, but not r.RequestURI, which SigV4 signs. Middleware in front that logs

@@ -8,6 +8,10 @@
 // The handler gets the Identity with redoxauth.FromContext(c.Request().Context()). It
 // reads the verified bytes with c.Bind or from c.Request().Body.
 //
+// Echo sets no time-outs, so silent connections stay for ever. Set ReadHeaderTimeout and
+// ReadTimeout of e.Server, such as 10 s and 2 min, before e.Start (of e.TLSServer, before
+// e.StartTLS).
+//
 // Middleware that changes the body (such as Decompress) must come after Check. Set the
 // limit of bodies in Options. If Echo's BodyLimit stands in front of Check, Check sees a
 // read error, and answers 400 instead of 413. Echo's Logger logs queries with ${uri}. The

@@ -12,15 +12,23 @@
 // # The app
 //
 // fasthttp reads the whole body before it calls a handler. So the limits of
-// redoxauth.Options come too late to save memory: peers without credentials can use
-// BodyLimit × Concurrency bytes for ReadTimeout. Set all three:
+// redoxauth.Options come too late to save memory, and time. Set these:
 //
-//	fiber.New(fiber.Config{
+//	app := fiber.New(fiber.Config{
 //		BodyLimit:                    redoxauth.DefaultMaxBodyBytes, // Fiber's own is 4 MiB: 413
-//		Concurrency:                  64,                            // connections
-//		ReadTimeout:                  time.Minute,
-//		DisablePreParseMultipartForm: true, // else a multipart body is not what was sent
+//		Concurrency:                  4096,                          // connections, silent ones too
+//		ReadTimeout:                  10 * time.Second,              // of strangers
+//		ReadBufferSize:               20 << 10,                      // all headers; Fiber's own is 4 KiB: 431
+//		DisablePreParseMultipartForm: true,                          // else a multipart body is not what was sent
 //	})
+//	app.Server().HeaderReceived = redoxfiber.HeaderReceived
+//
+// A small Concurrency saves memory, but then as many silent connections keep everybody out.
+// HeaderReceived saves it instead: a request without a credential has a small body and
+// little time. It cannot see whether a credential is genuine. Peers with an invented one
+// can use BodyLimit for a minute on each connection: fasthttp allocates what Content-Length
+// says. If the port is open to strangers, let a proxy in front buffer requests, or use
+// net/http, where this module counts what has arrived.
 //
 // StreamRequestBody must stay off, because it disables BodyLimit. Register the route with
 // its methods, not with app.Use. If Fiber cannot read a request, such as one above
@@ -42,12 +50,24 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/gofiber/fiber/v3"
+	"github.com/valyala/fasthttp"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/verifytoken"
 )
+
+// HeaderReceived is for the server of the app, and so for all of its routes. A request
+// without a credential may be a handshake, whose body has at most 4 KiB. Otherwise it is
+// refused anyway. A larger one is 413. A message has a minute to arrive.
+func HeaderReceived(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
+	if len(h.Peek("Authorization")) == 0 && len(h.Peek("Verification-Token")) == 0 {
+		return fasthttp.RequestConfig{MaxRequestBodySize: 4 << 10, ReadTimeout: 5 * time.Second}
+	}
+	return fasthttp.RequestConfig{ReadTimeout: time.Minute}
+}
 
 // Check calls the next handler only if v accepts the request. Fiber's context never ends.
 // The context that v and the next handlers get ends with the request.

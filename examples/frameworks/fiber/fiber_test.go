@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v3"
+	"github.com/valyala/fasthttp"
 
 	redoxfiber "github.com/redoxauth/redoxauth-go/examples/frameworks/fiber"
 	"github.com/redoxauth/redoxauth-go/examples/frameworks/internal/trial"
@@ -23,12 +24,15 @@ import (
 )
 
 func newApp() *fiber.App {
-	return fiber.New(fiber.Config{
-		BodyLimit:                    1 << 20,
-		Concurrency:                  64,
-		ReadTimeout:                  time.Minute,
+	app := fiber.New(fiber.Config{
+		BodyLimit:                    redoxauth.DefaultMaxBodyBytes,
+		Concurrency:                  4096,
+		ReadTimeout:                  10 * time.Second,
+		ReadBufferSize:               20 << 10,
 		DisablePreParseMultipartForm: true,
 	})
+	app.Server().HeaderReceived = redoxfiber.HeaderReceived
+	return app
 }
 
 // listen serves app on loopback until the test ends.
@@ -91,11 +95,100 @@ func TestTargetsThatAreReadInTwoWaysAreRefused(t *testing.T) {
 	}
 }
 
-// Fiber itself answers requests above BodyLimit, without calling a handler.
-func TestBodyAboveFibersLimit(t *testing.T) {
-	res := raw(t, listen(t, unreachable(t)), "POST /redox HTTP/1.1\r\nHost: destination\r\nContent-Length: 1048577\r\n\r\n")
-	if res.StatusCode != http.StatusRequestEntityTooLarge {
-		t.Errorf("got status %d, want 413", res.StatusCode)
+// fasthttp itself answers requests whose body is too large, without calling a handler.
+func TestBodyTooLarge(t *testing.T) {
+	address := listen(t, unreachable(t))
+	for _, header := range []string{"Content-Length: 4097\r\n", "Content-Length: 41943041\r\nAuthorization: Bearer x\r\n", "Content-Length: 41943041\r\nverification-token: x\r\n"} {
+		res := raw(t, address, "POST /redox HTTP/1.1\r\nHost: destination\r\n"+header+"\r\n")
+		if res.StatusCode != http.StatusRequestEntityTooLarge {
+			t.Errorf("%q: got status %d, want 413", header, res.StatusCode)
+		}
+	}
+}
+
+// A bearer token has at most 16 KiB.
+func TestLargestToken(t *testing.T) {
+	header := "verification-token: theToken\r\nAuthorization: Bearer " + strings.Repeat("x", 16<<10) + "\r\n"
+	res := raw(t, destination(t, newApp()), "POST /redox HTTP/1.1\r\nHost: destination\r\nContent-Length: 0\r\n"+header+"\r\n")
+	if res.StatusCode != http.StatusOK {
+		t.Errorf("got status %d, want 200", res.StatusCode)
+	}
+}
+
+// destination is a server with the token of the cases.
+func destination(t *testing.T, app *fiber.App) (address string) {
+	token, err := verifytoken.New(verifytoken.Config{Tokens: []string{"theToken"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	app.Add([]string{"GET", "POST"}, "/redox", redoxfiber.Handshake(token), redoxfiber.Check(token, nil), func(c fiber.Ctx) error {
+		return c.SendString(fmt.Sprint(len(c.BodyRaw())))
+	})
+	return listen(t, app)
+}
+
+func TestStrangersThatStallKeepNobodyOut(t *testing.T) {
+	address := destination(t, newApp())
+	for _, sent := range []string{
+		"",
+		"POST /redox HTTP/1.1\r\nHost: destination\r\n",
+		"POST /redox HTTP/1.1\r\nHost: destination\r\nContent-Length: 4096\r\n\r\n{",
+		"POST /redox HTTP/1.1\r\nHost: destination\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n",
+	} {
+		for range 200 {
+			conn, err := net.Dial("tcp", address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			if _, err := io.WriteString(conn, sent); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	url := "http://" + address + "/redox"
+	for _, method := range []string{"POST", "GET"} {
+		if err := redoxtest.Handshake(t.Context(), url, "theToken", method); err != nil {
+			t.Errorf("%s: %v", method, err)
+		}
+	}
+	for _, message := range [][]byte{redoxtest.PatientAdmin(), redoxtest.Large(redoxauth.DefaultMaxBodyBytes)} {
+		res, err := redoxtest.VerificationToken{Token: "theToken"}.Send(t.Context(), url, message)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(res.Body)
+		res.Body.Close()
+		if want := fmt.Sprint(len(message)); err != nil || res.StatusCode != http.StatusOK || string(got) != want {
+			t.Errorf("got status %d, %q, %v; want 200 and %s", res.StatusCode, got, err, want)
+		}
+	}
+}
+
+// ReadTimeout is for strangers.
+func TestMessagesHaveMoreTime(t *testing.T) {
+	app := fiber.New(fiber.Config{ReadTimeout: time.Second})
+	app.Server().HeaderReceived = redoxfiber.HeaderReceived
+	conn, err := net.Dial("tcp", destination(t, app))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "POST /redox HTTP/1.1\r\nHost: destination\r\nverification-token: theToken\r\nContent-Length: 2\r\n\r\n{"); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(1500 * time.Millisecond)
+	if _, err := io.WriteString(conn, "}"); err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil || res.StatusCode != http.StatusOK {
+		t.Errorf("got %v, %v, want 200", res, err)
+	}
+	with, without := new(fasthttp.RequestHeader), new(fasthttp.RequestHeader)
+	with.Set("authorization", "Bearer x")
+	if a, b := redoxfiber.HeaderReceived(with).ReadTimeout, redoxfiber.HeaderReceived(without).ReadTimeout; b <= 0 || b >= a {
+		t.Errorf("a message has %v, and a stranger %v", a, b)
 	}
 }
 
@@ -171,10 +264,12 @@ func ExampleCheck() {
 	}
 	app := fiber.New(fiber.Config{
 		BodyLimit:                    redoxauth.DefaultMaxBodyBytes,
-		Concurrency:                  64,
-		ReadTimeout:                  time.Minute,
+		Concurrency:                  4096,
+		ReadTimeout:                  10 * time.Second,
+		ReadBufferSize:               20 << 10,
 		DisablePreParseMultipartForm: true,
 	})
+	app.Server().HeaderReceived = redoxfiber.HeaderReceived
 	app.Add([]string{"GET", "POST"}, "/redox", redoxfiber.Handshake(token), redoxfiber.Check(token, nil), receive)
 
 	message := httptest.NewRequest(http.MethodPost, "/redox", http.NoBody)

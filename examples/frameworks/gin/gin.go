@@ -8,6 +8,9 @@
 // The handler gets the Identity with redoxauth.FromContext(c.Request.Context()). It reads
 // the verified bytes with c.GetRawData, c.ShouldBindJSON or from c.Request.Body.
 //
+// engine.Run sets no time-outs, so silent connections stay for ever. Serve the engine with
+// an http.Server that has ReadHeaderTimeout and ReadTimeout, such as 10 s and 2 min.
+//
 // Middleware that changes the body (such as decompression) must come after Check. gin's
 // Logger, which is part of gin.Default, logs queries. The GET form of the handshake has the
 // token in the query, so give the Logger a LoggerConfig with SkipQueryString.
