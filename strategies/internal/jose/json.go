@@ -315,22 +315,19 @@ func (p *scanner) string() (string, error) {
 		return "", errSyntax
 	}
 	start := p.i
-	for p.i < len(p.s) {
-		switch c := p.s[p.i]; {
-		case c == '"':
-			p.i++
-			return p.s[start : p.i-1], nil
-		case c == '\\':
-			if _, ok := p.escape(); !ok {
-				return "", errSyntax
-			}
-		case c < ' ':
+	for {
+		end := p.i
+		for end < len(p.s) && p.s[end] != '"' && p.s[end] != '\\' && p.s[end] >= ' ' {
+			end++
+		}
+		p.i = end
+		if p.take('"') {
+			return p.s[start:end], nil
+		}
+		if _, ok := p.escape(); !ok {
 			return "", errSyntax
-		default:
-			p.i++
 		}
 	}
-	return "", errSyntax
 }
 
 // unescape returns what a string that was checked means. It allocates only if there is an
