@@ -12,7 +12,7 @@
 // # The app
 //
 // fasthttp reads the whole body before it calls a handler. So the limits of
-// redoxauth.Options come too late to save memory, and time. Set these:
+// redoxauth.Options come too late to save memory or time. Set these:
 //
 //	app := fiber.New(fiber.Config{
 //		BodyLimit:                    redoxauth.DefaultMaxBodyBytes, // Fiber's own is 4 MiB: 413

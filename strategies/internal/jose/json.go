@@ -56,7 +56,7 @@ func readObject(s string, names []string) (Object, error) {
 	if !utf8.ValidString(s) {
 		return nil, errors.New("not UTF-8")
 	}
-	p := scanner{s: s, names: make([]string, 0, 16)}
+	p := scanner{s: s, names: make([]string, 0, 8)}
 	return p.document(names)
 }
 
@@ -200,8 +200,7 @@ func (p *scanner) object(keep []string) (kept Object, _ error) {
 			return nil, err
 		}
 		name := unescape(raw)
-		wanted := slices.Contains(keep, name)
-		if wanted {
+		if slices.Contains(keep, name) {
 			if kept.Get(name) != "" {
 				return nil, errDuplicate
 			}

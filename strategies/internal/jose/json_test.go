@@ -116,6 +116,28 @@ func TestReadObject(t *testing.T) {
 	}
 }
 
+// A document of a trusted server may have what a token may not, but its syntax is checked.
+func TestReadShallow(t *testing.T) {
+	for _, test := range []struct {
+		name, json string
+		ok         bool
+	}{
+		{"many names", many(2000, ""), true},
+		{"a name twice", `{"x":1,"x":2}`, true},
+		{"deep", nested(1000), true},
+		{"a lone surrogate", `{"x":"\ud83d"}`, true},
+		{"a high surrogate and something", `{"x":"\ud83d\u0041"}`, true},
+		{"a kept name twice", `{"a":1,"a":1}`, false},
+		{"a high surrogate and an unfinished escape", `{"x":"\ud83d\u12"}"}`, false},
+		{"too deep", nested(1001), false},
+		{"unfinished", `{"x":1`, false},
+	} {
+		if _, err := jose.ReadShallow([]byte(test.json), "a"); (err == nil) != test.ok {
+			t.Errorf("%s: error %v, want success: %v", test.name, err, test.ok)
+		}
+	}
+}
+
 // encoding/json matches names without case, even U+017F with s and U+212A with k. This
 // caused CVE-2026-27896 (Go SDK of MCP).
 func TestNamesMatchExactly(t *testing.T) {
