@@ -96,7 +96,6 @@ package clientcredentials
 
 import (
 	"cmp"
-	"context"
 	"net/http"
 	"slices"
 	"time"
@@ -248,8 +247,8 @@ type accessTokens struct {
 	clientIDClaim, scopeClaim string
 }
 
-func (a *accessTokens) decide(ctx context.Context, token string) (*redoxauth.Identity, error) {
-	t, err := a.tokens.Verify(ctx, token)
+func (a *accessTokens) decide(r *http.Request, token string) (*redoxauth.Identity, error) {
+	t, err := a.tokens.Verify(r.Context(), token)
 	if err != nil {
 		return nil, err
 	}

@@ -65,6 +65,15 @@ type IntrospectionConfig struct {
 	// the endpoint.
 	CacheTTL time.Duration
 
+	// Peer returns who sent a request. It rations the calls about new tokens: see
+	// [NewIntrospection]. By default it is the address of the connection. A request with the header
+	// X-Forwarded-For or Forwarded comes from a stranger then, because the address is the
+	// proxy's. Behind a proxy set Peer to the last address of X-Forwarded-For, which your
+	// own proxy appended (see the example): the sender chooses what stands before it.
+	// An address counts without port, and an IPv6 address by its /64. "" means that nobody
+	// knows. Peer must be safe for concurrent use.
+	Peer func(*http.Request) string
+
 	InsecureAllowHTTP bool // accept a URL with http
 
 	Now func() time.Time // default time.Now
@@ -74,9 +83,9 @@ const (
 	defaultCacheTTL = time.Minute
 	maxCacheTTL     = time.Hour
 	negativeTTL     = 5 * time.Second // a replica of the server may learn late of a new token
-	unknownPerMin   = 600
-	maxToken        = 4 << 10  // bytes
-	maxAnswer       = 16 << 10 // bytes
+	perMinute       = 600             // calls about unknown tokens of strangers
+	maxToken        = 4 << 10         // bytes
+	maxAnswer       = 16 << 10        // bytes
 )
 
 // NewIntrospection returns a Verifier. Its error names everything that is wrong with cfg. It
@@ -90,10 +99,34 @@ const (
 // for CacheTTL. Apart from them it keeps 1024 other answers; an inactive token is remembered
 // for 5 s. Tokens of other clients push out no accepted token.
 //
-// It makes at most 64 calls at once. Of these at most 32 at once, and 600 a minute, are
-// about tokens that it has not accepted before. Above these limits, and when the server
-// fails or its answer cannot be read, the answer is 503. Check a verification token first
-// ([redoxauth.AllOf]): then strangers cannot use up the calls.
+// When the server fails or its answer cannot be read, the answer is 503.
+//
+// # Calls about new tokens are rationed
+//
+// Anybody can invent tokens, and only the server can tell. So calls about tokens that were
+// not accepted before are rationed by IntrospectionConfig.Peer, who sent the request:
+//
+//   - A peer that an accepted token came from within a day has nothing to fear from
+//     strangers. All such peers together have 600 calls a minute, and 48 at once. The last
+//     1024 of them are remembered.
+//   - All other peers are strangers. Together they have 600 calls a minute, and 32 at
+//     once. One of them gets at most an eighth. They are sorted into 256 buckets by a secret
+//     hash, and every bucket has one call a minute of its own. So a genuine new peer gets
+//     its first call, unless a stranger is in its bucket.
+//
+// Above these limits the answer is 503 with the reason "busy". A token that was accepted
+// before is asked about at any time, within 64 calls at once. A call that several requests
+// wait for counts once. Calls that failed are given back when the server answers again.
+//
+// Behind a proxy, all connections come from the proxy. So Peer is required there: without it
+// everybody is a stranger, in one bucket. A proxy that adds no header is worse: then
+// strangers pass for the peer that Redox is.
+//
+// The strongest set-up is to require the verification token first:
+//
+//	redoxauth.AllOf(token, introspection)
+//
+// Then strangers cost no call at all.
 //
 // [RFC 7662]: https://www.rfc-editor.org/rfc/rfc7662
 func NewIntrospection(cfg IntrospectionConfig) (*Verifier, error) {
@@ -118,7 +151,7 @@ func NewIntrospection(cfg IntrospectionConfig) (*Verifier, error) {
 		now:      cfg.Now,
 	}
 	i.answers = lookup.New(lookup.Config{
-		Positive: cfg.CacheTTL, Negative: min(negativeTTL, cfg.CacheTTL), PerMinute: unknownPerMin, Now: cfg.Now,
+		Positive: cfg.CacheTTL, Negative: min(negativeTTL, cfg.CacheTTL), PerMinute: perMinute, Peer: cfg.Peer, Now: cfg.Now,
 	}, i.fetch)
 	return &Verifier{bearer.New(strategy, i.decide)}, nil
 }
@@ -155,7 +188,7 @@ type introspection struct {
 	now      func() time.Time
 }
 
-func (i *introspection) decide(ctx context.Context, token string) (*redoxauth.Identity, error) {
+func (i *introspection) decide(r *http.Request, token string) (*redoxauth.Identity, error) {
 	if len(token) > maxToken {
 		return nil, redoxauth.Errorf(redoxauth.ErrNoCredentials, "malformed", "a bearer token of %d bytes, want at most %d", len(token), maxToken)
 	}
@@ -164,7 +197,7 @@ func (i *introspection) decide(ctx context.Context, token string) (*redoxauth.Id
 			return nil, redoxauth.Errorf(redoxauth.ErrNoCredentials, "issuer", "a JWT with the iss %+.128q (empty if it cannot be read), want %q (IntrospectionConfig.Issuer)", iss, i.issuer)
 		}
 	}
-	answer, err := i.answers.Get(ctx, token)
+	answer, err := i.answers.Get(r, token)
 	if err != nil {
 		return nil, err
 	}

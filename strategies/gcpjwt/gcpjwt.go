@@ -37,6 +37,31 @@
 // An ID token is bound to Audience, and is checked offline. Neither kind covers the body of
 // a message.
 //
+// # Calls about new tokens are rationed
+//
+// Anybody can invent tokens that begin with "ya29.", and only Google can tell. So calls about
+// tokens that were not accepted before are rationed by [Config.Peer], who sent the request:
+//
+//   - A peer that an accepted token came from within a day has nothing to fear from
+//     strangers. All such peers together have 300 calls a minute, and 48 at once. The last
+//     1024 of them are remembered.
+//   - All other peers are strangers. Together they have 300 calls a minute, and 32 at
+//     once. One of them gets at most an eighth. They are sorted into 256 buckets by a secret
+//     hash, and every bucket has one call a minute of its own. So a genuine new peer gets
+//     its first call, unless a stranger is in its bucket.
+//
+// Above these limits the answer is 503 with the reason "busy". A token that was accepted
+// before is asked about at any time, within 64 calls at once. A call that several requests
+// wait for counts once. Calls that failed are given back when Google answers again.
+//
+// Behind a proxy, all connections come from the proxy. So Peer is required there: without it
+// everybody is a stranger, in one bucket. A proxy that adds no header is worse: then
+// strangers pass for the peer that Redox is.
+//
+// The strongest set-up is to require the verification token first, by
+// redoxauth.AllOf(token, google) or token.Wrap(google.Wrap(handler)). Then strangers cost no
+// call at all.
+//
 // # Operation
 //
 // The server calls https://www.googleapis.com for the keys of ID tokens, and
@@ -53,8 +78,7 @@
 // is remembered for 10 s.
 //
 // Google calls tokeninfo a tool for debugging and promises no rate. This package asks about
-// an accepted token once in 5 minutes. About tokens that it has not accepted before it makes
-// at most 300 calls a minute and 32 at once. Above these limits the answer is 503.
+// an accepted token once in 5 minutes.
 //
 // Not accepted are tokens that a service account signs itself ([AIP-4111]) and tokens of
 // Identity-Aware Proxy. The Workspace claim hd is not checked.
@@ -103,6 +127,15 @@ type Config struct {
 	// copy, which follows no redirect. A call takes at most 10 s.
 	Client *http.Client
 
+	// Peer returns who sent a request. It rations the calls about new tokens: see
+	// "Calls about new tokens are rationed". By default it is the address of the connection. A request with the header
+	// X-Forwarded-For or Forwarded comes from a stranger then, because the address is the
+	// proxy's. Behind a proxy set Peer to the last address of X-Forwarded-For, which your
+	// own proxy appended (see the example): the sender chooses what stands before it.
+	// An address counts without port, and an IPv6 address by its /64. "" means that nobody
+	// knows. Peer must be safe for concurrent use.
+	Peer func(*http.Request) string
+
 	// InsecureAllowHTTP accepts Endpoints with http, for tests. Anybody on the network
 	// path can then read the tokens and replace the keys.
 	InsecureAllowHTTP bool
@@ -134,6 +167,7 @@ func New(cfg Config) (*Verifier, error) {
 		CertsURL:          cfg.Endpoints.CertsURL,
 		TokenInfoURL:      cfg.Endpoints.TokenInfoURL,
 		Client:            cfg.Client,
+		Peer:              cfg.Peer,
 		InsecureAllowHTTP: cfg.InsecureAllowHTTP,
 		Now:               cfg.Now,
 	})

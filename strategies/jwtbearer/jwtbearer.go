@@ -265,8 +265,8 @@ type directTokens struct {
 	leeway time.Duration
 }
 
-func (d *directTokens) decide(ctx context.Context, token string) (*redoxauth.Identity, error) {
-	t, err := d.tokens.Verify(ctx, token)
+func (d *directTokens) decide(r *http.Request, token string) (*redoxauth.Identity, error) {
+	t, err := d.tokens.Verify(r.Context(), token)
 	if err != nil {
 		return nil, err
 	}
@@ -279,7 +279,7 @@ func (d *directTokens) decide(ctx context.Context, token string) (*redoxauth.Ide
 		return id, nil
 	}
 	until := singleuse.Until(t.Expiry, d.leeway)
-	if err := singleuse.Use(ctx, d.replay, strategy+" "+t.Issuer, t.ReplayID(token), until); err != nil {
+	if err := singleuse.Use(r.Context(), d.replay, strategy+" "+t.Issuer, t.ReplayID(token), until); err != nil {
 		return nil, err
 	}
 	return id, nil

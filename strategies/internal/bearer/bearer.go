@@ -5,7 +5,6 @@
 package bearer
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -19,12 +18,12 @@ import (
 // request with status 500.
 type Verifier struct {
 	strategy string
-	decide   func(ctx context.Context, token string) (*redoxauth.Identity, error)
+	decide   func(r *http.Request, token string) (*redoxauth.Identity, error)
 }
 
-// New returns a Verifier. It calls decide with the token of a request. Errors of decide
+// New returns a Verifier. It calls decide with a request and its token. Errors of decide
 // need neither a strategy nor a challenge: the Verifier adds both.
-func New(strategy string, decide func(ctx context.Context, token string) (*redoxauth.Identity, error)) Verifier {
+func New(strategy string, decide func(r *http.Request, token string) (*redoxauth.Identity, error)) Verifier {
 	return Verifier{strategy, decide}
 }
 
@@ -38,7 +37,7 @@ func (v Verifier) Verify(r *http.Request) (*redoxauth.Identity, error) {
 	if err != nil {
 		return nil, v.complete(err)
 	}
-	id, err := v.decide(r.Context(), token)
+	id, err := v.decide(r, token)
 	if err != nil {
 		return nil, v.complete(err)
 	}

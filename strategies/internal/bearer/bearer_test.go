@@ -15,7 +15,7 @@ import (
 
 // refuse returns the error that a Verifier makes of err.
 func refuse(err error) error {
-	v := bearer.New("test", func(context.Context, string) (*redoxauth.Identity, error) { return nil, err })
+	v := bearer.New("test", func(*http.Request, string) (*redoxauth.Identity, error) { return nil, err })
 	r := httptest.NewRequest("POST", "/", nil)
 	r.Header.Set("Authorization", "Bearer abc")
 	_, err = v.Verify(r)
@@ -68,7 +68,7 @@ func TestVerify(t *testing.T) {
 		{"in the query alone", nil, "?access_token=abc", none, `Bearer realm="redox"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			v := bearer.New("test", func(_ context.Context, token string) (*redoxauth.Identity, error) {
+			v := bearer.New("test", func(_ *http.Request, token string) (*redoxauth.Identity, error) {
 				return &redoxauth.Identity{Subject: token}, nil
 			})
 			r := httptest.NewRequest("POST", "/"+test.query, nil)

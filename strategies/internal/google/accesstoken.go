@@ -3,7 +3,7 @@ package google
 import (
 	"bytes"
 	"cmp"
-	"context"
+	"net/http"
 	"slices"
 	"time"
 
@@ -20,14 +20,14 @@ const (
 )
 
 // accessToken decides about a token that begins with prefix.
-func (v *verifier) accessToken(ctx context.Context, token string) (*redoxauth.Identity, error) {
+func (v *verifier) accessToken(r *http.Request, token string) (*redoxauth.Identity, error) {
 	if v.answers == nil {
 		return nil, redoxauth.Errorf(redoxauth.ErrNoCredentials, "type", "a Google access token, and Config.AccessTokens is not set")
 	}
 	if len(token) > maxToken {
 		return nil, redoxauth.Errorf(redoxauth.ErrRejected, "malformed", "an access token of %d bytes, want at most %d", len(token), maxToken)
 	}
-	answer, err := v.answers.Get(ctx, token)
+	answer, err := v.answers.Get(r, token)
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,6 @@ package google
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -40,6 +39,7 @@ type Config struct {
 	Scopes                 []string
 	CertsURL, TokenInfoURL string
 	Client                 *http.Client
+	Peer                   func(*http.Request) string
 	InsecureAllowHTTP      bool
 	Now                    func() time.Time
 }
@@ -104,11 +104,11 @@ func isNumericID(s string) bool {
 // in an impersonation URL, and in the IAM member "serviceAccount:EMAIL".
 var emailAddress = regexp.MustCompile(`^[!-.0-9;-?A-~]+@[!-.0-9;-?A-~]+$`)
 
-func (v *verifier) decide(ctx context.Context, token string) (*redoxauth.Identity, error) {
+func (v *verifier) decide(r *http.Request, token string) (*redoxauth.Identity, error) {
 	if strings.HasPrefix(token, prefix) {
-		return v.accessToken(ctx, token)
+		return v.accessToken(r, token)
 	}
-	return v.idToken(ctx, token)
+	return v.idToken(r.Context(), token)
 }
 
 // account returns which of the two names that Google gives an account is listed. The audience

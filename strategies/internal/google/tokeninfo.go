@@ -37,7 +37,7 @@ type info struct {
 // newAnswers returns the answers of tokeninfo.
 func newAnswers(cfg Config) *lookup.Cache[*info] {
 	t := &tokenInfo{cfg.TokenInfoURL, lookup.NewClient(cfg.Client, maxAnswer), cfg.Now}
-	return lookup.New(lookup.Config{Positive: positive, Negative: negative, PerMinute: perMinute, Now: cfg.Now}, t.fetch)
+	return lookup.New(lookup.Config{Positive: positive, Negative: negative, PerMinute: perMinute, Peer: cfg.Peer, Now: cfg.Now}, t.fetch)
 }
 
 // A tokenInfo is Google's tokeninfo endpoint.

@@ -1,7 +1,6 @@
 package tokenendpoint
 
 import (
-	"context"
 	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/rand"
@@ -9,6 +8,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
 
@@ -86,8 +86,8 @@ func (e *Endpoint) Verifier(required []string) (bearer.Verifier, error) {
 		return bearer.Verifier{}, err
 	}
 	required = slices.Clone(required)
-	return bearer.New(e.cfg.Strategy, func(ctx context.Context, token string) (*redoxauth.Identity, error) {
-		t, err := e.tokens.Verify(ctx, token)
+	return bearer.New(e.cfg.Strategy, func(r *http.Request, token string) (*redoxauth.Identity, error) {
+		t, err := e.tokens.Verify(r.Context(), token)
 		if err != nil {
 			return nil, err
 		}

@@ -1,0 +1,151 @@
+package lookup
+
+import (
+	"hash/maphash"
+	"time"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+)
+
+const (
+	maxCalls    = 64 // at once; about known and unknown tokens
+	maxUnknown  = 48 // of them about unknown tokens
+	maxStranger = 32 // of them for strangers
+
+	buckets  = 256            // of strangers
+	fraction = 8              // one bucket gets at most an eighth of the strangers' calls
+	trust    = 24 * time.Hour // since a token of the peer was accepted
+)
+
+// A ration shares out the calls about unknown tokens. A peer that an accepted token came
+// from within a day has nothing to fear from strangers: such peers have a minute's calls of
+// their own, and places of their own among the calls at once. There is a limit for them too:
+// behind a proxy that adds no header, strangers have the address of a genuine peer.
+//
+// All others are strangers, and share a minute's calls by buckets of peers under a keyed
+// hash. A bucket has one call a minute of its own. What is left over, PerMinute less the
+// number of buckets, is for all. A bucket gets at most an eighth of PerMinute in all, and an
+// eighth of the strangers' places. So one address cannot use up the minute, and whatever the
+// others do, a genuine new peer gets its first call unless a stranger is in its own bucket.
+// That call makes it a peer. With equal shares alone it would have no second call. Without
+// equal shares a hundred addresses would leave it none.
+//
+// The methods are called under the lock of the Cache.
+type ration struct {
+	perMinute int
+	seed      maphash.Seed
+
+	accepted recent[uint64, *time.Time] // when a token of a peer was accepted, by hash
+	peers    allowance                  // of all of them
+	shared   allowance                  // what strangers have beside their buckets' own
+	buckets  [buckets]bucket
+
+	unknown, strangers int // calls at once; the second are part of the first
+
+	failure error     // of the last call; nil if it succeeded
+	owed    bool      // a call has failed, and its minute was not renewed
+	renewed time.Time // last
+}
+
+// A bucket is strangers whose hashes are equal modulo the number of buckets.
+type bucket struct {
+	own, all allowance
+	calls    int // at once
+}
+
+func newRation(perMinute int) *ration {
+	return &ration{perMinute: perMinute, seed: maphash.MakeSeed(), accepted: newRecent[uint64, *time.Time]()}
+}
+
+func (r *ration) hash(peer string) uint64 { return maphash.String(r.seed, peer) }
+
+// accept says that a token from peer was accepted. Nothing else makes it a peer, so
+// strangers push no peer out.
+func (r *ration) accept(peer string, now time.Time) {
+	if peer == "" {
+		return
+	}
+	h := r.hash(peer)
+	last := r.accepted.get(h)
+	if last == nil {
+		last = new(time.Time)
+		r.accepted.put(h, last)
+	}
+	*last = now
+}
+
+// take grants a call about a token that peer sent, or returns [redoxauth.ErrUnavailable]. free
+// says that the call has ended.
+func (r *ration) take(peer string, now time.Time) (free func(), err error) {
+	h := r.hash(peer)
+	if last := r.accepted.get(h); last != nil && now.Sub(*last) < trust {
+		if r.unknown >= maxUnknown || !r.peers.take(now, r.perMinute) {
+			return nil, r.busy("peers of which a token was accepted have used up their calls about new tokens, %d at once and %d a minute (this one is %+.128q); if that is a proxy, set the field Peer", maxUnknown, r.perMinute, peer)
+		}
+		r.unknown++
+		return func() { r.unknown-- }, nil
+	}
+	b := &r.buckets[h%buckets]
+	if r.unknown >= maxUnknown || r.strangers >= maxStranger || b.calls >= maxStranger/fraction || !r.takeFrom(b, now) {
+		return nil, r.busy("peers of which no token was accepted within a day have used up their calls about new tokens (this one is %+.128q); require the verification token first (redoxauth.AllOf), and behind a proxy set the field Peer", peer)
+	}
+	r.unknown++
+	r.strangers++
+	b.calls++
+	return func() { r.unknown--; r.strangers--; b.calls-- }, nil
+}
+
+// takeFrom takes one of b's own calls, or else one that all share.
+func (r *ration) takeFrom(b *bucket, now time.Time) bool {
+	if !b.all.take(now, r.perMinute/fraction) {
+		return false
+	}
+	if b.own.take(now, 1) || r.shared.take(now, r.perMinute-buckets) {
+		return true
+	}
+	b.all.used--
+	return false
+}
+
+func (r *ration) busy(format string, args ...any) error {
+	if r.failure != nil { // the operator must not look for strangers alone
+		format, args = format+"; the last call failed: %v", append(args, r.failure)
+	}
+	return redoxauth.Errorf(redoxauth.ErrUnavailable, "busy", format, args...)
+}
+
+// landed takes note of how a call ended, about a known or an unknown token. Calls that failed
+// are given back when the service answers again: then the minute starts anew. If each were
+// given back at once, a flood would make calls without limit to a service that is down or
+// throttles us, and hold it there. The minute starts anew once a minute at most, because
+// strangers may know a token that makes the service fail.
+func (r *ration) landed(failure error, now time.Time) {
+	r.failure = failure
+	if failure != nil {
+		r.owed = true
+	} else if r.owed && now.Sub(r.renewed) >= time.Minute {
+		r.owed, r.renewed = false, now
+		r.peers, r.shared = allowance{}, allowance{}
+		for i := range r.buckets {
+			r.buckets[i].own, r.buckets[i].all = allowance{}, allowance{}
+		}
+	}
+}
+
+// An allowance is a number of calls that grows evenly, up to those of one minute.
+type allowance struct {
+	used float64 // as of last
+	last time.Time
+}
+
+func (a *allowance) take(now time.Time, perMinute int) bool {
+	if elapsed := now.Sub(a.last); elapsed > 0 {
+		a.used = max(0, a.used-elapsed.Minutes()*float64(perMinute))
+		a.last = now
+	}
+	if a.used+1 > float64(perMinute) {
+		return false
+	}
+	a.used++
+	return true
+}
