@@ -389,6 +389,42 @@ func TestStrangersKeepNoAcceptedTokenOut(t *testing.T) {
 	}
 }
 
+func TestInventedTokensDoNotKeepOutThePeerOfAnAcceptedToken(t *testing.T) {
+	s, _ := newServer(t)
+	s.Opaque = true
+	s.AddClient(ours, ourPass)
+	calls, now := &wire{serve: http.DefaultTransport.RoundTrip}, time.Now()
+	v := newIntrospection(t, clientcredentials.IntrospectionConfig{
+		URL: s.IntrospectionURL, InsecureAllowHTTP: true, ClientID: ours, ClientSecret: ourPass, Client: &http.Client{Transport: calls},
+		ClientIDs: []string{clientID}, Audience: []string{destination}, Now: func() time.Time { return now },
+		Peer: func(r *http.Request) string { return r.Header.Get("X-Real-Ip") },
+	})
+	verify := func(peer, token string) error {
+		r := message(token)
+		r.Header.Set("X-Real-Ip", peer)
+		_, err := v.Verify(r)
+		return err
+	}
+	if err := verify("192.0.2.1", issue(t, s, clientID, destination)); err != nil {
+		t.Fatal(err)
+	}
+	for second := range 10 {
+		now = now.Add(time.Second)
+		for i := range 1000 {
+			err := verify(fmt.Sprint("198.51.100.", i%100), fmt.Sprint("invented-", second, "-", i))
+			if !errors.Is(err, redoxauth.ErrRejected) {
+				verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "busy")
+			}
+		}
+		if err := verify("192.0.2.1", issue(t, s, clientID, destination)); err != nil {
+			t.Errorf("a new token of a peer that was accepted: %v", err)
+		}
+	}
+	if n := calls.calls.Load() - 11; n > 600 {
+		t.Errorf("%d calls about invented tokens", n)
+	}
+}
+
 // A remembered token works during an outage. A revoked token is refused after CacheTTL.
 func TestRevocationAndOutage(t *testing.T) {
 	s, _ := newServer(t)

@@ -3,6 +3,7 @@ package bearer_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"net/http/httptest"
 	"regexp"
 	"testing"

@@ -91,7 +91,7 @@ func TestAHundredAddressesLeaveNewPeersTheirFirstCall(t *testing.T) {
 	w := newWorld(t, nil)
 	passed, kept := 0, 0
 	for i, a := range network(1, 60) {
-		w.flood(100, network(2, 100)...)
+		w.flood(5, network(2, 100)...)
 		if w.accepted(from(a)) {
 			passed++
 			if w.accepted(from(a)) {
