@@ -65,6 +65,15 @@ func (d *destination) handler() (http.Handler, error) {
 	return d.mux, nil
 }
 
+// afterToken requires the verification token, and checks it before v. Anybody can invent an
+// opaque token, and each would cost a call. Besides, Google's access tokens name no audience.
+func (d *destination) afterToken(v redoxauth.Verifier, err error) (redoxauth.Verifier, error) {
+	if err != nil || d.token == nil { // the second is an error that is listed already
+		return nil, err
+	}
+	return redoxauth.AllOf(d.token, v), nil
+}
+
 func (d *destination) fail(format string, args ...any) {
 	d.errs = append(d.errs, fmt.Errorf(format, args...))
 }

@@ -65,7 +65,8 @@ func usage() string {
 ` + paths + `  /healthz (readiness: 503 until there are keys)
 
 A path below /redox takes messages, also on all paths below it. A path below /token is a
-token endpoint: the field url of the dashboard.
+token endpoint: the field url of the dashboard. The paths gcpjwt and wif, and clientcredentials
+with introspection, want the verification token beside the credential.
 
 Variables (the destination serves a strategy if the first variable of its line is set; white
 space separates the items of a list):

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -169,6 +170,34 @@ func (h *rehearsal) forged(forgeries []redoxtest.Forgery) {
 		h.expect(f.Status, f.Name, f)
 	}
 }
+
+// withToken adds the verification token to what s signs.
+func (h *rehearsal) withToken(s redoxtest.Signer) both {
+	return both{s, redoxtest.VerificationToken{Token: h.env["REDOX_TOKENS"]}}
+}
+
+func (h *rehearsal) forgedWithToken(forgeries []redoxtest.Forgery) {
+	for _, f := range forgeries {
+		h.expect(f.Status, f.Name, h.withToken(f))
+	}
+}
+
+// both sends a message with two proofs.
+type both [2]redoxtest.Signer
+
+func (b both) Send(ctx context.Context, url string, message []byte) (*http.Response, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(message))
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Content-Type", "application/json")
+	if err := b.Sign(r); err != nil {
+		return nil, err
+	}
+	return http.DefaultClient.Do(r)
+}
+
+func (b both) Sign(r *http.Request) error { return errors.Join(b[0].Sign(r), b[1].Sign(r)) }
 
 // handshake plans a handshake. Its only answer is whether the challenge came back.
 func (h *rehearsal) handshake(want int, request, token, method string) {

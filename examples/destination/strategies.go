@@ -190,14 +190,14 @@ var strategies = []strategy{
 		name:      "clientcredentials", // opaque tokens of an authorization server
 		variables: "OAUTH_INTROSPECTION_URL OAUTH_INTROSPECTION_ID OAUTH_INTROSPECTION_SECRET OAUTH_AUDIENCE OAUTH_CLIENT_IDS",
 		serve: func(d *destination) (redoxauth.Verifier, error) {
-			return clientcredentials.NewIntrospection(clientcredentials.IntrospectionConfig{
+			return d.afterToken(clientcredentials.NewIntrospection(clientcredentials.IntrospectionConfig{
 				URL:               d.text("OAUTH_INTROSPECTION_URL"),
 				ClientID:          d.text("OAUTH_INTROSPECTION_ID"),
 				ClientSecret:      d.text("OAUTH_INTROSPECTION_SECRET"),
 				Audience:          d.list("OAUTH_AUDIENCE"),
 				ClientIDs:         d.list("OAUTH_CLIENT_IDS"),
 				InsecureAllowHTTP: d.flag("ALLOW_HTTP"),
-			})
+			}))
 		},
 	},
 	{
@@ -239,32 +239,34 @@ var strategies = []strategy{
 		name:      "gcpjwt",
 		variables: "GCP_SERVICE_ACCOUNTS GCP_AUDIENCE GCP_ACCESS_TOKENS",
 		serve: func(d *destination) (redoxauth.Verifier, error) {
-			return gcpjwt.New(gcpjwt.Config{
+			return d.afterToken(gcpjwt.New(gcpjwt.Config{
 				ServiceAccounts:   d.list("GCP_SERVICE_ACCOUNTS"),
 				Audience:          d.list("GCP_AUDIENCE"),
 				AccessTokens:      d.flag("GCP_ACCESS_TOKENS"),
 				Endpoints:         gcpjwt.Endpoints{CertsURL: d.text("GOOGLE_CERTS_URL"), TokenInfoURL: d.text("GOOGLE_TOKENINFO_URL")},
 				InsecureAllowHTTP: d.flag("ALLOW_HTTP"),
-			})
+			}))
 		},
 		rehearse: func(h *rehearsal) {
 			h.set("GCP_SERVICE_ACCOUNTS=" + h.account.ID + " GCP_AUDIENCE=" + h.url + " GCP_ACCESS_TOKENS=1")
-			h.expect(200, "genuine access token", &redoxtest.GCPJWT{Email: h.account.Email, Key: h.account.Key, TokenURL: h.google.TokenURL})
-			h.expect(200, "genuine ID token", &redoxtest.GCPJWT{Email: h.account.Email, Key: h.account.Key, TokenURL: h.google.TokenURL, TargetAudience: h.url})
-			h.forged(h.google.Forgeries(h.account, h.url))
+			access := &redoxtest.GCPJWT{Email: h.account.Email, Key: h.account.Key, TokenURL: h.google.TokenURL}
+			h.expect(200, "genuine access token", h.withToken(access))
+			h.expect(200, "genuine ID token", h.withToken(&redoxtest.GCPJWT{Email: h.account.Email, Key: h.account.Key, TokenURL: h.google.TokenURL, TargetAudience: h.url}))
+			h.expect(401, "no verification token", access)
+			h.forgedWithToken(h.google.Forgeries(h.account, h.url))
 		},
 	},
 	{
 		name:      "wif",
 		variables: "WIF_SERVICE_ACCOUNTS WIF_AUDIENCE WIF_ACCESS_TOKENS",
 		serve: func(d *destination) (redoxauth.Verifier, error) {
-			return wif.New(wif.Config{
+			return d.afterToken(wif.New(wif.Config{
 				ServiceAccounts:   d.list("WIF_SERVICE_ACCOUNTS"),
 				Audience:          d.list("WIF_AUDIENCE"),
 				AccessTokens:      d.flag("WIF_ACCESS_TOKENS"),
 				Endpoints:         wif.Endpoints{CertsURL: d.text("GOOGLE_CERTS_URL"), TokenInfoURL: d.text("GOOGLE_TOKENINFO_URL")},
 				InsecureAllowHTTP: d.flag("ALLOW_HTTP"),
-			})
+			}))
 		},
 		rehearse: func(h *rehearsal) {
 			h.set("WIF_SERVICE_ACCOUNTS=" + h.account.ID + " WIF_ACCESS_TOKENS=1")
@@ -278,14 +280,15 @@ var strategies = []strategy{
 					},
 				}
 			}
-			h.expect(200, "genuine", sender())
-			h.forged(h.google.Forgeries(h.account, ""))
+			h.expect(200, "genuine", h.withToken(sender()))
+			h.expect(401, "no verification token", sender())
+			h.forgedWithToken(h.google.Forgeries(h.account, ""))
 			h.expectSend(503, "genuine, Google is down", func(ctx context.Context) (*http.Response, error) {
 				r, err := http.NewRequestWithContext(ctx, http.MethodPost, h.url+"/redox/wif", nil)
 				if err != nil {
 					return nil, err
 				}
-				if err := sender().Sign(r); err != nil {
+				if err := h.withToken(sender()).Sign(r); err != nil {
 					return nil, errors.Join(errors.New("the token could not be fetched"), err)
 				}
 				h.google.Close()

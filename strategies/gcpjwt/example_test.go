@@ -6,6 +6,7 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
@@ -14,7 +15,7 @@ import (
 )
 
 // An access token is not bound to this endpoint, so the verification token is required too.
-// It is checked first: a request without it does not make this server call Google.
+// It is checked first: a request without it costs no call to Google.
 func ExampleNew() {
 	fake := redoxtest.NewGoogle() // in production Endpoints and InsecureAllowHTTP are left out
 	defer fake.Close()
@@ -103,4 +104,27 @@ func ExampleNew_idTokens() {
 	// Output:
 	// message from redox@example-project.iam.gserviceaccount.com
 	// 200
+}
+
+// Behind a proxy all connections come from it. The proxy appends who connected to it to
+// X-Forwarded-For. Only this last address is true: all others are what the sender wrote.
+func ExampleConfig_peer() {
+	peer := func(r *http.Request) string {
+		all := strings.Join(r.Header["X-Forwarded-For"], ",")
+		return strings.TrimSpace(all[strings.LastIndexByte(all, ',')+1:]) // "" is nobody
+	}
+	_, err := gcpjwt.New(gcpjwt.Config{
+		ServiceAccounts: []string{"112233445566778899001"},
+		AccessTokens:    true,
+		Peer:            peer,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	r := httptest.NewRequest("POST", "/redox", nil)
+	r.Header.Add("X-Forwarded-For", "198.51.100.7")
+	r.Header.Add("X-Forwarded-For", "10.0.0.1, 203.0.113.9")
+	fmt.Println(peer(r))
+	// Output: 203.0.113.9
 }
