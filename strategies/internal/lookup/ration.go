@@ -86,25 +86,15 @@ func (r *ration) take(peer string, now time.Time) (free func(), err error) {
 		return func() { r.unknown-- }, nil
 	}
 	b := &r.buckets[h%buckets]
-	if r.unknown >= maxUnknown || r.strangers >= maxStranger || b.calls >= maxStranger/fraction || !r.takeFrom(b, now) {
+	ok := r.unknown < maxUnknown && r.strangers < maxStranger && b.calls < maxStranger/fraction &&
+		b.all.take(now, r.perMinute/fraction) && (b.own.take(now, 1) || r.shared.take(now, r.perMinute-buckets))
+	if !ok {
 		return nil, r.busy("peers of which no token was accepted within a day have used up their calls about new tokens (this one is %+.128q); require the verification token first (redoxauth.AllOf), and behind a proxy set the field Peer", peer)
 	}
 	r.unknown++
 	r.strangers++
 	b.calls++
 	return func() { r.unknown--; r.strangers--; b.calls-- }, nil
-}
-
-// takeFrom takes one of b's own calls, or else one that all share.
-func (r *ration) takeFrom(b *bucket, now time.Time) bool {
-	if !b.all.take(now, r.perMinute/fraction) {
-		return false
-	}
-	if b.own.take(now, 1) || r.shared.take(now, r.perMinute-buckets) {
-		return true
-	}
-	b.all.used--
-	return false
 }
 
 func (r *ration) busy(format string, args ...any) error {
