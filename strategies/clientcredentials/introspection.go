@@ -107,12 +107,12 @@ const (
 // not accepted before are rationed by IntrospectionConfig.Peer, who sent the request:
 //
 //   - A peer that an accepted token came from within a day has nothing to fear from
-//     strangers. All such peers together have 600 calls a minute, and 48 at once. The last
-//     1024 of them are remembered.
+//     strangers. All such peers together have 600 calls a minute, and at least 16 at once.
+//     The last 1024 of them are remembered.
 //   - All other peers are strangers. Together they have 600 calls a minute, and 32 at
 //     once. One of them gets at most an eighth. They are sorted into 256 buckets by a secret
 //     hash, and every bucket has one call a minute of its own. So a genuine new peer gets
-//     its first call, unless a stranger is in its bucket.
+//     its first call, unless a stranger is in its bucket or 32 calls are in progress.
 //
 // Above these limits the answer is 503 with the reason "busy". A token that was accepted
 // before is asked about at any time, within 64 calls at once. A call that several requests

@@ -25,10 +25,10 @@ const (
 // All others are strangers, and share a minute's calls by buckets of peers under a keyed
 // hash. A bucket has one call a minute of its own. What is left over, PerMinute less the
 // number of buckets, is for all. A bucket gets at most an eighth of PerMinute in all, and an
-// eighth of the strangers' places. So one address cannot use up the minute, and whatever the
-// others do, a genuine new peer gets its first call unless a stranger is in its own bucket.
-// That call makes it a peer. With equal shares alone it would have no second call. Without
-// equal shares a hundred addresses would leave it none.
+// eighth of the strangers' places. So one address cannot use up the minute, and a hundred
+// addresses leave a genuine new peer its first call, unless one of them is in its bucket or
+// all places are taken. That call makes it an accepted peer. Equal shares alone would leave a
+// bucket one call a minute even if nobody else calls.
 //
 // The methods are called under the lock of the Cache.
 type ration struct {
@@ -80,7 +80,7 @@ func (r *ration) take(peer string, now time.Time) (free func(), err error) {
 	h := r.hash(peer)
 	if last := r.accepted.get(h); last != nil && now.Sub(*last) < trust {
 		if r.unknown >= maxUnknown || !r.peers.take(now, r.perMinute) {
-			return nil, r.busy("peers of which a token was accepted have used up their calls about new tokens, %d at once and %d a minute (this one is %+.128q); if that is a proxy, set the field Peer", maxUnknown, r.perMinute, peer)
+			return nil, r.busy("peers of which a token was accepted have used up their calls about new tokens, %d at once or %d a minute (this one is %+.128q); if that is a proxy, set the field Peer", maxUnknown, r.perMinute, peer)
 		}
 		r.unknown++
 		return func() { r.unknown-- }, nil
