@@ -35,16 +35,14 @@ func (g *budget) leave(b *body) {
 	delete(g.arriving, b)
 }
 
-// giveUp makes b fail, if it is still arriving. It reports false if it has arrived.
-func (g *budget) giveUp(b *body, why *Error) bool {
+// giveUp makes b fail, if it is still arriving.
+func (g *budget) giveUp(b *body, why *Error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	_, arriving := g.arriving[b]
-	if arriving {
+	if _, arriving := g.arriving[b]; arriving {
 		b.givenUp.Store(why)
 		b.endRead()
 	}
-	return arriving
 }
 
 // charge charges n bytes to b. It reports false if there is no room, or if b was given up.

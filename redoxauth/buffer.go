@@ -71,11 +71,11 @@ func (b *body) watch(ctx context.Context) (stop func()) {
 	b.began = time.Now()
 	b.opts.budget.enter(b)
 	late := time.AfterFunc(b.timeout, func() {
-		b.giveUp(Errorf(ErrUnavailable, "body_timeout", "%d bytes in %v (Options.BodyTimeout)", b.received.Load(), b.timeout))
+		b.opts.budget.giveUp(b, Errorf(ErrUnavailable, "body_timeout", "%d bytes in %v (Options.BodyTimeout)", b.received.Load(), b.timeout))
 	})
 	var ended func() bool
 	if ctx.Done() != nil {
-		ended = context.AfterFunc(ctx, func() { b.giveUp(canceled(ctx)) })
+		ended = context.AfterFunc(ctx, func() { b.opts.budget.giveUp(b, canceled(ctx)) })
 	}
 	return func() {
 		b.opts.budget.leave(b)
@@ -90,17 +90,16 @@ func canceled(ctx context.Context) *Error {
 	return &Error{Kind: ErrUnavailable, Reason: "canceled", Err: context.Cause(ctx)}
 }
 
-// giveUp makes b fail, if it is still arriving.
-func (b *body) giveUp(why *Error) {
-	if b.opts.budget.giveUp(b, why) && !b.ofServer() {
-		b.src.Close()
-	}
-}
-
-// endRead ends a read of the connection. It reports false if the writer hides the deadline,
-// as that of http.TimeoutHandler does. Then only the server's own deadline ends the read.
+// endRead ends a read of the source. It reports false if net/http reads the source and the
+// writer hides the deadline, as that of http.TimeoutHandler does. Then only the server's own
+// deadline ends the read.
 func (b *body) endRead() bool {
-	return b.setReadDeadline(time.Unix(1, 0)) // as net/http does
+	ended := b.setReadDeadline(time.Unix(1, 0)) // as net/http does
+	if !b.ofServer() {
+		go b.src.Close() // the budget is locked, and Close is somebody else's code
+		ended = true
+	}
+	return ended
 }
 
 func (b *body) setReadDeadline(t time.Time) bool {
