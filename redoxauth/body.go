@@ -125,6 +125,8 @@ type body struct {
 
 	mu    sync.Mutex // a handler may leave a reader behind, such as an http.Transport
 	first *chunk
+	tail  *chunk // the last one of those
+	last  *chunk // after tail, while the body arrives
 	at    *chunk // how far it was read
 	off   int
 	freed bool
@@ -203,9 +205,7 @@ func (b *body) free() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.freed = true
-	b.first.free()
-	b.first, b.at = nil, nil
-	b.opts.budget.release(b)
+	b.opts.budget.release(b, b.take())
 }
 
 // releaseAfter gives the charge back when the request has ended. Only the context of
@@ -220,9 +220,9 @@ func (b *body) releaseAfter(ctx context.Context) {
 	switch {
 	case !b.buffered: // nothing is charged, and the handler may still ask for it
 	case ctx.Done() != nil && ctx.Value(http.ServerContextKey) != nil:
-		context.AfterFunc(ctx, func() { b.opts.budget.release(b) })
+		context.AfterFunc(ctx, func() { b.opts.budget.release(b, nil) })
 	default:
-		b.opts.budget.release(b)
+		b.opts.budget.release(b, nil)
 	}
 }
 

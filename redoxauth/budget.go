@@ -11,10 +11,11 @@ import (
 // are still arriving, and gives the slowest of these up when it is full. Because of its
 // mutex go vet refuses a copy of the Options.
 type budget struct {
-	mu       sync.Mutex // also guards body.charged and body.proven
+	mu       sync.Mutex // also guards body.charged and body.proven, and body.first until it has arrived
 	used     int64      // bytes
 	unproven int64      // of used
 	arriving map[*body]struct{}
+	free     stack // memory for the next bodies, while much is used
 }
 
 // enter notes that b begins to arrive. From now on it can be given up.
@@ -45,24 +46,37 @@ func (g *budget) giveUp(b *body, why *Error) {
 	}
 }
 
-// charge charges n bytes to b. It reports false if there is no room, or if b was given up.
-func (g *budget) charge(b *body, n int64) bool {
+// charge charges a chunk of size bytes to b, or of the largest class below it. It returns
+// false if there is no room, or if b was given up. The last chunk of b is full.
+func (g *budget) charge(b *body, size int64) (*chunk, bool) {
+	if i := class(size); i >= 0 {
+		size = minChunk << i
+	}
+	c, ok := g.reserve(b, size)
+	if c == nil && ok {
+		c = newChunk(max(size, 1))
+	}
+	return c, ok
+}
+
+func (g *budget) reserve(b *body, size int64) (c *chunk, ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	b.append()
 	switch {
 	case b.givenUp.Load() != nil:
-		return false
-	case b.opts.MaxInFlight < 0:
-		return true
-	case g.room(b) < n && !g.makeRoom(b, n):
-		return false
+		return nil, false
+	case b.opts.MaxInFlight < 0 || size <= 0: // what comes after the last byte is the end, or too much
+		return nil, true
+	case g.room(b) < size && !g.makeRoom(b, size):
+		return nil, false
 	}
-	b.charged += n
-	g.used += n
+	b.charged += size
+	g.used += size
 	if !b.proven {
-		g.unproven += n
+		g.unproven += size
 	}
-	return true
+	return g.free.pop(size), true
 }
 
 // room returns how many bytes are left for b.
@@ -106,9 +120,10 @@ func (g *budget) makeRoom(b *body, n int64) bool {
 			break
 		}
 		if p.body.endRead() {
-			// Its reader wakes up soon and frees the memory. The newcomer does not wait for that.
+			// Its reader still has the last chunk, for a moment.
 			delete(g.arriving, p.body)
 			g.giveBack(p.body, p.body.charged)
+			g.free.push(p.body.take())
 			p.body.givenUp.Store(Errorf(ErrUnavailable, "busy", "the budget was full, and this body the slowest: %d bytes in %v (Options.MaxInFlight)",
 				p.body.received.Load(), p.age.Round(time.Millisecond)))
 		}
@@ -153,14 +168,18 @@ func (g *budget) prove(b *body) {
 	}
 }
 
-// release gives back what b has.
-func (g *budget) release(b *body) { g.shrink(b, 0) }
+// release gives back what b has, and the memory of c and the chunks after it.
+func (g *budget) release(b *body, c *chunk) { g.shrink(b, 0, c) }
 
-// shrink gives back what b has above n bytes.
-func (g *budget) shrink(b *body, n int64) {
+// shrink gives back what b has above n bytes, and the memory of c and the chunks after it.
+func (g *budget) shrink(b *body, n int64, c *chunk) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.giveBack(b, max(b.charged-n, 0))
+	g.free.push(c)
+	if g.used <= max(b.opts.maxInFlight(), 0)/16 {
+		g.free.drain()
+	}
 }
 
 func (g *budget) giveBack(b *body, n int64) {

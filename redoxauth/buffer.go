@@ -49,6 +49,7 @@ func (b *body) arrive(ctx context.Context, h hash.Hash) error {
 	defer stop() // also when the source ends this goroutine
 	err := b.fill(h)
 	stop()
+	b.append()
 	switch why := b.givenUp.Load(); {
 	case why == nil:
 	case why.Reason == "canceled" && b.ofServer() && err != nil && !errors.Is(err, os.ErrDeadlineExceeded):
@@ -131,26 +132,18 @@ func (b *body) fill(h hash.Hash) (err error) {
 			err = Errorf(nil, "internal", "%w", panicked("body", p))
 		}
 	}()
-	var last *chunk
 	for empty := 0; empty < 100; {
-		if last == nil || len(last.data) == cap(last.data) {
-			next, err := b.nextChunk()
-			if err != nil {
+		if b.last == nil || len(b.last.data) == cap(b.last.data) {
+			if err := b.grow(); err != nil {
 				return err
 			}
-			if last == nil {
-				b.first = next
-			} else {
-				last.next = next
-			}
-			last = next
 		}
-		n, err := b.pull(last.data[len(last.data):cap(last.data)])
-		arrived := last.data[len(last.data) : len(last.data)+n]
-		last.data = last.data[:len(last.data)+n]
+		data := b.last.data
+		n, err := b.pull(data[len(data):cap(data)])
+		b.last.data = data[:len(data)+n]
 		b.received.Add(int64(n))
 		if h != nil {
-			h.Write(arrived)
+			h.Write(data[len(data) : len(data)+n])
 		}
 		switch {
 		case b.givenUp.Load() != nil: // its read could not be ended
@@ -166,22 +159,38 @@ func (b *body) fill(h hash.Hash) (err error) {
 	return io.ErrNoProgress
 }
 
-// nextChunk returns a chunk for at most as much again as has arrived.
-func (b *body) nextChunk() (*chunk, error) {
+// grow gets a chunk for at most as much again as has arrived.
+func (b *body) grow() error {
 	received := b.received.Load()
 	rest := b.left
 	if b.length >= received {
 		rest = min(rest, b.length-received)
 	}
-	if rest <= 0 { // what comes now is the end, or too much
-		return newChunk(1), nil
+	c, ok := b.opts.budget.charge(b, min(rest, max(received, minChunk)))
+	if !ok {
+		return Errorf(ErrUnavailable, "busy", "no room for more than %d bytes of this body (Options.MaxInFlight)", received)
 	}
-	c := newChunk(min(rest, max(received, minChunk)))
-	if !b.opts.budget.charge(b, int64(cap(c.data))) {
-		c.free()
-		return nil, Errorf(ErrUnavailable, "busy", "no room for more than %d bytes of this body (Options.MaxInFlight)", received)
+	b.last = c
+	return nil
+}
+
+// append adds the last chunk to those before it.
+func (b *body) append() {
+	switch c := b.last; {
+	case c == nil:
+	case b.first == nil:
+		b.first, b.tail = c, c
+	default:
+		b.tail.next, b.tail = c, c
 	}
-	return c, nil
+	b.last = nil
+}
+
+// take returns the chunks, which b has no more.
+func (b *body) take() *chunk {
+	first := b.first
+	b.first, b.tail, b.at = nil, nil, nil
+	return first
 }
 
 // whole returns the body in one piece, which takes the place of the chunks.
@@ -196,9 +205,10 @@ func (b *body) whole() []byte {
 		for c := b.first; c != nil; c = c.next {
 			whole.data = append(whole.data, c.data...)
 		}
-		b.first.free()
-		b.first, b.at, b.off = whole, whole, 0
-		b.opts.budget.shrink(b, int64(cap(whole.data)))
+		b.opts.budget.shrink(b, int64(cap(whole.data)), b.take())
+		b.last = whole
+		b.append()
+		b.at, b.off = whole, 0
 	}
 	b.first.owned = true
 	return b.first.data

@@ -11,6 +11,7 @@ import (
 const (
 	minChunk = 4 << 10
 	maxChunk = 256 << 10
+	classes  = 7
 )
 
 // A chunk is a part of a body.
@@ -20,31 +21,61 @@ type chunk struct {
 	owned bool // a caller of Body has it, so it is not used again
 }
 
-// unused are chunks by size. Without them, the garbage of bodies that were given up would
-// take several times the budget until it is collected.
-var unused [7]sync.Pool
+// class returns the index of the largest chunk that is not larger than size; negative if
+// size is less than minChunk.
+func class(size int64) int { return bits.Len64(uint64(min(size, maxChunk)/minChunk)) - 1 }
 
-// newChunk returns an empty chunk of at most size bytes, and of at least half of that or
-// maxChunk.
+// pools have the chunks that nobody uses. The garbage collector empties them.
+var pools [classes]sync.Pool
+
+// newChunk returns an empty chunk of size bytes, or of the largest class below it.
 func newChunk(size int64) *chunk {
-	if size < minChunk {
+	i := class(size)
+	if i < 0 {
 		return &chunk{data: make([]byte, 0, size)}
 	}
-	class := bits.Len64(uint64(min(size, maxChunk)/minChunk)) - 1
-	if c, ok := unused[class].Get().(*chunk); ok {
+	if c, ok := pools[i].Get().(*chunk); ok {
 		return c
 	}
-	return &chunk{data: make([]byte, 0, minChunk<<class)}
+	return &chunk{data: make([]byte, 0, minChunk<<i)}
 }
 
-// free lets other bodies use c and the chunks after it.
-func (c *chunk) free() {
+// A stack has chunks by class, for use without the garbage collector: it lets a heap of
+// garbage grow as large as what is in use.
+type stack [classes]*chunk
+
+// push takes c and the chunks after it.
+func (s *stack) push(c *chunk) {
 	for c != nil {
 		next := c.next
-		if size := cap(c.data); size >= minChunk && !c.owned {
-			c.data, c.next = c.data[:0], nil
-			unused[bits.Len(uint(size/minChunk))-1].Put(c)
+		if i := class(int64(cap(c.data))); i >= 0 && !c.owned {
+			c.data, c.next = c.data[:0], s[i]
+			s[i] = c
 		}
 		c = next
+	}
+}
+
+// pop returns a chunk of the class of size, or nil.
+func (s *stack) pop(size int64) *chunk {
+	i := class(size)
+	if i < 0 || s[i] == nil {
+		return nil
+	}
+	c := s[i]
+	s[i], c.next = c.next, nil
+	return c
+}
+
+// drain moves all chunks to the pools.
+func (s *stack) drain() {
+	for i := range s {
+		for c := s[i]; c != nil; {
+			next := c.next
+			c.next = nil
+			pools[i].Put(c)
+			c = next
+		}
+		s[i] = nil
 	}
 }
