@@ -8,21 +8,30 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/redoxauth/redoxauth-go/strategies/clientcredentials"
 )
 
-// issuedContest verifies access tokens that our own token endpoint issued.
-func issuedContest() []contest {
-	endpoint := must(clientcredentials.NewTokenEndpoint(clientcredentials.EndpointConfig{
+func newTokenEndpoint(now func() time.Time) *clientcredentials.TokenEndpoint {
+	return must(clientcredentials.NewTokenEndpoint(clientcredentials.EndpointConfig{
 		Clients:      []clientcredentials.Client{{ID: "redox", Secrets: []string{"aSecretForBenchmarks"}, Scopes: []string{"messages"}}},
 		Issuer:       "https://us.example",
 		Audience:     audience,
 		TokenSecrets: [][]byte{[]byte("a secret of our own, of 32 bytes at least")},
+		Lifetime:     2 * time.Hour,
+		Now:          now,
 	}))
+}
+
+var issuedTokens = sync.OnceValue(func() []string {
+	clock := time.Now().Add(-time.Hour)
+	endpoint := newTokenEndpoint(func() time.Time { return clock })
 	form := url.Values{"grant_type": {"client_credentials"}}.Encode()
-	requests := make([]*http.Request, 3000) // more than are remembered, so that each use is a first one
-	for i := range requests {
+	tokens := make([]string, manyTokens)
+	for i := range tokens {
+		clock = clock.Add(time.Second) // each expires later than the one before it
 		r := httptest.NewRequest(http.MethodPost, "/token", strings.NewReader(form))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		r.SetBasicAuth("redox", "aSecretForBenchmarks")
@@ -32,18 +41,23 @@ func issuedContest() []contest {
 			Token string `json:"access_token"`
 		}
 		check(json.Unmarshal(w.Body.Bytes(), &answer))
-		requests[i] = httptest.NewRequest(http.MethodPost, "/redox", nil)
-		requests[i].Header.Set("Authorization", "Bearer "+answer.Token)
+		tokens[i] = answer.Token
 	}
-	token := []byte(requests[0].Header.Get("Authorization"))
-	v, key, next := must(endpoint.Verifier()), make([]byte, 32), 0
-	return []contest{{"token issued by our endpoint", []contender{
+	return tokens
+})
+
+// issuedContests verify access tokens that our own token endpoint issued.
+func issuedContests() []contest {
+	requests := bearerRequests(issuedTokens())
+	token := []byte(issuedTokens()[0])
+	v, key, next := must(newTokenEndpoint(nil).Verifier()), make([]byte, 32), 0
+	return []contest{{"token issued by our endpoint", len(token), []contender{
 		{"HMAC-SHA256 of it", func() {
 			mac := hmac.New(sha256.New, key)
 			mac.Write(token)
 			mac.Sum(nil)
-		}},
-		{"redoxauth, first use", func() { next++; must(v.Verify(requests[next%len(requests)])) }},
-		{"redoxauth, repeated use", func() { must(v.Verify(requests[0])) }},
+		}, nil},
+		{"redoxauth, first use", func() { next++; must(v.Verify(requests[next%manyTokens])) }, []goal{{"µs", 5}}},
+		{"redoxauth, repeated use", func() { must(v.Verify(requests[0])) }, nil},
 	}}}
 }

@@ -1,113 +1,67 @@
-// Command bench compares the strategies with other libraries, on the same inputs in
-// one run. It prints the median of ratios to the work that nobody can avoid, and the
-// allocations; only ratios within one run mean anything.
+// Command bench measures what the library costs, in one run:
 //
-//	cd .ci/bench && go run .
-//	cd .ci/bench && go run . -rounds 15 -only jwt
+//   - each strategy in process, beside other libraries and beside the work that nobody can
+//     avoid;
+//   - whole requests on loopback, beside a plain handler;
+//   - the memory of a server that gets large bodies, or bodies that stall;
+//   - all figures that have a goal, beside it.
+//
+// It needs Linux. Only figures of one run can be compared, and ratios tell more than times.
+//
+//	cd .ci/bench && go run .         # about 4 minutes
+//	cd .ci/bench && go run . -short  # less than a minute
+//	cd .ci/bench && go run . -only jwt
 package main
 
 import (
 	"flag"
-	"fmt"
 	"os"
-	"runtime"
 	"slices"
 	"strings"
-	"syscall"
-	"text/tabwriter"
 	"time"
 )
 
-// A contender does one operation.
-type contender struct {
-	name string
-	op   func()
-}
-
-// A contest is between contenders with the same inputs. The first is the limit: the
-// cryptography alone.
-type contest struct {
-	name       string
-	contenders []contender
-}
-
 func main() {
-	rounds := flag.Int("rounds", 9, "interleaved rounds, of which the medians are printed")
-	slice := flag.Duration("slice", 60*time.Millisecond, "how long one contender runs in one round")
-	only := flag.String("only", "", "contests whose name contains this `text`")
+	if jwks := os.Getenv(serverVariable); jwks != "" {
+		serve([]byte(jwks))
+		return
+	}
+	short := flag.Bool("short", false, "measure for less than a minute")
+	only := flag.String("only", "", "measure what has this `text` in its name, such as jwt, \"end to end\" or memory")
 	flag.Parse()
-	for _, c := range slices.Concat(tokenContest(), jwtContests(), issuedContest(), sigv4Contests()) {
+	e := effort{rounds: 15, slice: 60 * time.Millisecond}
+	if *short {
+		e = effort{rounds: 3, slice: 20 * time.Millisecond}
+	}
+	var g goals
+	for _, c := range slices.Concat(tokenContests(), jwtContests(), issuedContests(), sigv4Contests(), hostileContests()) {
 		if strings.Contains(c.name, *only) {
-			c.run(*rounds, *slice)
+			c.run(e, &g)
 		}
 	}
-}
-
-func (c contest) run(rounds int, slice time.Duration) {
-	ratios, times := make([][]float64, len(c.contenders)), make([][]float64, len(c.contenders))
-	for range rounds {
-		var limit float64
-		for i, x := range c.contenders {
-			ns := measure(x.op, slice)
-			if i == 0 {
-				limit = ns
-			}
-			times[i] = append(times[i], ns)
-			ratios[i] = append(ratios[i], ns/limit)
+	for _, m := range []struct {
+		name string
+		run  func(effort, *goals)
+	}{
+		{"end to end", endToEnd},
+		{"memory", memory},
+	} {
+		if strings.Contains(m.name, *only) {
+			m.run(e, &g)
 		}
 	}
-	t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "%s\tratio\tµs\tallocs\tB\n", c.name)
-	for i, x := range c.contenders {
-		allocs, bytes := allocations(x.op)
-		fmt.Fprintf(t, "  %s\t%.2f\t%.2f\t%d\t%d\n", x.name, median(ratios[i]), median(times[i])/1e3, allocs, bytes)
-	}
-	t.Flush()
-	fmt.Println()
+	g.print()
 }
 
-// measure counts processor time, the garbage collector's included: other programs on
-// the machine disturb it less than they do a clock.
-func measure(op func(), slice time.Duration) (ns float64) {
-	for n := 1; ; n *= 2 {
-		start := processorTime()
-		for range n {
-			op()
-		}
-		if d := processorTime() - start; d >= slice/2 {
-			return float64(d.Nanoseconds()) / float64(n)
-		}
-	}
-}
-
-func processorTime() time.Duration {
-	var u syscall.Rusage
-	check(syscall.Getrusage(syscall.RUSAGE_SELF, &u))
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
-func allocations(op func()) (allocs, bytes uint64) {
-	const n = 20
-	var before, after runtime.MemStats
-	op()
-	runtime.ReadMemStats(&before)
-	for range n {
-		op()
-	}
-	runtime.ReadMemStats(&after)
-	return (after.Mallocs - before.Mallocs) / n, (after.TotalAlloc - before.TotalAlloc) / n
-}
-
-func median(v []float64) float64 {
-	slices.Sort(v)
-	return v[len(v)/2]
+// An effort is how long to measure.
+type effort struct {
+	rounds int           // in each round everything runs once, so that other work on the machine disturbs all alike
+	slice  time.Duration // how long one thing runs in one round
 }
 
 // must is for what this program made itself.
 func must[T any](v T, err error) T {
-	if err != nil {
-		panic(err)
-	}
+	check(err)
 	return v
 }
 
