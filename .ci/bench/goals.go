@@ -28,7 +28,7 @@ func (g *goals) print() {
 		if !(r.measured <= r.most) {
 			missed = "missed"
 		}
-		fmt.Fprintf(t, "  %s\t%.2f\t%.4g %s\t%s\n", r.what, r.measured, r.most, r.unit, missed)
+		fmt.Fprintf(t, "  %s\t%.3g\t%.3g %s\t%s\n", r.what, r.measured, r.most, r.unit, missed)
 	}
 	t.Flush()
 }

@@ -108,7 +108,7 @@ func hostileObjects(size int, members, name string) map[string]string {
 	begin := "{" + members + ","
 	return map[string]string{
 		"many members":           fill(begin, func(i int) string { return fmt.Sprintf(`"%x":0,`, i) }, `"":0}`),
-		"one name many times":    fill(begin, same(`"a":0,`), `"":0}`),
+		"one name many times":    fill(begin, same(`"":0,`), `"":0}`),
 		"names with an escape":   fill(begin, func(i int) string { return fmt.Sprintf(`"\n%x":0,`, i) }, `"":0}`),
 		"names of escapes":       fill(begin, func(i int) string { return escaped(fmt.Sprintf("%x", i)) }, `"":0}`),
 		"a long name of escapes": fill(begin+`"`, same(`\n`), `":0}`),

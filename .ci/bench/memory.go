@@ -99,6 +99,7 @@ func stall(s *server, beginning []byte, n int) {
 	for range n {
 		c := must(net.Dial("tcp", s.address))
 		defer c.Close()
+		c.SetWriteDeadline(time.Now().Add(5 * time.Second))
 		c.Write(beginning) // the server may refuse it halfway
 	}
 	for last := s.usage(); ; {

@@ -7,7 +7,6 @@ import (
 	"crypto/subtle"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -54,17 +53,18 @@ func signedRequest(target string, body []byte, declareHash bool) *http.Request {
 // the body into a buffer of its size and its SHA-256. Every contender gets a fresh
 // body, as a server would.
 func sigv4Contests() []contest {
-	return []contest{
-		sigv4Contest(1<<10, false, goal{"× the limit", 3.0}),
-		sigv4Contest(1<<10, true, goal{"× the limit", 3.0}),
-		sigv4Contest(100<<10, false, goal{"× the limit", 1.05}, goal{"B a byte", 1.05}),
-		sigv4Contest(100<<10, true, goal{"× the limit", 1.05}, goal{"B a byte", 1.05}),
-		sigv4Contest(10<<20, false, goal{"× the limit", 1.05}, goal{"B a byte", 1.05}),
-		sigv4Contest(10<<20, true, goal{"× the limit", 1.05}, goal{"B a byte", 1.05}),
+	large := []goal{{"× the limit", 1.05}, {"B a byte", 1.05}}
+	var contests []contest
+	for _, declared := range []bool{false, true} {
+		contests = append(contests,
+			sigv4Contest("1 KB", 1<<10, declared, []goal{{"× the limit", 3.0}}),
+			sigv4Contest("100 KB", 100<<10, declared, large),
+			sigv4Contest("10 MB", 10<<20, declared, large))
 	}
+	return contests
 }
 
-func sigv4Contest(size int, declared bool, goals ...goal) contest {
+func sigv4Contest(label string, size int, declared bool, goals []goal) contest {
 	body := bytes.Repeat([]byte("x"), size)
 	r := signedRequest("/redox/events?source=redox", body, declared)
 	fresh := func() *http.Request {
@@ -73,7 +73,7 @@ func sigv4Contest(size int, declared bool, goals ...goal) contest {
 		return &c
 	}
 	ours, theirs := newSigV4(), resigner()
-	name := fmt.Sprintf("sigv4, %d KB body", size>>10)
+	name := "sigv4, " + label + " body"
 	if declared {
 		name += ", hash declared"
 	}
