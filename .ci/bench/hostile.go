@@ -44,7 +44,7 @@ func hostileContest(name string, size int, most float64, inputs []hostile) conte
 }
 
 func tokenRequests(size int) []hostile {
-	endpoint := newTokenEndpoint(nil)
+	endpoint := newTokenEndpoint()
 	var all []hostile
 	for name, object := range hostileObjects(size, `"grant_type":"client_credentials"`, "scope") {
 		r := httptest.NewRequest(http.MethodPost, "/token", nil)

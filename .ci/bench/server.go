@@ -18,6 +18,7 @@ import (
 
 	"github.com/lestrrat-go/jwx/v2/jwk"
 
+	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
 )
 
@@ -117,7 +118,8 @@ func handlers(jwks []byte) map[string]http.Handler {
 		"verifytoken": newVerifytoken().Wrap(plain),
 		"sigv4":       newSigV4().Wrap(plain),
 		"jwtbearer":   newJWTBearer(jwks).Wrap(plain),
-		"issued":      must(newTokenEndpoint(nil).Verifier()).Wrap(plain),
+		"first-use":   redoxauth.Middleware(forgetting(func() redoxauth.Verifier { return newJWTBearer(jwks) }), nil)(plain),
+		"issued":      newIssuedVerifier().Wrap(plain),
 		"golang-jwt":  bearer(golangJWT(&public)),
 		"jwx":         bearer(jwx(jwks)),
 		"aws-sdk": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
