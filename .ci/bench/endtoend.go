@@ -17,9 +17,9 @@ import (
 // A route is a way for messages through the server, beside others with the same body.
 type route struct {
 	name     string
-	requests [][]byte // as sent, to use in turn
-	above    float64  // the most processor time above plain, in µs; 0: no goal
-	p99Ratio float64  // the most p99, as a ratio to plain; 0: no goal
+	next     func() []byte // the next request, as sent
+	above    float64       // the most processor time above plain, in µs; 0: no goal
+	p99Ratio float64       // the most p99, as a ratio to plain; 0: no goal
 
 	// Of each round.
 	processor, allocated []float64 // µs and bytes a request
@@ -39,48 +39,57 @@ func endToEnd(e effort, g *goals) {
 }
 
 func smallRoutes(body []byte) []*route {
-	bearer := func(path string, tokens ...string) (requests [][]byte) {
+	bearer := func(path string, tokens ...string) func() []byte {
+		var requests [][]byte
 		for _, t := range tokens {
 			r := httptest.NewRequest(http.MethodPost, path, bytes.NewReader(body))
 			r.Header.Set("Authorization", "Bearer "+t)
 			requests = append(requests, wire(r))
 		}
-		return requests
+		return inTurn(requests...)
 	}
 	token := httptest.NewRequest(http.MethodPost, "/verifytoken", bytes.NewReader(body))
 	check(redoxtest.VerificationToken{Token: verificationToken}.Sign(token))
 	return []*route{
-		{name: "plain", requests: unsigned("/plain", body)},
-		{name: "plain, again", requests: unsigned("/plain", body)},
-		{name: "trivial wrapper", requests: unsigned("/wrapper", body)},
-		{name: "verifytoken", requests: [][]byte{wire(token)}},
-		{name: "jwtbearer, repeated use", requests: bearer("/jwtbearer", jwts()[0]), above: 3.5},
-		{name: "jwtbearer, first use", requests: bearer("/first-use", jwts()...)},
-		{name: "issued token, repeated use", requests: bearer("/issued", issuedTokens()[0])},
-		{name: "golang-jwt v5 RS256", requests: bearer("/golang-jwt", jwts()[0])},
-		{name: "jwx v2 RS256", requests: bearer("/jwx", jwts()[0])},
-		{name: "sigv4", requests: sigV4("/sigv4", body, false), above: 5, p99Ratio: 1.25},
-		{name: "sigv4, hash declared", requests: sigV4("/sigv4", body, true), above: 5, p99Ratio: 1.25},
-		{name: "re-sign with the AWS SDK", requests: sigV4("/aws-sdk", body, false)},
+		{name: "plain", next: unsigned("/plain", body)},
+		{name: "plain, again", next: unsigned("/plain", body)},
+		{name: "trivial wrapper", next: unsigned("/wrapper", body)},
+		{name: "verifytoken", next: inTurn(wire(token))},
+		{name: "jwtbearer, repeated use", next: bearer("/jwtbearer", jwts()[0]), above: 3.5},
+		{name: "jwtbearer, first use", next: bearer("/first-use", jwts()...)},
+		{name: "issued token, repeated use", next: bearer("/issued", issuedTokens()[0])},
+		{name: "golang-jwt v5 RS256", next: bearer("/golang-jwt", jwts()[0])},
+		{name: "jwx v2 RS256", next: bearer("/jwx", jwts()[0])},
+		{name: "sigv4", next: sigV4("/sigv4", body, false), above: 5, p99Ratio: 1.25},
+		{name: "sigv4, hash declared", next: sigV4("/sigv4", body, true), above: 5, p99Ratio: 1.25},
+		{name: "re-sign with the AWS SDK", next: sigV4("/aws-sdk", body, false)},
 	}
 }
 
 func largeRoutes(body []byte) []*route {
 	return []*route{
-		{name: "plain", requests: unsigned("/plain", body)},
-		{name: "plain, again", requests: unsigned("/plain", body)},
-		{name: "sigv4", requests: sigV4("/sigv4", body, false)},
-		{name: "sigv4, hash declared", requests: sigV4("/sigv4", body, true)},
-		{name: "re-sign with the AWS SDK", requests: sigV4("/aws-sdk", body, false)},
+		{name: "plain", next: unsigned("/plain", body)},
+		{name: "plain, again", next: unsigned("/plain", body)},
+		{name: "sigv4", next: sigV4("/sigv4", body, false)},
+		{name: "sigv4, hash declared", next: sigV4("/sigv4", body, true)},
+		{name: "re-sign with the AWS SDK", next: sigV4("/aws-sdk", body, false)},
 	}
 }
 
-func unsigned(path string, body []byte) [][]byte {
-	return [][]byte{wire(httptest.NewRequest(http.MethodPost, path, bytes.NewReader(body)))}
+func unsigned(path string, body []byte) func() []byte {
+	return inTurn(wire(httptest.NewRequest(http.MethodPost, path, bytes.NewReader(body))))
 }
 
-func sigV4(path string, body []byte, declareHash bool) [][]byte {
-	return [][]byte{wire(signedRequest(path, body, declareHash))}
+func sigV4(path string, body []byte, declareHash bool) func() []byte {
+	return inTurn(wire(signedRequest(path, body, declareHash)))
+}
+
+func inTurn(requests ...[]byte) func() []byte {
+	i := -1
+	return func() []byte {
+		i = (i + 1) % len(requests)
+		return requests[i]
+	}
 }
 
 // wire returns the bytes of r on HTTP/1.1.
@@ -99,7 +108,7 @@ func compareRoutes(s *server, body string, routes []*route, part float64, e effo
 	for round := range e.rounds + 1 {
 		for i, x := range routes {
 			before := s.usage()
-			n := float64(len(l.run(x.requests, 0, e.slice)))
+			n := float64(len(l.run(x.next, 0, e.slice)))
 			after := s.usage()
 			if round == 0 { // to warm up
 				continue
@@ -114,7 +123,7 @@ func compareRoutes(s *server, body string, routes []*route, part float64, e effo
 			if cost*rate > 0.9e6 {
 				continue // an overload: each answer would take longer than the one before it
 			}
-			latencies := l.run(x.requests, rate, e.slice)
+			latencies := l.run(x.next, rate, e.slice)
 			x.p50 = append(x.p50, micros(quantile(latencies, 0.5)))
 			x.p99 = append(x.p99, micros(quantile(latencies, 0.99)))
 		}

@@ -48,10 +48,9 @@ func (l *load) close() {
 	syscall.Close(l.epoll)
 }
 
-// run sends the requests in turn for the duration d, and returns how long each answer
-// took. With rate 0 a connection sends again as soon as it is answered. Else requests are
+// run sends what next returns for the duration d, and returns how long each answer took. With rate 0 a connection sends again as soon as it is answered. Else requests are
 // due at that many a second, and a late one counts from when it was due.
-func (l *load) run(requests [][]byte, rate float64, d time.Duration) (latencies []time.Duration) {
+func (l *load) run(next func() []byte, rate float64, d time.Duration) (latencies []time.Duration) {
 	var interval time.Duration
 	wait := 1 // ms, for an answer
 	if rate > 0 {
@@ -63,7 +62,7 @@ func (l *load) run(requests [][]byte, rate float64, d time.Duration) (latencies 
 		l.connections[i].due = start.Add(interval * time.Duration(i) / connections)
 	}
 	var ready [connections]syscall.EpollEvent
-	for sent, busy := 0, 0; ; {
+	for busy := 0; ; {
 		now := time.Now()
 		ended := now.Sub(start) > d
 		if ended && busy == 0 {
@@ -71,9 +70,8 @@ func (l *load) run(requests [][]byte, rate float64, d time.Duration) (latencies 
 		}
 		for i := range l.connections {
 			if c := &l.connections[i]; !ended && !c.busy && !now.Before(c.due) {
-				c.busy, c.unsent = true, requests[sent%len(requests)]
+				c.busy, c.unsent = true, next()
 				c.send()
-				sent++
 				busy++
 			}
 		}

@@ -32,7 +32,7 @@ const (
 // rest. Each figure is of a new server.
 func memory(e effort, g *goals) {
 	body := bytes.Repeat([]byte("x"), redoxauth.DefaultMaxBodyBytes)
-	signed, declared := sigV4("/sigv4", body, false)[0], sigV4("/sigv4", body, true)[0]
+	signed, declared := sigV4("/sigv4", body, false)(), sigV4("/sigv4", body, true)()
 	t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "memory, 16 bodies of 40 MiB at once\tpeak MiB\tof the limit\taccepted")
 	atOnce := func(name string, request []byte, limit int64) {
@@ -44,10 +44,10 @@ func memory(e effort, g *goals) {
 		}
 		fmt.Fprintf(t, "  %s\t%d\t%s\t%d\n", name, peak/mib, share, accepted)
 	}
-	atOnce("plain", unsigned("/plain", body)[0], 0)
+	atOnce("plain", unsigned("/plain", body)(), 0)
 	atOnce("sigv4", signed, unproven)
 	atOnce("sigv4, hash declared", declared, maxInFlight)
-	atOnce("re-sign with the AWS SDK", sigV4("/aws-sdk", body, false)[0], 0)
+	atOnce("re-sign with the AWS SDK", sigV4("/aws-sdk", body, false)(), 0)
 	t.Flush()
 	fmt.Println()
 
