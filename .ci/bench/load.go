@@ -64,7 +64,7 @@ func (l *load) run(next func() []byte, rate float64, d time.Duration) (latencies
 	var ready [connections]syscall.EpollEvent
 	for busy := 0; ; {
 		now := time.Now()
-		ended := now.Sub(start) > d
+		ended := now.Sub(start) > d && len(latencies) > 0
 		if ended && busy == 0 {
 			return latencies
 		}
