@@ -54,6 +54,7 @@ func smallRoutes(body []byte) []*route {
 	return []*route{
 		{name: "plain", next: unsigned("/plain", body)},
 		{name: "plain, again", next: unsigned("/plain", body)},
+		{name: "plain, with a JWT", next: bearer("/plain", jwts()[0])}, // which net/http reads
 		{name: "trivial wrapper", next: unsigned("/wrapper", body)},
 		{name: "verifytoken", next: inTurn(wire(token))},
 		{name: "jwtbearer, repeated use", next: bearer("/jwtbearer", jwts()[0]), above: 3.5},
