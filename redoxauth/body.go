@@ -118,6 +118,8 @@ type body struct {
 	began    time.Time
 	received atomic.Int64
 	givenUp  atomic.Pointer[Error] // why
+	late     *time.Timer           // gives it up
+	ended    func() bool           // stops the context from giving it up
 
 	streamed bool  // the stream was read from: too late to buffer it
 	buffered bool  // or the attempt failed

@@ -45,10 +45,10 @@ func (b *body) arrive(ctx context.Context, h hash.Hash) error {
 	if b.opts.MaxInFlight >= 0 && b.length > b.limit() {
 		return Errorf(ErrUnavailable, "busy", "Content-Length is %d, and bodies of this kind may have %d bytes (Options.MaxInFlight)", b.length, b.limit())
 	}
-	stop := b.watch(ctx)
-	defer stop() // also when the source ends this goroutine
+	b.watch(ctx)
+	defer b.unwatch() // also when the source ends this goroutine
 	err := b.fill(h)
-	stop()
+	b.unwatch()
 	b.append()
 	switch why := b.givenUp.Load(); {
 	case why == nil:
@@ -63,27 +63,27 @@ func (b *body) arrive(ctx context.Context, h hash.Hash) error {
 	return nil
 }
 
-// watch lets the time-out, the context and the budget give b up until stop is called.
+// watch lets the time-out, the context and the budget give b up, until unwatch.
 //
 // They end a read of the connection by a deadline in the past. A deadline in the future
 // would replace that of the server, which cannot be read back. So http.Server.ReadTimeout
 // holds for the whole request, whoever reads it.
-func (b *body) watch(ctx context.Context) (stop func()) {
+func (b *body) watch(ctx context.Context) {
 	b.began = time.Now()
 	b.opts.budget.enter(b)
-	late := time.AfterFunc(b.timeout, func() {
+	b.late = time.AfterFunc(b.timeout, func() {
 		b.opts.budget.giveUp(b, Errorf(ErrUnavailable, "body_timeout", "%d bytes in %v (Options.BodyTimeout)", b.received.Load(), b.timeout))
 	})
-	var ended func() bool
 	if ctx.Done() != nil {
-		ended = context.AfterFunc(ctx, func() { b.opts.budget.giveUp(b, canceled(ctx)) })
+		b.ended = context.AfterFunc(ctx, func() { b.opts.budget.giveUp(b, canceled(ctx)) })
 	}
-	return func() {
-		b.opts.budget.leave(b)
-		late.Stop()
-		if ended != nil {
-			ended()
-		}
+}
+
+func (b *body) unwatch() {
+	b.opts.budget.leave(b)
+	b.late.Stop()
+	if b.ended != nil {
+		b.ended()
 	}
 }
 

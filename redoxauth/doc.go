@@ -59,10 +59,18 @@
 //
 // # Limits of your server
 //
-// [Options] limit what this module reads. Your server limits the rest: set
-// ReadHeaderTimeout and IdleTimeout of [http.Server]. Set ReadTimeout too, to a time in
-// which 40 MB can arrive: without it a peer that sends nothing keeps its connection. Keep
-// MaxHeaderBytes at its default of 1 MiB, or lower it.
+// [Options] limit what this module reads. Your server limits the rest. Set these fields of
+// [http.Server]:
+//
+//	ReadHeaderTimeout: 10 * time.Second
+//	ReadTimeout:       60 * time.Second, // in which your slowest sender sends 40 MB
+//	IdleTimeout:       2 * time.Minute
+//
+// Without ReadTimeout, a peer that begins a body which nobody reads keeps its connection.
+// BodyTimeout limits only bodies that a Verifier reads. ReadTimeout begins with the headers
+// and holds for the handler's reads too, and this module leaves it in force. A body that
+// takes longer is answered 503, so choose it for the slowest genuine sender: 40 MB in 60 s
+// are 5.6 Mbit/s. Keep MaxHeaderBytes at its default of 1 MiB, or lower it.
 //
 // # Promises of a Verifier
 //

@@ -37,19 +37,29 @@ type Options struct {
 	MaxBodyBytes int64
 
 	// MaxInFlight is the most memory for buffered bodies, in bytes; default 8 ×
-	// MaxBodyBytes; negative: no limit. Bodies are charged as they arrive. Bodies that
-	// are not yet proven genuine may use half of it, so forgeries cannot keep genuine
-	// messages out. When the limit is reached, the answer is 503. A body larger than half
-	// of MaxInFlight never passes a Verifier that must read the body before it decides.
-	// With nested wrappers, the limit of the outermost wrapper counts.
+	// MaxBodyBytes; negative: no limit. Memory is charged when it is allocated, and a body
+	// gets at most as much again as has arrived, at most 256 KiB at a time, whatever its
+	// Content-Length. Bodies that are not yet proven genuine may use half of MaxInFlight, so
+	// forgeries cannot keep genuine messages out. A larger body never passes a Verifier that
+	// must read it before it decides.
 	//
-	// Middleware gives the charge back when the handler returns. Check gives it back
-	// when the context of the request ends if the request comes from a net/http server,
-	// and otherwise before Check returns.
+	// When the limit is reached, bodies of the same kind that are still arriving are given
+	// up (503), the slowest first, until a sixteenth of the limit is free. A body in its
+	// first second is given up last. So peers that stall keep no sender out, as long as it
+	// is faster than they are. Against strangers that are many times faster than Redox no
+	// rule helps. There a proof in the headers helps: a signature with the hash of the body
+	// (X-Amz-Content-Sha256), or a verification token in front ([AllOf]). What is read
+	// after such a proof is not among the unproven bodies.
+	//
+	// With nested wrappers, the limit of the outermost wrapper counts. Middleware gives the
+	// charge back when the handler returns. Check gives it back when the context of the
+	// request ends if the request comes from a net/http server, and otherwise before Check
+	// returns.
 	MaxInFlight int64
 
 	// BodyTimeout is how long it may take to read one body; default 60 s. After that
-	// the answer is 503.
+	// the answer is 503. ReadTimeout of [http.Server] counts as well: see "Limits of your
+	// server" in the package documentation.
 	BodyTimeout time.Duration
 
 	// RetryAfter is the Retry-After of 503 answers; default 10 s.
@@ -163,8 +173,12 @@ func Middleware(v Verifier, opts *Options) func(http.Handler) http.Handler {
 // [StatusCode]. Set "Connection: close" in a 413 or 503 answer of your own on HTTP/1,
 // because otherwise a peer that stalls in its body can delay the answer.
 //
-// w is the writer of the request's answer, by which Check ends the read of a body that
-// takes too long. It may be nil where the body is in memory, such as on AWS Lambda.
+// w is the writer of the request's answer. By its read deadline
+// ([http.ResponseController]) Check ends the read of a body that takes too long, in the
+// goroutine that called it. If w hides the deadline, as the writer of [http.TimeoutHandler]
+// and wrappers without Unwrap do, only ReadTimeout of [http.Server] ends such a read. w may
+// be nil where the body is in memory, such as on AWS Lambda. A body that net/http does not
+// read from a connection is closed when it takes too long: its Close must end a Read.
 func Check(v Verifier, w http.ResponseWriter, r *http.Request, opts *Options) (*http.Request, error) {
 	o := opts.orDefaults()
 	b, original := attach(w, r, o)
