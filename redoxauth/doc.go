@@ -63,14 +63,15 @@
 // [http.Server]:
 //
 //	ReadHeaderTimeout: 10 * time.Second
-//	ReadTimeout:       60 * time.Second, // in which your slowest sender sends 40 MB
+//	ReadTimeout:       2 * time.Minute, // in which your slowest sender sends 40 MB
 //	IdleTimeout:       2 * time.Minute
 //
 // Without ReadTimeout, a peer that begins a body which nobody reads keeps its connection.
 // BodyTimeout limits only bodies that a Verifier reads. ReadTimeout begins with the headers
 // and holds for the handler's reads too, and this module leaves it in force. A body that
-// takes longer is answered 503, so choose it for the slowest genuine sender: 40 MB in 60 s
-// are 5.6 Mbit/s. Keep MaxHeaderBytes at its default of 1 MiB, or lower it.
+// takes longer is answered 503, so choose both times for the slowest genuine sender: 40 MB in
+// 60 s, the default of BodyTimeout, are 5.6 Mbit/s. Keep MaxHeaderBytes at its default of 1
+// MiB, or lower it.
 //
 // # Promises of a Verifier
 //
