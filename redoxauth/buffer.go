@@ -80,8 +80,12 @@ func (b *body) watch(ctx context.Context) {
 }
 
 func (b *body) unwatch() {
+	if b.late == nil {
+		return
+	}
 	b.opts.budget.leave(b)
 	b.late.Stop()
+	b.late = nil
 	if b.ended != nil {
 		b.ended()
 	}
