@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/redoxauth/redoxauth-go/verifytoken"
 )
@@ -19,5 +20,10 @@ func main() {
 		log.Print("a message from Redox") // store it before you return: 200 means "delivered"
 	})
 	http.Handle("/redox", token.Handshake(token.Wrap(handler)))
-	log.Fatal(http.ListenAndServe(cmp.Or(os.Getenv("ADDR"), "localhost:8080"), nil))
+	server := http.Server{
+		Addr:              cmp.Or(os.Getenv("ADDR"), "localhost:8080"),
+		ReadHeaderTimeout: 10 * time.Second, // else peers that send nothing keep their connections
+		ReadTimeout:       2 * time.Minute,  // a message of 40 MB must arrive within it
+	}
+	log.Fatal(server.ListenAndServe())
 }
