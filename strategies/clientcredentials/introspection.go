@@ -116,7 +116,7 @@ const (
 //
 // Above these limits the answer is 503 with the reason "busy". A token that was accepted
 // before is asked about at any time, within 64 calls at once. A call that several requests
-// wait for counts once. Calls that failed are given back when the server answers again.
+// wait for counts once. Calls that failed are given back.
 //
 // Behind a proxy, all connections come from the proxy. So Peer is required there: without it
 // everybody is a stranger, in one bucket. A proxy that adds no header is worse: then

@@ -73,9 +73,9 @@ type kept[A any] struct {
 
 // A flight is one call. Everybody who asks about its token meanwhile waits for it.
 type flight[A any] struct {
-	ctx  context.Context // its own: the end of one request must not fail the others
-	done chan struct{}   // closed when the answer is there
-	free func()          // frees the place of a call about an unknown token; nil: it was accepted before
+	ctx    context.Context // its own: the end of one request must not fail the others
+	done   chan struct{}   // closed when the answer is there
+	*grant                 // nil: the token was accepted before
 	*kept[A]
 }
 
@@ -160,16 +160,16 @@ func (c *Cache[A]) find(peer, token string) (*kept[A], *flight[A], error) {
 	if accepted != nil && (accepted.expiry.IsZero() || now.Before(accepted.expiry)) {
 		return nil, c.launch(k, nil, token), nil
 	}
-	free, err := c.ration.take(peer, now)
+	g, err := c.ration.take(peer, now)
 	if err != nil {
 		return nil, nil, err
 	}
-	return nil, c.launch(k, free, token), nil
+	return nil, c.launch(k, g, token), nil
 }
 
-func (c *Cache[A]) launch(k key, free func(), token string) *flight[A] {
+func (c *Cache[A]) launch(k key, g *grant, token string) *flight[A] {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
-	f := &flight[A]{ctx, make(chan struct{}), free, &kept[A]{key: k}}
+	f := &flight[A]{ctx, make(chan struct{}), g, &kept[A]{key: k}}
 	c.flights[k] = f
 	go func() {
 		defer cancel()
@@ -211,16 +211,13 @@ func (c *Cache[A]) land(f *flight[A]) {
 	}
 	switch {
 	case !now.Before(f.fresh):
-	case f.free == nil && f.err == nil: // the requests that asked may have been given up
+	case f.grant == nil && f.err == nil: // the requests that asked may have been given up
 		c.accepted.put(f.key, f.kept)
 	default:
 		c.accepted.drop(f.key)
 		c.others.put(f.key, f.kept)
 	}
 	delete(c.flights, f.key)
-	if f.free != nil {
-		f.free()
-	}
-	c.ration.landed(failure, now)
+	c.ration.landed(f.grant, failure, now)
 	close(f.done)
 }

@@ -42,9 +42,10 @@ type ration struct {
 
 	unknown, strangers int // calls at once; the second are part of the first
 
-	failure error     // of the last call; nil if it succeeded
-	owed    bool      // a call has failed, and its minute was not renewed
-	renewed time.Time // last
+	failure   error     // of the last call; nil if it succeeded
+	givenBack allowance // calls that failed
+	owed      bool      // a call has failed that was not given back
+	renewed   time.Time // last
 }
 
 // A bucket is strangers whose hashes are equal modulo the number of buckets.
@@ -74,27 +75,36 @@ func (r *ration) accept(peer string, now time.Time) {
 	*last = now
 }
 
-// take grants a call about a token that peer sent, or returns [redoxauth.ErrUnavailable]. free
-// says that the call has ended.
-func (r *ration) take(peer string, now time.Time) (free func(), err error) {
+// A grant is a call about an unknown token.
+type grant struct {
+	bucket *bucket      // nil: of an accepted peer
+	taken  []*allowance // that it is part of
+}
+
+// take grants a call about a token that peer sent, or returns [redoxauth.ErrUnavailable].
+func (r *ration) take(peer string, now time.Time) (*grant, error) {
 	h := r.hash(peer)
 	if last := r.accepted.get(h); last != nil && now.Sub(*last) < trust {
 		if r.unknown >= maxUnknown || !r.peers.take(now, r.perMinute) {
 			return nil, r.busy("peers of which a token was accepted have used up their calls about new tokens, %d at once or %d a minute (this one is %+.128q); if that is a proxy, set the field Peer", maxUnknown, r.perMinute, peer)
 		}
 		r.unknown++
-		return func() { r.unknown-- }, nil
+		return &grant{nil, []*allowance{&r.peers}}, nil
 	}
 	b := &r.buckets[h%buckets]
-	ok := r.unknown < maxUnknown && r.strangers < maxStranger && b.calls < maxStranger/fraction &&
-		b.all.take(now, r.perMinute/fraction) && (b.own.take(now, 1) || r.shared.take(now, r.perMinute-buckets))
+	ok := r.unknown < maxUnknown && r.strangers < maxStranger && b.calls < maxStranger/fraction && b.all.take(now, r.perMinute/fraction)
+	from := &b.own
+	if ok && !from.take(now, 1) {
+		from = &r.shared
+		ok = from.take(now, r.perMinute-buckets)
+	}
 	if !ok {
 		return nil, r.busy("peers of which no token was accepted within a day have used up their calls about new tokens (this one is %+.128q); require the verification token first (redoxauth.AllOf), and behind a proxy set the field Peer", peer)
 	}
 	r.unknown++
 	r.strangers++
 	b.calls++
-	return func() { r.unknown--; r.strangers--; b.calls-- }, nil
+	return &grant{b, []*allowance{&b.all, from}}, nil
 }
 
 func (r *ration) busy(format string, args ...any) error {
@@ -104,21 +114,36 @@ func (r *ration) busy(format string, args ...any) error {
 	return redoxauth.Errorf(redoxauth.ErrUnavailable, "busy", format, args...)
 }
 
-// landed takes note of how a call ended, about a known or an unknown token. Calls that failed
-// are given back when the service answers again: then the minute starts anew. If each were
-// given back at once, a flood would make calls without limit to a service that is down or
-// throttles us, and hold it there. The minute starts anew once a minute at most, because
-// strangers may know a token that makes the service fail.
-func (r *ration) landed(failure error, now time.Time) {
+// landed takes note of how a call ended; g is nil if it was about a known token.
+//
+// A call that failed is given back, so that a failing service makes nobody busy for longer
+// than it fails. At most a minute's calls are given back at once: a flood would make calls
+// without limit to a service that is down or throttles us, and hold it there. The others are
+// given back when the service answers again: then the minute starts anew, once a minute at
+// most, because strangers may know a token that makes the service fail.
+func (r *ration) landed(g *grant, failure error, now time.Time) {
+	if g != nil {
+		r.unknown--
+		if g.bucket != nil {
+			r.strangers--
+			g.bucket.calls--
+		}
+	}
 	r.failure = failure
-	if failure != nil {
-		r.owed = true
-	} else if r.owed && now.Sub(r.renewed) >= time.Minute {
+	switch {
+	case failure == nil && r.owed && now.Sub(r.renewed) >= time.Minute:
 		r.owed, r.renewed = false, now
 		r.peers, r.shared = allowance{}, allowance{}
 		for i := range r.buckets {
 			r.buckets[i].own, r.buckets[i].all = allowance{}, allowance{}
 		}
+	case failure == nil || g == nil:
+	case r.givenBack.take(now, r.perMinute):
+		for _, a := range g.taken {
+			a.used = max(a.used-1, 0)
+		}
+	default:
+		r.owed = true
 	}
 }
 
