@@ -399,3 +399,26 @@ func TestBodyIsGoneWhenTheHandlerReturns(t *testing.T) {
 		t.Errorf("read %d bytes, %v, want http.ErrBodyReadAfterClose", n, err)
 	}
 }
+
+// A writer in front may hide the deadline. Then BodyTimeout is looked at whenever some bytes
+// arrive, and ReadTimeout ends a read when none do.
+func TestTricklingBodyEndsBehindAWriterThatHidesTheDeadline(t *testing.T) {
+	inner := redoxauth.Middleware(readsBody, &redoxauth.Options{BodyTimeout: 50 * time.Millisecond})(never(t))
+	server := newServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		inner.ServeHTTP(struct{ http.ResponseWriter }{w}, r)
+	}), nil)
+	conn := stall(t, server.URL, "/", 1, 1_000_000)
+	go func() {
+		for {
+			if _, err := conn.Write([]byte("a")); err != nil {
+				return
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+	}()
+	conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil || answer.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("got %v, %v, want 503", answer, err)
+	}
+}

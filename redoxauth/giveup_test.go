@@ -184,3 +184,37 @@ func TestFullBudgetGivesUpTheSlowestBody(t *testing.T) {
 		t.Run(name, func(t *testing.T) { synctest.Test(t, func(t *testing.T) { test(t, options()) }) })
 	}
 }
+
+// A sender of 400 KiB/s among strangers that send five times as much and then stall loses no
+// upload, although they fill the budget all the time.
+func TestUploadsPassAmidStrangers(t *testing.T) {
+	const kib = 1 << 10
+	synctest.Test(t, func(t *testing.T) {
+		opts := &redoxauth.Options{MaxBodyBytes: 4000 * kib, MaxInFlight: 32_000 * kib, BodyTimeout: time.Minute}
+		var strangers []*sending
+		refused := 0
+		for upload := range 16 {
+			s := begin(t, readsBody, opts, 4000*kib)
+			for tick := range 100 { // of 100 ms
+				if tick%5 == 0 {
+					stranger := begin(t, readsBody, opts, 4000*kib)
+					stranger.send(1000 * kib)
+					strangers = append(strangers, stranger)
+				}
+				s.send(40 * kib)
+				time.Sleep(100 * time.Millisecond)
+			}
+			if got := s.state(); got != "accepted" {
+				t.Errorf("upload %d: %s", upload, got)
+			}
+		}
+		for _, s := range strangers {
+			if s.state() == "busy" {
+				refused++
+			}
+		}
+		if refused == 0 {
+			t.Error("the budget was never full")
+		}
+	})
+}
