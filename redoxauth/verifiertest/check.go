@@ -25,8 +25,9 @@ func (c *check) fail(format string, args ...any) {
 	c.Errorf("%s\n\tpromise: %s", fmt.Sprintf(format, args...), c.promise)
 }
 
-// hang is the time after which a call that should end at once is said to hang.
-const hang = 5 * time.Second
+// hang is the time after which a call is said to hang. It is longer than a token with an
+// unknown kid waits for the fetch of its key.
+const hang = 20 * time.Second
 
 // within runs f. It ends the test if f hangs or panics.
 func (c *check) within(what string, f func()) {

@@ -24,7 +24,7 @@ func newServer(t testing.TB) (*redoxtest.AuthorizationServer, clientcredentials.
 	s := redoxtest.NewAuthorizationServer(redoxtest.NewKey("k1", "RS256"))
 	t.Cleanup(s.Close)
 	s.AddClient(clientID, clientSecret, "read", "write")
-	keys, err := keyset.NewRemote(keyset.RemoteConfig{URL: s.JWKSURL, InsecureAllowHTTP: true})
+	keys, err := keyset.NewRemote(keyset.RemoteConfig{URL: s.JWKSURL, Cooldown: time.Millisecond, InsecureAllowHTTP: true})
 	if err != nil {
 		t.Fatal(err)
 	}

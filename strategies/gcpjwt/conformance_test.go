@@ -3,11 +3,13 @@ package gcpjwt_test
 import (
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
 	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 	"github.com/redoxauth/redoxauth-go/strategies/gcpjwt"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/google"
 )
 
 const (
@@ -15,6 +17,9 @@ const (
 	audience = "https://customer.example/redox"
 	scope    = "https://www.googleapis.com/auth/cloud-platform"
 )
+
+// A forgery with an unknown kid does not wait for long.
+func init() { google.Cooldown = time.Millisecond }
 
 // newGoogle returns a fake Google, one of its accounts, and a Config that accepts it.
 func newGoogle(t testing.TB) (*redoxtest.Google, redoxtest.ServiceAccount, gcpjwt.Config) {

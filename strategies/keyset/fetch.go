@@ -110,9 +110,33 @@ func (s *remote) get(ctx context.Context, address string) (*lookup.Response, err
 		"Connection":    {"close"},
 	}, nil)
 	if err == nil && resp.Status != http.StatusOK {
-		err = fmt.Errorf("%s: status %d", resp.URL, resp.Status)
+		err = &statusError{resp.URL, resp.Status, resp.Header}
 	}
 	return resp, err
+}
+
+// A statusError is an answer of another status than 200.
+type statusError struct {
+	url    string
+	status int
+	header http.Header
+}
+
+func (e *statusError) Error() string { return fmt.Sprintf("%s: status %d", e.url, e.status) }
+
+// retryAfter returns the pause after a fetch that failed: what the server asks for (RFC
+// 9110, Section 10.2.3) with a status 429 or 503, within bounds.
+func retryAfter(err error, now time.Time) time.Duration {
+	var e *statusError
+	if !errors.As(err, &e) || e.status != http.StatusTooManyRequests && e.status != http.StatusServiceUnavailable {
+		return retryPause
+	}
+	field := e.header.Get("Retry-After")
+	pause := seconds(field)
+	if date, err := http.ParseTime(field); err == nil {
+		pause = date.Sub(now)
+	}
+	return min(max(pause, retryPause), maxRetryPause)
 }
 
 // life returns how long a response may be used (RFC 9111, Section 4.2).

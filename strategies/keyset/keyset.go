@@ -26,16 +26,23 @@
 // # Operation
 //
 // Published keys rotate without your help: see [RemoteSet]. A publisher should publish a
-// new key before it signs with it. If it signs first, the first token that names the new
-// key causes a fetch.
+// new key before it signs with it. If it does not, the first token of the new key causes a
+// fetch and waits for it, whether the key has a new key ID (kid), none, or the old one.
 //
-// To rotate configured keys, use ParseJWKS with a key ID (kid) for each key, and list the
-// old and the new key. Two PEM keys of one type cannot be used together: PEM keys have no
-// IDs, and every token is refused (reason "unknown_key").
+// To rotate configured keys, list the old and the new key together: with key IDs or without,
+// in a JWK Set or in PEM. Identity.KeyID names the key that verified a token: its key ID, or
+// without one its position in the list, from "0".
 //
-// When the key server is down, the keys that were fetched serve on for MaxStale. A request
-// that needs another key is answered 503 (reason "keys"), which Redox retries. It is never
-// answered 401. Alert on [Status].Err.
+// A token with a key ID is checked with the keys of that ID, and if there are none, with the
+// keys without ID. A token without key ID is checked with all keys. Of these only keys count
+// that fit the token's algorithm. Equal keys count once. At most four keys are tried, so
+// list no more than four that fit one token. After a fetch, up to four others are tried. So
+// a request of a stranger costs at most eight signature checks, and at most four with
+// configured keys.
+//
+// When the key server is down, the keys that were fetched serve on for MaxStale. A token
+// that they do not verify is answered 503 (reason "keys"), which Redox retries, and never
+// 401. Alert on [Status].Err.
 //
 // A process that starts while the key server is down answers 503 until the server is up.
 // It needs no restart.
@@ -92,8 +99,8 @@ func ParseJWKS(data []byte) (Set, error) {
 
 // ParsePEM returns the keys of "PUBLIC KEY" and "RSA PUBLIC KEY" blocks and of
 // certificates. Of a certificate it uses the key alone: it checks neither the issuer nor
-// the expiry. The keys have the same limits as those of [ParseJWKS], and no IDs. So data
-// should have at most one key of each type: see [PublicKeys].
+// the expiry. The keys have the same limits as those of [ParseJWKS], and no IDs: see
+// [PublicKeys].
 func ParsePEM(data []byte) (Set, error) {
 	keys, err := jose.ParsePEM(data)
 	if err != nil && bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
@@ -105,8 +112,8 @@ func ParsePEM(data []byte) (Set, error) {
 // PublicKeys returns a Set of keys of the types [*rsa.PublicKey], [*ecdsa.PublicKey] and
 // [ed25519.PublicKey]. They have the same limits as those of [ParseJWKS].
 //
-// The keys have no IDs. So each serves tokens with any key ID or none, as long as it is
-// the only one that fits the token's algorithm.
+// The keys have no IDs. So each serves tokens with any key ID or none. Of those that fit
+// the token's algorithm, the first four are tried.
 //
 // [*rsa.PublicKey]: https://pkg.go.dev/crypto/rsa#PublicKey
 // [*ecdsa.PublicKey]: https://pkg.go.dev/crypto/ecdsa#PublicKey
@@ -116,7 +123,7 @@ func PublicKeys(keys ...crypto.PublicKey) (Set, error) {
 	return newStatic("PublicKeys", usable, err)
 }
 
-// static is a Set of configured keys. It never changes.
+// static is a Set of configured keys. It never changes. It implements [jose.Source].
 type static []*jose.Key
 
 func newStatic(function string, keys []*jose.Key, err error) (Set, error) {
@@ -128,10 +135,8 @@ func newStatic(function string, keys []*jose.Key, err error) (Set, error) {
 
 func (s static) source() jose.Source { return s }
 
-// Keys implements [jose.Source].
-func (s static) Keys(_ context.Context, w jose.Wanted) ([]*jose.Key, error) { return w.In(s) }
+func (s static) Find(_ context.Context, q *jose.Search) (*jose.Key, error) { return q.In(s) }
 
-// URL implements [jose.Source].
 func (s static) URL() string { return "" }
 
 // A RemoteConfig says where keys are published, and how long they serve.
@@ -149,9 +154,11 @@ type RemoteConfig struct {
 	// of it is used, which never follows redirects.
 	Client *http.Client
 
-	// Cooldown is the least time between two fetches that unknown key IDs cause, whether
-	// or not the first one succeeded. It is also the pause after a failed refresh while
-	// there are still keys. The default is 30 s.
+	// Cooldown is the least time between the starts of two fetches for tokens that no key
+	// verifies. The default is 5 s. A rotation that was not announced is seen after Cooldown
+	// at the latest, and strangers cause no more fetches than that. After a fetch that
+	// failed, the next one starts 1 s later instead, or if the key server says so by
+	// Retry-After (with a status 429 or 503), up to 1 min later.
 	Cooldown time.Duration
 
 	// MinRefresh and MaxRefresh bound the life of keys, which comes from Cache-Control
@@ -176,16 +183,22 @@ type RemoteConfig struct {
 // The first request fetches the keys; [RemoteSet.Ready] does so earlier. After 80 % of
 // their life, a request starts a refresh and does not wait for it. When their life is
 // over, a request waits for the refresh, but at most 1 s. Then the old keys serve for up
-// to MaxStale. A key that the new set lacks is no longer trusted.
+// to MaxStale. A key that the new set lacks is no longer trusted. Tokens that one of the
+// keys verifies do not wait for anything else.
 //
-// A token with a key ID that the set lacks causes a fetch and waits for it. For Cooldown
-// after that, such tokens cause no fetch, and are decided at once: with ErrRejected if the
-// last fetch succeeded, with ErrUnavailable if it failed. Tokens with known key IDs do not
-// wait for that fetch.
+// A token that no key verifies may be the first of a new key. So it causes a fetch, and waits
+// until a fetch that started after it came is over, or its context. Such fetches start at
+// most every Cooldown. Until the next one may start, a token with an unknown key ID, or with
+// none, waits. A token whose key ID is known is decided at once: the keys are new. At most
+// 64 requests wait, and the others are decided at once. The error is ErrRejected if the last
+// fetch succeeded, and ErrUnavailable if it failed. It says how old the keys are and when
+// they are fetched next. Nothing is remembered of key IDs that were unknown.
 //
 // Without any usable key, every request waits for the next fetch, so the first request
-// after an outage succeeds. There is one fetch at a time, and at most one starts in a
-// second, however many requests come. A set without a usable key counts as an outage.
+// after an outage succeeds. When a fetch has failed, at most 64 wait. None waits for longer
+// than Cooldown for a fetch to start. There is one fetch at a time, and after one that failed
+// the next starts at least 1 s later, however many requests come. A set without a usable key
+// counts as an outage.
 //
 // A fetch takes at most 10 s, reads at most 1 MiB and 64 keys, and follows no redirects.
 // It goes on when the request that started it ends.
@@ -211,7 +224,7 @@ func NewRemote(cfg RemoteConfig) (*RemoteSet, error) {
 		value    *time.Duration
 		standard time.Duration
 	}{
-		{"Cooldown", &cfg.Cooldown, 30 * time.Second},
+		{"Cooldown", &cfg.Cooldown, 5 * time.Second},
 		{"MinRefresh", &cfg.MinRefresh, time.Minute},
 		{"MaxRefresh", &cfg.MaxRefresh, 24 * time.Hour},
 	} {

@@ -12,7 +12,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"log"
 	"net/http"
@@ -27,17 +26,28 @@ import (
 	"github.com/redoxauth/redoxauth-go/strategies/keyset"
 )
 
-// public returns the JWK of the Ed25519 key that belongs to kid.
-func public(kid string) map[string]any {
-	seed := sha256.Sum256([]byte(kid))
-	key := ed25519.NewKeyFromSeed(seed[:]).Public().(ed25519.PublicKey)
-	return map[string]any{"kty": "OKP", "crv": "Ed25519", "kid": kid, "x": base64.RawURLEncoding.EncodeToString(key)}
+// private returns the Ed25519 key that belongs to a name.
+func private(name string) ed25519.PrivateKey {
+	seed := sha256.Sum256([]byte(name))
+	return ed25519.NewKeyFromSeed(seed[:])
 }
 
+// public returns the JWK of the key with a name. The kid may be another one, or "" for none.
+func public(name, kid string) map[string]any {
+	key := private(name).Public().(ed25519.PublicKey)
+	m := map[string]any{"kty": "OKP", "crv": "Ed25519", "x": base64.RawURLEncoding.EncodeToString(key)}
+	if kid != "" {
+		m["kid"] = kid
+	}
+	return m
+}
+
+// jwks returns the set of the keys with these names, which are their kids as well. The name
+// "b as a" stands for the key b with the kid a, and "b as " for the key b without kid.
 func jwks(kids ...string) string {
 	keys := []map[string]any{}
-	for _, kid := range kids {
-		keys = append(keys, public(kid))
+	for _, name := range kids {
+		keys = append(keys, public(nameAndKid(name)))
 	}
 	b, err := json.Marshal(map[string]any{"keys": keys})
 	if err != nil {
@@ -46,16 +56,42 @@ func jwks(kids ...string) string {
 	return string(b)
 }
 
-func wanted(kid string) jose.Wanted {
-	return jose.Wanted{KeyID: kid, HasKeyID: true, Algorithm: "EdDSA", Algorithms: []string{"EdDSA"}}
+func nameAndKid(s string) (name, kid string) {
+	name, kid, renamed := strings.Cut(s, " as ")
+	if !renamed {
+		kid = name
+	}
+	return name, kid
 }
 
-// lookUp asks for the key kid.
-func lookUp(ctx context.Context, s keyset.Set, kid string) error {
-	keys, err := jose.SourceOf(s).Keys(ctx, wanted(kid))
-	if err == nil && (len(keys) != 1 || keys[0].ID() != kid) {
-		return fmt.Errorf("found %v", keys)
+// find verifies a token that the key with a name has signed, for the kid, as in jwks, and
+// returns the ID of the key that verified it.
+func find(ctx context.Context, s keyset.Set, name string) (string, error) {
+	name, kid := nameAndKid(name)
+	header := map[string]string{"alg": "EdDSA"}
+	if kid != "" {
+		header["kid"] = kid
 	}
+	b, err := json.Marshal(header)
+	if err != nil {
+		return "", err
+	}
+	input := base64.RawURLEncoding.EncodeToString(b) + ".e30"
+	token := input + "." + base64.RawURLEncoding.EncodeToString(ed25519.Sign(private(name), []byte(input)))
+	j, err := jose.ParseJWS(token)
+	if err != nil {
+		return "", err
+	}
+	key, err := j.Verify(ctx, []byte(token), &jose.Config{Keys: jose.SourceOf(s), Algorithms: []string{"EdDSA"}}, nil)
+	if err != nil {
+		return "", err
+	}
+	return key.ID(), nil
+}
+
+// lookUp verifies a token, as find does.
+func lookUp(ctx context.Context, s keyset.Set, name string) error {
+	_, err := find(ctx, s, name)
 	return err
 }
 
@@ -169,19 +205,17 @@ func TestParsePEM(t *testing.T) {
 
 // Keys in memory have the limits of keys in a JWK Set, and serve tokens with any kid.
 func TestPublicKeys(t *testing.T) {
-	good := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)).Public()
-	s, err := keyset.PublicKeys(good)
+	good := private("a").Public()
+	s, err := keyset.PublicKeys(private("b").Public(), good)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, hasKeyID := range []bool{true, false} {
-		w := wanted("any")
-		w.HasKeyID = hasKeyID
-		keys, err := jose.SourceOf(s).Keys(t.Context(), w)
-		if err != nil || len(keys) != 1 || keys[0].ID() != "" {
-			t.Errorf("keys %v, error %v; want the one without ID", keys, err)
+	for _, name := range []string{"a as any", "a as "} {
+		if id, err := find(t.Context(), s, name); err != nil || id != "1" {
+			t.Errorf("key %q, error %v; want the key 1", id, err)
 		}
 	}
+	check(t, lookUp(t.Context(), s, "c as a"), redoxauth.ErrRejected, "signature")
 	weak, err := rsa.GenerateKey(rand.Reader, 1024)
 	if err != nil {
 		t.Fatal(err)

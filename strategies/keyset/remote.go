@@ -14,10 +14,11 @@ import (
 )
 
 const (
-	fetchTimeout = 10 * time.Second
-	staleWait    = time.Second // how long requests wait for a refresh while old keys can serve
-	retryPause   = time.Second // the least time between two fetches while there are no keys
-	maxWanted    = 16          // kids that a fetch notes: a peer can ask and hang up, again and again
+	fetchTimeout  = 10 * time.Second
+	staleWait     = time.Second // how long requests wait for a refresh while old keys can serve
+	retryPause    = time.Second // from a fetch that failed to the next one
+	maxRetryPause = time.Minute // the most that a key server can ask for by Retry-After
+	maxWaiting    = 64          // requests that wait for other keys than there are
 )
 
 // A remote decides which of the published keys serve, and when they are fetched.
@@ -25,15 +26,20 @@ type remote struct {
 	cfg    RemoteConfig
 	client *lookup.Client
 
-	mu           sync.Mutex
-	current      published // of the last fetch that succeeded
-	fetched      time.Time // when that was
-	refresh      time.Time // after 80 % of their life
-	expires      time.Time // the end of their life
-	err          error     // why the last fetch failed; nil if it succeeded
-	started      time.Time // when the last fetch started
-	unknownAsked time.Time // when the last fetch for an unknown kid started
-	running      *fetch    // nil if none is
+	mu      sync.Mutex
+	current published // of the last fetch that succeeded
+	number  int       // of that fetch; 0 if it brought no key
+	fetched time.Time // when that was
+	refresh time.Time // after 80 % of their life
+	expires time.Time // the end of their life
+
+	running *fetch        // nil if none is
+	started int           // the number of the last fetch
+	asked   time.Time     // when the last one began that a token asked for which no key verifies
+	err     error         // why the last fetch failed; nil if it succeeded
+	failed  time.Time     // when it failed
+	pause   time.Duration // from then to the next fetch
+	waiting int           // of maxWaiting
 }
 
 func newRemote(cfg RemoteConfig) *remote {
@@ -44,45 +50,165 @@ func newRemote(cfg RemoteConfig) *remote {
 // is over.
 type fetch struct {
 	context.Context
-	started time.Time
-	wanted  []jose.Wanted // by the first requests that waited for it
-	done    bool
+	number int
+	began  time.Time
+	ended  bool
+	err    error
 }
 
-// Keys implements [jose.Source]. Keys that are about to expire are refreshed first.
-func (s *remote) Keys(ctx context.Context, w jose.Wanted) ([]*jose.Key, error) {
+// A request is one that needs keys.
+type request struct {
+	search  *jose.Search // nil: any keys are good
+	came    int          // the number of the last fetch when the request came
+	tried   int          // the number of the fetch whose keys it has tried; 0: none
+	refused error        // what came of that
+}
+
+// Find implements [jose.Source]. Keys that are about to expire are refreshed first. A token
+// that one of the keys verifies waits for nothing else.
+func (s *remote) Find(ctx context.Context, q *jose.Search) (*jose.Key, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	r := request{search: q, came: s.started}
 	now := s.cfg.Now()
 	if s.usable(now) {
 		s.keepFresh(ctx, now)
 	}
-	if !s.usable(s.cfg.Now()) {
-		return s.keysAfter(ctx, s.start(now), w)
+	keys, number, usable := s.current.keys, s.number, s.usable(now)
+	s.mu.Unlock()
+	if usable {
+		key, err := q.In(keys)
+		if err == nil {
+			return key, nil
+		}
+		r.tried, r.refused = number, err
 	}
-	found, err := w.In(s.current.keys)
-	if err != nil && w.HasKeyID && !w.Known(s.current.keys) {
-		return s.unknownKey(ctx, now, w, err)
-	}
-	return found, err
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.findNewer(ctx, &r)
 }
 
-// unknownKey decides about a token whose kid the set lacks. The publisher may have
-// rotated, or a stranger has invented the kid. So the token waits for the fetch that is
-// running, or starts one and waits for it. Within Cooldown of the last such fetch it is
-// decided at once: unavailable if the last fetch failed, else rejected.
-func (s *remote) unknownKey(ctx context.Context, now time.Time, w jose.Wanted, rejected error) ([]*jose.Key, error) {
-	f := s.running
-	if f == nil && (s.unknownAsked.IsZero() || now.Sub(s.unknownAsked) >= s.cfg.Cooldown) {
-		f = s.start(now)
+// findNewer waits for other keys than r has tried, and finds the key of r among them. The
+// publisher may have rotated, or a stranger has invented the token: nobody can tell before
+// the next fetch. An answer that was on its way when r came may lack the key. So r is decided
+// after a fetch that began later.
+//
+// Some requests are decided at once: those that would have to wait for too long, those with
+// a known kid within Cooldown, and all when maxWaiting wait already. The keys that there
+// are decide, or the error of the last fetch. Before the first fetch there is neither, so
+// everybody waits.
+func (s *remote) findNewer(ctx context.Context, r *request) (*jose.Key, error) {
+	for placed := false; ; {
+		now := s.cfg.Now()
+		usable := s.usable(now)
+		ended := s.started
+		if s.running != nil {
+			ended--
+		}
+		switch good := usable || s.number > r.came; {
+		case good && r.search == nil:
+			return nil, nil
+		case good && s.number != r.tried:
+			if key := s.try(r); key != nil {
+				return key, nil
+			}
+			continue
+		case ended > r.came:
+			return nil, s.refuse(r)
+		}
+		pause := s.untilNext(now, usable)
+		if !placed && (usable || s.err != nil) {
+			known := usable && r.search.Names(s.current.keys)
+			late := s.running == nil && (known && pause > 0 || pause > max(s.cfg.Cooldown, retryPause))
+			if late || s.waiting >= maxWaiting {
+				return nil, s.refuse(r)
+			}
+			s.waiting++
+			defer func() { s.waiting-- }()
+			placed = true
+		}
+		if err := s.wait(ctx, pause, usable); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// try tries the current keys, with s.mu unlocked: that takes time.
+func (s *remote) try(r *request) *jose.Key {
+	keys := s.current.keys
+	r.tried = s.number
+	s.mu.Unlock()
+	defer s.mu.Lock()
+	key, err := r.search.In(keys)
+	r.refused = err
+	return key
+}
+
+// refuse returns the error of a request that waits no longer.
+func (s *remote) refuse(r *request) error {
+	var refused *redoxauth.Error
+	if s.err == nil && errors.As(r.refused, &refused) {
+		return redoxauth.Errorf(refused.Kind, refused.Reason, "%w; %s", refused.Err, s.age())
+	}
+	return s.unavailable(s.err)
+}
+
+func (s *remote) unavailable(err error) error {
+	return redoxauth.Errorf(redoxauth.ErrUnavailable, "keys", "%w; %s", err, s.age())
+}
+
+// age tells an operator how old the keys are, and when others can be expected.
+func (s *remote) age() string {
+	now := s.cfg.Now()
+	keys := "there are no keys"
+	if s.usable(now) {
+		keys = fmt.Sprintf("the keys are %v old", now.Sub(s.fetched).Round(time.Second/10))
+	}
+	switch next := s.untilNext(now, true); {
+	case s.running != nil:
+		return keys + ", and a fetch is running"
+	case next > 0:
+		return fmt.Sprintf("%s, next fetch in %v", keys, next.Round(time.Second/10))
+	}
+	return keys + ", next fetch on demand"
+}
+
+// wait waits for the fetch that is running, and returns its error. If none is running, it
+// waits for the pause, and then starts one.
+func (s *remote) wait(ctx context.Context, pause time.Duration, asked bool) error {
+	f, last := s.running, s.started
+	if f == nil && pause == 0 {
+		f = s.start(asked)
+	}
+	if f == nil {
+		s.sleep(ctx, nil, time.After(pause))
+	} else {
+		s.sleep(ctx, f.Done(), nil)
 	}
 	switch {
-	case f != nil:
-		return s.keysAfter(ctx, f, w)
-	case s.err != nil:
-		return nil, unavailable(s.err)
+	case f != nil && f.ended && f.err != nil:
+		return s.unavailable(f.err)
+	case f != nil && f.ended:
+		return nil
+	case f != nil && f.Err() != nil:
+		return s.unavailable(errors.New("the key server did not answer in time"))
+	case ctx.Err() != nil:
+		return redoxauth.Errorf(redoxauth.ErrUnavailable, "canceled", "%w", context.Cause(ctx))
 	}
-	return nil, rejected
+	if s.started == last { // even if Now stands still
+		s.start(asked)
+	}
+	return nil
+}
+
+// sleep waits until one of its arguments ends, with s.mu unlocked.
+func (s *remote) sleep(ctx context.Context, fetched <-chan struct{}, timer <-chan time.Time) {
+	s.mu.Unlock()
+	defer s.mu.Lock()
+	select {
+	case <-fetched:
+	case <-timer:
+	case <-ctx.Done():
+	}
 }
 
 // usable reports whether there are keys that may serve. A negative MaxStale ends them with
@@ -91,97 +217,73 @@ func (s *remote) usable(now time.Time) bool {
 	return len(s.current.keys) > 0 && now.Before(s.expires.Add(max(s.cfg.MaxStale, 0)))
 }
 
+// untilNext returns how long it is until a fetch may start. While fetches succeed, only
+// Cooldown limits them, and only those that a token asks for which no key verifies.
+func (s *remote) untilNext(now time.Time, asked bool) time.Duration {
+	since, pause := s.asked, s.cfg.Cooldown
+	if s.err != nil {
+		since, pause = s.failed, s.pause
+	}
+	if since.IsZero() || s.err == nil && !asked {
+		return 0
+	}
+	return min(max(pause-now.Sub(since), 0), pause)
+}
+
 // keepFresh refreshes keys that are about to expire. If they have expired, it waits for
 // the refresh until that has taken staleWait. Later requests find it older, and do not
-// wait at all.
+// wait at all, and neither do those that come in the middle of an outage.
 func (s *remote) keepFresh(ctx context.Context, now time.Time) {
-	if !now.Before(s.refresh) && (s.err == nil || now.Sub(s.started) >= s.cfg.Cooldown) {
-		s.start(now)
+	if !now.Before(s.refresh) && s.untilNext(now, false) == 0 {
+		s.start(false)
 	}
 	if now.Before(s.expires) || s.running == nil {
 		return
 	}
-	if left := staleWait - now.Sub(s.running.started); left > 0 {
-		ctx, cancel := context.WithTimeout(ctx, min(left, staleWait))
-		defer cancel()
-		s.wait(ctx, s.running)
+	if s.err != nil && now.Sub(s.failed) < s.pause+2*fetchTimeout {
+		return
+	}
+	if left := staleWait - now.Sub(s.running.began); left > 0 {
+		s.sleep(ctx, s.running.Done(), time.After(min(left, staleWait)))
 	}
 }
 
-// keysAfter waits for f, and then returns the keys for w.
-func (s *remote) keysAfter(ctx context.Context, f *fetch, w jose.Wanted) ([]*jose.Key, error) {
-	if len(f.wanted) < maxWanted && f.Err() == nil {
-		f.wanted = append(f.wanted, w)
-	}
-	failed := s.wait(ctx, f)
-	if failed != nil && !s.usable(s.cfg.Now()) {
-		return nil, failed
-	}
-	found, missing := w.In(s.current.keys)
-	if failed != nil && missing != nil {
-		return nil, failed
-	}
-	return found, missing
-}
-
-// wait waits for f, with s.mu unlocked, and returns why it failed.
-func (s *remote) wait(ctx context.Context, f *fetch) error {
-	s.mu.Unlock()
-	select {
-	case <-f.Done():
-	case <-ctx.Done():
-	}
-	s.mu.Lock()
-	switch {
-	case f.done && s.err != nil:
-		return unavailable(s.err)
-	case f.done:
-		return nil
-	case f.Err() != nil:
-		return unavailable(errors.New("the key server did not answer in time"))
-	}
-	return redoxauth.Errorf(redoxauth.ErrUnavailable, "canceled", "%w", context.Cause(ctx))
-}
-
-// start returns the fetch that is running, or starts one. While fetches succeed, the life
-// of the keys and Cooldown limit how many there are. While they fail, retryPause does.
-func (s *remote) start(now time.Time) *fetch {
+// start returns the fetch that is running, or starts one.
+func (s *remote) start(asked bool) *fetch {
 	if s.running != nil {
 		return s.running
 	}
-	var delay time.Duration
-	if !s.started.IsZero() && (s.err != nil || len(s.current.keys) == 0) {
-		delay = min(max(retryPause-now.Sub(s.started), 0), retryPause)
+	now := s.cfg.Now()
+	if asked {
+		s.asked = now
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), delay+fetchTimeout)
-	s.running = &fetch{Context: ctx, started: now.Add(delay)}
-	s.started = s.running.started
-	go s.run(s.running, cancel, delay)
+	s.started++
+	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
+	s.running = &fetch{Context: ctx, number: s.started, began: now}
+	go s.run(s.running, cancel)
 	return s.running
 }
 
 // run is the only goroutine of a remote, and there is one at a time. A Client that never
 // returns keeps it, and is not called again.
-func (s *remote) run(f *fetch, cancel context.CancelFunc, delay time.Duration) {
-	time.Sleep(delay)
-	got, err := s.try(f)
+func (s *remote) run(f *fetch, cancel context.CancelFunc) {
+	got, err := s.fetch(f)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer cancel()
-	s.running, f.done, s.err = nil, true, err
+	now := s.cfg.Now()
 	if err == nil {
-		s.replace(got)
+		err = s.replace(got, f.number, now)
 	}
-	// Without keys no kid is known, so only retryPause limits the fetches.
-	unknown := func(w jose.Wanted) bool { return w.HasKeyID && !w.Known(s.current.keys) }
-	if len(s.current.keys) > 0 && slices.ContainsFunc(f.wanted, unknown) {
-		s.unknownAsked = f.started
+	s.running, s.err, f.ended, f.err = nil, err, true, err
+	if err != nil {
+		s.failed, s.pause = now, retryAfter(err, now)
 	}
 }
 
-// try turns a panic of the Client's transport into an error, so that it does not end the
+// fetch turns a panic of the Client's transport into an error, so that it does not end the
 // process.
-func (s *remote) try(ctx context.Context) (got published, err error) {
+func (s *remote) fetch(ctx context.Context) (got published, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("the Client panicked: %T", p)
@@ -191,14 +293,16 @@ func (s *remote) try(ctx context.Context) (got published, err error) {
 }
 
 // replace replaces the old keys. A key that the new set lacks was withdrawn.
-func (s *remote) replace(got published) {
-	now := s.cfg.Now()
+func (s *remote) replace(got published, number int, now time.Time) error {
 	life := min(max(got.life, s.cfg.MinRefresh), s.cfg.MaxRefresh)
 	s.current, s.fetched = got, now
 	s.expires, s.refresh = now.Add(life), now.Add(life/5*4)
+	s.number = number
 	if len(got.keys) == 0 {
-		s.err = errors.New("the set has no usable key")
+		s.number = 0
+		return errors.New("the set has no usable key")
 	}
+	return nil
 }
 
 // URL implements [jose.Source]. It is empty until discovery has found it.
@@ -214,11 +318,8 @@ func (s *remote) URL() string {
 func (s *remote) ready(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := s.cfg.Now()
-	if s.usable(now) {
-		return nil
-	}
-	return s.wait(ctx, s.start(now))
+	_, err := s.findNewer(ctx, &request{came: s.started})
+	return err
 }
 
 func (s *remote) status() Status {
@@ -229,8 +330,4 @@ func (s *remote) status() Status {
 		st.Keys, st.Dropped = len(s.current.keys), slices.Clone(s.current.dropped)
 	}
 	return st
-}
-
-func unavailable(err error) error {
-	return redoxauth.Errorf(redoxauth.ErrUnavailable, "keys", "%w", err)
 }

@@ -29,6 +29,7 @@ func newGrant(cfg EndpointConfig, p *config.Problems) *grant {
 		AssertionAudiences: cfg.AssertionAudiences,
 		Types:              []string{"JWT", "client-authentication+jwt", ""},
 		Required:           []string{"jti"},
+		OneKey:             true,
 		MatchJKU:           true,
 		MaxLifetime:        maxLifetime,
 		Leeway:             cfg.Leeway,

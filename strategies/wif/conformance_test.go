@@ -9,6 +9,7 @@ import (
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
 	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/google"
 	"github.com/redoxauth/redoxauth-go/strategies/wif"
 )
 
@@ -17,6 +18,9 @@ const (
 	audience = "https://customer.example/redox"
 	scope    = "https://www.googleapis.com/auth/cloud-platform"
 )
+
+// A forgery with an unknown kid does not wait for long.
+func init() { google.Cooldown = time.Millisecond }
 
 // newGoogle returns a fake Google, one of its accounts, and a Config that accepts it.
 func newGoogle(t testing.TB) (*redoxtest.Google, redoxtest.ServiceAccount, wif.Config) {

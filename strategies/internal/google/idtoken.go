@@ -2,6 +2,7 @@ package google
 
 import (
 	"context"
+	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
@@ -9,12 +10,15 @@ import (
 	"github.com/redoxauth/redoxauth-go/strategies/keyset"
 )
 
+// Cooldown is that of the keys; zero means the default. Only tests set it.
+var Cooldown time.Duration
+
 // newIDTokens pins what Google's own validators leave to the caller: the algorithm and the
 // issuer. It neither bounds the age of a token nor records its use: Google's senders use
 // one token for up to an hour, and give it no jti.
 func newIDTokens(cfg Config) (*jose.Verifier, error) {
 	keys, err := keyset.NewRemote(keyset.RemoteConfig{
-		URL: cfg.CertsURL, Client: cfg.Client, InsecureAllowHTTP: cfg.InsecureAllowHTTP, Now: cfg.Now,
+		URL: cfg.CertsURL, Client: cfg.Client, InsecureAllowHTTP: cfg.InsecureAllowHTTP, Now: cfg.Now, Cooldown: Cooldown,
 	})
 	if err != nil {
 		return nil, err

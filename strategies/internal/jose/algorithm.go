@@ -152,18 +152,10 @@ func (k *Key) fits(name string) bool {
 	return false
 }
 
-// algorithm returns the only algorithm that k is used with (RFC 8725bis, Section 3.1): its
-// own, or the first of names that fits.
-func (k *Key) algorithm(names []string) string {
-	if k.alg != "" {
-		return k.alg
-	}
-	for _, name := range names {
-		if k.fits(name) {
-			return name
-		}
-	}
-	return ""
+// serves reports whether k may verify under the algorithm: if k has an alg, it is the only
+// one (RFC 8725bis, Section 3.1).
+func (k *Key) serves(name string) bool {
+	return (k.alg == "" || k.alg == name) && k.fits(name)
 }
 
 // verify reports whether k made signature over input.

@@ -53,16 +53,21 @@ func TestPublicKeyIsNoSecret(t *testing.T) {
 	}
 }
 
-// A key has one algorithm (RFC 8725bis, Section 3.1). A key without alg has the first that
-// fits it. The token does not choose another one.
+// A key with alg has one algorithm (RFC 8725bis, Section 3.1). A key without alg serves
+// every listed one of its type, because its publisher may use any of them, and no other.
 func TestTokenDoesNotChooseTheAlgorithm(t *testing.T) {
-	cfg := config()
-	cfg.Algorithms = []string{"RS256", "RS384", "PS256"}
-	for alg, want := range map[string]error{"RS256": nil, "RS384": redoxauth.ErrRejected, "PS256": redoxauth.ErrRejected} {
+	for alg, want := range map[string]error{
+		"RS256": nil, "RS384": nil, "PS256": nil, "RS512": redoxauth.ErrRejected, "PS512": redoxauth.ErrRejected,
+	} {
+		cfg := config()
+		cfg.Algorithms = []string{"RS256", "RS384", "PS256", "ES256"}
+		check(t, cfg, signedWith(alg, keys().rsa), want, "algorithm")
+		if alg != "PS256" {
+			want = redoxauth.ErrRejected
+		}
+		cfg.Keys = jwks(jwk(keys().rsa, map[string]any{"kid": "1", "alg": "PS256"}))
 		check(t, cfg, signedWith(alg, keys().rsa), want, "algorithm")
 	}
-	cfg.Keys = jwks(jwk(keys().rsa, map[string]any{"kid": "1", "alg": "PS256"}))
-	check(t, cfg, signed(nil, nil), redoxauth.ErrRejected, "algorithm")
 }
 
 // CVE-2018-0114 (node-jose), CVE-2026-27962 (Authlib): the token supplies the key.

@@ -66,6 +66,11 @@ func TestRememberedTokenIsDecidedAnew(t *testing.T) {
 		{"the key is for another algorithm now", func(_ *time.Time, s *set) {
 			s.keys = jwks(jwk(keys().rsa, map[string]any{"kid": "1", "alg": "PS256"})).keys
 		}, redoxauth.ErrRejected, "algorithm"},
+		{"the key lost its kid", func(_ *time.Time, s *set) { s.keys = jwks(jwk(keys().rsa2, nil), jwk(keys().rsa, nil)).keys }, nil, ""},
+		{"a new key was listed before it", func(_ *time.Time, s *set) {
+			s.keys = jwks(jwk(keys().rsa2, map[string]any{"kid": "1"}), jwk(keys().rsa, map[string]any{"kid": "1"})).keys
+		}, nil, ""},
+		{"the key was replaced, without kid", func(_ *time.Time, s *set) { s.keys = jwks(jwk(keys().rsa2, nil)).keys }, redoxauth.ErrRejected, "signature"},
 		{"the key was fetched again", func(_ *time.Time, s *set) { s.keys = jwks(jwk(keys().rsa, map[string]any{"kid": "1"})).keys }, nil, ""},
 		{"the keys cannot be had", func(_ *time.Time, s *set) {
 			s.err = &redoxauth.Error{Kind: redoxauth.ErrUnavailable, Reason: "keys"}

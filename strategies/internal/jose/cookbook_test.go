@@ -94,24 +94,10 @@ func verifies(t *testing.T, key json.RawMessage, token string) bool {
 		for _, private := range []string{"d", "p", "q", "dp", "dq", "qi"} {
 			delete(members, private)
 		}
-		// A key without alg would have the first algorithm that fits it.
-		source = jwks(with(members, map[string]any{"alg": headerOf(t, token)["alg"]}))
+		source = jwks(members)
 	}
-	_, err = j.Verify(t.Context(), []byte(token), source, algorithms, nil)
+	_, err = j.Verify(t.Context(), []byte(token), &jose.Config{Keys: source, Algorithms: algorithms}, nil)
 	return err == nil
-}
-
-func headerOf(t *testing.T, token string) (header map[string]any) {
-	t.Helper()
-	segment, _, _ := strings.Cut(token, ".")
-	b, err := base64.RawURLEncoding.DecodeString(segment)
-	if err == nil {
-		err = json.Unmarshal(b, &header)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return header
 }
 
 func flip(c byte) byte {

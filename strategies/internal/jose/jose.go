@@ -25,10 +25,14 @@ import (
 // algorithm or type is accepted unless it is listed.
 type Config struct {
 	// Keys verify the tokens, with one of Algorithms. Either all Algorithms or none are
-	// symmetric (HS256). A key without alg is used with the first of them that fits it, so
-	// the token does not choose the algorithm.
+	// symmetric (HS256). A key without alg serves each of them that fits its type and
+	// curve.
 	Keys       Source
 	Algorithms []string
+
+	// OneKey refuses a token whose kid several keys have. Otherwise each of them that fits
+	// is tried.
+	OneKey bool
 
 	// Issuers are the accepted values of iss. A token of another issuer, or without iss, is
 	// redoxauth.ErrNoCredentials.
@@ -121,7 +125,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Token, error) {
 	if !v.acceptsType(c) {
 		return nil, refuse("type", "typ is %s", quote(c.typ))
 	}
-	key, err := c.Verify(ctx, raw, v.cfg.Keys, v.cfg.Algorithms, known.key)
+	key, err := c.Verify(ctx, raw, &v.cfg, known.key)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/lestrrat-go/jwx/v2/jwk"
 )
@@ -17,8 +18,8 @@ const MaxKeys = 64
 
 // ParseJWKS returns the usable public keys of a JWK Set (RFC 7517, Section 5). It leaves
 // the others out one by one, each with a line in dropped: private and symmetric keys, keys
-// for encryption, and keys that are weak, malformed or of an unknown type. The error is for
-// data that is no JWK Set, or has more than [MaxKeys] keys.
+// for encryption, and keys that are weak, malformed or of an unknown type. A key that is
+// listed twice counts once. The error is for data that is no JWK Set, or has more than [MaxKeys] keys.
 func ParseJWKS(data []byte) (keys []*Key, dropped []string, err error) {
 	// Shallow, because one malformed key must not make the others unusable.
 	set, err := ReadShallow(data, "keys")
@@ -35,11 +36,14 @@ func ParseJWKS(data []byte) (keys []*Key, dropped []string, err error) {
 		if err != nil {
 			dropped = append(dropped, fmt.Sprintf("key %d: %v", n, err))
 		} else {
+			if !k.hasKid {
+				k.id = strconv.Itoa(n)
+			}
 			keys = append(keys, k)
 		}
 		n++
 	}
-	return keys, dropped, nil
+	return distinct(keys), dropped, nil
 }
 
 func parseJWK(s string) (*Key, error) {
@@ -62,7 +66,7 @@ func parseJWK(s string) (*Key, error) {
 		return nil, err
 	}
 	if v := o.Get("kid"); v != "" {
-		if k.id, k.hasID = v.Text(); !k.hasID {
+		if k.id, k.hasKid = v.Text(); !k.hasKid {
 			return nil, errors.New("kid is not a string")
 		}
 	}
@@ -131,7 +135,7 @@ func rawKey(o Object) (crypto.PublicKey, error) {
 	return public, nil
 }
 
-// ParsePEM returns the keys of the public keys and certificates in data, without IDs.
+// ParsePEM returns the keys of the public keys and certificates in data, without kids.
 // Anything else in it is an error.
 func ParsePEM(data []byte) ([]*Key, error) {
 	var public []crypto.PublicKey

@@ -17,7 +17,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
 )
 
@@ -161,42 +160,6 @@ func TestParseJWKSRefusesWhatIsNone(t *testing.T) {
 	}
 }
 
-// Exactly one key may fit (SMART App Launch 2.2, client-confidential-asymmetric;
-// Wycheproof, DuplicateKid).
-func TestWanted(t *testing.T) {
-	k := keys()
-	rsa1, rsa2 := jwk(k.rsa, map[string]any{"kid": "1"}), jwk(k.rsa2, map[string]any{"kid": "2"})
-	for _, test := range []struct {
-		name   string
-		keys   []map[string]any
-		header map[string]any
-		want   error
-		reason redoxauth.Reason
-	}{
-		{"one of two, by kid", []map[string]any{rsa2, rsa1}, nil, nil, ""},
-		{"two of one kid", []map[string]any{rsa1, rsa1}, nil, redoxauth.ErrRejected, "unknown_key"},
-		{"two of one kid, and only one of the type", []map[string]any{rsa1, jwk(k.p256, map[string]any{"kid": "1"})}, nil, nil, ""},
-		{"two of one kid, and only one of the algorithm", []map[string]any{rsa1, jwk(k.rsa2, map[string]any{"kid": "1", "alg": "PS256"})}, nil, nil, ""},
-		{"the kid of another type", []map[string]any{jwk(k.p256, map[string]any{"kid": "1"}), rsa2}, nil, redoxauth.ErrRejected, "algorithm"},
-		{"no kid, two that fit", []map[string]any{rsa1, rsa2}, map[string]any{"kid": nil}, redoxauth.ErrRejected, "unknown_key"},
-		{"no kid, one that fits", []map[string]any{rsa1, jwk(k.p256, map[string]any{"kid": "2"})}, map[string]any{"kid": nil}, nil, ""},
-		{"no kid, none that fits", []map[string]any{jwk(k.p256, nil)}, map[string]any{"kid": nil}, redoxauth.ErrRejected, "algorithm"},
-		{"no keys", nil, nil, redoxauth.ErrRejected, "unknown_key"},
-		{"no keys and no kid", nil, map[string]any{"kid": nil}, redoxauth.ErrRejected, "unknown_key"},
-		{"a key without kid serves any", []map[string]any{jwk(k.rsa, nil)}, nil, nil, ""},
-		{"a key without kid gives way to the named one", []map[string]any{jwk(k.rsa2, nil), rsa1}, nil, nil, ""},
-		{"a key without kid beside others", []map[string]any{jwk(k.rsa, nil), rsa2}, nil, nil, ""},
-		{"two keys without kid", []map[string]any{jwk(k.rsa, nil), jwk(k.rsa2, nil)}, nil, redoxauth.ErrRejected, "unknown_key"},
-		{"an empty kid names the key with the empty kid", []map[string]any{jwk(k.rsa2, nil), jwk(k.rsa, map[string]any{"kid": ""})}, map[string]any{"kid": ""}, nil, ""},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			cfg := config()
-			cfg.Keys = jwks(test.keys...)
-			check(t, cfg, signed(test.header, nil), test.want, test.reason)
-		})
-	}
-}
-
 func TestParsePEM(t *testing.T) {
 	k := keys()
 	block := func(kind string, der []byte, err error) string {
@@ -229,6 +192,7 @@ func TestParsePEM(t *testing.T) {
 		{"a public key", rsaPEM, 1},
 		{"PKCS 1", block("RSA PUBLIC KEY", x509.MarshalPKCS1PublicKey(&k.rsa.PublicKey), nil), 1},
 		{"a certificate, expired long ago", certPEM, 1},
+		{"a key and its certificate", rsaPEM + certPEM, 1},
 		{"several", rsaPEM + pkix_(&k.p256.PublicKey) + "\n" + pkix_(k.ed.Public()) + " \n", 3},
 		{"text before it", "Subject: CN=redox\n" + rsaPEM, 1},
 		{"65 keys", strings.Repeat(rsaPEM, 65), 0},

@@ -1,7 +1,6 @@
 package jose
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -84,48 +83,22 @@ func (j *JWS) parse(token string) error {
 	return nil
 }
 
-// Verify returns the key that signed token, which j was read from. The algorithm must be
-// one of algorithms (RFC 8725, Section 3.1). A header with an extension is refused,
-// because none is understood (RFC 7515, Section 4.1.11; RFC 7797, Section 7). Keys in the
-// header (jwk, x5c, x5u) are not even read (RFC 8725, Section 3.10).
+// Verify returns the key of cfg.Keys that signed token, which j was read from. The
+// algorithm must be one of cfg.Algorithms (RFC 8725, Section 3.1). A header with an
+// extension is refused, because none is understood (RFC 7515, Section 4.1.11; RFC 7797,
+// Section 7). Keys in the header (jwk, x5c, x5u) are not even read (RFC 8725, Section
+// 3.10).
 //
 // If known is still among the keys, it has verified the same token before, and the
 // signature is not checked again.
-func (j *JWS) Verify(ctx context.Context, token []byte, keys Source, algorithms []string, known *Key) (*Key, error) {
+func (j *JWS) Verify(ctx context.Context, token []byte, cfg *Config, known *Key) (*Key, error) {
 	if j.extended {
 		return nil, refuse("malformed", "the header has an extension: crit or b64")
 	}
-	if !slices.Contains(algorithms, j.alg) {
+	if !slices.Contains(cfg.Algorithms, j.alg) {
 		return nil, refuse("algorithm", "alg is %s", quote(j.alg))
 	}
-	found, err := keys.Keys(ctx, Wanted{KeyID: j.kid, HasKeyID: j.hasKid, Algorithm: j.alg, Algorithms: algorithms})
-	if err != nil {
-		return nil, err
-	}
-	if key := known.among(found); key != nil {
-		return key, nil
-	}
-	dot := bytes.LastIndexByte(token, '.')
-	signature, err := base64.RawURLEncoding.AppendDecode(nil, token[dot+1:])
-	if err != nil {
-		return nil, refuse("malformed", "signature: not base64url")
-	}
-	if key := j.signer(token[:dot], signature, found); key != nil {
-		return key, nil
-	}
-	return nil, refuse("signature", "the signature does not verify")
-}
-
-// signer returns the key that signed input. It tries all keys, so that the time does not
-// show which secret matched.
-func (j *JWS) signer(input, signature []byte, keys []*Key) *Key {
-	var found *Key
-	for _, k := range keys {
-		if k.verify(j.alg, input, signature) && found == nil {
-			found = k
-		}
-	}
-	return found
+	return cfg.Keys.Find(ctx, &Search{jws: j, token: token, known: known, oneKey: cfg.OneKey})
 }
 
 // checkForm allocates no memory, however large the token is. CVE-2025-30204 (golang-jwt)

@@ -145,11 +145,11 @@ type set struct {
 	err  error
 }
 
-func (s *set) Keys(_ context.Context, w jose.Wanted) ([]*jose.Key, error) {
+func (s *set) Find(_ context.Context, q *jose.Search) (*jose.Key, error) {
 	if s.err != nil {
 		return nil, s.err
 	}
-	return w.In(s.keys)
+	return q.In(s.keys)
 }
 
 func (s *set) URL() string { return s.url }

@@ -16,7 +16,7 @@ type Token struct {
 	Issuer  string
 	Subject string    // "" if there is none
 	JTI     string    // "" if there is none
-	KeyID   string    // the kid of the key that verified it, or the position of the secret
+	KeyID   string    // the ID of the key that verified it
 	Expiry  time.Time // exp
 
 	content  *content

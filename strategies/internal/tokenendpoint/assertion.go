@@ -25,6 +25,7 @@ type Assertions struct {
 	AssertionAudiences []string      // default TokenURL
 	Types              []string      // as in jose.Config
 	Required           []string      // as in jose.Config
+	OneKey             bool          // as in jose.Config
 	MatchJKU           bool          // as in jose.Config
 	MaxLifetime        time.Duration // of the strategy
 	Leeway             time.Duration
@@ -68,6 +69,7 @@ func (a *Assertions) Add(p *config.Problems, field string, c Client, keys keyset
 	a.issuers[c.ID] = jose.New(jose.Config{
 		Keys:        jose.SourceOf(keys),
 		Algorithms:  algorithms,
+		OneKey:      a.OneKey,
 		Issuers:     []string{c.ID},
 		Subject:     c.Subject,
 		Audience:    a.AssertionAudiences,

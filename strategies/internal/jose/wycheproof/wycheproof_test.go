@@ -146,7 +146,7 @@ func verify(t *testing.T, keys json.RawMessage, token string) error {
 	if err != nil {
 		return err
 	}
-	_, err = j.Verify(t.Context(), []byte(token), source, algorithms, nil)
+	_, err = j.Verify(t.Context(), []byte(token), &jose.Config{Keys: source, Algorithms: algorithms}, nil)
 	return err
 }
 
@@ -219,6 +219,6 @@ func kid(token string) string {
 // published is a Source of public keys.
 type published []*jose.Key
 
-func (p published) Keys(_ context.Context, w jose.Wanted) ([]*jose.Key, error) { return w.In(p) }
+func (p published) Find(_ context.Context, q *jose.Search) (*jose.Key, error) { return q.In(p) }
 
 func (p published) URL() string { return "" }
