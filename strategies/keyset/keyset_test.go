@@ -76,8 +76,7 @@ func find(ctx context.Context, s keyset.Set, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	input := base64.RawURLEncoding.EncodeToString(b) + ".e30"
-	token := input + "." + base64.RawURLEncoding.EncodeToString(ed25519.Sign(private(name), []byte(input)))
+	token := compact(name, string(b), "{}")
 	j, err := jose.ParseJWS(token)
 	if err != nil {
 		return "", err
@@ -87,6 +86,13 @@ func find(ctx context.Context, s keyset.Set, name string) (string, error) {
 		return "", err
 	}
 	return key.ID(), nil
+}
+
+// compact returns a token that the key with a name has signed.
+func compact(name, header, claims string) string {
+	b64 := base64.RawURLEncoding.EncodeToString
+	input := b64([]byte(header)) + "." + b64([]byte(claims))
+	return input + "." + b64(ed25519.Sign(private(name), []byte(input)))
 }
 
 // lookUp verifies a token, as find does.

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,17 +26,20 @@ func TestUnknownKeyWhileTheServerIsDown(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		check(t, lookUp(t.Context(), s, "b"), redoxauth.ErrUnavailable, "keys")
 		before := srv.count()
-		for range 100 { // within the cool-down, which does not depend on the outcome
+		for i := range 10 { // one fetch a second, for which the token waits
 			start := time.Now()
-			check(t, lookUp(t.Context(), s, "b"), redoxauth.ErrUnavailable, "keys")
 			check(t, lookUp(t.Context(), s, "a"), nil, "")
+			check(t, lookUp(t.Context(), s, "b as a"), redoxauth.ErrUnavailable, "keys") // not even if its kid is known
 			if d := time.Since(start); d != 0 {
 				t.Fatalf("waited %v", d)
 			}
+			check(t, lookUp(t.Context(), s, "b"), redoxauth.ErrUnavailable, "keys")
+			if d := time.Since(start); d != time.Second {
+				t.Fatalf("waited %v, want 1s", d)
+			}
+			srv.wantFetches(t, before+i+1)
 		}
-		srv.wantFetches(t, before)
 		srv.set(respond(200, jwks("a", "b")))
-		time.Sleep(30 * time.Second)
 		check(t, lookUp(t.Context(), s, "b"), nil, "")
 	})
 }
@@ -65,6 +69,178 @@ func TestKnownKeysNeverWait(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		wg.Wait()
+	})
+}
+
+// Known keys serve at once all through an outage, also when their life is over in the middle
+// of it, and whatever else is asked for: only the first request after their life waits, for
+// a second, because the refresh may succeed.
+func TestKnownKeysDuringAnOutage(t *testing.T) {
+	for name, answer := range map[string]func(*http.Request) (*http.Response, error){
+		"down": down, "hanging": hang, "busy": respond(503, "", "Retry-After: 7"), "slow": slowly(4*time.Second, respond(500, "")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, srv := remote(t, keyset.RemoteConfig{}, "a")
+				check(t, s.Ready(t.Context()), nil, "")
+				srv.set(answer)
+				ctx, stop := context.WithCancel(t.Context())
+				var strangers sync.WaitGroup
+				waits := 0
+				for i := range 1000 {
+					strangers.Go(func() { lookUp(ctx, s, fmt.Sprint("stranger as ", i)) })
+					if d := took(func() { check(t, lookUp(t.Context(), s, "a"), nil, "") }); d > time.Second {
+						t.Fatalf("waited %v", d)
+					} else if d > 0 {
+						waits++
+					}
+					time.Sleep(time.Second)
+				}
+				if waits > 1 {
+					t.Errorf("%d requests waited, want 1 at most", waits)
+				}
+				stop()
+				strangers.Wait()
+				time.Sleep(10 * time.Second) // the last fetch
+			})
+		})
+	}
+}
+
+// After an outage of five seconds, a new key is known within about a second.
+func TestOutageIsOverSoon(t *testing.T) {
+	for name, answer := range map[string]func(*http.Request) (*http.Response, error){
+		"down": down, "500": respond(500, ""), "no usable key": respond(200, jwks()),
+	} {
+		for _, warm := range []bool{true, false} {
+			t.Run(fmt.Sprint(name, ", warm ", warm), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					s, srv := remote(t, keyset.RemoteConfig{}, "a")
+					if warm {
+						check(t, s.Ready(t.Context()), nil, "")
+					}
+					srv.set(answer)
+					start := time.Now()
+					var all sync.WaitGroup
+					var last atomic.Int64 // when the last refused one came
+					for time.Since(start) < 10*time.Second {
+						if time.Since(start) >= 5*time.Second {
+							srv.set(respond(200, jwks("b")))
+						}
+						all.Go(func() {
+							came := time.Since(start)
+							if err := lookUp(t.Context(), s, "b"); err != nil {
+								check(t, err, redoxauth.ErrUnavailable, "keys")
+								last.Store(max(last.Load(), int64(came)))
+							}
+						})
+						time.Sleep(100 * time.Millisecond)
+					}
+					all.Wait()
+					if d := time.Duration(last.Load()); d > 6*time.Second {
+						t.Errorf("still 503 %v after the outage", d-5*time.Second)
+					}
+					if n := srv.count(); n > 10 {
+						t.Errorf("%d fetches, want one a second", n)
+					}
+				})
+			})
+		}
+	}
+}
+
+// RFC 9110, Section 10.2.3; RFC 6585, Section 4. A server can ask for a pause, within bounds.
+func TestRetryAfter(t *testing.T) {
+	in := func(d time.Duration) string {
+		// Fake time starts at this moment.
+		return "Retry-After: " + time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).Add(d).Format(http.TimeFormat)
+	}
+	for _, test := range []struct {
+		name   string
+		status int
+		header string
+		want   time.Duration
+	}{
+		{"none", 503, "X: y", time.Second},
+		{"seconds, 503", 503, "Retry-After: 4", 4 * time.Second},
+		{"seconds, 429", 429, "Retry-After: 30", 30 * time.Second},
+		{"seconds, another status", 500, "Retry-After: 30", time.Second},
+		{"a date", 503, in(20 * time.Second), 20 * time.Second},
+		{"a date in the past", 503, in(-time.Hour), time.Second},
+		{"zero", 503, "Retry-After: 0", time.Second},
+		{"negative", 503, "Retry-After: -5", time.Second},
+		{"no number", 503, "Retry-After: soon", time.Second},
+		{"more than a minute", 503, "Retry-After: 86400", time.Minute},
+		{"more than fits", 429, "Retry-After: 99999999999999999999", time.Minute},
+		{"a date far away", 429, in(24 * 365 * time.Hour), time.Minute},
+	} {
+		for _, warm := range []bool{true, false} {
+			t.Run(fmt.Sprint(test.name, ", warm ", warm), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					s, srv := remote(t, keyset.RemoteConfig{}, "a")
+					if warm {
+						check(t, s.Ready(t.Context()), nil, "")
+					}
+					srv.set(respond(test.status, "", test.header))
+					start := time.Now()
+					err := lookUp(t.Context(), s, "b")
+					check(t, err, redoxauth.ErrUnavailable, "keys")
+					if want := fmt.Sprintf("next fetch in %v", test.want); !strings.Contains(err.Error(), want) {
+						t.Errorf("error %q, want %q", err, want)
+					}
+					srv.set(respond(200, jwks("a", "b")))
+					before := srv.count()
+					for lookUp(t.Context(), s, "b") != nil { // those that would wait for too long do not
+						if d := time.Since(start); d > test.want {
+							t.Fatalf("still 503 after %v", d)
+						}
+						srv.wantFetches(t, before)
+						time.Sleep(time.Second / 2)
+					}
+					if d := time.Since(start); d != test.want {
+						t.Errorf("accepted after %v, want %v", d, test.want)
+					}
+				})
+			})
+		}
+	}
+}
+
+// Before the first fetch nothing can be decided, so everybody waits. When it has failed, 64
+// do.
+func TestColdBurst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, srv := remote(t, keyset.RemoteConfig{}, "a")
+		burst := func(answer func(*http.Request) (*http.Response, error)) (accepted int64) {
+			srv.set(slowly(time.Second, answer))
+			var n atomic.Int64
+			var all sync.WaitGroup
+			for range 200 {
+				all.Go(func() {
+					if err := lookUp(t.Context(), s, "a"); err == nil {
+						n.Add(1)
+					} else {
+						check(t, err, redoxauth.ErrUnavailable, "keys")
+					}
+				})
+			}
+			all.Wait()
+			return n.Load()
+		}
+		if n := burst(down); n != 0 {
+			t.Errorf("%d accepted without keys", n)
+		}
+		if n := burst(respond(200, jwks("a"))); n != 64 {
+			t.Errorf("%d accepted of those that came after an outage, want the 64 that waited", n)
+		}
+		if n := burst(down); n != 200 {
+			t.Errorf("%d accepted with keys, want all", n)
+		}
+
+		s, srv = remote(t, keyset.RemoteConfig{})
+		if n := burst(respond(200, jwks("a"))); n != 200 {
+			t.Errorf("%d accepted of those that came before the first fetch, want all", n)
+		}
 	})
 }
 
@@ -182,13 +358,16 @@ func TestStaleKeys(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		srv.set(down)
 		before := srv.count()
-		for range 10 {
+		for range 10 { // the fetch failed just now
 			check(t, lookUp(t.Context(), s, "a"), nil, "")
 		}
 		srv.wantFetches(t, before)
-		time.Sleep(30 * time.Second)
-		check(t, lookUp(t.Context(), s, "a"), nil, "")
+		time.Sleep(time.Second)
+		for range 10 {
+			check(t, lookUp(t.Context(), s, "a"), nil, "")
+		}
 		srv.wantFetches(t, before+1)
+		synctest.Wait()
 		if st := s.Status(); st.Keys != 1 || st.Err == nil || !st.Expires.Before(time.Now()) {
 			t.Errorf("status %+v", st)
 		}
