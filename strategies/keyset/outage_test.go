@@ -355,10 +355,10 @@ func TestStaleKeys(t *testing.T) {
 		if d := time.Since(start); d != time.Second {
 			t.Errorf("the next one waited too: %v", d)
 		}
-		time.Sleep(10 * time.Second)
+		time.Sleep(9*time.Second + time.Second/2)
 		srv.set(down)
 		before := srv.count()
-		for range 10 { // the fetch failed just now
+		for range 10 { // the fetch failed half a second ago
 			check(t, lookUp(t.Context(), s, "a"), nil, "")
 		}
 		srv.wantFetches(t, before)
