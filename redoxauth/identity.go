@@ -20,8 +20,8 @@ type Identity struct {
 	// Issuer is who issued the proof; empty if the Subject made it.
 	Issuer string
 
-	// KeyID is the configured secret (its position, from "0") or the key (its kid) that
-	// matched. It shows whether an old one is still in use.
+	// KeyID is the configured secret (its position, from "0") or the key (its kid, or its
+	// position if it has none) that matched. It shows whether an old one is still in use.
 	KeyID string
 
 	// Scopes are the scopes of an access token.

@@ -72,11 +72,12 @@
 // # Operation
 //
 // Keys rotate without a restart with [keyset.NewRemote]. Publish a new key before
-// you sign with it, for as long as the set may be cached. Otherwise tokens of the new key
-// are refused for up to [keyset.RemoteConfig].Cooldown if somebody sends unknown key IDs. To
-// change Redox's client, list the old and the new one in ClientIDs. To change its secret,
-// list both in Clients[].Secrets. TokenSecrets rotate in three steps, each on all replicas
-// before the next: [old, new], [new, old], and after Lifetime [new].
+// you sign with it, for as long as the set may be cached. Otherwise the first token of the
+// new key waits for a fetch, and if strangers send tokens that no key verifies, others are
+// refused for up to [keyset.RemoteConfig].Cooldown. To change Redox's client, list the old
+// and the new one in ClientIDs. To change its secret, list both in Clients[].Secrets.
+// TokenSecrets rotate in three steps, each on all replicas before the next: [old, new],
+// [new, old], and after Lifetime [new].
 //
 // Clocks may differ by Leeway, or by 60 s with introspection. The error of a refusal
 // "expired" says how long ago the token expired. The error of "not_yet_valid" says how long
@@ -140,7 +141,7 @@ type Config struct {
 	Scopes []string
 
 	// Algorithms are the accepted values of alg ([RFC 7518, Section 3.1]); default
-	// RS256, ES256 and ES384. A key without alg serves the first of them that fits its
+	// RS256, ES256 and ES384. A key without alg serves each of them that fits its
 	// type and curve.
 	//
 	// [RFC 7518, Section 3.1]: https://www.rfc-editor.org/rfc/rfc7518#section-3.1

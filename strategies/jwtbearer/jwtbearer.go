@@ -41,18 +41,16 @@
 //
 // # Operation
 //
-// Published keys rotate without your help: a token with a new key ID makes
-// [keyset.RemoteSet] fetch. To rotate configured keys, use [keyset.ParseJWKS] with a key ID
-// (kid) for each key, and list the old and the new key. Two PEM keys of one type cannot be
-// used together: PEM keys have no IDs, and every token is refused (reason "unknown_key"). To
-// rotate secrets, list the old and the new secret. [redoxauth.Identity].KeyID shows which
-// one matched: the kid of the key, or the position of the secret.
+// Published keys rotate without your help: the first token of a new key makes
+// [keyset.RemoteSet] fetch, and waits for it. To rotate configured keys or secrets, list the
+// old and the new one. [redoxauth.Identity].KeyID shows which one matched: the kid of the
+// key, or the position of a secret or of a key without kid.
 //
 // Clocks may differ by Leeway. The error of a refusal "expired" says how long ago the token
 // expired. The error of "not_yet_valid" says how long it is until the token is valid.
 //
-// During an outage of the key server known keys keep working. A token of a new key is
-// answered 503 until the server is back. An outage never causes 401. See
+// During an outage of the key server known keys keep working. A token that they do not
+// verify is answered 503 until the server is back. An outage never causes 401. See
 // [keyset.RemoteConfig].
 //
 // The Verifier remembers the signatures of up to 1024 accepted tokens until they expire.
@@ -104,8 +102,8 @@ type Config struct {
 	SecretsFunc func(context.Context) ([][]byte, error)
 
 	// Algorithms are the accepted values of alg ([RFC 7518, Section 3.1]); default
-	// RS256, ES256 and ES384 with Keys, HS256 with secrets. A key without alg serves the
-	// first of them that fits its type and curve.
+	// RS256, ES256 and ES384 with Keys, HS256 with secrets. A key without alg serves each
+	// of them that fits its type and curve.
 	//
 	// [RFC 7518, Section 3.1]: https://www.rfc-editor.org/rfc/rfc7518#section-3.1
 	Algorithms []string

@@ -190,9 +190,16 @@ func TestRetryAfter(t *testing.T) {
 					}
 					srv.set(respond(200, jwks("a", "b")))
 					before := srv.count()
-					for lookUp(t.Context(), s, "b") != nil { // those that would wait for too long do not
-						if d := time.Since(start); d > test.want {
-							t.Fatalf("still 503 after %v", d)
+					for {
+						asked := time.Now()
+						if lookUp(t.Context(), s, "b") == nil {
+							break
+						}
+						if d := time.Since(asked); d > 0 {
+							t.Fatalf("refused after a wait of %v", d)
+						}
+						if d := test.want - time.Since(start); d <= cooldown {
+							t.Fatalf("503 although the next fetch is only %v away", d)
 						}
 						srv.wantFetches(t, before)
 						time.Sleep(time.Second / 2)

@@ -57,6 +57,34 @@ func TestGenuineAssertions(t *testing.T) {
 	}
 }
 
+// SMART App Launch 2.2, client-confidential-asymmetric: exactly one key has the kid that an
+// assertion names. Keys without kid are no such keys, so old and new ones in PEM all serve.
+func TestSeveralKeys(t *testing.T) {
+	second := redoxtest.NewKey("second", "ES384")
+	sameKid := second
+	sameKid.ID = es384.ID
+	pem, err := keyset.ParsePEM(append(second.PEM(), es384.PEM()...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name   string
+		keys   keyset.Set
+		sender senders
+		want   string
+	}{
+		{"two kids", keys(t, second, es384), nil, "200"},
+		{"one kid twice", keys(t, sameKid, es384), nil, "401 invalid_client"},
+		{"the same key twice", keys(t, es384, es384), nil, "200"},
+		{"one kid twice, but no kid in the assertion", keys(t, sameKid, es384), header("kid", nil), "200"},
+		{"PEM", pem, nil, "200"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			newEndpoint(t, withKeys(c.keys)).ask(t, signed(t, c.sender), c.want)
+		})
+	}
+}
+
 func withKeys(s keyset.Set) change {
 	return func(c *smartbackend.EndpointConfig) { c.Clients[0].Keys = s }
 }

@@ -26,12 +26,11 @@
 //
 // # Operation
 //
-// With [keyset.NewRemote], Redox can rotate its keys without you: a new key ID makes the set
-// fetch. To rotate configured keys, use [keyset.ParseJWKS] with a key ID (kid) for each key,
-// and list the old and the new key. Two PEM keys of one type cannot be used together: PEM
-// keys have no IDs, and every assertion is refused (reason "unknown_key"). To rotate
-// TokenSecrets, change all replicas from [old, new] to [new, old], and after Lifetime to
-// [new].
+// With [keyset.NewRemote], Redox can rotate its keys without you: the first assertion of a
+// new key makes the set fetch, and waits for it. To rotate configured keys, list the old and
+// the new key. SMART wants one key for a key ID: if the set has two keys with the kid that
+// an assertion names, it is refused (reason "unknown_key"). To rotate TokenSecrets, change
+// all replicas from [old, new] to [new, old], and after Lifetime to [new].
 //
 // Clocks may differ by Leeway. The error of an assertion that is refused as "expired" says
 // how long ago it expired. The error of "not_yet_valid" says how long it is until the
@@ -51,8 +50,8 @@
 // SMART says that aud is the token URL. [RFC 10070] says that it is the issuer, and nothing
 // else. This package follows SMART, and also accepts what AssertionAudiences lists.
 //
-// It accepts an assertion without typ, which SMART requires. It accepts one without kid if
-// only one key fits.
+// It accepts an assertion without typ, which SMART requires. It accepts one without kid:
+// then every key that fits is tried.
 //
 // [SMART Backend Services]: https://hl7.org/fhir/smart-app-launch/STU2.2/backend-services.html
 // [RFC 10070]: https://www.rfc-editor.org/rfc/rfc10070
