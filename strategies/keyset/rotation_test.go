@@ -329,7 +329,7 @@ func TestPlacesAreFreed(t *testing.T) {
 		defer hangUp()
 		check(t, lookUp(t.Context(), s, "c"), redoxauth.ErrRejected, "unknown_key")
 		time.Sleep(cooldown)
-		synctest.Wait() // for the fetch
+		synctest.Wait()                                // for the fetch
 		check(t, lookUp(t.Context(), s, "c"), nil, "") // they have asked for it
 	})
 }
