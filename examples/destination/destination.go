@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/strategies/keyset"
@@ -18,7 +19,8 @@ type destination struct {
 	environment
 	observe    func(*http.Request, redoxauth.Decision)
 	log        *slog.Logger
-	signatures replay.Store // makes signatures single-use; nil except in a rehearsal
+	signatures replay.Store     // makes signatures single-use; nil except in a rehearsal
+	keysNow    func() time.Time // the clock of public keys; nil except in a rehearsal
 
 	mux   *http.ServeMux
 	token *verifytoken.Verifier // answers the handshake on every path

@@ -36,7 +36,7 @@ func (e environment) secrets() [][]byte {
 
 // keySet returns the keys at the URL in the variable, or those in the issuer's metadata.
 func (d *destination) keySet(variable, issuer string) keyset.Set {
-	cfg := keyset.RemoteConfig{URL: d.text(variable), InsecureAllowHTTP: d.flag("ALLOW_HTTP")}
+	cfg := keyset.RemoteConfig{URL: d.text(variable), InsecureAllowHTTP: d.flag("ALLOW_HTTP"), Now: d.keysNow}
 	if cfg.URL == "" {
 		cfg.Issuer = issuer
 	}

@@ -30,8 +30,9 @@ type rehearsal struct {
 	proof string // the strategy that is planned
 	plan  []exchange
 
-	mu   sync.Mutex
-	last redoxauth.Decision
+	mu      sync.Mutex
+	last    redoxauth.Decision
+	skipped time.Duration
 }
 
 // An exchange is one request and the status that must come back.
@@ -69,7 +70,23 @@ func (h *rehearsal) destination() *destination {
 		observe:     h.observe,
 		log:         slog.New(slog.DiscardHandler),
 		signatures:  replay.NewMemory(1000),
+		keysNow:     h.now,
 	}
+}
+
+// now is ahead of time by what the rehearsal did not wait for.
+func (h *rehearsal) now() time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return time.Now().Add(h.skipped)
+}
+
+// skipCooldown lets the keys be fetched again at once. Otherwise a token with an unknown kid,
+// which may be that of a new key, waits 5 s for the next fetch.
+func (h *rehearsal) skipCooldown() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.skipped += 5 * time.Second
 }
 
 func rehearse(ctx context.Context, out io.Writer) error {
@@ -107,6 +124,9 @@ func (h *rehearsal) observe(_ *http.Request, d redoxauth.Decision) {
 // destination's operator sees.
 func (h *rehearsal) play(ctx context.Context, x exchange) (status int, reason redoxauth.Reason, err error) {
 	h.observe(nil, redoxauth.Decision{})
+	if strings.HasSuffix(x.request, "unknown key") || strings.HasSuffix(x.request, "kid a path") {
+		h.skipCooldown()
+	}
 	response, err := x.send(ctx)
 	var refused *redoxtest.TokenError
 	switch {

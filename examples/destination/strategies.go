@@ -245,6 +245,7 @@ var strategies = []strategy{
 				AccessTokens:      d.flag("GCP_ACCESS_TOKENS"),
 				Endpoints:         gcpjwt.Endpoints{CertsURL: d.text("GOOGLE_CERTS_URL"), TokenInfoURL: d.text("GOOGLE_TOKENINFO_URL")},
 				InsecureAllowHTTP: d.flag("ALLOW_HTTP"),
+				Now:               d.keysNow,
 			}))
 		},
 		rehearse: func(h *rehearsal) {
