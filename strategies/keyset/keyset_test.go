@@ -81,7 +81,7 @@ func find(ctx context.Context, s keyset.Set, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	key, err := j.Verify(ctx, []byte(token), &jose.Config{Keys: jose.SourceOf(s), Algorithms: []string{"EdDSA"}}, nil)
+	key, err := j.Verify(ctx, token, &jose.Config{Keys: jose.SourceOf(s), Algorithms: []string{"EdDSA"}}, nil)
 	if err != nil {
 		return "", err
 	}

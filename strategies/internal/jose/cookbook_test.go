@@ -96,7 +96,7 @@ func verifies(t *testing.T, key json.RawMessage, token string) bool {
 		}
 		source = jwks(members)
 	}
-	_, err = j.Verify(t.Context(), []byte(token), &jose.Config{Keys: source, Algorithms: algorithms}, nil)
+	_, err = j.Verify(t.Context(), token, &jose.Config{Keys: source, Algorithms: algorithms}, nil)
 	return err == nil
 }
 

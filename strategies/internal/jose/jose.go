@@ -113,8 +113,8 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Token, error) {
 	if err := checkForm(token); err != nil {
 		return nil, err
 	}
-	now, raw := v.cfg.Now(), []byte(token)
-	id, known := v.cache.get(raw, now)
+	now := v.cfg.Now()
+	id, known := v.cache.get(token, now)
 	c := known.content
 	if c == nil {
 		var err error
@@ -125,7 +125,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Token, error) {
 	if !v.acceptsType(c) {
 		return nil, refuse("type", "typ is %s", quote(c.typ))
 	}
-	key, err := c.Verify(ctx, raw, &v.cfg, known.key)
+	key, err := c.Verify(ctx, token, &v.cfg, known.key)
 	if err != nil {
 		return nil, err
 	}

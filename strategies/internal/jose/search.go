@@ -1,10 +1,10 @@
 package jose
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"slices"
+	"strings"
 )
 
 // A Source finds the key that signed a token. [SourceOf] returns that of a keyset.Set.
@@ -31,7 +31,7 @@ const maxTries = 4
 // A Search looks for the public key that signed a token. It serves one request.
 type Search struct {
 	jws    *JWS
-	token  []byte
+	token  string
 	known  *Key // that has verified the token before; or nil
 	oneKey bool
 
@@ -137,12 +137,12 @@ func (q *Search) amongSecrets(secrets []*Key) (*Key, error) {
 
 // split returns what is signed, and the signature.
 func (q *Search) split() (input, signature []byte, err error) {
-	dot := bytes.LastIndexByte(q.token, '.')
-	signature, err = base64.RawURLEncoding.AppendDecode(nil, q.token[dot+1:])
+	dot := strings.LastIndexByte(q.token, '.')
+	signature, err = base64.RawURLEncoding.DecodeString(q.token[dot+1:])
 	if err != nil {
 		return nil, nil, refuse("malformed", "signature: not base64url")
 	}
-	return q.token[:dot], signature, nil
+	return []byte(q.token[:dot]), signature, nil
 }
 
 func (q *Search) name() string {

@@ -162,8 +162,8 @@ func newCache() *cache { return &cache{entries: make(map[[sha256.Size]byte]entry
 
 // get returns what is remembered of a token, and the id to add it under. It never returns
 // a token that has expired.
-func (c *cache) get(token []byte, now time.Time) (id [sha256.Size]byte, _ entry) {
-	id = sha256.Sum256(token)
+func (c *cache) get(token string, now time.Time) (id [sha256.Size]byte, _ entry) {
+	id = hash(token)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e, ok := c.entries[id]
@@ -172,6 +172,22 @@ func (c *cache) get(token []byte, now time.Time) (id [sha256.Size]byte, _ entry)
 		return id, entry{}
 	}
 	return id, e
+}
+
+// hash returns the SHA-256 of token, without a copy of it on the heap.
+func hash(token string) (sum [sha256.Size]byte) {
+	var part [1 << 10]byte
+	if len(token) <= len(part) {
+		return sha256.Sum256(part[:copy(part[:], token)])
+	}
+	h := sha256.New()
+	for token != "" {
+		n := copy(part[:], token)
+		h.Write(part[:n])
+		token = token[n:]
+	}
+	h.Sum(sum[:0])
+	return sum
 }
 
 func (c *cache) add(id [sha256.Size]byte, e entry) {

@@ -146,7 +146,7 @@ func verify(t *testing.T, keys json.RawMessage, token string) error {
 	if err != nil {
 		return err
 	}
-	_, err = j.Verify(t.Context(), []byte(token), &jose.Config{Keys: source, Algorithms: algorithms}, nil)
+	_, err = j.Verify(t.Context(), token, &jose.Config{Keys: source, Algorithms: algorithms}, nil)
 	return err
 }
 
