@@ -11,6 +11,7 @@ require (
 	github.com/redis/go-redis/v9 v9.23.0
 	github.com/redoxauth/redoxauth-go v0.0.0
 	github.com/redoxauth/redoxauth-go/strategies/replay/redisreplay v0.0.0
+	golang.org/x/net v0.55.0
 )
 
 require (
@@ -30,4 +31,5 @@ require (
 	golang.org/x/crypto v0.53.0 // indirect
 	golang.org/x/oauth2 v0.37.0 // indirect
 	golang.org/x/sys v0.48.0 // indirect
+	golang.org/x/text v0.38.0 // indirect
 )

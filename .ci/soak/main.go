@@ -11,6 +11,25 @@
 // Run it with:
 //
 //	cd .ci/soak && go run . -duration 3m
+//
+// With -hostile it sends genuine messages of every strategy at a steady rate instead,
+// while strangers attack: first one attack after the other, then all at once. The
+// destination is a process of its own, so that its memory, goroutines and CPU are not
+// those of the attackers. Linux only. It prints figures for each attack, and fails unless
+// all of this holds:
+//
+//   - Every genuine message is accepted, and nothing else is.
+//   - While a core is idle, the p99 of genuine messages is at most 5 times that of the quiet
+//     phase.
+//   - The resident memory is at most 1.3 times MaxInFlight above that of the quiet phase.
+//   - The attackers' connections and the goroutines end after the attack, although the
+//     attackers keep their connections open. Shutdown returns within ReadTimeout and 5 s.
+//   - In the end the budgets are free: genuine bodies of nearly their size pass at once.
+//
+// Here -duration is the time under attack. The waiting afterwards is not part of it. One
+// attack alone is chosen with -attack and a part of its name:
+//
+//	cd .ci/soak && go run . -hostile -duration 3m
 package main
 
 import (
@@ -25,10 +44,20 @@ import (
 func main() {
 	duration := flag.Duration("duration", 3*time.Minute, "how long")
 	workers := flag.Int("workers", 2, "senders for each proof")
+	hostile := flag.Bool("hostile", false, "attack the destination instead")
+	only := flag.String("attack", "", "with -hostile: only the attacks whose name contains this")
 	flag.Parse()
-	ctx, cancel := context.WithTimeout(context.Background(), *duration)
-	defer cancel()
-	if err := run(ctx, *workers); err != nil {
+	var err error
+	if encoded, child := os.LookupEnv(settingsVariable); child {
+		err = serve(encoded)
+	} else if *hostile {
+		err = besiege(*duration, *only)
+	} else {
+		ctx, cancel := context.WithTimeout(context.Background(), *duration)
+		defer cancel()
+		err = run(ctx, *workers)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "soak:", err)
 		os.Exit(1)
 	}

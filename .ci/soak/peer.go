@@ -1,0 +1,105 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// A peer is an attacker's address. Peers 0 to 99 have the addresses 127.0.0.2 to 127.0.0.101.
+type peer int
+
+func (p peer) dialer() *net.Dialer {
+	return &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(2+p%100))}, Timeout: 10 * time.Second}
+}
+
+func (p peer) dial(ctx context.Context, url string) (net.Conn, error) {
+	return p.dialer().DialContext(ctx, "tcp", strings.TrimPrefix(url, "http://"))
+}
+
+// client returns a client of its own, which keeps its connections.
+func (p peer) client(http2 bool) *http.Client {
+	t := &http.Transport{DialContext: p.dialer().DialContext, MaxIdleConnsPerHost: 100, Protocols: new(http.Protocols)}
+	t.Protocols.SetHTTP1(!http2)
+	t.Protocols.SetUnencryptedHTTP2(http2)
+	return &http.Client{Transport: t}
+}
+
+// A partial is a request of which only the beginning is sent.
+type partial struct {
+	path    string
+	headers http.Header
+	length  int64 // -1: chunked
+	body    []byte
+	cut     int // bytes of the HTTP/1 head that are sent; 0: all
+}
+
+// bytes are the request for HTTP/1.
+func (r partial) bytes(host string) []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "POST %s HTTP/1.1\r\nHost: %s\r\n", r.path, host)
+	r.headers.Write(&b)
+	if r.length >= 0 {
+		fmt.Fprintf(&b, "Content-Length: %d\r\n\r\n%s", r.length, r.body)
+	} else {
+		fmt.Fprintf(&b, "Transfer-Encoding: chunked\r\n\r\n%x\r\n%s", len(r.body)+1, r.body)
+	}
+	if r.cut > 0 {
+		return b.Bytes()[:r.cut]
+	}
+	return b.Bytes()
+}
+
+// stall sends r on a connection of its own and then nothing more, until the destination
+// closes the connection. It begins anew until ctx is done.
+func (p peer) stall(ctx, hold context.Context, t *tally, url string, request func() partial) {
+	for ; ctx.Err() == nil; pause(ctx, time.Second) {
+		c, err := p.dial(ctx, url)
+		if err != nil {
+			continue // the second server is shut down
+		}
+		t.sent.Add(1)
+		release := context.AfterFunc(hold, func() { c.Close() })
+		go c.Write(request().bytes(strings.TrimPrefix(url, "http://")))
+		t.readAnswer(c)
+		io.Copy(io.Discard, c)
+		release()
+		c.Close()
+	}
+}
+
+// readAnswer notes the first answer on an HTTP/1 connection.
+func (t *tally) readAnswer(c net.Conn) {
+	if response, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil {
+		t.note("no answer")
+	} else {
+		t.answer(response.StatusCode)
+	}
+}
+
+// stallStream is stall on a stream of an HTTP/2 client.
+func stallStream(ctx, hold context.Context, t *tally, client *http.Client, url string, request func() partial) {
+	for ; ctx.Err() == nil; pause(ctx, time.Second) {
+		r := request()
+		body, writer := io.Pipe()
+		h, err := http.NewRequestWithContext(hold, "POST", url+r.path, body)
+		must(err)
+		h.Header, h.ContentLength = r.headers.Clone(), r.length
+		go writer.Write(r.body)
+		t.sent.Add(1)
+		response, err := client.Do(h)
+		if err != nil {
+			t.note("no answer")
+		} else {
+			t.answer(response.StatusCode)
+			response.Body.Close()
+		}
+		body.Close()
+	}
+}
