@@ -8,10 +8,7 @@ import (
 	"time"
 )
 
-const (
-	disconnects    = 2000
-	disconnectRate = 200 // a second
-)
+const disconnects = 2000
 
 // disconnect sends half of a body and closes the connection, half of the time with a TCP
 // reset.
@@ -20,7 +17,7 @@ func (s *siege) disconnect(ctx, _ context.Context, t *tally) {
 	defer group.Wait()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	pace(ctx, disconnectRate, func(n int, _ time.Time) {
+	pace(ctx, t.perSecond, func(n int, _ time.Time) {
 		if n == disconnects {
 			stop()
 			return

@@ -3,9 +3,11 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -119,6 +121,9 @@ func (s *siege) deliver(ctx context.Context) {
 
 // outcome reads and closes an answer. It is empty for 200.
 func outcome(response *http.Response, err error) string {
+	if failed, ok := errors.AsType[*url.Error](err); ok {
+		err = failed.Err // without the URL
+	}
 	if err != nil {
 		return err.Error()
 	}

@@ -75,13 +75,14 @@ func (s *siege) burdenEndpoints(ctx, _ context.Context, t *tally) {
 
 // names are as many distinct names as fit into size bytes.
 func names(format, separator string, size int) string {
-	text := fmt.Sprintf(format, 0)
+	var text strings.Builder
+	fmt.Fprintf(&text, format, 0)
 	for n := 1; ; n++ {
 		next := separator + fmt.Sprintf(format, n)
-		if len(text)+len(next) > size {
-			return text
+		if text.Len()+len(next) > size {
+			return text.String()
 		}
-		text += next
+		text.WriteString(next)
 	}
 }
 

@@ -18,8 +18,8 @@ func (s *siege) provokePanics(ctx, hold context.Context, t *tally) {
 	var group sync.WaitGroup
 	defer group.Wait()
 	group.Go(func() {
-		s.stall(ctx, hold, t, 100, s.destination.URL, func(n int) partial {
-			r := stalledMessage(10 * n)
+		s.stall(ctx, hold, t, 100, s.destination.URL, func(n, try int) partial {
+			r := stalledMessage(10*n, try)
 			r.path = "/timeout"
 			return r
 		})

@@ -56,22 +56,21 @@ func (r partial) bytes(host string) []byte {
 	return b.Bytes()
 }
 
-// stall sends r on a connection of its own and then nothing more, until the destination
-// closes the connection. It begins anew until ctx is done.
-func (p peer) stall(ctx, hold context.Context, t *tally, url string, request func() partial) {
-	for ; ctx.Err() == nil; pause(ctx, time.Second) {
+// stall sends a request on a connection of its own and then nothing more, until the
+// destination closes the connection.
+func (p peer) stall(ctx, hold context.Context, t *tally, url string, request func(try int) partial) {
+	insist(ctx, func(try int) {
 		c, err := p.dial(ctx, url)
 		if err != nil {
-			continue // the second server is shut down
+			return // the second server is shut down
 		}
+		defer c.Close()
+		defer context.AfterFunc(hold, func() { c.Close() })()
 		t.sent.Add(1)
-		release := context.AfterFunc(hold, func() { c.Close() })
-		go c.Write(request().bytes(strings.TrimPrefix(url, "http://")))
+		go c.Write(request(try).bytes(strings.TrimPrefix(url, "http://")))
 		t.readAnswer(c)
 		io.Copy(io.Discard, c)
-		release()
-		c.Close()
-	}
+	})
 }
 
 // readAnswer notes the first answer on an HTTP/1 connection.
@@ -84,10 +83,11 @@ func (t *tally) readAnswer(c net.Conn) {
 }
 
 // stallStream is stall on a stream of an HTTP/2 client.
-func stallStream(ctx, hold context.Context, t *tally, client *http.Client, url string, request func() partial) {
-	for ; ctx.Err() == nil; pause(ctx, time.Second) {
-		r := request()
+func stallStream(ctx, hold context.Context, t *tally, client *http.Client, url string, request func(try int) partial) {
+	insist(ctx, func(try int) {
+		r := request(try)
 		body, writer := io.Pipe()
+		defer body.Close()
 		h, err := http.NewRequestWithContext(hold, "POST", url+r.path, body)
 		must(err)
 		h.Header, h.ContentLength = r.headers.Clone(), r.length
@@ -96,10 +96,22 @@ func stallStream(ctx, hold context.Context, t *tally, client *http.Client, url s
 		response, err := client.Do(h)
 		if err != nil {
 			t.note("no answer")
-		} else {
-			t.answer(response.StatusCode)
-			response.Body.Close()
+			return
 		}
-		body.Close()
+		t.answer(response.StatusCode)
+		response.Body.Close()
+	})
+}
+
+// insist tries until ctx is done. The number of the try begins anew when a try was not
+// refused at once.
+func insist(ctx context.Context, f func(try int)) {
+	for try := 0; ctx.Err() == nil; try++ {
+		begin := time.Now()
+		f(try)
+		if time.Since(begin) > bodyTimeout/2 {
+			try = -1
+		}
+		pause(ctx, time.Second/2)
 	}
 }

@@ -34,7 +34,7 @@ func (s *siege) phase(name string, d time.Duration, attacks ...attack) {
 	var group sync.WaitGroup
 	tallies := make([]*tally, len(attacks))
 	for i, a := range attacks {
-		tallies[i] = &tally{answers: map[string]int{}}
+		tallies[i] = &tally{answers: map[string]int{}, perSecond: float64(a.count) / d.Seconds()}
 		group.Go(func() { a.run(ctx, hold, tallies[i]) })
 	}
 	var busiest load
@@ -81,7 +81,7 @@ func (s *siege) phase(name string, d time.Duration, attacks ...attack) {
 	case figures.sent == 0:
 		fail("no genuine message was sent")
 	case figures.refused > 0:
-		fail("%d of %d genuine messages were refused", figures.refused, figures.sent)
+		fail("%d of %d genuine messages were refused, while %.2f cores were idle", figures.refused, figures.sent, spare)
 	}
 	if back == never {
 		fail("%v after it %d goroutines are left (%d in the quiet phase), and %d connections of attackers", recovery, left.Goroutines, s.quiet.goroutines, left.Hostile)

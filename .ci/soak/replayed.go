@@ -24,7 +24,7 @@ func (s *siege) replayHeaders(ctx, hold context.Context, t *tally) {
 		r, err := http.NewRequest("POST", s.destination.URL+path, bytes.NewReader(body))
 		must(err)
 		must(signer.Sign(r))
-		replayed := func() partial { return partial{path: path, headers: r.Header, length: int64(len(body))} }
+		replayed := func(int) partial { return partial{path: path, headers: r.Header, length: int64(len(body))} }
 		group.Go(func() { peer(n).stall(ctx, hold, t, s.destination.URL, replayed) })
 		group.Go(func() { stallStream(ctx, hold, t, client, s.destination.URL, replayed) })
 	}

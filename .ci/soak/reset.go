@@ -17,7 +17,6 @@ import (
 const (
 	resets           = 200_000
 	resetConnections = 10
-	resetRate        = 20_000 // a second, if the destination and the machine can
 )
 
 // resetStreams opens HTTP/2 streams, sends some of a body, and resets them at once
@@ -52,7 +51,7 @@ func (s *siege) resetOn(ctx context.Context, p peer, limit int, t *tally) (count
 	head, data := resetHead(strings.TrimPrefix(s.destination.URL, "http://")), make([]byte, 256)
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	pace(ctx, resetRate/resetConnections, func(n int, _ time.Time) {
+	pace(ctx, t.perSecond/resetConnections, func(n int, _ time.Time) {
 		stream := uint32(2*n + 1)
 		framer.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: head, EndHeaders: true})
 		if size := int64(len(data)); window.Load() >= size {

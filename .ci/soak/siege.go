@@ -39,7 +39,7 @@ type quiet struct {
 }
 
 // An attack runs until ctx is done. What it has open then it keeps open until hold is done.
-// An attack with a count lasts until it has sent so many.
+// An attack with a count spreads so many over the phase, and prolongs it if it is slower.
 type attack struct {
 	name  string
 	count int64
@@ -48,7 +48,8 @@ type attack struct {
 
 // A tally is what an attack sent, and what it got.
 type tally struct {
-	sent atomic.Int64
+	perSecond float64 // of an attack with a count
+	sent      atomic.Int64
 
 	mu       sync.Mutex
 	answers  map[string]int
@@ -113,14 +114,14 @@ func besiege(duration time.Duration, only string) error {
 	time.Sleep(3 * time.Second) // the keys are fetched, and so on
 
 	fmt.Printf("%d cores, budget %d MiB, %d feeds, %d genuine messages a second\n\n", runtime.NumCPU(), maxInFlight>>20, len(s.feeds()), rate*len(s.feeds()))
-	each := duration / time.Duration(len(attacks)+2)
+	each := duration / time.Duration(len(attacks)+3)
 	header()
 	s.phase("quiet", each)
 	for _, a := range attacks {
 		s.phase(a.name, each, a)
 	}
 	if len(attacks) > 1 {
-		s.phase("all at once", each, attacks...)
+		s.phase("all at once", 2*each, attacks...)
 	}
 	stop()
 	<-delivered

@@ -20,24 +20,24 @@ const (
 
 // stallMessages sends the beginnings of messages. Most name the right key ID, region and
 // service, which are no secret, so their bodies are read before the signature can be
-// decided. They claim up to 40 MiB and send up to 2 MiB: together they exceed what is open
-// to bodies that are not proven.
+// decided. They claim up to 40 MiB and send up to 2 MiB: together more than is open to
+// bodies that are not proven. Who is refused tries a smaller body, so that nothing is left.
 func (s *siege) stallMessages(ctx, hold context.Context, t *tally) {
 	s.stall(ctx, hold, t, stalledMessages, s.destination.URL, stalledMessage)
 }
 
 func (s *siege) stallTokenRequests(ctx, hold context.Context, t *tally) {
-	s.stall(ctx, hold, t, stalledRequests, s.destination.URL, func(n int) partial {
+	s.stall(ctx, hold, t, stalledRequests, s.destination.URL, func(n, try int) partial {
 		length := int64(64 << 10)
 		if n%5 == 0 {
 			length = -1
 		}
-		return partial{path: "/clientcredentials/token", headers: formHeaders(), length: length, body: bytes.Repeat([]byte("a"), 64<<10-1)}
+		return partial{path: "/clientcredentials/token", headers: formHeaders(), length: length, body: bytes.Repeat([]byte("a"), smaller(64<<10, try)-1)}
 	})
 }
 
 // stall stalls that many peers. A quarter of them share eight HTTP/2 connections.
-func (s *siege) stall(ctx, hold context.Context, t *tally, peers int, url string, request func(n int) partial) {
+func (s *siege) stall(ctx, hold context.Context, t *tally, peers int, url string, request func(n, try int) partial) {
 	var group sync.WaitGroup
 	var clients []*http.Client
 	for n := range 8 {
@@ -45,7 +45,7 @@ func (s *siege) stall(ctx, hold context.Context, t *tally, peers int, url string
 	}
 	for n := range peers {
 		group.Go(func() {
-			if next := func() partial { return request(n) }; n%4 == 0 && next().cut == 0 {
+			if next := func(try int) partial { return request(n, try) }; n%4 == 0 {
 				stallStream(ctx, hold, t, clients[n/4%len(clients)], url, next)
 			} else {
 				peer(n).stall(ctx, hold, t, url, next)
@@ -60,9 +60,9 @@ func (s *siege) stall(ctx, hold context.Context, t *tally, peers int, url string
 
 // stalledMessage is a message of peer n: of ten, one stops in its headers, two are at a
 // Handshake and seven at SigV4.
-func stalledMessage(n int) partial {
-	sizes := []int{100, 4 << 10, 60 << 10, 300 << 10, 1 << 20, 2 << 20}
-	r := partial{path: "/sigv4", headers: forgedSignature(), length: redoxauth.DefaultMaxBodyBytes, body: make([]byte, sizes[n/10%len(sizes)])}
+func stalledMessage(n, try int) partial {
+	sizes := []int{2 << 20, 1 << 20, 300 << 10, 60 << 10}
+	r := partial{path: "/sigv4", headers: forgedSignature(), length: redoxauth.DefaultMaxBodyBytes, body: make([]byte, smaller(sizes[n/10%len(sizes)], try))}
 	switch n % 10 {
 	case 1:
 		r.cut = 40
@@ -76,6 +76,9 @@ func stalledMessage(n int) partial {
 	}
 	return r
 }
+
+// smaller is an eighth of the size with every try, but at least 100.
+func smaller(size, try int) int { return max(size>>(3*try), 100) }
 
 // forgedSignature has everything right but the signature, and declares no hash.
 func forgedSignature() http.Header {
