@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -17,26 +18,26 @@ import (
 // flight at once, and all are accepted. If they are refused, a fresh destination tells
 // whether that is the attackers' fault.
 func (s *siege) spareBudget(conf settings) error {
-	err := s.fillBudget()
+	err := s.fillBudget(s.destination)
 	if err == nil {
 		fmt.Println("\nbudgets: genuine bodies of 97 % of what is open to unproven messages, and of 94 % of a token endpoint's, were in flight at once and accepted")
 		return nil
 	}
-	s.destination.stop()
-	var failed error
-	if s.destination, failed = startProcess(conf); failed != nil {
-		return failed
+	fresh, failed := startProcess(conf)
+	if failed != nil {
+		return errors.Join(err, failed)
 	}
-	if fresh := s.fillBudget(); fresh != nil {
-		return fmt.Errorf("%w, and so on a fresh destination: %w", err, fresh)
+	defer fresh.stop()
+	if again := s.fillBudget(fresh); again != nil {
+		return fmt.Errorf("budgets: %w; on a fresh destination: %w", err, again)
 	}
-	return fmt.Errorf("%w, but not on a fresh destination", err)
+	return fmt.Errorf("budgets: %w; but not on a fresh destination", err)
 }
 
-func (s *siege) fillBudget() error {
+func (s *siege) fillBudget(p *process) error {
 	message := redoxtest.Large(39 << 20)
 	if refused := together(4, func(n int) (*http.Request, []byte) {
-		r, err := http.NewRequest("POST", s.destination.URL+"/sigv4", bytes.NewReader(message))
+		r, err := http.NewRequest("POST", p.URL+"/sigv4", bytes.NewReader(message))
 		must(err)
 		must(s.signer().Sign(r))
 		return r, message
@@ -46,7 +47,7 @@ func (s *siege) fillBudget() error {
 	form := "grant_type=client_credentials&pad="
 	form += strings.Repeat("a", 64<<10-len(form))
 	if refused := together(480, func(n int) (*http.Request, []byte) {
-		r, err := http.NewRequest("POST", s.destination.URL+"/clientcredentials/token", strings.NewReader(form))
+		r, err := http.NewRequest("POST", p.URL+"/clientcredentials/token", strings.NewReader(form))
 		must(err)
 		r.Header = formHeaders()
 		r.SetBasicAuth("redox", secret)

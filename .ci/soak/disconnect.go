@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"net"
-	"strings"
 	"sync"
 	"time"
 )
@@ -29,15 +28,15 @@ func (s *siege) disconnect(ctx, _ context.Context, t *tally) {
 				return
 			}
 			defer c.Close()
-			r := partial{path: "/sigv4", headers: forgedSignature(), length: 1 << 20, body: make([]byte, 32<<10<<(n%5))}
+			r := partial{path: "/sigv4", headers: forgedSignature(), length: 1 << 20, body: filler[:32<<10<<(n%5)]}
 			switch n % 4 {
 			case 0:
 				r.length = -1
 			case 1:
-				r = partial{path: "/clientcredentials/token", headers: formHeaders(), length: 60 << 10, body: make([]byte, 30<<10)}
+				r = partial{path: "/clientcredentials/token", headers: formHeaders(), length: 60 << 10, body: filler[:30<<10]}
 			}
 			c.SetWriteDeadline(time.Now().Add(10 * time.Second))
-			c.Write(r.bytes(strings.TrimPrefix(s.destination.URL, "http://")))
+			r.send(c, s.destination.URL)
 			if n%2 == 0 {
 				c.(*net.TCPConn).SetLinger(0)
 			}

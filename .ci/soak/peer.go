@@ -40,20 +40,25 @@ type partial struct {
 	cut     int // bytes of the HTTP/1 head that are sent; 0: all
 }
 
-// bytes are the request for HTTP/1.
-func (r partial) bytes(host string) []byte {
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "POST %s HTTP/1.1\r\nHost: %s\r\n", r.path, host)
-	r.headers.Write(&b)
+// filler is shared by all bodies that say nothing.
+var filler = make([]byte, 2<<20)
+
+// send sends the request over HTTP/1.
+func (r partial) send(c net.Conn, url string) {
+	var head bytes.Buffer
+	fmt.Fprintf(&head, "POST %s HTTP/1.1\r\nHost: %s\r\n", r.path, strings.TrimPrefix(url, "http://"))
+	r.headers.Write(&head)
 	if r.length >= 0 {
-		fmt.Fprintf(&b, "Content-Length: %d\r\n\r\n%s", r.length, r.body)
+		fmt.Fprintf(&head, "Content-Length: %d\r\n\r\n", r.length)
 	} else {
-		fmt.Fprintf(&b, "Transfer-Encoding: chunked\r\n\r\n%x\r\n%s", len(r.body)+1, r.body)
+		fmt.Fprintf(&head, "Transfer-Encoding: chunked\r\n\r\n%x\r\n", len(r.body)+1)
 	}
 	if r.cut > 0 {
-		return b.Bytes()[:r.cut]
+		c.Write(head.Bytes()[:r.cut])
+		return
 	}
-	return b.Bytes()
+	c.Write(head.Bytes())
+	c.Write(r.body)
 }
 
 // stall sends a request on a connection of its own and then nothing more, until the
@@ -67,7 +72,7 @@ func (p peer) stall(ctx, hold context.Context, t *tally, url string, request fun
 		defer c.Close()
 		defer context.AfterFunc(hold, func() { c.Close() })()
 		t.sent.Add(1)
-		go c.Write(request(try).bytes(strings.TrimPrefix(url, "http://")))
+		go request(try).send(c, url)
 		t.readAnswer(c)
 		io.Copy(io.Discard, c)
 	})

@@ -62,11 +62,13 @@ func (t *tally) note(answer string) {
 	t.answers[answer]++
 }
 
-// fail says that the destination did something wrong.
+// fail says that the destination did something wrong. The first few are enough.
 func (t *tally) fail(format string, args ...any) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.failures = append(t.failures, fmt.Errorf(format, args...))
+	if len(t.failures) < 5 {
+		t.failures = append(t.failures, fmt.Errorf(format, args...))
+	}
 }
 
 // answer notes the status of an answer to an attacker.
@@ -100,7 +102,7 @@ func besiege(duration time.Duration, only string) error {
 	if s.destination, err = startProcess(conf); err != nil {
 		return err
 	}
-	defer func() { s.destination.stop() }()
+	defer s.destination.stop()
 
 	var attacks []attack
 	for _, a := range s.attacks() {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"net/http"
 	"strings"
@@ -32,7 +31,7 @@ func (s *siege) stallTokenRequests(ctx, hold context.Context, t *tally) {
 		if n%5 == 0 {
 			length = -1
 		}
-		return partial{path: "/clientcredentials/token", headers: formHeaders(), length: length, body: bytes.Repeat([]byte("a"), smaller(64<<10, try)-1)}
+		return partial{path: "/clientcredentials/token", headers: formHeaders(), length: length, body: filler[:smaller(64<<10, try)-1]}
 	})
 }
 
@@ -62,7 +61,7 @@ func (s *siege) stall(ctx, hold context.Context, t *tally, peers int, url string
 // Handshake and seven at SigV4.
 func stalledMessage(n, try int) partial {
 	sizes := []int{2 << 20, 1 << 20, 300 << 10, 60 << 10}
-	r := partial{path: "/sigv4", headers: forgedSignature(), length: redoxauth.DefaultMaxBodyBytes, body: make([]byte, smaller(sizes[n/10%len(sizes)], try))}
+	r := partial{path: "/sigv4", headers: forgedSignature(), length: redoxauth.DefaultMaxBodyBytes, body: filler[:smaller(sizes[n/10%len(sizes)], try)]}
 	switch n % 10 {
 	case 1:
 		r.cut = 40
