@@ -97,7 +97,7 @@ func (s *siege) deliver(ctx context.Context) {
 			time.Sleep(time.Duration(i) * time.Second / rate / time.Duration(len(feeds)))
 			var sender redoxtest.Sender
 			pace(ctx, rate, func(n int, due time.Time) {
-				if n%20 == 0 {
+				if n%5 == 0 {
 					sender = f.sender()
 				}
 				message := redoxtest.PatientAdmin()

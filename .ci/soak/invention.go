@@ -86,7 +86,8 @@ func names(format, separator string, size int) string {
 	}
 }
 
-// send sends hostile requests at a rate, in turn from 100 addresses.
+// send sends hostile requests at a rate, in turn from 100 addresses. It pauses while 2000
+// are not answered, because the process may have a limit of open files.
 func (s *siege) send(ctx context.Context, t *tally, perSecond float64, request func(n int) (path string, headers http.Header, body []byte)) {
 	var group sync.WaitGroup
 	var clients []*http.Client
@@ -97,8 +98,11 @@ func (s *siege) send(ctx context.Context, t *tally, perSecond float64, request f
 		defer client.CloseIdleConnections()
 	}
 	defer group.Wait()
+	waiting := make(chan struct{}, 2000)
 	pace(ctx, perSecond, func(n int, _ time.Time) {
+		waiting <- struct{}{}
 		group.Go(func() {
+			defer func() { <-waiting }()
 			path, headers, body := request(n)
 			r, err := http.NewRequest("POST", s.destination.URL+path, bytes.NewReader(body))
 			must(err)

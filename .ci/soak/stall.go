@@ -10,11 +10,11 @@ import (
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 )
 
-// Stalled peers at messages and at a token endpoint. It takes 512 of 64 KiB to fill the
-// token endpoint's budget of 32 MiB.
+// Stalled peers at messages and at a token endpoint, whose budget of 32 MiB is full with 512
+// bodies of 64 KiB.
 const (
 	stalledMessages = 500
-	stalledRequests = 520
+	stalledRequests = 700
 )
 
 // stallMessages sends the beginnings of messages. Most name the right key ID, region and
@@ -35,7 +35,9 @@ func (s *siege) stallTokenRequests(ctx, hold context.Context, t *tally) {
 	})
 }
 
-// stall stalls that many peers. A quarter of them share eight HTTP/2 connections.
+// stall stalls that many peers. A quarter of them share eight HTTP/2 connections. They come
+// within 3 s: all at once they would keep this process, which has the genuine senders too,
+// from running.
 func (s *siege) stall(ctx, hold context.Context, t *tally, peers int, url string, request func(n, try int) partial) {
 	var group sync.WaitGroup
 	var clients []*http.Client
@@ -44,6 +46,7 @@ func (s *siege) stall(ctx, hold context.Context, t *tally, peers int, url string
 	}
 	for n := range peers {
 		group.Go(func() {
+			pause(ctx, 3*time.Second*time.Duration(n)/time.Duration(peers))
 			if next := func(try int) partial { return request(n, try) }; n%4 == 0 {
 				stallStream(ctx, hold, t, clients[n/4%len(clients)], url, next)
 			} else {
