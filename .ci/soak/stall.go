@@ -79,8 +79,8 @@ func stalledMessage(n, try int) partial {
 	return r
 }
 
-// smaller is an eighth of the size with every try, but at least 100.
-func smaller(size, try int) int { return max(size>>(3*try), 100) }
+// smaller is an eighth of the size with every try, down to less than any genuine body has.
+func smaller(size, try int) int { return max(size>>(3*try), 16) }
 
 // forgedSignature has everything right but the signature, and declares no hash.
 func forgedSignature() http.Header {
