@@ -24,7 +24,8 @@ func (s *siege) shutDown(ctx, hold context.Context, t *tally) {
 
 	signer, message := s.signer(), redoxtest.Large(4<<20)
 	for n := range 12 {
-		signer.DeclarePayloadHash = n%2 == 0
+		declared := n%2 == 0
+		signer.DeclarePayloadHash = declared
 		r, err := http.NewRequest("POST", url+"/sigv4", bytes.NewReader(message))
 		must(err)
 		must(signer.Sign(r))
@@ -32,7 +33,7 @@ func (s *siege) shutDown(ctx, hold context.Context, t *tally) {
 		group.Go(func() {
 			client := &http.Client{Transport: genuineTransport(n%4 == 0)}
 			if refused := outcome(client.Do(r)); refused != "" {
-				t.fail("a genuine message that was arriving at Shutdown was refused: %s", refused)
+				t.fail("a genuine message that was arriving at Shutdown was refused, hash declared %v: %s", declared, refused)
 			}
 		})
 	}
