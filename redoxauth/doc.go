@@ -73,6 +73,10 @@
 // 60 s, the default of BodyTimeout, are 5.6 Mbit/s. Keep MaxHeaderBytes at its default of 1
 // MiB, or lower it.
 //
+// MaxInFlight is memory in use. A Go program may take twice as much, because it collects
+// garbage late. Set the environment variable GOMEMLIMIT ([runtime/debug.SetMemoryLimit]) to
+// what the process may take: MaxInFlight, a quarter more, and what the rest needs.
+//
 // # Promises of a Verifier
 //
 // This section is for authors of Verifiers. The Verifiers of this module keep these

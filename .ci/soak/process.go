@@ -32,7 +32,10 @@ func startProcess(s settings) (*process, error) {
 		return nil, err
 	}
 	p := &process{cmd: exec.Command("/proc/self/exe")}
-	p.cmd.Env = append(os.Environ(), settingsVariable+"="+string(encoded))
+	// The documentation of redoxauth advises a memory limit. Otherwise garbage of all kinds may
+	// double what bodies take.
+	limit := fmt.Sprintf("GOMEMLIMIT=%d", maxInFlight+maxInFlight/4)
+	p.cmd.Env = append(os.Environ(), limit, settingsVariable+"="+string(encoded))
 	p.cmd.Stderr = os.Stderr
 	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
 		return nil, err

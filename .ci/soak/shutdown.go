@@ -12,8 +12,9 @@ import (
 )
 
 // shutDown shuts a second server down, which shares its handler with the first, while 100
-// stalled peers are there and genuine messages arrive slowly. The messages must be accepted,
-// and Shutdown must return.
+// stalled peers are there and genuine messages arrive at 4 MiB/s each. The messages must be
+// accepted, and Shutdown must return. Slower ones without a declared hash may be given up
+// while strangers send many times as fast: see redoxauth.Options.MaxInFlight.
 func (s *siege) shutDown(ctx, hold context.Context, t *tally) {
 	var url string
 	s.destination.call("POST", "/second", &url)
@@ -22,14 +23,14 @@ func (s *siege) shutDown(ctx, hold context.Context, t *tally) {
 	group.Go(func() { s.stall(ctx, hold, t, 100, url, stalledMessage) })
 	time.Sleep(2 * time.Second)
 
-	signer, message := s.signer(), redoxtest.Large(4<<20)
+	signer, message := s.signer(), redoxtest.Large(8<<20)
 	for n := range 12 {
 		declared := n%2 == 0
 		signer.DeclarePayloadHash = declared
 		r, err := http.NewRequest("POST", url+"/sigv4", bytes.NewReader(message))
 		must(err)
 		must(signer.Sign(r))
-		r.Body = io.NopCloser(&slow{data: message, end: time.Now().Add(4 * time.Second)})
+		r.Body = io.NopCloser(&slow{data: message, end: time.Now().Add(2 * time.Second)})
 		group.Go(func() {
 			client := &http.Client{Transport: genuineTransport(n%4 == 0)}
 			if refused := outcome(client.Do(r)); refused != "" {
