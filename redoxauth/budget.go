@@ -144,7 +144,7 @@ func (b *body) pace(now time.Time) pace {
 }
 
 // compare puts the body to give up first in front: the slowest. The rate of a body in its
-// first second says little, so such bodies come last, and of them the newest.
+// first second says little, so such bodies come after the others, the newest last.
 func (p pace) compare(q pace) int {
 	switch young := p.age < time.Second; {
 	case young != (q.age < time.Second):

@@ -17,7 +17,6 @@ import (
 type sending struct {
 	peer net.Conn
 	err  chan error // of Check
-	w    http.ResponseWriter
 }
 
 // A deadlineWriter has the read deadline of a connection.
