@@ -61,7 +61,7 @@ func ReadBody(w http.ResponseWriter, r *http.Request, opts *Options) ([]byte, er
 	}
 	if err != nil {
 		e := o.refusal(classify(err), r)
-		b.drain(e)
+		b.refuse(e)
 		b.detach(r, original)
 		return nil, e
 	}

@@ -226,13 +226,16 @@ const (
 	drainTime  = 50 * time.Millisecond
 )
 
-// drain reads a part of a body that is refused with e and was not read to its end. It
-// leaves one alone that was given up, or that the peer sends only after "100 Continue".
-func (b *body) drain(e *Error) {
-	if b == nil || e.Reason != "busy" && e.Reason != "body_size" || b.givenUp.Load() != nil || b.request.ProtoMajor != 1 || !b.ofServer() {
+// refuse prepares the connection of HTTP/1 for the answer to a body that was not read to its
+// end: e.unread. It reads a part of the body, unless that was given up, or the peer sends it
+// only after "100 Continue".
+func (b *body) refuse(e *Error) {
+	if b == nil || !e.unread() || b.request.ProtoMajor != 1 || b.writer == nil {
 		return
 	}
-	if b.left == b.max && strings.EqualFold(b.request.Header.Get("Expect"), "100-continue") {
+	lingeringClose(b.writer)
+	waits := b.left == b.max && strings.EqualFold(b.request.Header.Get("Expect"), "100-continue")
+	if waits || b.givenUp.Load() != nil || !b.ofServer() || e.Reason != "busy" && e.Reason != "body_size" {
 		return
 	}
 	if b.setReadDeadline(time.Now().Add(drainTime)) {
@@ -241,6 +244,20 @@ func (b *body) drain(e *Error) {
 		// hang up.
 		b.setReadDeadline(time.Now().Add(500 * time.Millisecond))
 	}
+}
+
+// lingeringClose makes net/http end the connection after the answer, and wait before it closes
+// it, so that the peer can read the answer. net/http does so by itself only if it finds its
+// own body in the request. The limit of a MaxBytesReader is the way to ask for it.
+func lingeringClose(w http.ResponseWriter) {
+	for {
+		wrapper, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			break
+		}
+		w = wrapper.Unwrap()
+	}
+	http.MaxBytesReader(w, io.NopCloser(strings.NewReader("x")), 0).Read(make([]byte, 1))
 }
 
 func readError(err error) error {

@@ -372,6 +372,44 @@ func TestEarlyRefusalReachesThePeer(t *testing.T) {
 	}
 }
 
+// A sender of a large body that is given up, or refused in the middle, gets its answer too.
+func TestRefusalInTheMiddleOfALargeBodyReachesTheSender(t *testing.T) {
+	const mib = 1 << 20
+	for name, h := range map[string]http.Handler{
+		"busy, Middleware": redoxauth.Middleware(readsBody, &redoxauth.Options{MaxBodyBytes: 8 * mib, MaxInFlight: 20 * mib})(drains),
+		"busy, Check":      checked(readsBody, &redoxauth.Options{MaxBodyBytes: 8 * mib, MaxInFlight: 20 * mib})(drains),
+		"busy, ReadBody":   readBody(&redoxauth.Options{MaxBodyBytes: 8 * mib, MaxInFlight: 20 * mib}),
+		"too large":        redoxauth.Middleware(readsBody, &redoxauth.Options{MaxBodyBytes: 6 * mib})(drains),
+	} {
+		for _, chunked := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, chunked: %t", name, chunked), func(t *testing.T) {
+				server := newServer(t, h, nil)
+				var senders sync.WaitGroup
+				for range 10 {
+					senders.Go(func() {
+						var body io.Reader = bytes.NewReader(make([]byte, 7*mib))
+						if chunked {
+							body = io.MultiReader(body)
+						}
+						client := &http.Client{Transport: &http.Transport{}}
+						defer client.CloseIdleConnections()
+						answer, err := client.Post(server.URL, "", body)
+						if err != nil {
+							t.Error(err)
+							return
+						}
+						answer.Body.Close()
+						if got := answer.StatusCode; got != 200 && got != 503 && got != 413 {
+							t.Errorf("status %d", got)
+						}
+					})
+				}
+				senders.Wait()
+			})
+		}
+	}
+}
+
 // A peer that waits for "100 Continue" has sent nothing, and need not.
 func TestEarlyRefusalAsksForNoBody(t *testing.T) {
 	server := newServer(t, redoxauth.Middleware(readsBody, &redoxauth.Options{MaxBodyBytes: 10})(drains), nil)

@@ -211,7 +211,7 @@ func check(v Verifier, r *http.Request, o *Options, b *body) (*http.Request, err
 		o.Observe(r, d)
 	}
 	if e != nil {
-		b.drain(e)
+		b.refuse(e)
 		return nil, d.Err
 	}
 	return r.WithContext(NewContext(r.Context(), id)), nil
