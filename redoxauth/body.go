@@ -20,8 +20,8 @@ import (
 // Outside of [Middleware], [Check] and [ReadBody] the default limits apply.
 //
 // The errors are [ErrTooLarge], [ErrMalformed] (the body broke off) and [ErrUnavailable]
-// (too slow, over the budget, or the context ended). They name no Strategy: see
-// [Error.In]. Like r.Body, Body is for one goroutine at a time.
+// (too slow, over the budget, or the context ended). They are [*Error]s without a
+// Strategy; [Error.In] adds it. Like r.Body, Body is for one goroutine at a time.
 func Body(r *http.Request) ([]byte, error) {
 	var data []byte
 	err := readBody(r, func(b *body) (err error) {
@@ -40,22 +40,23 @@ func HashBody(r *http.Request, h hash.Hash) error {
 
 // HashProvenBody is [HashBody] for a Verifier that has already verified the signature
 // over the headers, and now compares the body with the hash that was signed. It may use
-// all of [Options].MaxInFlight.
+// all of [Options].MaxInFlight. Called earlier, it lets strangers use all of it.
 func HashProvenBody(r *http.Request, h hash.Hash) error {
 	return readBody(r, func(b *body) error { return b.buffer(r.Context(), h, true) })
 }
 
 // ReadBody returns the small body of a request that is no message, such as a token
-// request. It reads within the limits of opts; nil means the defaults. It is for
-// endpoints that are not a [Verifier]. If a wrapper in front has limits, the smaller
-// ones apply. w is the writer of the request's answer; see [Check]. The errors are those
-// of [Body].
+// request. It is for endpoints that are not a [Verifier]. It reads within the limits of
+// opts: set MaxBodyBytes. A nil opts means the defaults, and shares the budget of the
+// messages. The body counts as unproven, unless a wrapper in front has accepted the request.
+// If that wrapper has limits, the smaller ones apply. w is the writer of the request's
+// answer; see [Check]. The errors are those of [Body]. Observe is not called.
 func ReadBody(w http.ResponseWriter, r *http.Request, opts *Options) ([]byte, error) {
 	o := opts.orDefaults()
 	b, original := attach(w, r, o)
 	data, err := []byte(nil), error(nil)
 	if r.ContentLength > o.maxBodyBytes() {
-		err = errTooLarge
+		err = tooLarge(r.ContentLength, o.maxBodyBytes())
 	} else {
 		data, err = Body(r)
 	}
@@ -71,7 +72,13 @@ func ReadBody(w http.ResponseWriter, r *http.Request, opts *Options) ([]byte, er
 	return data, nil
 }
 
-var errTooLarge = Errorf(ErrTooLarge, "body_size", "")
+// tooLarge is the error of a body above limit; length is its Content-Length, or -1.
+func tooLarge(length, limit int64) *Error {
+	if length > limit {
+		return Errorf(ErrTooLarge, "body_size", "Content-Length is %d, want at most %d (Options.MaxBodyBytes)", length, limit)
+	}
+	return Errorf(ErrTooLarge, "body_size", "more than %d bytes arrived (Options.MaxBodyBytes)", limit)
+}
 
 // readBody calls read with the body of r, if r has one.
 func readBody(r *http.Request, read func(*body) error) error {
@@ -81,7 +88,7 @@ func readBody(r *http.Request, read func(*body) error) error {
 			return nil
 		}
 		if r.ContentLength > defaults.maxBodyBytes() {
-			return errTooLarge
+			return tooLarge(r.ContentLength, defaults.maxBodyBytes())
 		}
 		b, _ = attach(nil, r, &defaults)
 		b.held = false
@@ -173,7 +180,7 @@ func (b *body) narrow(o *Options) {
 	}
 	b.left, b.max = max(b.left-(b.max-limit), 0), limit
 	if b.buffered && b.err == nil && b.received.Load() > limit {
-		b.err = errTooLarge
+		b.err = tooLarge(-1, limit)
 	}
 }
 

@@ -96,6 +96,13 @@ func (b *body) limit() int64 {
 	return b.opts.maxInFlight() / 2
 }
 
+func (b *body) kind() string {
+	if b.proven {
+		return "proven"
+	}
+	return "unproven"
+}
+
 // makeRoom gives up bodies of b's kind, the slowest first, and reports whether there is room
 // for n bytes then. It goes on until a part of the limit is free, so that it is not called
 // for every chunk. It stops when b itself is the slowest.
@@ -124,8 +131,8 @@ func (g *budget) makeRoom(b *body, n int64) bool {
 			delete(g.arriving, p.body)
 			g.giveBack(p.body, p.body.charged)
 			g.free.push(p.body.take())
-			p.body.givenUp.Store(Errorf(ErrUnavailable, "busy", "the budget was full, and this body the slowest: %d bytes in %v (Options.MaxInFlight)",
-				p.body.received.Load(), p.age.Round(time.Millisecond)))
+			p.body.givenUp.Store(Errorf(ErrUnavailable, "busy", "%s in %v: this body was the slowest, and the %d bytes for %s bodies were full (Options.MaxInFlight)",
+				p.body.arrived(), p.age.Round(time.Millisecond), b.limit(), b.kind()))
 		}
 	}
 	return g.room(b) >= n

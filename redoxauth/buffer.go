@@ -3,6 +3,7 @@ package redoxauth
 import (
 	"context"
 	"errors"
+	"fmt"
 	"hash"
 	"io"
 	"net/http"
@@ -40,10 +41,10 @@ func (b *body) buffer(ctx context.Context, h hash.Hash, proven bool) error {
 // and the budget.
 func (b *body) arrive(ctx context.Context, h hash.Hash) error {
 	if ctx.Err() != nil {
-		return canceled(ctx)
+		return b.canceled(ctx)
 	}
 	if b.opts.MaxInFlight >= 0 && b.length > b.limit() {
-		return Errorf(ErrUnavailable, "busy", "Content-Length is %d, and bodies of this kind may have %d bytes (Options.MaxInFlight)", b.length, b.limit())
+		return Errorf(ErrUnavailable, "busy", "Content-Length is %d, and %s bodies may use %d bytes (Options.MaxInFlight)", b.length, b.kind(), b.limit())
 	}
 	b.watch(ctx)
 	defer b.unwatch() // also when the source ends this goroutine
@@ -58,7 +59,7 @@ func (b *body) arrive(ctx context.Context, h hash.Hash) error {
 		return why
 	}
 	if err != nil {
-		return readError(err)
+		return b.readError(err)
 	}
 	return nil
 }
@@ -72,10 +73,10 @@ func (b *body) watch(ctx context.Context) {
 	b.began = time.Now()
 	b.opts.budget.enter(b)
 	b.late = time.AfterFunc(b.timeout, func() {
-		b.opts.budget.giveUp(b, Errorf(ErrUnavailable, "body_timeout", "%d bytes in %v (Options.BodyTimeout)", b.received.Load(), b.timeout))
+		b.opts.budget.giveUp(b, Errorf(ErrUnavailable, "body_timeout", "%s in %v (Options.BodyTimeout)", b.arrived(), b.timeout))
 	})
 	if ctx.Done() != nil {
-		b.ended = context.AfterFunc(ctx, func() { b.opts.budget.giveUp(b, canceled(ctx)) })
+		b.ended = context.AfterFunc(ctx, func() { b.opts.budget.giveUp(b, b.canceled(ctx)) })
 	}
 }
 
@@ -91,8 +92,17 @@ func (b *body) unwatch() {
 	}
 }
 
-func canceled(ctx context.Context) *Error {
-	return &Error{Kind: ErrUnavailable, Reason: "canceled", Err: context.Cause(ctx)}
+func (b *body) canceled(ctx context.Context) *Error {
+	return Errorf(ErrUnavailable, "canceled", "%s, when the context of the request ended: %w", b.arrived(), context.Cause(ctx))
+}
+
+// arrived says how much of the body has arrived.
+func (b *body) arrived() string {
+	n := b.received.Load()
+	if b.length < 0 {
+		return fmt.Sprintf("%d bytes", n)
+	}
+	return fmt.Sprintf("%d of %d bytes", n, b.length)
 }
 
 // endRead ends a read of the source. It reports false if net/http reads the source and the
@@ -172,7 +182,7 @@ func (b *body) grow() error {
 	}
 	c, ok := b.opts.budget.charge(b, min(rest, max(received, minChunk)))
 	if !ok {
-		return Errorf(ErrUnavailable, "busy", "no room for more than %d bytes of this body (Options.MaxInFlight)", received)
+		return Errorf(ErrUnavailable, "busy", "%s, and the %d bytes for %s bodies are full (Options.MaxInFlight)", b.arrived(), b.limit(), b.kind())
 	}
 	b.last = c
 	return nil
@@ -260,19 +270,21 @@ func lingeringClose(w http.ResponseWriter) {
 	http.MaxBytesReader(w, io.NopCloser(strings.NewReader("x")), 0).Read(make([]byte, 1))
 }
 
-func readError(err error) error {
-	var tooLarge *http.MaxBytesError
+func (b *body) readError(err error) error {
+	var limit *http.MaxBytesError
 	var own *Error
 	switch {
 	case errors.As(err, &own):
 		return own
-	case errors.As(err, &tooLarge):
-		return errTooLarge
+	case errors.As(err, &limit):
+		return tooLarge(-1, b.max)
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
-		return Errorf(ErrUnavailable, "body_timeout", "%w", err)
+		return Errorf(ErrUnavailable, "body_timeout", "%s (ReadTimeout of http.Server, or a deadline of the application): %w", b.arrived(), err)
 	case errors.Is(err, context.Canceled):
-		return Errorf(ErrUnavailable, "canceled", "%w", err)
+		return Errorf(ErrUnavailable, "canceled", "%s: %w", b.arrived(), err)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return Errorf(ErrMalformed, "body_read", "the body broke off after %s: %w", b.arrived(), io.ErrUnexpectedEOF)
 	}
 	// Not err itself: net/http quotes a malformed trailer, which may be a credential.
-	return Errorf(ErrMalformed, "body_read", "the body broke off: %T", err)
+	return Errorf(ErrMalformed, "body_read", "the body cannot be read after %s: %T", b.arrived(), err)
 }

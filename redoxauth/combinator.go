@@ -72,7 +72,7 @@ func (vs allOf) Verify(r *http.Request) (*Identity, error) {
 			if i > 0 && e.Kind == ErrNoCredentials {
 				// A secret was already compared. An AnyOf around this must not try another
 				// member.
-				c := Errorf(ErrRejected, e.Reason, "missing beside the accepted proof before it").In(e.Strategy)
+				c := Errorf(ErrRejected, e.Reason, "the proof before it was accepted, and this credential is missing").In(e.Strategy)
 				c.Challenge = e.Challenge
 				return nil, c
 			}

@@ -46,13 +46,15 @@
 //
 // Every answer of 400 or more pauses the whole feed until a retry succeeds. Alert on:
 //
-//   - status 503: a dependency of yours is down
+//   - status 503: a dependency of yours is down, a limit is reached, or a body is too slow.
+//     The Reason says which.
 //   - status 500: a bug
-//   - a refusal with a Reason other than "missing": whoever sends a credential is Redox or
-//     an attacker
-//   - no accepted message for N minutes, where N depends on your feed. With nested wrappers
-//     or AllOf, a message with a right token and without a signature is refused with the
-//     Reason "missing", as a message of a stranger is.
+//   - a refusal with a Reason other than "missing" and "body_size": whoever sends a
+//     credential is Redox or an attacker
+//   - no accepted message for N minutes, where N depends on your feed. A message with a right
+//     token and without a signature is refused with the Reason "missing", as a message of a
+//     stranger is. With nested wrappers, give all of them Options with Observe, and count
+//     what the innermost one accepts: the outer one has accepted before it decides.
 //
 // A refusal has no subject, because the request proved none. If [Identity].KeyID names an
 // old secret long after a rotation, the dashboard was not changed.
@@ -63,19 +65,21 @@
 // [http.Server]:
 //
 //	ReadHeaderTimeout: 10 * time.Second
-//	ReadTimeout:       2 * time.Minute, // in which your slowest sender sends 40 MB
-//	IdleTimeout:       2 * time.Minute
+//	ReadTimeout:       2 * time.Minute // in which your slowest sender sends 40 MiB
 //
 // Without ReadTimeout, a peer that begins a body which nobody reads keeps its connection.
 // BodyTimeout limits only bodies that a Verifier reads. ReadTimeout begins with the headers
 // and holds for the handler's reads too, and this module leaves it in force. A body that
-// takes longer is answered 503, so choose both times for the slowest genuine sender: 40 MB in
+// takes longer is answered 503, so choose both times for the slowest genuine sender: 40 MiB in
 // 60 s, the default of BodyTimeout, are 5.6 Mbit/s. Keep MaxHeaderBytes at its default of 1
 // MiB, or lower it.
 //
-// MaxInFlight is memory in use. A Go program may take twice as much, because it collects
-// garbage late. Set the environment variable GOMEMLIMIT ([runtime/debug.SetMemoryLimit]) to
-// what the process may take: MaxInFlight, a quarter more, and what the rest needs.
+// MaxInFlight counts what Verifiers hold of bodies. Your handlers need memory too: io.ReadAll
+// of a message may take more than the message again, and what a handler reads without a
+// Verifier that reads it first is not counted. A Go program may take twice what it uses,
+// because it collects garbage late. Set the environment variable GOMEMLIMIT
+// ([runtime/debug.SetMemoryLimit]) to what the process may take: MaxInFlight, a quarter more,
+// and what the rest needs. On a machine of 512 MiB, a MaxInFlight of 128 MiB is a good start.
 //
 // # Promises of a Verifier
 //
@@ -94,7 +98,7 @@
 //     none either: keep secrets behind a pointer.
 //  4. A Verifier reads the body only through [Body], [HashBody] and [HashProvenBody]. The
 //     handler reads the bytes that were verified. No body is read before the headers are
-//     well formed and name a configured key.
+//     well formed and name a configured key, and only if the proof covers it.
 //  5. Verify is safe for concurrent use, honours the context of the request, does not
 //     panic, and uses bounded memory for any request.
 //  6. A Verifier works behind every router that passes on *http.Request. It ignores what

@@ -105,8 +105,8 @@ func (e *Error) In(strategy string) *Error {
 //	query           the query has no canonical form, or credentials are in it
 //	session_token   the session token is missing, unexpected or wrong
 //	body_size       the body is larger than Options.MaxBodyBytes
-//	body_timeout    the body did not arrive within Options.BodyTimeout
-//	body_read       the body could not be read
+//	body_timeout    the body did not arrive within Options.BodyTimeout or the server's ReadTimeout
+//	body_read       the body could not be read, such as when the peer hung up
 //	busy            the budget of Options.MaxInFlight or of outgoing calls is used up
 //	canceled        the request's context ended
 //	secrets         the function that supplies the secrets failed

@@ -36,30 +36,34 @@ type Options struct {
 	// more than MaxBodyBytes is an error, for verifiers and for the handler.
 	MaxBodyBytes int64
 
-	// MaxInFlight is the most memory for buffered bodies, in bytes; default 8 ×
-	// MaxBodyBytes; negative: no limit. Memory is charged when it is allocated, and a body
-	// gets at most as much again as has arrived, at most 256 KiB at a time, whatever its
-	// Content-Length. Bodies that are not yet proven genuine may use half of MaxInFlight, so
-	// forgeries cannot keep genuine messages out. A larger body never passes a Verifier that
-	// must read it before it decides.
+	// MaxInFlight is the most memory for bodies that Verifiers read, in bytes; default 8 ×
+	// MaxBodyBytes; negative: no limit. Memory counts when it is allocated. A body gets it in
+	// pieces, each at most as large as what has arrived, and at most 256 KiB. A large
+	// Content-Length alone costs nothing.
 	//
-	// When the limit is reached, bodies of the same kind that are still arriving are given
-	// up (503), the slowest first, until a sixteenth of the limit is free. A body in its
-	// first second is given up last. So peers that stall keep no sender out, as long as it
-	// is faster than they are. Against strangers that are many times faster than Redox no
-	// rule helps. There a proof in the headers helps: a signature with the hash of the body
-	// (X-Amz-Content-Sha256), or a verification token in front ([AllOf]). What is read
-	// after such a proof is not among the unproven bodies.
+	// Bodies that are not yet proven genuine may use half of MaxInFlight, so forgeries cannot
+	// keep genuine messages out. So MaxInFlight must be at least twice MaxBodyBytes, unless
+	// a proof in the headers comes first: a verification token ([AllOf] or nested wrappers),
+	// or a signature with the hash of the body (X-Amz-Content-Sha256). A larger body is 503
+	// at every retry.
+	//
+	// When the limit is reached, bodies that are still arriving are given up (503), until a
+	// sixteenth of the limit is free: the slowest first, and those in their first second
+	// last. Unproven bodies make room for unproven ones, and proven bodies for proven ones. So
+	// peers that stall keep no sender out, as long as it is faster than they are. Against
+	// strangers that are many times faster than Redox no rule helps. There a proof in the
+	// headers helps.
 	//
 	// With nested wrappers, the limit of the outermost wrapper counts. Middleware gives the
-	// charge back when the handler returns. Check gives it back when the context of the
+	// memory back when the handler returns. Check gives it back when the context of the
 	// request ends if the request comes from a net/http server, and otherwise before Check
 	// returns.
 	MaxInFlight int64
 
-	// BodyTimeout is how long it may take to read one body; default 60 s. After that
-	// the answer is 503. ReadTimeout of [http.Server] counts as well: see "Limits of your
-	// server" in the package documentation.
+	// BodyTimeout is how long a Verifier, or [ReadBody], may read one body; default 60 s.
+	// After that the answer is 503. What the handler reads is limited by ReadTimeout of
+	// [http.Server] alone. ReadTimeout limits Verifiers too: see "Limits of your server" in
+	// the package documentation.
 	BodyTimeout time.Duration
 
 	// RetryAfter is the Retry-After of 503 answers; default 10 s.
@@ -73,7 +77,6 @@ type Options struct {
 	budget budget
 }
 
-// Defaults of [Options].
 const (
 	// DefaultMaxBodyBytes is Redox's own limit for one message.
 	DefaultMaxBodyBytes = 40 << 20
@@ -232,7 +235,7 @@ func (o *Options) refusal(e *Error, r *http.Request) *Error {
 
 func decide(v Verifier, r *http.Request, o *Options, b *body) (*Identity, *Error) {
 	if r.ContentLength > o.maxBodyBytes() {
-		return nil, errTooLarge
+		return nil, tooLarge(r.ContentLength, o.maxBodyBytes())
 	}
 	streamed := b != nil && b.streamed
 	id, e := verify(v, r)

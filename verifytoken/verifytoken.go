@@ -45,7 +45,7 @@
 //	401         the token differs from the dashboard's, or Handshake is missing or not outermost
 //	400         the request is no handshake that Redox documents; Config.Observe gets the error
 //	404, 405    the path or the method is not registered
-//	503         TokensFunc failed
+//	503         TokensFunc failed, or the body was too slow
 //	Error code  a time-out, or a self-signed certificate
 //
 // [Authenticate incoming data]: https://docs.redoxengine.com/basics/data-exchange-with-redox/authenticating-incoming-data

@@ -46,17 +46,17 @@
 //     strangers. All such peers together have 300 calls a minute, and at least 16 at once.
 //     The last 1024 of them are remembered.
 //   - All other peers are strangers. Together they have 300 calls a minute, and 32 at
-//     once. One of them gets at most an eighth. They are sorted into 256 buckets by a secret
-//     hash, and every bucket has one call a minute of its own. So a genuine new peer gets
+//     once. They are sorted into 256 buckets by a secret hash. One bucket gets at most an
+//     eighth of the calls, and has one call a minute of its own. So a genuine new peer gets
 //     its first call, unless a stranger is in its bucket or 32 calls are in progress.
 //
 // Above these limits the answer is 503 with the reason "busy". A token that was accepted
 // before is asked about at any time, within 64 calls at once. A call that several requests
-// wait for counts once. Calls that failed are given back.
+// wait for counts once. Calls that failed do not count.
 //
 // Behind a proxy, all connections come from the proxy. So Peer is required there: without it
-// everybody is a stranger, in one bucket. A proxy that adds no header is worse: then
-// strangers pass for the peer that Redox is.
+// everybody is a stranger, in one bucket. If the proxy adds no header, all peers have its
+// address. Then strangers share the calls of Redox.
 //
 // The strongest set-up is to require the verification token first, by
 // redoxauth.AllOf(token, google) or token.Wrap(google.Wrap(handler)). Then strangers cost no
@@ -128,9 +128,9 @@ type Config struct {
 	Client *http.Client
 
 	// Peer returns who sent a request. It rations the calls about new tokens: see
-	// "Calls about new tokens are rationed". By default it is the address of the connection. A request with the header
-	// X-Forwarded-For or Forwarded comes from a stranger then, because the address is the
-	// proxy's. Behind a proxy set Peer to the last address of X-Forwarded-For, which your
+	// "Calls about new tokens are rationed". By default it is the address of the
+	// connection. A request with the header X-Forwarded-For or Forwarded comes from a
+	// stranger then, because the address is the proxy's. Behind a proxy set Peer to the last address of X-Forwarded-For, which your
 	// own proxy appended (see the example): the sender chooses what stands before it.
 	// An address counts without port, and an IPv6 address by its /64. "" means that nobody
 	// knows. Peer must be safe for concurrent use.

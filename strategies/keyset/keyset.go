@@ -156,7 +156,8 @@ type RemoteConfig struct {
 
 	// Cooldown is the least time between the starts of two fetches for tokens that no key
 	// verifies. The default is 5 s. A rotation that was not announced is seen after Cooldown
-	// at the latest, and strangers cause no more fetches than that. After a fetch that
+	// at the latest, and strangers cause no more fetches than that. So the refusal of an
+	// unknown key may take as long. After a fetch that
 	// failed, the next one starts 1 s later instead, or if the key server says so by
 	// Retry-After (with a status 429 or 503), up to 1 min later.
 	Cooldown time.Duration
@@ -183,19 +184,19 @@ type RemoteConfig struct {
 // The first request fetches the keys; [RemoteSet.Ready] does so earlier. After 80 % of
 // their life, a request starts a refresh and does not wait for it. When their life is
 // over, a request waits for the refresh, but at most 1 s. Then the old keys serve for up
-// to MaxStale. A key that the new set lacks is no longer trusted. Tokens that one of the
-// keys verifies do not wait for anything else.
+// to MaxStale. A key that the new set lacks is no longer trusted. A token that one of the
+// keys verifies does not wait for the fetches that others cause.
 //
 // A token that no key verifies may be the first of a new key. So it causes a fetch, and waits
-// until a fetch that started after it came is over, or its context. Such fetches start at
+// until a fetch that started after it came is over, or until its context ends. Such fetches start at
 // most every Cooldown. Until the next one may start, a token with an unknown key ID, or with
 // none, waits. A token whose key ID is known is decided at once: the keys are new. At most
 // 64 requests wait, and the others are decided at once. The error is ErrRejected if the last
 // fetch succeeded, and ErrUnavailable if it failed. It says how old the keys are and when
 // they are fetched next. Nothing is remembered of key IDs that were unknown.
 //
-// Without any usable key, every request waits for the next fetch, so the first request
-// after an outage succeeds. When a fetch has failed, at most 64 wait. None waits for longer
+// Without any usable key, requests wait for the next fetch, so the first request after an
+// outage succeeds. When a fetch has failed, at most 64 of them wait. None waits for longer
 // than Cooldown for a fetch to start. There is one fetch at a time, and after one that failed
 // the next starts at least 1 s later, however many requests come. A set without a usable key
 // counts as an outage.

@@ -167,7 +167,7 @@ func (s *remote) age() string {
 	case s.running != nil:
 		return keys + ", and a fetch is running"
 	case next > 0:
-		return fmt.Sprintf("%s, next fetch in %v", keys, next.Round(time.Second/10))
+		return fmt.Sprintf("%s, next fetch in %v at the earliest", keys, next.Round(time.Second/10))
 	}
 	return keys + ", next fetch on demand"
 }

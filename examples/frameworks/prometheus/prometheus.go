@@ -7,8 +7,9 @@
 //
 // What to alert on, as in the documentation of package redoxauth:
 //
-//	redoxauth_decisions_total{status=~"503|500"}   a dependency of ours is down, or a bug
-//	redoxauth_decisions_total{status=~"40."}       Redox pauses a feed on any of these
+//	redoxauth_decisions_total{status=~"5.."}       a dependency is down, a limit is reached, or a bug
+//	redoxauth_decisions_total{status=~"4..",reason!~"missing|body_size"}   Redox, or an attacker
+//	redoxauth_decisions_total{strategy="sigv4",reason=""}   does not grow: nothing was accepted
 //	redoxauth_decisions_total{key="1"}             the old secret is still in use
 //	redoxauth_keys == 0                            the answer to every token is 503
 //	redoxauth_keys_fetch_failed == 1               soon: 503 for new keys, then for all

@@ -99,7 +99,7 @@ func (r *ration) take(peer string, now time.Time) (*grant, error) {
 		ok = from.take(now, r.perMinute-buckets)
 	}
 	if !ok {
-		return nil, r.busy("peers of which no token was accepted within a day have used up their calls about new tokens (this one is %+.128q); require the verification token first (redoxauth.AllOf), and behind a proxy set the field Peer", peer)
+		return nil, r.busy("%+.128q, of which no token was accepted within a day, or all such peers have used up their calls about new tokens; require the verification token first (redoxauth.AllOf), and behind a proxy set the field Peer", peer)
 	}
 	r.unknown++
 	r.strangers++
