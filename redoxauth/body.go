@@ -90,7 +90,7 @@ func readBody(r *http.Request, read func(*body) error) error {
 		if r.ContentLength > defaults.maxBodyBytes() {
 			return tooLarge(r.ContentLength, defaults.maxBodyBytes())
 		}
-		b, _ = attach(nil, r, &defaults)
+		b, _ = attach(nil, r, &unwrapped)
 		b.held = false
 	}
 	if !b.held {
@@ -104,6 +104,10 @@ func readBody(r *http.Request, read func(*body) error) error {
 	}
 	return nil
 }
+
+// unwrapped are the Options of requests that no wrapper has seen. Nothing ends their reads, so
+// they have a budget of their own.
+var unwrapped Options
 
 // A body replaces r.Body. It streams within the limit until a Verifier asks for it. Then
 // it is buffered, and is read from the buffer. All copies of a request share it, so a
@@ -124,9 +128,11 @@ type body struct {
 	proven   bool // a Verifier has accepted the request, or the signature over its headers
 	began    time.Time
 	received atomic.Int64
+	moved    atomic.Int64          // when the last byte came, in nanoseconds since began
 	givenUp  atomic.Pointer[Error] // why
 	late     *time.Timer           // gives it up
 	ended    func() bool           // stops the context from giving it up
+	closing  sync.WaitGroup        // the source, because it was given up
 
 	streamed bool  // the stream was read from: too late to buffer it
 	buffered bool  // or the attempt failed
@@ -138,7 +144,6 @@ type body struct {
 	last  *chunk // after tail, while the body arrives
 	at    *chunk // how far it was read
 	off   int
-	freed bool
 }
 
 // attach puts a body into r and returns the original one. If an outer wrapper has
@@ -199,13 +204,28 @@ func (b *body) prove() {
 // was buffered. net/http treats its own body better: it does not send "100 Continue" for a
 // body that nobody reads, and closes the connection on a large one.
 func (b *body) detach(r *http.Request, original io.ReadCloser) {
-	if b == nil || original == nil {
-		return
+	if b.putBack(r, original) {
+		b.free()
 	}
-	b.free()
+}
+
+// leave is detach for who may still read the request after it was refused, such as Explain:
+// a body that has arrived stays, until the garbage collector takes it.
+func (b *body) leave(r *http.Request, original io.ReadCloser) {
+	if b.putBack(r, original) {
+		b.opts.budget.release(b, nil)
+	}
+}
+
+// putBack reports whether b was attached here and is buffered.
+func (b *body) putBack(r *http.Request, original io.ReadCloser) bool {
+	if b == nil || original == nil {
+		return false
+	}
 	if !b.buffered {
 		r.Body = original
 	}
+	return b.buffered
 }
 
 // free gives back the charge and the memory. Whoever still reads gets an error, and never
@@ -213,9 +233,13 @@ func (b *body) detach(r *http.Request, original io.ReadCloser) {
 func (b *body) free() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.freed = true
+	if b.err == nil {
+		b.err = errFreed
+	}
 	b.opts.budget.release(b, b.take())
 }
+
+var errFreed = Errorf(nil, "internal", "the body is gone: %w", http.ErrBodyReadAfterClose)
 
 // releaseAfter gives the charge back when the request has ended. Only the context of
 // net/http's server is known to end with its request. The context of another framework
@@ -241,13 +265,10 @@ func (b *body) Read(p []byte) (int, error) {
 		b.streamed = true
 		return b.pull(p)
 	}
-	if b.err != nil {
-		return 0, b.err
-	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.freed {
-		return 0, http.ErrBodyReadAfterClose
+	if b.err != nil {
+		return 0, b.err
 	}
 	for b.at != nil && b.off == len(b.at.data) {
 		b.at, b.off = b.at.next, 0

@@ -445,6 +445,52 @@ func TestHashBody(t *testing.T) {
 	}
 }
 
+// An operator explains a request after Check has refused it, or an application tries another
+// Verifier. They must see what the first one saw, and no empty body.
+func TestRefusedBodyCanBeReadAgain(t *testing.T) {
+	refuses := redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
+		if _, err := redoxauth.Body(r); err != nil {
+			return nil, err
+		}
+		return nil, redoxauth.ErrRejected
+	})
+	for _, size := range []int{10, 100_000} {
+		r := post(strings.Repeat("a", size))
+		if _, err := redoxauth.Check(refuses, nil, r, nil); !errors.Is(err, redoxauth.ErrRejected) {
+			t.Fatal(err)
+		}
+		accepted, err := redoxauth.Check(readsBody, nil, r, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(accepted.Body); err != nil || len(got) != size {
+			t.Errorf("%d of %d bytes, %v", len(got), size, err)
+		}
+	}
+	var kept *http.Request
+	h := redoxauth.Middleware(refuses, nil)(never(t))
+	serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { kept = r; h.ServeHTTP(w, r) }), post("message"))
+	if _, err := redoxauth.Check(readsBody, nil, kept, nil); redoxauth.StatusCode(err) != http.StatusInternalServerError {
+		t.Errorf("after Middleware has answered: %v, want an error and no empty body", err)
+	}
+}
+
+// A source may return nothing now and then, as some adapters do.
+func TestHesitantSource(t *testing.T) {
+	message := strings.NewReader(strings.Repeat("a", 1000))
+	turn := 0
+	source := readerFunc(func(p []byte) (int, error) {
+		if turn++; turn%2 == 0 {
+			return 0, nil
+		}
+		return message.Read(p[:1])
+	})
+	r, _ := withBody(source, 1000)
+	if _, err := redoxauth.Check(readsBody, nil, r, nil); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestPanicInReadIsRefused(t *testing.T) {
 	broken := readerFunc(func([]byte) (int, error) { panic("a broken decompressor") })
 	_, err := redoxauth.Check(readsBody, nil, httptest.NewRequest(http.MethodPost, "/", broken), nil)

@@ -2,6 +2,7 @@ package redoxauth
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -76,7 +77,10 @@ func (g *budget) reserve(b *body, size int64) (c *chunk, ok bool) {
 	if !b.proven {
 		g.unproven += size
 	}
-	return g.free.pop(size), true
+	if c = g.free.pop(size); c == nil {
+		g.free.drain() // it has other sizes than those in use: do not hold them beside these
+	}
+	return c, true
 }
 
 // room returns how many bytes are left for b.
@@ -103,27 +107,27 @@ func (b *body) kind() string {
 	return "unproven"
 }
 
-// makeRoom gives up bodies of b's kind, the slowest first, and reports whether there is room
-// for n bytes then. It goes on until a part of the limit is free, so that it is not called
-// for every chunk. It stops when b itself is the slowest.
+// makeRoom gives up bodies of b's kind that are slower than b, the slowest first, and reports
+// whether there is room for n bytes then. It goes on until a part of the limit is free, so
+// that it is not called for every chunk.
 func (g *budget) makeRoom(b *body, n int64) bool {
 	now := time.Now()
-	var paces []pace
-	most := g.room(b)
+	own, left := b.pace(now), g.room(b)
+	var slower []pace
 	for c := range g.arriving {
-		if c.proven == b.proven && c.charged > 0 {
-			paces = append(paces, c.pace(now))
-			if c != b {
-				most += c.charged
+		if c != b && c.proven == b.proven && c.charged > 0 {
+			if p := c.pace(now); b.charged == 0 || p.compare(own) < 0 {
+				slower = append(slower, p)
+				left += c.charged
 			}
 		}
 	}
-	if most < n {
+	if left < n {
 		return false
 	}
-	slices.SortFunc(paces, pace.compare)
-	for _, p := range paces {
-		if p.body == b || g.room(b) >= max(n, b.limit()/16) {
+	slices.SortFunc(slower, pace.compare)
+	for _, p := range slower {
+		if g.room(b) >= max(n, b.limit()/16) {
 			break
 		}
 		if p.body.endRead() {
@@ -145,9 +149,12 @@ type pace struct {
 	rate float64 // bytes a second
 }
 
+// pace halves the rate for every second without a byte. Otherwise strangers that send fast
+// and then stall would pass for faster than a steady sender for a long time.
 func (b *body) pace(now time.Time) pace {
 	age := now.Sub(b.began)
-	return pace{b, age, float64(b.received.Load()) / age.Seconds()}
+	still := age - time.Duration(b.moved.Load())
+	return pace{b, age, float64(b.received.Load()) / age.Seconds() * math.Exp2(-still.Seconds())}
 }
 
 // compare puts the body to give up first in front: the slowest. The rate of a body in its

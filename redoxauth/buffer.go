@@ -72,8 +72,9 @@ func (b *body) arrive(ctx context.Context, h hash.Hash) error {
 func (b *body) watch(ctx context.Context) {
 	b.began = time.Now()
 	b.opts.budget.enter(b)
-	b.late = time.AfterFunc(b.timeout, func() {
-		b.opts.budget.giveUp(b, Errorf(ErrUnavailable, "body_timeout", "%s in %v (Options.BodyTimeout)", b.arrived(), b.timeout))
+	timeout := b.timeout // an inner wrapper may change it
+	b.late = time.AfterFunc(timeout, func() {
+		b.opts.budget.giveUp(b, Errorf(ErrUnavailable, "body_timeout", "%s in %v (Options.BodyTimeout)", b.arrived(), timeout))
 	})
 	if ctx.Done() != nil {
 		b.ended = context.AfterFunc(ctx, func() { b.opts.budget.giveUp(b, b.canceled(ctx)) })
@@ -85,6 +86,7 @@ func (b *body) unwatch() {
 		return
 	}
 	b.opts.budget.leave(b)
+	b.closing.Wait()
 	b.late.Stop()
 	b.late = nil
 	if b.ended != nil {
@@ -111,13 +113,23 @@ func (b *body) arrived() string {
 func (b *body) endRead() bool {
 	ended := b.setReadDeadline(time.Unix(1, 0)) // as net/http does
 	if !b.ofServer() {
-		go b.src.Close() // the budget is locked, and Close is somebody else's code
+		b.closing.Go(func() { // the budget is locked, and Close is somebody else's code
+			defer func() { recover() }()
+			b.src.Close()
+		})
 		ended = true
 	}
 	return ended
 }
 
-func (b *body) setReadDeadline(t time.Time) bool {
+// setReadDeadline reports whether the writer has a deadline to set. Some writers panic when
+// their request has ended.
+func (b *body) setReadDeadline(t time.Time) (ok bool) {
+	defer func() {
+		if recover() != nil {
+			ok = false
+		}
+	}()
 	return b.writer != nil && http.NewResponseController(b.writer).SetReadDeadline(t) == nil
 }
 
@@ -155,7 +167,11 @@ func (b *body) fill(h hash.Hash) (err error) {
 		data := b.last.data
 		n, err := b.pull(data[len(data):cap(data)])
 		b.last.data = data[:len(data)+n]
-		b.received.Add(int64(n))
+		if n > 0 {
+			empty = 0
+			b.received.Add(int64(n))
+			b.moved.Store(int64(time.Since(b.began)))
+		}
 		if h != nil {
 			h.Write(data[len(data) : len(data)+n])
 		}

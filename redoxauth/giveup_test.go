@@ -2,10 +2,13 @@ package redoxauth_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -184,36 +187,103 @@ func TestFullBudgetGivesUpTheSlowestBody(t *testing.T) {
 	}
 }
 
-// A sender of 400 KiB/s among strangers that send five times as much and then stall loses no
+// A sender of 400 KiB/s among strangers that send five times as much, and then stall, loses no
 // upload, although they fill the budget all the time.
 func TestUploadsPassAmidStrangers(t *testing.T) {
 	const kib = 1 << 10
-	synctest.Test(t, func(t *testing.T) {
-		opts := &redoxauth.Options{MaxBodyBytes: 4000 * kib, MaxInFlight: 32_000 * kib, BodyTimeout: time.Minute}
-		var strangers []*sending
-		refused := 0
-		for upload := range 16 {
-			s := begin(t, readsBody, opts, 4000*kib)
-			for tick := range 100 { // of 100 ms
-				if tick%5 == 0 {
-					stranger := begin(t, readsBody, opts, 4000*kib)
-					stranger.send(1000 * kib)
-					strangers = append(strangers, stranger)
+	for _, size := range []int{1000, 2000, 3999} { // KiB that a stranger sends before it stalls
+		t.Run(fmt.Sprintf("%d KiB", size), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				opts := &redoxauth.Options{MaxBodyBytes: 4000 * kib, MaxInFlight: 32_000 * kib}
+				var strangers []*sending
+				due, refused := 0, 0
+				for upload := range 16 {
+					s := begin(t, readsBody, opts, 4000*kib)
+					for range 100 { // of 100 ms
+						for due += 200; due >= size; due -= size {
+							stranger := begin(t, readsBody, opts, 4000*kib)
+							stranger.send(size * kib)
+							strangers = append(strangers, stranger)
+						}
+						s.send(40 * kib)
+						time.Sleep(100 * time.Millisecond)
+					}
+					if got := s.state(); got != "accepted" {
+						t.Errorf("upload %d: %s", upload, got)
+					}
 				}
-				s.send(40 * kib)
-				time.Sleep(100 * time.Millisecond)
-			}
-			if got := s.state(); got != "accepted" {
-				t.Errorf("upload %d: %s", upload, got)
-			}
-		}
-		for _, s := range strangers {
-			if s.state() == "busy" {
-				refused++
-			}
-		}
-		if refused == 0 {
-			t.Error("the budget was never full")
+				for _, s := range strangers {
+					if s.state() == "busy" {
+						refused++
+					}
+				}
+				if refused == 0 {
+					t.Error("the budget was never full")
+				}
+			})
+		})
+	}
+}
+
+// A writer that panics, as some do when their request has ended, harms no other request.
+func TestWriterThatPanicsHarmsNoOther(t *testing.T) {
+	const kib = 1 << 10
+	synctest.Test(t, func(t *testing.T) {
+		opts := &redoxauth.Options{MaxBodyBytes: 100 * kib, MaxInFlight: 200 * kib}
+		ours, peer := net.Pipe()
+		r := httptest.NewRequest(http.MethodPost, "/", ours)
+		r.ContentLength = 100 * kib
+		done := make(chan error)
+		go func() {
+			_, err := redoxauth.Check(readsBody, panickingWriter{httptest.NewRecorder()}, r, opts)
+			done <- err
+		}()
+		peer.Write(make([]byte, 90*kib))
+		time.Sleep(2 * time.Second)
+		newcomer := begin(t, readsBody, opts, 50*kib)
+		newcomer.send(50 * kib)
+		expect(t, "newcomer", newcomer, "accepted")
+		if err := <-done; redoxauth.StatusCode(err) != http.StatusServiceUnavailable {
+			t.Errorf("got %v, want it given up", err)
 		}
 	})
+}
+
+type panickingWriter struct{ http.ResponseWriter }
+
+func (panickingWriter) SetReadDeadline(time.Time) error { panic("the request has ended") }
+
+// Bodies that stall in chunks of one size, then of another, leave no more memory behind than
+// the limit.
+func TestChunksOfOtherSizesAreNotKept(t *testing.T) {
+	const kib, mib = 1 << 10, 1 << 20
+	opts := &redoxauth.Options{MaxBodyBytes: 8 * mib, MaxInFlight: 32 * mib} // the unproven half is 16 MiB
+	heap := func() int {
+		runtime.GC()
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int(m.HeapInuse)
+	}
+	before, peak := heap(), 0
+	var bodies sync.WaitGroup
+	var peers []*io.PipeWriter
+	for size := 8 * kib; size <= 512*kib; size *= 2 {
+		for range 18 * mib / size {
+			ours, peer := io.Pipe()
+			r := httptest.NewRequest(http.MethodPost, "/", ours)
+			r.ContentLength = 8 * mib
+			bodies.Go(func() { redoxauth.Check(readsBody, nil, r, opts) })
+			peer.Write(make([]byte, size-kib))
+			peers = append(peers, peer)
+		}
+		peak = max(peak, heap()-before)
+	}
+	for _, peer := range peers {
+		peer.Close()
+	}
+	bodies.Wait()
+	if peak > 32*mib {
+		t.Errorf("%d MiB of memory for bodies that may have 16", peak/mib)
+	}
 }

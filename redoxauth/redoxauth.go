@@ -188,7 +188,7 @@ func Check(v Verifier, w http.ResponseWriter, r *http.Request, opts *Options) (*
 	accepted := false
 	defer func() {
 		if !accepted { // refused, or Observe panicked
-			b.detach(r, original)
+			b.leave(r, original)
 		}
 	}()
 	checked, err := check(v, r, o, b)

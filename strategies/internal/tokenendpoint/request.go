@@ -2,6 +2,7 @@ package tokenendpoint
 
 import (
 	"bytes"
+	"context"
 	"encoding/hex"
 	"net/http"
 	"net/url"
@@ -55,7 +56,10 @@ func (e *Endpoint) read(w http.ResponseWriter, r *http.Request, q *Request) erro
 	if err != nil {
 		return err
 	}
-	body, err := redoxauth.ReadBody(w, r.WithContext(r.Context()), e.bodies) // of a copy: ReadBody replaces its Body
+	// The body counts until its parameters are read. What follows may wait for a key server.
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	body, err := redoxauth.ReadBody(w, r.WithContext(ctx), e.bodies) // of a copy: ReadBody replaces its Body
 	if err != nil {
 		return err
 	}

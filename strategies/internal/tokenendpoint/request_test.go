@@ -258,6 +258,48 @@ func TestStalledBodiesKeepNobodyOut(t *testing.T) {
 	}
 }
 
+// A request whose parameters are read holds no body any more: it may wait for a key server
+// that hangs.
+func TestRequestsThatWaitKeepNobodyOut(t *testing.T) {
+	const peers = 520 // the budget has room for 512
+	waiting, hang := make(chan struct{}), make(chan struct{})
+	endpoint, err := tokenendpoint.New(config(func(c *tokenendpoint.Config) {
+		prove := c.Prove
+		c.Prove = func(ctx context.Context, q *tokenendpoint.Request) (*tokenendpoint.Proof, error) {
+			if q.Get("client_id") == "waits" {
+				waiting <- struct{}{}
+				<-hang
+			}
+			return prove(ctx, q)
+		}
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(endpoint)
+	defer server.Close()
+	defer close(hang)
+	body := "grant_type=client_credentials&client_id=waits&x="
+	body += strings.Repeat("x", 65536-len(body))
+	for range peers {
+		conn, err := net.Dial("tcp", server.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		fmt.Fprintf(conn, "POST /token HTTP/1.1\r\nHost: h\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 65536\r\n\r\n%s", body)
+		<-waiting
+	}
+	resp, err := http.Post(server.URL, "application/x-www-form-urlencoded", strings.NewReader("grant_type=client_credentials"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != 200 {
+		t.Errorf("status %d", resp.StatusCode)
+	}
+}
+
 // Also behind a Middleware, whose limits are larger, a body has at most 64 KiB.
 func TestEndpointBehindMiddleware(t *testing.T) {
 	accepts := redoxauth.VerifierFunc(func(*http.Request) (*redoxauth.Identity, error) { return &redoxauth.Identity{}, nil })
