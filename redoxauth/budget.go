@@ -107,28 +107,43 @@ func (b *body) kind() string {
 	return "unproven"
 }
 
-// makeRoom gives up bodies of b's kind that are slower than b, the slowest first, and reports
-// whether there is room for n bytes then. It goes on until a part of the limit is free, so
-// that it is not called for every chunk.
+// makeRoom gives up bodies of b's kind that are slow, the slowest first, and reports whether
+// there is room for n bytes then. It goes on until a part of what such bodies have is free,
+// so that it is not called for every chunk.
+//
+// It spares bodies that arrive at a fair rate. If it gave up an old body for every new one,
+// a little more genuine traffic than there is room for would end nearly all of it.
 func (g *budget) makeRoom(b *body, n int64) bool {
 	now := time.Now()
-	own, left := b.pace(now), g.room(b)
-	var slower []pace
+	own, held, possible := b.pace(now), int64(0), g.room(b)
+	var slow []pace
 	for c := range g.arriving {
 		if c != b && c.proven == b.proven && c.charged > 0 {
-			if p := c.pace(now); b.charged == 0 || p.compare(own) < 0 {
-				slower = append(slower, p)
-				left += c.charged
+			held += c.charged
+			if p := c.pace(now); p.slow(own) {
+				slow = append(slow, p)
+				possible += c.charged
 			}
 		}
 	}
-	if left < n {
+	if possible < n {
 		return false
 	}
-	slices.SortFunc(slower, pace.compare)
-	for _, p := range slower {
-		if g.room(b) >= max(n, b.limit()/16) {
+	slices.SortFunc(slow, pace.compare)
+	want, room := max(n, held/16), g.room(b)
+	for i, p := range slow {
+		if room >= want {
+			slow = slow[:i]
 			break
+		}
+		room += p.body.charged
+	}
+	// Small bodies need not go if a large one that goes is enough.
+	slices.SortFunc(slow, func(p, q pace) int { return cmp.Compare(p.body.charged, q.body.charged) })
+	for _, p := range slow {
+		if room-p.body.charged >= want {
+			room -= p.body.charged
+			continue
 		}
 		if p.body.endRead() {
 			// Its reader still has the last chunk, for a moment.
@@ -144,9 +159,10 @@ func (g *budget) makeRoom(b *body, n int64) bool {
 
 // A pace is how fast a body arrives.
 type pace struct {
-	body *body
-	age  time.Duration
-	rate float64 // bytes a second
+	body  *body
+	age   time.Duration
+	still time.Duration // since the last byte
+	rate  float64       // bytes a second
 }
 
 // pace halves the rate for every second without a byte. Otherwise strangers that send fast
@@ -154,11 +170,23 @@ type pace struct {
 func (b *body) pace(now time.Time) pace {
 	age := now.Sub(b.began)
 	still := age - time.Duration(b.moved.Load())
-	return pace{b, age, float64(b.received.Load()) / age.Seconds() * math.Exp2(-still.Seconds())}
+	return pace{b, age, still, float64(b.received.Load()) / age.Seconds() * math.Exp2(-still.Seconds())}
 }
 
-// compare puts the body to give up first in front: the slowest. The rate of a body in its
-// first second says little, so such bodies come after the others, the newest last.
+// slow reports whether a body may be given up for one with the pace q: if it has stalled, if
+// it would not arrive within BodyTimeout, were it as large as MaxBodyBytes, or if q is twice
+// as fast. In the first second rates say little. Then only a body that has stalled is slow.
+func (p pace) slow(q pace) bool {
+	judged := q.age >= time.Second && q.body.charged > 0
+	if judged && p.compare(q) >= 0 {
+		return false
+	}
+	fair := float64(q.body.opts.maxBodyBytes()) / q.body.opts.bodyTimeout().Seconds()
+	return p.still >= 250*time.Millisecond || p.age >= time.Second && (p.rate < fair || judged && p.rate < q.rate/2)
+}
+
+// compare puts the body to give up first in front: the slowest. Bodies in their first second
+// come after the others, the newest last.
 func (p pace) compare(q pace) int {
 	switch young := p.age < time.Second; {
 	case young != (q.age < time.Second):

@@ -109,7 +109,7 @@ func TestStalledBodiesKeepNobodyOut(t *testing.T) {
 			for range 10 {
 				stall(t, url, path, 90*kib, 100*kib)
 			}
-			time.Sleep(200 * time.Millisecond) // what stalls has come first
+			time.Sleep(time.Second) // what stalls has come first
 			for range 5 {
 				if got := status(t, url+path, 50*kib, false); got != 200 {
 					t.Errorf("beside stalled bodies: status %d", got)

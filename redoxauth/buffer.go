@@ -196,7 +196,13 @@ func (b *body) grow() error {
 	if b.length >= received {
 		rest = min(rest, b.length-received)
 	}
-	c, ok := b.opts.budget.charge(b, min(rest, max(received, minChunk)))
+	size := min(rest, max(received, minChunk))
+	c, ok := b.opts.budget.charge(b, size)
+	for tries := 0; !ok && tries < 5 && b.givenUp.Load() == nil; tries++ {
+		time.Sleep(100 * time.Millisecond) // others may end, or turn out to have stalled
+		b.moved.Store(int64(time.Since(b.began)))
+		c, ok = b.opts.budget.charge(b, size)
+	}
 	if !ok {
 		return Errorf(ErrUnavailable, "busy", "%s, and the %d bytes for %s bodies are full (Options.MaxInFlight)", b.arrived(), b.limit(), b.kind())
 	}

@@ -19,6 +19,7 @@ import (
 // A sending is a request whose body arrives piece by piece.
 type sending struct {
 	peer net.Conn
+	sent int
 	err  chan error // of Check
 }
 
@@ -50,7 +51,7 @@ func begin(t *testing.T, v redoxauth.Verifier, opts *redoxauth.Options, length i
 }
 
 func (s *sending) send(n int) {
-	s.peer.SetWriteDeadline(time.Now().Add(time.Millisecond))
+	s.peer.SetWriteDeadline(time.Now().Add(400 * time.Millisecond)) // it may wait for room
 	s.peer.Write(make([]byte, n))
 	synctest.Wait()
 }
@@ -71,8 +72,10 @@ func (s *sending) state() string {
 	}
 }
 
+// expect waits for as long as a body waits for room.
 func expect(t *testing.T, what string, s *sending, want string) {
 	t.Helper()
+	time.Sleep(600 * time.Millisecond)
 	if got := s.state(); got != want {
 		t.Errorf("%s: %s, want %s", what, got, want)
 	}
@@ -135,7 +138,7 @@ func TestFullBudgetGivesUpTheSlowestBody(t *testing.T) {
 			expect(t, "older", older, "busy")
 			expect(t, "young", young, "arriving")
 		},
-		"the oldest, when all are in their first second": func(t *testing.T, o *redoxauth.Options) {
+		"one that has stalled, when all are in their first second": func(t *testing.T, o *redoxauth.Options) {
 			first := begin(t, readsBody, o, 64*kib)
 			first.send(48 * kib)
 			time.Sleep(10 * time.Millisecond)
@@ -223,6 +226,38 @@ func TestUploadsPassAmidStrangers(t *testing.T) {
 			})
 		})
 	}
+}
+
+// With a little more traffic than there is room for, most uploads pass. If every new one ended
+// an old one, hardly any would.
+func TestMoreUploadsThanThereIsRoomFor(t *testing.T) {
+	const kib = 1 << 10
+	synctest.Test(t, func(t *testing.T) {
+		opts := &redoxauth.Options{MaxBodyBytes: 1000 * kib, MaxInFlight: 16_000 * kib} // room for 8 unproven ones
+		var uploads []*sending
+		for tick := range 200 { // of 100 ms
+			if tick%2 == 0 && tick < 180 { // 10 are under way at once
+				uploads = append(uploads, begin(t, readsBody, opts, 1000*kib))
+			}
+			for _, s := range uploads {
+				if s.sent < 1000*kib {
+					s.sent += 50 * kib
+					go s.peer.Write(make([]byte, 50*kib))
+				}
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		time.Sleep(time.Second)
+		passed := 0
+		for _, s := range uploads {
+			if s.state() == "accepted" {
+				passed++
+			}
+		}
+		if passed < len(uploads)/2 {
+			t.Errorf("%d of %d uploads passed", passed, len(uploads))
+		}
+	})
 }
 
 // A writer that panics, as some do when their request has ended, harms no other request.

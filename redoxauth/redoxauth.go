@@ -47,12 +47,13 @@ type Options struct {
 	// or a signature with the hash of the body (X-Amz-Content-Sha256). A larger body is 503
 	// at every retry.
 	//
-	// When the limit is reached, bodies that are still arriving are given up (503), until a
-	// sixteenth of the limit is free: the slowest first, and those in their first second
-	// last. Unproven bodies make room for unproven ones, and proven bodies for proven ones. So
-	// peers that stall keep no sender out, as long as it is faster than they are. Against
-	// strangers that are many times faster than Redox no rule helps. There a proof in the
-	// headers helps.
+	// When the limit is reached, bodies that have stalled or are slow are given up (503), the
+	// slowest first: those that got no byte for 250 ms, and after their first second those
+	// below MaxBodyBytes in BodyTimeout, or below half the rate of the body that needs room.
+	// Unproven bodies make room for unproven ones, and proven bodies for proven ones. If
+	// nobody is slow, the body that needs room waits for up to 0.5 s, and is then refused. So
+	// peers that stall keep no sender out. Against strangers that are many times faster than
+	// Redox no rule helps. There a proof in the headers helps.
 	//
 	// With nested wrappers, the limit of the outermost wrapper counts. Middleware gives the
 	// memory back when the handler returns. Check gives it back when the context of the
