@@ -19,7 +19,7 @@ const (
 	interval = 30 * time.Second // between calls
 	timeout  = 10 * time.Second // of one call
 	maxAge   = 24 * time.Hour   // of the last good list
-	oldAge   = 5 * time.Minute  // of a list that is worth waiting for a newer one
+	oldAge   = 90 * time.Second // of a list that is worth waiting for a newer one
 	patience = time.Second      // of a request that waits for it
 )
 
@@ -29,9 +29,9 @@ const (
 // empty list, the last good list stays in use for at most 24 h. Then, or if there never
 // was a good list, the error is [redoxauth.ErrUnavailable].
 //
-// So under traffic a change is seen within a minute. After a pause in traffic, when the
-// list is older than 5 min, a request waits up to a second for the new list, so that a
-// withdrawn secret is not accepted once more.
+// So a change is seen within 90 s. When the list is older, because there was no traffic, a
+// request waits up to a second for the new list: a withdrawn secret is not accepted once
+// more, and a new one is not refused.
 //
 // S is what a Verifier makes of the list, such as digests. Secrets are safe for concurrent
 // use.

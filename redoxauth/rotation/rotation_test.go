@@ -125,6 +125,20 @@ func TestSecretsAreRefreshedInTheBackground(t *testing.T) {
 	})
 }
 
+// A feed with a message every few minutes must not be judged by the list of the message before.
+func TestNewSecretIsAcceptedAtALowRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := &vault{list: gives("a")}
+		s := v.secrets()
+		for range 3 {
+			want(t, s, "a")
+			time.Sleep(2 * time.Minute)
+		}
+		v.now(gives("b"))
+		want(t, s, "b")
+	})
+}
+
 // After a night without traffic the first message must not be judged by yesterday's
 // list: a secret that was withdrawn would be good once more, a new one refused.
 func TestOldListIsNotUsedBeforeANewOneWasAskedFor(t *testing.T) {

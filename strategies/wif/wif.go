@@ -55,7 +55,8 @@
 //
 // Above these limits the answer is 503 with the reason "busy". A token that was accepted
 // before is asked about at any time, within 64 calls at once. A call that several requests
-// wait for counts once. Calls that failed do not count.
+// wait for counts once. Calls that failed do not
+// count, up to as many again.
 //
 // Behind a proxy, all connections come from the proxy. So Peer is required there: without it
 // everybody is a stranger, in one bucket. If the proxy adds no header, all peers have its
