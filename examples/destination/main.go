@@ -65,8 +65,7 @@ func usage() string {
 ` + paths + `  /healthz (readiness: 503 until there are keys)
 
 A path below /redox takes messages, also on all paths below it. A path below /token is a
-token endpoint: the field url of the dashboard. The paths gcpjwt and wif, and clientcredentials
-with introspection, want the verification token beside the credential.
+token endpoint: the field url of the dashboard.
 
 Variables (the destination serves a strategy if the first variable of its line is set; white
 space separates the items of a list):
@@ -74,6 +73,8 @@ space separates the items of a list):
   PUBLIC_URL     "https://host" of this server, as Redox sees it; for token endpoints
   TOKEN_SECRETS  signing secrets of the token endpoints, 32 bytes or more each
   TLS_CERT TLS_KEY  files; without them a proxy must do TLS
+  REQUIRE_TOKEN  if set, the paths gcpjwt and wif, and clientcredentials with introspection, want
+                 the verification token beside the credential: the strongest set-up
   ALLOW_HTTP     if set, key, introspection and Google URLs may be http; for tests
   GOOGLE_CERTS_URL GOOGLE_TOKENINFO_URL (for a fake Google)
 

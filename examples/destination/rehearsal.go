@@ -46,7 +46,7 @@ type exchange struct {
 func newRehearsal(url string) *rehearsal {
 	h := &rehearsal{url: url, env: map[string]string{}, google: redoxtest.NewGoogle()}
 	h.account = h.google.AddServiceAccount("redox@customer.iam.gserviceaccount.com")
-	h.set("ALLOW_HTTP=1 PUBLIC_URL=" + url + " TOKEN_SECRETS=aSecretOfOurOwnWith32BytesAtLeast")
+	h.set("ALLOW_HTTP=1 REQUIRE_TOKEN=1 PUBLIC_URL=" + url + " TOKEN_SECRETS=aSecretOfOurOwnWith32BytesAtLeast")
 	h.set("GOOGLE_CERTS_URL=" + h.google.CertsURL + " GOOGLE_TOKENINFO_URL=" + h.google.TokenInfoURL)
 	for _, s := range strategies {
 		if s.rehearse != nil {
