@@ -16,7 +16,35 @@ type budget struct {
 	used     int64      // bytes
 	unproven int64      // of used
 	arriving map[*body]struct{}
-	free     stack // memory for the next bodies, while much is used
+	free     stack     // memory for the next bodies, while much is used
+	waiting  int       // bodies that wait for room
+	futile   time.Time // when makeRoom last made none
+}
+
+// Bounds on the work that a full budget causes.
+const (
+	maxWaiting = 64
+	tries      = 5 // of a body that waits
+	pause      = 100 * time.Millisecond
+	rest       = 10 * time.Millisecond // after makeRoom made none
+)
+
+// wait lets b wait for room, and reports false if enough others do.
+func (g *budget) wait(b *body) bool {
+	g.mu.Lock()
+	ok := g.waiting < maxWaiting
+	if ok {
+		g.waiting++
+	}
+	g.mu.Unlock()
+	if ok {
+		time.Sleep(pause) // others may end, or turn out to have stalled
+		b.moved.Store(int64(time.Since(b.began)))
+		g.mu.Lock()
+		g.waiting--
+		g.mu.Unlock()
+	}
+	return ok
 }
 
 // enter notes that b begins to arrive. From now on it can be given up.
@@ -115,6 +143,9 @@ func (b *body) kind() string {
 // a little more genuine traffic than there is room for would end nearly all of it.
 func (g *budget) makeRoom(b *body, n int64) bool {
 	now := time.Now()
+	if since := now.Sub(g.futile); 0 <= since && since < rest {
+		return false // to look again costs time, and strangers can make us look often
+	}
 	own, held, possible := b.pace(now), int64(0), g.room(b)
 	var slow []pace
 	for c := range g.arriving {
@@ -127,6 +158,7 @@ func (g *budget) makeRoom(b *body, n int64) bool {
 		}
 	}
 	if possible < n {
+		g.futile = now
 		return false
 	}
 	slices.SortFunc(slow, pace.compare)

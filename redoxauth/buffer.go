@@ -167,11 +167,7 @@ func (b *body) fill(h hash.Hash) (err error) {
 		data := b.last.data
 		n, err := b.pull(data[len(data):cap(data)])
 		b.last.data = data[:len(data)+n]
-		if n > 0 {
-			empty = 0
-			b.received.Add(int64(n))
-			b.moved.Store(int64(time.Since(b.began)))
-		}
+		b.received.Add(int64(n))
 		if h != nil {
 			h.Write(data[len(data) : len(data)+n])
 		}
@@ -184,6 +180,9 @@ func (b *body) fill(h hash.Hash) (err error) {
 			return err
 		case n == 0:
 			empty++
+		default:
+			empty = 0
+			b.moved.Store(int64(time.Since(b.began)))
 		}
 	}
 	return io.ErrNoProgress
@@ -198,9 +197,7 @@ func (b *body) grow() error {
 	}
 	size := min(rest, max(received, minChunk))
 	c, ok := b.opts.budget.charge(b, size)
-	for tries := 0; !ok && tries < 5 && b.givenUp.Load() == nil; tries++ {
-		time.Sleep(100 * time.Millisecond) // others may end, or turn out to have stalled
-		b.moved.Store(int64(time.Since(b.began)))
+	for try := 0; !ok && try < tries && b.givenUp.Load() == nil && b.opts.budget.wait(b); try++ {
 		c, ok = b.opts.budget.charge(b, size)
 	}
 	if !ok {
