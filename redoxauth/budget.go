@@ -19,6 +19,7 @@ type budget struct {
 	free     stack     // memory for the next bodies, while much is used
 	waiting  int       // bodies that wait for room
 	futile   time.Time // when makeRoom last made none
+	paces    []pace    // of makeRoom: to allocate under the lock would let all wait for the garbage collector
 }
 
 // Bounds on the work that a full budget causes.
@@ -147,7 +148,11 @@ func (g *budget) makeRoom(b *body, n int64) bool {
 		return false // to look again costs time, and strangers can make us look often
 	}
 	own, held, possible := b.pace(now), int64(0), g.room(b)
-	var slow []pace
+	slow := g.paces[:0]
+	defer func() {
+		g.paces = slow[:0]
+		clear(slow[:cap(slow)])
+	}()
 	for c := range g.arriving {
 		if c != b && c.proven == b.proven && c.charged > 0 {
 			held += c.charged
@@ -163,16 +168,14 @@ func (g *budget) makeRoom(b *body, n int64) bool {
 	}
 	slices.SortFunc(slow, pace.compare)
 	want, room := max(n, held/16), g.room(b)
-	for i, p := range slow {
-		if room >= want {
-			slow = slow[:i]
-			break
-		}
-		room += p.body.charged
+	first := 0
+	for ; first < len(slow) && room < want; first++ {
+		room += slow[first].body.charged
 	}
 	// Small bodies need not go if a large one that goes is enough.
-	slices.SortFunc(slow, func(p, q pace) int { return cmp.Compare(p.body.charged, q.body.charged) })
-	for _, p := range slow {
+	victims := slow[:first]
+	slices.SortFunc(victims, func(p, q pace) int { return cmp.Compare(p.body.charged, q.body.charged) })
+	for _, p := range victims {
 		if room-p.body.charged >= want {
 			room -= p.body.charged
 			continue
