@@ -129,6 +129,7 @@ type body struct {
 	began    time.Time
 	received atomic.Int64
 	moved    atomic.Int64          // when the last byte came, in nanoseconds since began
+	blocked  atomic.Bool           // it waits for its peer, and not for a processor or a lock
 	givenUp  atomic.Pointer[Error] // why
 	late     *time.Timer           // gives it up
 	ended    func() bool           // stops the context from giving it up

@@ -24,7 +24,7 @@ type budget struct {
 
 // Bounds on the work that a full budget causes.
 const (
-	maxWaiting = 64
+	maxWaiting = 1024
 	tries      = 5 // of a body that waits
 	pause      = 100 * time.Millisecond
 	rest       = 10 * time.Millisecond // after makeRoom made none
@@ -40,7 +40,6 @@ func (g *budget) wait(b *body) bool {
 	g.mu.Unlock()
 	if ok {
 		time.Sleep(pause) // others may end, or turn out to have stalled
-		b.moved.Store(int64(time.Since(b.began)))
 		g.mu.Lock()
 		g.waiting--
 		g.mu.Unlock()
@@ -196,15 +195,17 @@ func (g *budget) makeRoom(b *body, n int64) bool {
 type pace struct {
 	body  *body
 	age   time.Duration
-	still time.Duration // since the last byte
+	still time.Duration // since the last byte, while it waits for more
 	rate  float64       // bytes a second
 }
 
 // pace halves the rate for every second without a byte. Otherwise strangers that send fast
 // and then stall would pass for faster than a steady sender for a long time.
 func (b *body) pace(now time.Time) pace {
-	age := now.Sub(b.began)
-	still := age - time.Duration(b.moved.Load())
+	age, still := now.Sub(b.began), time.Duration(0)
+	if b.blocked.Load() {
+		still = age - time.Duration(b.moved.Load())
+	}
 	return pace{b, age, still, float64(b.received.Load()) / age.Seconds() * math.Exp2(-still.Seconds())}
 }
 

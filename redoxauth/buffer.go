@@ -165,7 +165,9 @@ func (b *body) fill(h hash.Hash) (err error) {
 			}
 		}
 		data := b.last.data
+		b.blocked.Store(true)
 		n, err := b.pull(data[len(data):cap(data)])
+		b.blocked.Store(false)
 		b.last.data = data[:len(data)+n]
 		b.received.Add(int64(n))
 		if h != nil {
