@@ -87,8 +87,8 @@ func readBody(r *http.Request, read func(*body) error) error {
 		if r.Body == nil || r.Body == http.NoBody {
 			return nil
 		}
-		if r.ContentLength > defaults.maxBodyBytes() {
-			return tooLarge(r.ContentLength, defaults.maxBodyBytes())
+		if r.ContentLength > unwrapped.maxBodyBytes() {
+			return tooLarge(r.ContentLength, unwrapped.maxBodyBytes())
 		}
 		b, _ = attach(nil, r, &unwrapped)
 		b.held = false

@@ -25,9 +25,9 @@ type budget struct {
 // Bounds on the work that a full budget causes.
 const (
 	maxWaiting = 1024
-	tries      = 5 // of a body that waits
-	pause      = 100 * time.Millisecond
-	rest       = 10 * time.Millisecond // after makeRoom made none
+	waits      = 5 // of a body for one chunk
+	waitTime   = 100 * time.Millisecond
+	futileTime = 10 * time.Millisecond // for which makeRoom does not look again
 )
 
 // wait lets b wait for room, and reports false if enough others do.
@@ -39,7 +39,7 @@ func (g *budget) wait(b *body) bool {
 	}
 	g.mu.Unlock()
 	if ok {
-		time.Sleep(pause) // others may end, or turn out to have stalled
+		time.Sleep(waitTime) // others may end, or turn out to have stalled
 		g.mu.Lock()
 		g.waiting--
 		g.mu.Unlock()
@@ -105,7 +105,7 @@ func (g *budget) reserve(b *body, size int64) (c *chunk, ok bool) {
 	if !b.proven {
 		g.unproven += size
 	}
-	if c = g.free.pop(size); c == nil {
+	if c = g.free.pop(size); c == nil && size >= minChunk {
 		g.free.drain() // it has other sizes than those in use: do not hold them beside these
 	}
 	return c, true
@@ -143,7 +143,7 @@ func (b *body) kind() string {
 // a little more genuine traffic than there is room for would end nearly all of it.
 func (g *budget) makeRoom(b *body, n int64) bool {
 	now := time.Now()
-	if since := now.Sub(g.futile); 0 <= since && since < rest {
+	if since := now.Sub(g.futile); 0 <= since && since < futileTime {
 		return false // to look again costs time, and strangers can make us look often
 	}
 	own, held, possible := b.pace(now), int64(0), g.room(b)

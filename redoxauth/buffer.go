@@ -199,7 +199,7 @@ func (b *body) grow() error {
 	}
 	size := min(rest, max(received, minChunk))
 	c, ok := b.opts.budget.charge(b, size)
-	for try := 0; !ok && try < tries && b.givenUp.Load() == nil && b.opts.budget.wait(b); try++ {
+	for try := 0; !ok && try < waits && b.givenUp.Load() == nil && b.opts.budget.wait(b); try++ {
 		c, ok = b.opts.budget.charge(b, size)
 	}
 	if !ok {
