@@ -1,9 +1,7 @@
 package tokenendpoint
 
 import (
-	"bytes"
 	"context"
-	"encoding/hex"
 	"net/http"
 	"net/url"
 	"slices"
@@ -145,51 +143,27 @@ func (e *Endpoint) parserFor(h http.Header) parser {
 // names is limited.
 func parseForm(body []byte) (map[string]string, error) {
 	values := make(map[string]string)
-	for pair := range bytes.SplitSeq(body, []byte("&")) {
-		if len(pair) == 0 {
+	for pair := range strings.SplitSeq(string(body), "&") {
+		if pair == "" {
 			continue
 		}
-		name, value, _ := bytes.Cut(pair, []byte("="))
-		key, ok1 := unescape(name)
-		text, ok2 := unescape(value)
-		_, twice := values[key]
+		name, value, _ := strings.Cut(pair, "=")
+		name, err1 := url.QueryUnescape(name)
+		value, err2 := url.QueryUnescape(value)
+		_, twice := values[name]
 		switch {
-		case !ok1 || !ok2 || bytes.IndexByte(pair, ';') >= 0:
+		case err1 != nil || err2 != nil || strings.Contains(pair, ";"):
 			return nil, Malformed("the form is malformed")
-		case !utf8.ValidString(key) || !utf8.ValidString(text):
+		case !utf8.ValidString(name) || !utf8.ValidString(value):
 			return nil, Malformed("a parameter is not UTF-8")
 		case twice:
 			return nil, Malformed("a parameter is repeated")
 		case len(values) == maxParameters:
 			return nil, Malformed("too many parameters")
 		}
-		values[key] = text
+		values[name] = value
 	}
 	return values, nil
-}
-
-// unescape is url.QueryUnescape for bytes. It allocates what it returns and no more.
-func unescape(b []byte) (_ string, ok bool) {
-	var s strings.Builder
-	s.Grow(max(0, len(b)-2*bytes.Count(b, []byte("%"))))
-	for len(b) > 0 {
-		c := [1]byte{b[0]}
-		b = b[1:]
-		switch c[0] {
-		case '+':
-			c[0] = ' '
-		case '%':
-			if len(b) < 2 {
-				return "", false
-			}
-			if _, err := hex.Decode(c[:], b[:2]); err != nil {
-				return "", false
-			}
-			b = b[2:]
-		}
-		s.WriteByte(c[0])
-	}
-	return s.String(), true
 }
 
 // parseJSON reads an object of strings. A member that is no parameter of ours may have any
