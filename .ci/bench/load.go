@@ -48,8 +48,9 @@ func (l *load) close() {
 	syscall.Close(l.epoll)
 }
 
-// run sends what next returns for the duration d, and returns how long each answer took. With rate 0 a connection sends again as soon as it is answered. Else requests are
-// due at that many a second, and a late one counts from when it was due.
+// run sends what next returns for the duration d, and returns how long each answer took.
+// With rate 0 a connection sends again as soon as it is answered. Else requests are due at
+// that many a second, and a late one counts from when it was due.
 func (l *load) run(next func() []byte, rate float64, d time.Duration) (latencies []time.Duration) {
 	var interval time.Duration
 	wait := 1 // ms, for an answer

@@ -19,18 +19,16 @@
 // all of this holds:
 //
 //   - Every genuine message is accepted, and nothing else is.
-//
 //   - While a core is idle, the p99 of genuine messages is at most 5 times that of the quiet
 //     phase.
-//
 //   - The resident memory is at most 1.3 times MaxInFlight above that of the quiet phase.
-//
 //   - The attackers' connections and the goroutines end after the attack, although the
 //     attackers keep their connections open. Shutdown returns within ReadTimeout plus 5 s.
-//
 //   - In the end the budgets are free: genuine bodies of nearly their size pass at once.
 //
-//     cd .ci/soak && go run . -hostile -duration 3m
+// Run it with:
+//
+//	cd .ci/soak && go run . -hostile -duration 3m
 //
 // Here -duration is the time under attack. The waiting afterwards is not part of it. With
 // -attack and a part of a name, only the attacks of such names run.

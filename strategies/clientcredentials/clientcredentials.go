@@ -74,10 +74,10 @@
 // Keys rotate without a restart with [keyset.NewRemote]. Publish a new key before
 // you sign with it, for as long as the set may be cached. Otherwise the first token of the
 // new key waits for a fetch, at most [keyset.RemoteConfig].Cooldown. If 64 requests wait
-// already, or if the new key has the key ID of the old one, it is refused meanwhile. To change Redox's client, list the old
-// and the new one in ClientIDs. To change its secret, list both in Clients[].Secrets.
-// TokenSecrets rotate in three steps, each on all replicas before the next: [old, new],
-// [new, old], and after Lifetime [new].
+// already, or if the new key has the key ID of the old one, it is refused meanwhile. To
+// change Redox's client, list the old and the new one in ClientIDs. To change its secret,
+// list both in Clients[].Secrets. TokenSecrets rotate in three steps, each on all replicas
+// before the next: [old, new], [new, old], and after Lifetime [new].
 //
 // Clocks may differ by Leeway, or by 60 s with introspection. The error of a refusal
 // "expired" says how long ago the token expired. The error of "not_yet_valid" says how long

@@ -52,8 +52,7 @@
 //
 // Above these limits the answer is 503 with the reason "busy". A token that was accepted
 // before is asked about at any time, within 64 calls at once. A call that several requests
-// wait for counts once. Calls that failed do not
-// count, up to as many again.
+// wait for counts once. Calls that failed do not count, up to as many again.
 //
 // Behind a proxy, all connections come from the proxy. So Peer is required there: without it
 // everybody is a stranger, in one bucket. If the proxy adds no header, all peers have its
@@ -131,10 +130,10 @@ type Config struct {
 	// Peer returns who sent a request. It rations the calls about new tokens: see
 	// "Calls about new tokens are rationed". By default it is the address of the
 	// connection. A request with the header X-Forwarded-For or Forwarded comes from a
-	// stranger then, because the address is the proxy's. Behind a proxy set Peer to the last address of X-Forwarded-For, which your
-	// own proxy appended (see the example): the sender chooses what stands before it.
-	// An address counts without port, and an IPv6 address by its /64. "" means that nobody
-	// knows. Peer must be safe for concurrent use.
+	// stranger then, because the address is the proxy's. Behind a proxy set Peer to the
+	// last address of X-Forwarded-For, which your own proxy appended (see the example): the
+	// sender chooses what stands before it. An address counts without port, and an IPv6
+	// address by its /64. "" means that nobody knows. Peer must be safe for concurrent use.
 	Peer func(*http.Request) string
 
 	// InsecureAllowHTTP accepts Endpoints with http, for tests. Anybody on the network

@@ -19,7 +19,8 @@ const MaxKeys = 64
 // ParseJWKS returns the usable public keys of a JWK Set (RFC 7517, Section 5). It leaves
 // the others out one by one, each with a line in dropped: private and symmetric keys, keys
 // for encryption, and keys that are weak, malformed or of an unknown type. A key that is
-// listed twice counts once. The error is for data that is no JWK Set, or has more than [MaxKeys] keys.
+// listed twice counts once. The error is for data that is no JWK Set, or has more than
+// [MaxKeys] keys.
 func ParseJWKS(data []byte) (keys []*Key, dropped []string, err error) {
 	// Shallow, because one malformed key must not make the others unusable.
 	set, err := ReadShallow(data, "keys")
