@@ -12,6 +12,8 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -49,6 +51,9 @@ type destination struct {
 	handler          http.Handler
 	second           atomic.Pointer[http.Server] // to be shut down in the middle
 	genuine, hostile atomic.Int64                // open connections
+
+	mu       sync.Mutex
+	refusals map[string]int // of genuine messages, by what Observe says
 }
 
 // serve is the main function of the child. It prints the addresses, and ends with its
@@ -58,13 +63,13 @@ func serve(encoded string) error {
 	if err := json.Unmarshal([]byte(encoded), &s); err != nil {
 		return err
 	}
-	d := &destination{}
+	d := &destination{refusals: map[string]int{}}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
 	a := addresses{URL: "http://" + l.Addr().String()}
-	if d.handler, err = s.handler(a.URL); err != nil {
+	if d.handler, err = s.handler(a.URL, d.observe); err != nil {
 		return err
 	}
 	go d.server().Serve(l)
@@ -105,12 +110,28 @@ func (d *destination) count(c net.Conn, state http.ConnState) {
 	}
 }
 
+// observe notes why a genuine message is refused.
+func (d *destination) observe(r *http.Request, decision redoxauth.Decision) {
+	if decision.Err == nil || !strings.HasPrefix(r.RemoteAddr, "127.0.0.1:") {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.refusals[decision.Err.Error()]++
+}
+
 // control is how the parent looks into the child.
 func (d *destination) control() http.Handler {
 	mux := http.NewServeMux()
 	answer := func(w http.ResponseWriter, v any) { json.NewEncoder(w).Encode(v) }
 	mux.HandleFunc("GET /load", func(w http.ResponseWriter, r *http.Request) {
 		answer(w, load{Goroutines: runtime.NumGoroutine(), Genuine: int(d.genuine.Load()), Hostile: int(d.hostile.Load())})
+	})
+	mux.HandleFunc("DELETE /refusals", func(w http.ResponseWriter, r *http.Request) {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		answer(w, d.refusals)
+		clear(d.refusals)
 	})
 	mux.HandleFunc("POST /rest", func(w http.ResponseWriter, r *http.Request) {
 		debug.FreeOSMemory()
@@ -141,9 +162,9 @@ func (d *destination) control() http.Handler {
 
 // handler mounts every strategy. The panicking paths and those with a TimeoutHandler
 // outside share the budget of the others.
-func (s settings) handler(url string) (http.Handler, error) {
+func (s settings) handler(url string, observe func(*http.Request, redoxauth.Decision)) (http.Handler, error) {
 	mux := http.NewServeMux()
-	opts := &redoxauth.Options{BodyTimeout: bodyTimeout}
+	opts := &redoxauth.Options{BodyTimeout: bodyTimeout, Observe: observe}
 	var errs []error
 	check := func(err error) { errs = append(errs, err) }
 	ok := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -177,17 +198,17 @@ func (s settings) handler(url string) (http.Handler, error) {
 	handle("/jwtbearer")(jwtbearer.New(jwtbearer.Config{Keys: keys, Issuer: issuer, Audience: []string{url}}))
 	grant, err := jwtbearer.NewTokenEndpoint(jwtbearer.EndpointConfig{
 		Signers:  []jwtbearer.Signer{{Issuer: issuer, Keys: keys}},
-		TokenURL: url + "/grant/token", Issuer: url, Audience: url, TokenSecrets: secrets, Replay: store,
+		TokenURL: url + "/grant/token", Issuer: url, Audience: url, TokenSecrets: secrets, Replay: store, Observe: observe,
 	})
 	check(err)
 	own, err := clientcredentials.NewTokenEndpoint(clientcredentials.EndpointConfig{
 		Clients: []clientcredentials.Client{{ID: "redox", Secrets: []string{secret}}},
-		Issuer:  url, Audience: url, TokenSecrets: secrets,
+		Issuer:  url, Audience: url, TokenSecrets: secrets, Observe: observe,
 	})
 	check(err)
 	smart, err := smartbackend.NewTokenEndpoint(smartbackend.EndpointConfig{
 		Clients:  []smartbackend.Client{{ID: "redox", Keys: keys, Scopes: []string{"system/*.rs"}}},
-		TokenURL: url + "/smartbackend/token", Issuer: url, Audience: url, TokenSecrets: secrets, Replay: store,
+		TokenURL: url + "/smartbackend/token", Issuer: url, Audience: url, TokenSecrets: secrets, Replay: store, Observe: observe,
 	})
 	if check(err); errors.Join(errs...) != nil {
 		return nil, errors.Join(errs...)

@@ -31,7 +31,8 @@
 //	cd .ci/soak && go run . -hostile -duration 3m
 //
 // Here -duration is the time under attack. The waiting afterwards is not part of it. With
-// -attack and a part of a name, only the attacks of such names run.
+// -attack and a part of a name, only the attacks of such names run: "at once" is all of them
+// together.
 package main
 
 import (

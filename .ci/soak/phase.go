@@ -111,8 +111,10 @@ func (s *siege) explain(name string, attacks []attack, tallies []*tally, figures
 		}
 		fmt.Printf("    %s sent %d, got %s\n", label, t.sent.Load(), most(t.answers, 6))
 	}
+	refusals := map[string]int{}
+	s.destination.call("DELETE", "/refusals", &refusals)
 	if figures.refused > 0 {
-		fmt.Printf("    refused: %s\n", most(figures.reasons, 6))
+		fmt.Printf("    refused: %s\n    because: %s\n", most(figures.reasons, 6), most(refusals, 12))
 	}
 }
 

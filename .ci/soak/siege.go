@@ -78,6 +78,8 @@ func (t *tally) answer(status int) {
 	}
 }
 
+const allAtOnce = "all at once"
+
 func besiege(duration time.Duration, only string) error {
 	s := &siege{
 		keys:     redoxtest.NewKeyServer(redoxtest.NewKey("k1", "RS256"), redoxtest.NewKey("s1", "ES384")),
@@ -104,26 +106,28 @@ func besiege(duration time.Duration, only string) error {
 	}
 	defer s.destination.stop()
 
-	var attacks []attack
-	for _, a := range s.attacks() {
+	all := s.attacks()
+	var alone []attack
+	for _, a := range all {
 		if strings.Contains(a.name, only) {
-			attacks = append(attacks, a)
+			alone = append(alone, a)
 		}
 	}
+	together := strings.Contains(allAtOnce, only)
 	ctx, stop := context.WithCancel(context.Background())
 	delivered := make(chan struct{})
 	go func() { defer close(delivered); s.deliver(ctx) }()
 	time.Sleep(3 * time.Second) // the keys are fetched, and so on
 
 	fmt.Printf("%d cores, budget %d MiB, %d feeds, %d genuine messages a second\n\n", runtime.NumCPU(), maxInFlight>>20, len(s.feeds()), rate*len(s.feeds()))
-	each := duration / time.Duration(len(attacks)+3)
+	each := duration / time.Duration(len(alone)+3)
 	header()
 	s.phase("quiet", each)
-	for _, a := range attacks {
+	for _, a := range alone {
 		s.phase(a.name, each, a)
 	}
-	if len(attacks) > 1 {
-		s.phase("all at once", 2*each, attacks...)
+	if together {
+		s.phase(allAtOnce, 2*each, all...)
 	}
 	stop()
 	<-delivered
