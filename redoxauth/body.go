@@ -125,11 +125,13 @@ type body struct {
 
 	// What the budget knows.
 	charged  int64
-	proven   bool // a Verifier has accepted the request, or the signature over its headers
+	newest   int64 // of charged: the last chunk
+	proven   bool  // a Verifier has accepted the request, or the signature over its headers
 	began    time.Time
 	received atomic.Int64
-	moved    atomic.Int64          // when the last byte came, in nanoseconds since began
-	blocked  atomic.Bool           // it waits for its peer, and not for a processor or a lock
+	reading  atomic.Int64          // when its Read began, in nanoseconds since began; 0: it does not wait for its peer
+	waiting  *waiter               // for room; nil: it does not wait
+	waited   time.Duration         // for room
 	givenUp  atomic.Pointer[Error] // why
 	late     *time.Timer           // gives it up
 	ended    func() bool           // stops the context from giving it up

@@ -122,6 +122,29 @@ func TestStalledBodiesKeepNobodyOut(t *testing.T) {
 	}
 }
 
+// A TimeoutHandler in front hides the connection, so the reads of stalled bodies cannot be
+// ended. They keep only what their readers hold: one chunk each.
+func TestStalledBodiesBehindATimeoutHandlerKeepNobodyOut(t *testing.T) {
+	const mib = 1 << 20
+	opts := &redoxauth.Options{MaxBodyBytes: 4 * mib, MaxInFlight: 8 * mib}
+	verified := redoxauth.Middleware(readsBody, opts)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	mux := http.NewServeMux()
+	mux.Handle("/", verified)
+	mux.Handle("/timeout", http.TimeoutHandler(verified, time.Minute, ""))
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	for range 5 {
+		stall(t, server.URL, "/timeout", 3*mib, 4*mib)
+	}
+	time.Sleep(time.Second) // what stalls has come first
+	for _, path := range []string{"/", "/timeout", "/"} {
+		if got := status(t, server.URL+path, 2*mib, false); got != 200 {
+			t.Errorf("%s beside stalled bodies: status %d", path, got)
+		}
+	}
+	server.CloseClientConnections()
+}
+
 // What was verified is still in memory while the handler runs, but no longer among
 // the bodies that prove nothing.
 func TestChargeIsHeldUntilTheHandlerReturns(t *testing.T) {

@@ -165,9 +165,9 @@ func (b *body) fill(h hash.Hash) (err error) {
 			}
 		}
 		data := b.last.data
-		b.blocked.Store(true)
+		b.reading.Store(max(int64(time.Since(b.began)), 1))
 		n, err := b.pull(data[len(data):cap(data)])
-		b.blocked.Store(false)
+		b.reading.Store(0)
 		b.last.data = data[:len(data)+n]
 		b.received.Add(int64(n))
 		if h != nil {
@@ -184,7 +184,6 @@ func (b *body) fill(h hash.Hash) (err error) {
 			empty++
 		default:
 			empty = 0
-			b.moved.Store(int64(time.Since(b.began)))
 		}
 	}
 	return io.ErrNoProgress
@@ -199,9 +198,6 @@ func (b *body) grow() error {
 	}
 	size := min(rest, max(received, minChunk))
 	c, ok := b.opts.budget.charge(b, size)
-	for try := 0; !ok && try < waits && b.givenUp.Load() == nil && b.opts.budget.wait(b); try++ {
-		c, ok = b.opts.budget.charge(b, size)
-	}
 	if !ok {
 		return Errorf(ErrUnavailable, "busy", "%s, and the %d bytes for %s bodies are full (Options.MaxInFlight)", b.arrived(), b.limit(), b.kind())
 	}
