@@ -50,6 +50,15 @@ func begin(t *testing.T, v redoxauth.Verifier, opts *redoxauth.Options, length i
 	return s
 }
 
+// holdsBody reads the body, and decides when done is closed.
+func holdsBody(done <-chan struct{}) redoxauth.Verifier {
+	return redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
+		id, err := readsBody.Verify(r)
+		<-done
+		return id, err
+	})
+}
+
 func (s *sending) send(n int) {
 	s.peer.SetWriteDeadline(time.Now().Add(400 * time.Millisecond)) // it may wait for room
 	s.peer.Write(make([]byte, n))
@@ -162,12 +171,7 @@ func TestFullBudgetGivesUpTheSlowestBody(t *testing.T) {
 		},
 		"no body that has arrived": func(t *testing.T, o *redoxauth.Options) {
 			arrived := make(chan struct{})
-			holds := redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
-				id, err := readsBody.Verify(r)
-				<-arrived
-				return id, err
-			})
-			whole := begin(t, holds, o, 60*kib)
+			whole := begin(t, holdsBody(arrived), o, 60*kib)
 			whole.send(60 * kib)
 			time.Sleep(2 * time.Second)
 			newcomer := begin(t, readsBody, o, 16*kib)
@@ -175,6 +179,24 @@ func TestFullBudgetGivesUpTheSlowestBody(t *testing.T) {
 			expect(t, "newcomer", newcomer, "busy")
 			close(arrived)
 			expect(t, "whole", whole, "accepted")
+		},
+		"nobody, and the room goes to who waits and not to a newcomer": func(t *testing.T, o *redoxauth.Options) {
+			arrived := make(chan struct{})
+			begin(t, holdsBody(t.Context().Done()), o, 60*kib).send(60 * kib)
+			begin(t, holdsBody(arrived), o, 4*kib).send(4 * kib)
+			waiting := begin(t, readsBody, o, 8*kib)
+			time.Sleep(50 * time.Millisecond)
+			close(arrived)
+			synctest.Wait()
+			newcomer := begin(t, readsBody, o, kib)
+			go newcomer.peer.Write(make([]byte, kib))
+			for range 6 {
+				waiting.send(10)
+				time.Sleep(100 * time.Millisecond)
+			}
+			if a, b := waiting.state(), newcomer.state(); a != "arriving" || b != "busy" {
+				t.Errorf("waiting: %s, want arriving; newcomer: %s, want busy", a, b)
+			}
 		},
 		"nobody for a body that cannot fit": func(t *testing.T, o *redoxauth.Options) {
 			arriving := begin(t, readsBody, o, 20*kib)

@@ -86,7 +86,9 @@ func (g *budget) serve(now time.Time) {
 	g.share(now)
 	for _, proven := range []bool{false, true} {
 		young, fastest := q.first(proven, now)
-		_ = young != nil && g.makeRoom(young, now) || fastest != nil && g.makeRoom(fastest, now)
+		if made := young != nil && g.makeRoom(young, now); !made && fastest != nil {
+			g.makeRoom(fastest, now)
+		}
 	}
 	g.share(now)
 	if len(q.waiters) > 0 {

@@ -39,11 +39,16 @@ func (s *siege) inventTokens(ctx, _ context.Context, t *tally) {
 	})
 }
 
-// unknownKey is a JWT with a signature that is none.
+// unknownKey is a JWT for /jwtbearer with a signature that is none.
 func (s *siege) unknownKey(header, claims string) string {
+	return unsigned(header, fmt.Sprintf(`"iss":%q,"aud":%q%s`, issuer, s.destination.URL, claims))
+}
+
+// unsigned is a JWT with a signature that is none.
+func unsigned(header, claims string) string {
 	now := time.Now().Unix()
-	header = fmt.Sprintf(`{"alg":"RS256","typ":"JWT",%s}`, header)
-	claims = fmt.Sprintf(`{"iss":%q,"aud":%q,"iat":%d,"exp":%d%s}`, issuer, s.destination.URL, now, now+300, claims)
+	header = fmt.Sprintf(`{"alg":"RS256",%s}`, header)
+	claims = fmt.Sprintf(`{"iat":%d,"exp":%d,%s}`, now, now+300, claims)
 	signature := make([]byte, 256)
 	rand.Read(signature)
 	encode := base64.RawURLEncoding.EncodeToString

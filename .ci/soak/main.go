@@ -33,6 +33,20 @@
 // Here -duration is the time under attack. The waiting afterwards is not part of it. With
 // -attack and a part of a name, only the attacks of such names run: "at once" is all of them
 // together.
+//
+// With -rotation it rotates keys and secrets in every way, all at once, while genuine
+// messages go on and strangers send tokens with unknown key IDs. It prints for each way the
+// longest time without an accepted message, and fails unless all of this holds:
+//
+//   - No genuine message is refused later than Cooldown and one fetch after the rotation, and
+//     none at all if the rotation was announced.
+//   - No stranger is accepted.
+//
+// Run it with:
+//
+//	cd .ci/soak && go run . -rotation
+//
+// It takes 75 s.
 package main
 
 import (
@@ -49,10 +63,13 @@ func main() {
 	workers := flag.Int("workers", 2, "senders for each proof")
 	hostile := flag.Bool("hostile", false, "attack the destination instead")
 	only := flag.String("attack", "", "with -hostile: only the attacks whose name contains this")
+	rotation := flag.Bool("rotation", false, "rotate keys and secrets instead")
 	flag.Parse()
 	var err error
 	if encoded, child := os.LookupEnv(settingsVariable); child {
 		err = serve(encoded)
+	} else if *rotation {
+		err = rotate()
 	} else if *hostile {
 		err = besiege(*duration, *only)
 	} else {

@@ -34,7 +34,7 @@ func startProcess(s settings) (*process, error) {
 	p := &process{cmd: exec.Command("/proc/self/exe")}
 	// The documentation of redoxauth advises a memory limit. Otherwise garbage of all kinds may
 	// double what bodies take.
-	limit := fmt.Sprintf("GOMEMLIMIT=%d", maxInFlight+maxInFlight/4+64<<20)
+	limit := fmt.Sprintf("GOMEMLIMIT=%d", maxInFlight+maxInFlight/4+32<<20) // the quiet process takes less than 32 MiB
 	p.cmd.Env = append(os.Environ(), limit, settingsVariable+"="+string(encoded))
 	p.cmd.Stderr = os.Stderr
 	if p.stdin, err = p.cmd.StdinPipe(); err != nil {

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"slices"
+	"sync"
+	"text/tabwriter"
+	"time"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+)
+
+const (
+	drillRate    = 5                // genuine messages a second of each drill
+	strangerRate = 20               // and strangers' tokens
+	cooldown     = 6 * time.Second  // the default of keyset.RemoteConfig, and a second for the fetch
+	settle       = 12 * time.Second // between the steps of a rotation
+	// A list of secrets that a function supplies is called every 30 s.
+	listLife = 35 * time.Second
+)
+
+// A drill rotates what one feed is signed with, while the feed goes on.
+type drill struct {
+	kind      string
+	handler   http.Handler
+	sender    func() redoxtest.Sender // of the next message
+	stranger  func(n int) string      // a token that nobody issued; nil: this proof has no tokens
+	announced bool                    // the new key or secret is known before it is used: nothing may be refused, ever
+	steps     []step
+
+	mu       sync.Mutex
+	sent     int
+	refused  int
+	late     map[string]int // refused although the new keys should be known
+	passed   int            // strangers that were accepted
+	changed  time.Time      // when what signs last changed
+	accepted []time.Time
+}
+
+// A step of a rotation happens after a pause.
+type step struct {
+	pause time.Duration
+	do    func()
+}
+
+// rotate runs all drills at once, and prints a line for each.
+func rotate() error {
+	d := &drills{client: &http.Client{Transport: genuineTransport(false), Timeout: patience}}
+	mux := http.NewServeMux()
+	server := httptest.NewUnstartedServer(mux)
+	url := "http://" + server.Listener.Addr().String()
+	defer d.close()
+	if err := d.make(url); err != nil {
+		return err
+	}
+	for n, drill := range d.all {
+		mux.Handle(fmt.Sprintf("/%d/", n), drill.handler)
+	}
+	server.Start()
+	defer server.Close()
+
+	ctx, stop := context.WithCancel(context.Background())
+	var rotations, feeds sync.WaitGroup
+	for n, drill := range d.all {
+		path := fmt.Sprintf("%s/%d/", url, n)
+		feeds.Go(func() { drill.deliver(ctx, path) })
+		feeds.Go(func() { drill.disturb(ctx, path, d.client) })
+		rotations.Go(func() {
+			for _, s := range drill.steps {
+				time.Sleep(s.pause)
+				drill.mu.Lock()
+				s.do()
+				drill.changed = time.Now()
+				drill.mu.Unlock()
+			}
+			time.Sleep(settle)
+		})
+	}
+	rotations.Wait()
+	stop()
+	feeds.Wait()
+	return d.report()
+}
+
+// deliver sends genuine messages, each signed with what signs now.
+func (d *drill) deliver(ctx context.Context, url string) {
+	var group sync.WaitGroup
+	defer group.Wait()
+	message := redoxtest.PatientAdmin()
+	pace(ctx, drillRate, func(int, time.Time) {
+		d.mu.Lock()
+		sender, changed, begin := d.sender(), d.changed, time.Now()
+		d.mu.Unlock()
+		group.Go(func() {
+			what := outcome(sender.Send(context.Background(), url, message))
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			d.sent++
+			if what == "" {
+				d.accepted = append(d.accepted, time.Now())
+				return
+			}
+			d.refused++
+			if d.announced || begin.Sub(changed) > cooldown {
+				d.late[what]++
+			}
+		})
+	})
+}
+
+// disturb sends tokens of strangers.
+func (d *drill) disturb(ctx context.Context, url string, client *http.Client) {
+	if d.stranger == nil {
+		return
+	}
+	var group sync.WaitGroup
+	defer group.Wait()
+	pace(ctx, strangerRate, func(n int, _ time.Time) {
+		r, err := http.NewRequest("POST", url, nil)
+		must(err)
+		r.Header.Set("Authorization", "Bearer "+d.stranger(n))
+		group.Go(func() {
+			if outcome(client.Do(r)) == "" {
+				d.mu.Lock()
+				defer d.mu.Unlock()
+				d.passed++
+			}
+		})
+	})
+}
+
+// gap is the longest time without an accepted message.
+func (d *drill) gap() (longest time.Duration) {
+	slices.SortFunc(d.accepted, time.Time.Compare)
+	for i := 1; i < len(d.accepted); i++ {
+		longest = max(longest, d.accepted[i].Sub(d.accepted[i-1]))
+	}
+	return longest
+}
+
+func (d *drills) report() error {
+	t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "rotation\tsent\trefused\tafter Cooldown\tlongest gap")
+	var errs []error
+	slices.SortFunc(d.all, func(a, b *drill) int { return cmp.Compare(a.kind, b.kind) })
+	for _, drill := range d.all {
+		late := 0
+		for _, n := range drill.late {
+			late += n
+		}
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%v\n", drill.kind, drill.sent, drill.refused, late, drill.gap().Round(10*time.Millisecond))
+		switch {
+		case len(drill.accepted) == 0:
+			errs = append(errs, fmt.Errorf("%s: nothing was accepted", drill.kind))
+		case late > 0:
+			errs = append(errs, fmt.Errorf("%s: refused: %s", drill.kind, most(drill.late, 3)))
+		case drill.passed > 0:
+			errs = append(errs, fmt.Errorf("%s: %d strangers were accepted", drill.kind, drill.passed))
+		}
+	}
+	t.Flush()
+	return errors.Join(errs...)
+}
+
+// mount wraps the handler of a drill.
+func mount(v redoxauth.Verifier, err error) (http.Handler, error) {
+	return redoxauth.Middleware(v, nil)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})), err
+}
