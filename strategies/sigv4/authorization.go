@@ -92,25 +92,34 @@ func (c *claim) readClaim(r *http.Request) error {
 // target returns the path and the query as they were received. It takes them from
 // r.RequestURI: routers and http.StripPrefix change r.URL, and r.URL.Path has lost the
 // difference between "%2F" and "/". Some adapters, such as those of AWS Lambda, set only
-// r.URL. An absolute target must not name a user. In HTTP/2 it must name r.Host; in HTTP/1
-// net/http took r.Host from it.
+// r.URL.
+//
+// The target is a path, or an absolute URI (RFC 9112, Section 3.2). Of "x:y://host/redox"
+// net/http makes an opaque URL: a handler sees the path "", and ReverseProxy sends it to the
+// host in it. The target of CONNECT is no path either. An absolute target must not name a
+// user. In HTTP/2 it must name r.Host; in HTTP/1 net/http took r.Host from it.
 func target(r *http.Request) (path, query string, err error) {
 	switch {
+	case r.Method == http.MethodConnect:
+		return "", "", redoxauth.Errorf(redoxauth.ErrMalformed, "path", "the method is CONNECT, whose request target is not a path")
+	case r.URL != nil && r.URL.Opaque != "":
+		return "", "", redoxauth.Errorf(redoxauth.ErrMalformed, "path", "the request target has the scheme %q without a host, want a path or scheme://host/path", shorten(r.URL.Scheme))
 	case r.RequestURI != "":
 		path, query, _ = strings.Cut(r.RequestURI, "?")
-		if scheme, rest, absolute := strings.Cut(path, "://"); absolute && !strings.Contains(scheme, "/") {
+		if scheme, rest, absolute := strings.Cut(path, "://"); absolute && isScheme(scheme) {
 			var host string
 			host, path, _ = strings.Cut(rest, "/")
 			if strings.Contains(host, "@") || r.ProtoMajor > 1 && host != receivedHost(r) {
-				return "", "", redoxauth.Errorf(redoxauth.ErrMalformed, "path", "the request target names a user or another host")
+				return "", "", redoxauth.Errorf(redoxauth.ErrMalformed, "path", "the request target names a user, or another host than Host")
 			}
 			path = "/" + path
 		}
-	case r.URL != nil && r.URL.Opaque == "":
+	case r.URL != nil:
 		path, query = cmp.Or(r.URL.EscapedPath(), "/"), r.URL.RawQuery
 	}
 	if !strings.HasPrefix(path, "/") {
-		return "", "", redoxauth.Errorf(redoxauth.ErrMalformed, "path", "the request target is not a path")
+		start, _, _ := strings.Cut(path, ":") // a password may follow
+		return "", "", redoxauth.Errorf(redoxauth.ErrMalformed, "path", "the request target starts with %q, want a path or scheme://host/path", shorten(start))
 	}
 	if len(path)+len(query) > maxTarget {
 		return "", "", redoxauth.Errorf(redoxauth.ErrMalformed, "path", "path and query are longer than 8 KiB")
@@ -118,13 +127,9 @@ func target(r *http.Request) (path, query string, err error) {
 	return path, query, nil
 }
 
-// receivedHost returns the received Host. An adapter that does not set r.Host may have
-// left it among the headers.
-func receivedHost(r *http.Request) string {
-	if values := r.Header["Host"]; r.Host == "" && len(values) == 1 {
-		return values[0]
-	}
-	return r.Host
+// isScheme reports whether s is the scheme of a URI (RFC 3986, Section 3.1).
+func isScheme(s string) bool {
+	return schemeChars.hasAll(s) && 'a' <= s[0]|0x20 && s[0]|0x20 <= 'z'
 }
 
 // carrier returns the parameters of the Authorization header. Credentials are accepted
@@ -287,6 +292,8 @@ var (
 	lowerHex   = newCharset("0123456789abcdef")
 	lowerToken = newCharset("0123456789abcdefghijklmnopqrstuvwxyz!#$%&'*+-.^_`|~") // RFC 9110
 	unreserved = newCharset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-._~")
+
+	schemeChars = newCharset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+-.")
 )
 
 // hasAll reports whether s is not empty, and all its bytes are in the set.

@@ -280,7 +280,7 @@ func (c *Config) check(p *config.Problems) {
 		p.Add("Hosts", "%d, want at most %d", len(c.Hosts), maxHosts)
 	}
 	for i, host := range c.Hosts {
-		if !isHost(host) || strings.ContainsAny(host, "/?#@,") {
+		if !isHost(host) {
 			p.Add(fmt.Sprintf("Hosts[%d]", i), "%q is not a host or host:port", host)
 		}
 	}

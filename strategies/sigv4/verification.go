@@ -96,8 +96,8 @@ func (v *Verifier) admit(r *http.Request, c *claim) error {
 		return redoxauth.Errorf(redoxauth.ErrRejected, "clock_skew", "X-Amz-Date is %s, the clock says %s, want at most %v between them (Config.MaxSkew)",
 			c.date, now.UTC().Format(dateLayout), v.maxSkew)
 	}
-	if len(v.hosts) == 0 && !isHost(c.host) {
-		return redoxauth.Errorf(redoxauth.ErrRejected, "host", "no usable Host was received")
+	if c.host == "" && len(v.hosts) == 0 || !isVisible(c.host) {
+		return redoxauth.Errorf(redoxauth.ErrRejected, "host", "the received Host is %q, want a host or host:port; if a proxy removes it, list the sender's in Config.Hosts", shorten(c.host))
 	}
 	if err := v.checkCoverage(r, c); err != nil {
 		return err
@@ -110,8 +110,6 @@ func (v *Verifier) admit(r *http.Request, c *claim) error {
 	}
 	return redoxauth.Errorf(redoxauth.ErrRejected, "payload", "X-Amz-Content-Sha256 is not 64 lower-case hexadecimal digits")
 }
-
-func isHost(host string) bool { return host != "" && isVisible(host) }
 
 // checkCoverage checks that everything is signed that must be: every x-amz-* header that
 // arrived, such as the date, and RequiredHeaders. Gateways that did not check the former let
@@ -188,11 +186,8 @@ func (v *Verifier) matchDecoy(c *canonical) {
 // match returns the first candidate that has the signature and the session token of the
 // claim. It tries every candidate with every host, so that its time tells nothing.
 func (v *Verifier) match(c *canonical, candidates []*credential) (match *credential) {
-	claim, hosts := &c.claim, v.hosts
-	if len(hosts) == 0 || slices.Contains(hosts, claim.host) {
-		hosts = []string{claim.host}
-	}
-	for _, host := range hosts {
+	claim := &c.claim
+	for _, host := range v.signedHosts(make([]string, 0, maxHosts+1), claim.host) {
 		message := c.stringToSign(c.finish(host))
 		for _, k := range candidates {
 			c.digest = k.key.of(claim.day, claim.time).appendSignature(c.digest[:0], message)
