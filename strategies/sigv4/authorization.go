@@ -42,6 +42,7 @@ type claim struct {
 	payload              string            // X-Amz-Content-Sha256; empty if absent
 	token                [sha256.Size]byte // digest of X-Amz-Security-Token
 	hasToken             bool
+	skew                 *redoxauth.Error // set by admit if the date is older than MaxSkew
 }
 
 // reset empties c, but keeps the memory of names.
@@ -256,6 +257,14 @@ func (c *claim) signs(name string) bool {
 		}
 	}
 	return false
+}
+
+// needsBody reports whether the canonical request depends on the body: on its hash, or on its
+// length if content-length is signed and did not arrive.
+func (c *claim) needsBody(r *http.Request) bool { return c.payload == "" || c.needsLength(r) }
+
+func (c *claim) needsLength(r *http.Request) bool {
+	return r.ContentLength <= 0 && r.Body != nil && r.Body != http.NoBody && r.Header["Content-Length"] == nil && c.signs("content-length")
 }
 
 // parseDate parses a date of dateLayout. time.Parse also accepts fractions of a second,

@@ -172,19 +172,37 @@ func isVisible(s string) bool {
 	return true
 }
 
-// findDotSegments reports whether an absolute path has the segments "." or "..", raw or
-// escaped.
+// findDotSegments reports whether an absolute path has the segments "." or "..", as they are
+// ("raw") or once a handler or a proxy has decoded the path, as those of "/%2e%2e/" and
+// "/a%2F../b". A backslash counts as a slash, as on Windows.
 func findDotSegments(path string) (raw, escaped bool) {
-	if !strings.Contains(path, "/.") && !strings.Contains(path, "/%") {
+	if strings.IndexByte(path, '.') < 0 && strings.IndexByte(path, '%') < 0 {
 		return false, false // saves the loop for most paths
 	}
-	for segment := range strings.SplitSeq(path, "/") {
-		switch strings.ToLower(segment) {
-		case ".", "..":
-			raw = true
-		case "%2e", "%2e%2e", ".%2e", "%2e.":
-			escaped = true
+	dots, others, encoded := 0, false, false // of the segment before path[i]
+	for i := 0; i <= len(path); {
+		b, size := byte('/'), 1
+		if i < len(path) {
+			b = path[i]
 		}
+		if b == '%' && isEscape(path[i:]) {
+			b, size = unhex(path[i+1])<<4|unhex(path[i+2]), 3
+		}
+		changed := size > 1 || b == '\\'
+		switch b {
+		case '/', '\\':
+			if !others && (dots == 1 || dots == 2) {
+				escaped = escaped || encoded || changed
+				raw = raw || !encoded && !changed
+			}
+			dots, others, encoded = 0, false, changed
+		case '.':
+			dots++
+			encoded = encoded || changed
+		default:
+			others = true
+		}
+		i += size
 	}
 	return raw, escaped
 }
@@ -370,15 +388,13 @@ func appendValue(dst []byte, value string) ([]byte, bool) {
 	return dst, true
 }
 
-// readBody reads the body if the canonical request depends on it: on its hash, or on its
-// length if content-length is signed and did not arrive.
+// readBody reads the body if the canonical request depends on it.
 func (c *canonical) readBody(r *http.Request, form *pathForm) error {
-	unknown := r.ContentLength <= 0 && r.Body != nil && r.Body != http.NoBody &&
-		r.Header["Content-Length"] == nil && c.claim.signs("content-length")
-	if c.claim.payload != "" && !unknown {
+	body, length := c.claim.needsBody(r), c.claim.needsLength(r) // before r is changed
+	if !body {
 		return nil
 	}
-	if err := c.hashBody(r, redoxauth.HashBody); err != nil || !unknown {
+	if err := c.hashBody(r, redoxauth.HashBody); err != nil || !length {
 		return err
 	}
 	return c.build(r, form, c.body.n)

@@ -115,14 +115,17 @@ type dayKey struct {
 	macs sync.Pool // of hash.Hash
 }
 
-// of returns the key of a day. t is in that day.
-func (k *signingKey) of(day string, t time.Time) *dayKey {
+// of returns the key of a day. t is in that day. It keeps the key of a current day: a peer
+// that names old days must not displace it.
+func (k *signingKey) of(day string, t time.Time, current bool) *dayKey {
 	slot := &k.days[uint64(t.Unix()/secondsPerDay)%2]
 	if d := slot.Load(); d != nil && d.day == day {
 		return d
 	}
 	d := k.derive(strings.Clone(day))
-	slot.Store(d)
+	if current {
+		slot.Store(d)
+	}
 	return d
 }
 

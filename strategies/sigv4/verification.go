@@ -20,6 +20,8 @@ import (
 // Cheap steps come first. Before the signature is checked, nothing depends on whether the key
 // ID is configured. A peer without a secret can make us read a body only if it names a
 // configured key ID, the right scope and a right date, and declares no hash of the body.
+// If it does declare the hash, the signature of an old date is checked too: it tells a sender
+// that repeats a genuine request from a clock that is wrong.
 func (v *Verifier) decide(r *http.Request, c *canonical) (*credential, error) {
 	if v.keys == nil {
 		return nil, redoxauth.Errorf(nil, "internal", "a zero Verifier: make it with New")
@@ -53,7 +55,12 @@ func (v *Verifier) decide(r *http.Request, c *canonical) (*credential, error) {
 		return nil, err
 	}
 	match := v.match(c, candidates)
-	if match == nil {
+	switch skew := c.claim.skew; {
+	case match != nil && skew != nil:
+		return nil, redoxauth.Errorf(redoxauth.ErrRejected, "stale", "%v; the signature holds: the sender repeats an old request without signing it again, or a clock is wrong", skew.Err)
+	case skew != nil:
+		return nil, skew
+	case match == nil:
 		return nil, notSignedBy(c.claim.keyID, "signature", "is one of Config.Credentials, but its secret did not sign what arrived")
 	}
 	if declared := c.claim.payload; declared != "" && declared != unsignedPayload {
@@ -81,7 +88,8 @@ func notSignedBy(id string, reason redoxauth.Reason, why string) error {
 }
 
 // admit checks what needs no secret: the scope, the date, the Host, which headers are signed,
-// and the kind of payload hash.
+// and the kind of payload hash. It leaves an old date in c.skew if the signature can be checked
+// without the body.
 func (v *Verifier) admit(r *http.Request, c *claim) error {
 	if c.region != v.region {
 		return redoxauth.Errorf(redoxauth.ErrRejected, "region", "signed for region %q, want %q (Config.Region)", shorten(c.region), v.region)
@@ -92,9 +100,13 @@ func (v *Verifier) admit(r *http.Request, c *claim) error {
 	if c.day != c.date[:dayLength] {
 		return redoxauth.Errorf(redoxauth.ErrRejected, "clock_skew", "the day of Credential is %q, that of X-Amz-Date %q", c.day, c.date[:dayLength])
 	}
-	if now := v.now(); now.Sub(c.time).Abs() > v.maxSkew {
-		return redoxauth.Errorf(redoxauth.ErrRejected, "clock_skew", "X-Amz-Date is %s, the clock says %s, want at most %v between them (Config.MaxSkew)",
+	now := v.now()
+	if age := now.Sub(c.time); age.Abs() > v.maxSkew {
+		c.skew = redoxauth.Errorf(redoxauth.ErrRejected, "clock_skew", "X-Amz-Date is %s, the clock says %s, want at most %v between them (Config.MaxSkew)",
 			c.date, now.UTC().Format(dateLayout), v.maxSkew)
+		if age < 0 || c.needsBody(r) {
+			return c.skew
+		}
 	}
 	if c.host == "" && len(v.hosts) == 0 || !isVisible(c.host) {
 		return redoxauth.Errorf(redoxauth.ErrRejected, "host", "the received Host is %q, want a host or host:port; if a proxy removes it, list the sender's in Config.Hosts", shorten(c.host))
@@ -190,7 +202,7 @@ func (v *Verifier) match(c *canonical, candidates []*credential) (match *credent
 	for _, host := range v.signedHosts(make([]string, 0, maxHosts+1), claim.host) {
 		message := c.stringToSign(c.finish(host))
 		for _, k := range candidates {
-			c.digest = k.key.of(claim.day, claim.time).appendSignature(c.digest[:0], message)
+			c.digest = k.key.of(claim.day, claim.time, claim.skew == nil).appendSignature(c.digest[:0], message)
 			ok := subtle.ConstantTimeCompare(c.digest, claim.signature[:]) & k.holds(&claim.token, claim.hasToken)
 			if ok == 1 && match == nil {
 				match = k
