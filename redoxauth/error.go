@@ -91,6 +91,7 @@ func (e *Error) In(strategy string) *Error {
 //	not_yet_valid   before its start, or issued in the future
 //	lifetime        valid for longer than accepted
 //	clock_skew      the request's date is too far from the clock
+//	stale           the same, but the signature holds: a sender repeats an old request
 //	scope           a scope is missing
 //	inactive        the authorization server says that the token is not active
 //	binding         bound to a key or certificate that this server cannot check

@@ -338,6 +338,10 @@ func (c *canonical) appendHeaders(r *http.Request, length int64) error {
 	return nil
 }
 
+// hopByHop lists headers that are for one connection (RFC 9110, Sections 7.6.1 and 10.1.1).
+// Proxies replace them, and net/http moves or removes some.
+var hopByHop = []string{"connection", "expect", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
+
 // sentHeader returns the values of a header by its lower-case name. It is for all headers
 // except host. net/http moves Transfer-Encoding out of r.Header. It moves Trailer too, but
 // loses its order, so a signed Trailer counts as not sent.

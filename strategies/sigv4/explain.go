@@ -38,10 +38,10 @@ func (v *Verifier) Explain(r *http.Request) string {
 		return b.String()
 	}
 	host, note := c.claim.host, ""
-	if len(v.hosts) > 0 && !slices.Contains(v.hosts, host) {
-		host, note = v.hosts[0], ", with the first of Hosts"
+	if hosts := v.signedHosts(nil, host); !slices.Contains(hosts, host) {
+		host, note = hosts[0], ", with the first of Hosts"
 	}
-	if v.recompute(r, c) && isHost(host) {
+	if v.recompute(r, c) && host != "" && isVisible(host) {
 		whole := c.finish(host)
 		message := c.stringToSign(whole)
 		fmt.Fprintf(&b, "\ncanonical request%s:\n%s\n\nstring to sign:\n%s\n", note, redact(string(whole)), message)
@@ -66,6 +66,8 @@ func (v *Verifier) advice(r *http.Request, c *canonical, err error) []string {
 	switch e.Reason {
 	case "unknown_key":
 		return []string{"the dashboard's accessKey and Credential.AccessKeyID differ, or accessKey and secretKey are exchanged"}
+	case "stale":
+		return []string{"the sender must sign again when it retries; the difference to the clock tells how old the signature is. If that is the same for all messages, our clock is fast"}
 	case "clock_skew":
 		return []string{"a clock is wrong, or a signed request was sent again late"}
 	case "payload":
@@ -76,7 +78,7 @@ func (v *Verifier) advice(r *http.Request, c *canonical, err error) []string {
 		return []string{"something on the way added the header, or the sender left it out of SignedHeaders"}
 	case "signature":
 		found := v.variants(r, c)
-		advice := append(found, suspects(r, &c.claim)...)
+		advice := append(found, v.suspects(r, &c.claim)...)
 		if len(found) == 0 {
 			advice = append(advice, "compare the canonical request with the sender's, or with the URL in the dashboard. "+
 				"If that URL has a longer path, a proxy stripped a prefix: set Config.PathPrefix. "+
@@ -108,8 +110,12 @@ func (v *Verifier) variants(r *http.Request, c *canonical) []string {
 			w := *v
 			w.hosts, w.form.kept, w.form.encodedOnce = []string{host}, form&1 != 0, form&2 != 0
 			if w.recompute(r, c) && w.match(c, ring[c.claim.keyID]) != nil {
-				return []string{fmt.Sprintf("it verifies with Host %q, DisablePathNormalization %t, DisableDoubleEncoding %t",
-					shorten(host), w.form.kept, w.form.encodedOnce)}
+				hint := fmt.Sprintf("it verifies with Host %q, DisablePathNormalization %t, DisableDoubleEncoding %t",
+					shorten(host), w.form.kept, w.form.encodedOnce)
+				if slices.Contains(v.hosts, host) && !slices.Contains(v.signedHosts(nil, c.claim.host), host) {
+					hint += "; but the received Host is another one of Config.Hosts: something on the way sent it to the wrong host"
+				}
+				return []string{hint}
 			}
 		}
 	}
@@ -117,8 +123,9 @@ func (v *Verifier) variants(r *http.Request, c *canonical) []string {
 }
 
 // suspects names parts of the request that are often changed on the way.
-func suspects(r *http.Request, c *claim) (found []string) {
-	if strings.HasPrefix(c.host, "127.0.0.1") || strings.HasPrefix(c.host, "localhost") || !strings.Contains(c.host, ".") {
+func (v *Verifier) suspects(r *http.Request, c *claim) (found []string) {
+	internal := strings.HasPrefix(c.host, "127.0.0.1") || strings.HasPrefix(c.host, "localhost") || !strings.Contains(c.host, ".")
+	if internal && !slices.ContainsFunc(v.hosts, func(host string) bool { return isSameName(host, c.host) }) {
 		found = append(found, "Host looks internal: a proxy seems to have replaced it; preserve it there, or set Config.Hosts")
 	}
 	for _, name := range c.names {
@@ -126,11 +133,11 @@ func suspects(r *http.Request, c *claim) (found []string) {
 		switch name {
 		case "accept-encoding", "user-agent", "range", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "forwarded", "via":
 			found = append(found, name+" is signed, and proxies and CDNs rewrite it")
-		case "connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "expect":
-			found = append(found, name+" is signed, but belongs to one hop and is not forwarded")
 		case "host", "content-length":
 		default:
-			if !sent {
+			if slices.Contains(hopByHop, name) {
+				found = append(found, name+" is signed, but belongs to one hop and is not forwarded")
+			} else if !sent {
 				found = append(found, shorten(name)+" is signed and did not arrive: a proxy dropped it (nginx and Caddy drop names with _)")
 			}
 		}

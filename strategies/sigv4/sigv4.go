@@ -46,6 +46,7 @@
 // The same request can be sent again until its date is more than MaxSkew away from the clock
 // (see Config.Replay). So handlers should be idempotent, for example by Redox's
 // Meta.Logs[].ID. After that the request is refused: a sender that retries must sign again.
+// One that does not will be refused for ever. Watch for the reasons "stale" and "clock_skew".
 //
 // The path has one canonical form. Empty segments ("//") and dot segments are removed. Then
 // each segment is encoded again, so that "%20" is signed as "%2520". For service "s3" the
@@ -119,11 +120,14 @@
 // position of the Credential that matched. With Config.CredentialsFunc this needs no restart.
 // If the function fails, the last list is used for 24 h. After that the answer is 503.
 //
-// The clocks of both sides may differ by MaxSkew (reason "clock_skew"), so run NTP. Verify
-// depends on no other service, except for CredentialsFunc and Replay.
+// The clocks of both sides may differ by MaxSkew (reason "clock_skew"), so run NTP. The reason
+// "stale" is for a genuine request that arrives late: it was held up, or a sender repeats it
+// without signing it again. Verify depends on no other service, except for CredentialsFunc
+// and Replay.
 //
 // A path and query of more than 8 KiB, an Authorization header of more than 4 KiB, and more
-// than 100 signed headers are refused.
+// than 100 signed headers are refused. The request target must be a path or an absolute URI
+// (http://host/path). "*", those of CONNECT, and URIs without "//" are refused.
 //
 // [Configurations]: https://github.com/redoxauth/redoxauth-go/tree/main/.ci/interop/proxies
 // [AWS Signature Version 4]: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
@@ -168,24 +172,34 @@ type Config struct {
 	Region, Service string
 
 	// Hosts lists the names that a sender may have signed as Host, as it writes them: with
-	// the port, unless that is the default port of the scheme. At most 4. If the received
-	// Host is in the list, it must be the signed one. If it is not, a proxy has replaced it:
-	// then each of Hosts is tried, and the handler must not act on r.Host. By default the
-	// signed Host must be the received one.
+	// the port, unless that is the default port of the scheme. At most 4. By default the
+	// signed Host must be the received one, to the letter.
+	//
+	// If the received Host is in the list, the signed one must be it. Case, port and a dot at
+	// the end do not count here. So "API.example.com.:443" is a spelling of a listed
+	// "api.example.com:8443". The signed Host must then be the received one to the letter, or
+	// an entry that differs from it only in these.
+	//
+	// If the received Host is not in the list, a proxy has replaced it. Then each entry is
+	// tried, and the handler must not act on r.Host.
 	Hosts []string
 
 	// MaxSkew limits the difference between X-Amz-Date and the clock, in both directions.
-	// Default 5 min, at most 15 min.
+	// Default 5 min, at most 15 min. Beyond it a request is refused without reading its body:
+	// with reason "stale" if the date is old, the hash of the body is declared, and the
+	// signature holds, else with "clock_skew".
 	MaxSkew time.Duration
 
-	// RequiredHeaders must be signed if they are present. List the headers that the handler
-	// acts on, such as Content-Type.
+	// RequiredHeaders must be signed if they are present, as host, x-amz-date and every other
+	// x-amz-* header always must. List the headers that the handler acts on, such as
+	// Content-Type. Headers for one connection cannot be listed: Trailer, Transfer-Encoding,
+	// Connection, Keep-Alive, Proxy-Connection, TE, Upgrade and Expect.
 	RequiredHeaders []string
 
 	// InsecureAllowDotSegments accepts paths with the segments "." and "..", also escaped
-	// ("%2e"). By default they are refused with ErrMalformed, for service "s3" too. A proxy,
-	// a router or a handler may resolve them, in another way than the canonical request
-	// does, and then act on another path than the signed one. With PathPrefix they are
+	// ("/%2e%2e/", "%2F../"). By default they are refused with ErrMalformed, for service "s3"
+	// too. A proxy, a router or a handler may resolve them, in another way than the canonical
+	// request does, and then act on another path than the signed one. With PathPrefix they are
 	// always refused. With path normalization they are refused if the path also has escaped
 	// slashes, or both raw and escaped dot segments.
 	InsecureAllowDotSegments bool
@@ -288,8 +302,11 @@ func (c *Config) check(p *config.Problems) {
 		p.Add("MaxSkew", "%v, want 0 to %v", c.MaxSkew, maxMaxSkew)
 	}
 	for i, name := range c.RequiredHeaders {
-		if name = strings.ToLower(name); !lowerToken.hasAll(name) || name == "authorization" {
+		switch name = strings.ToLower(name); {
+		case !lowerToken.hasAll(name) || name == "authorization":
 			p.Add(fmt.Sprintf("RequiredHeaders[%d]", i), "%q is not a header that can be signed", name)
+		case slices.Contains(hopByHop, name):
+			p.Add(fmt.Sprintf("RequiredHeaders[%d]", i), "%q is for one connection: net/http and proxies remove it, so it cannot be checked", name)
 		}
 	}
 	raw, escaped := findDotSegments(c.PathPrefix)
