@@ -159,6 +159,61 @@ func TestScopeAndDate(t *testing.T) {
 	})
 }
 
+// A sender that repeats an old request without signing it again is told from a wrong clock,
+// where no body need be read for that.
+func TestOldDateUnderASignatureThatHoldsIsStale(t *testing.T) {
+	at := func(d time.Duration, more ...func(*signer)) func(*signer) {
+		return func(s *signer) {
+			s.date = testDate.Add(d)
+			for _, change := range more {
+				change(s)
+			}
+		}
+	}
+	declared, unsignedPayload := payload("hash"), payload("UNSIGNED-PAYLOAD")
+	allow := func(c *sigv4.Config) { c.InsecureAllowUnsignedPayload = true }
+	chunked := func(r *http.Request) { r.ContentLength, r.TransferEncoding = -1, []string{"chunked"} }
+	length := signed("content-length", "host", "x-amz-content-sha256", "x-amz-date")
+	replaced := func(r *http.Request) { r.Host = "10.0.0.1" }
+	run(t, []scenario{
+		{name: "declared", signer: at(-5*time.Minute-time.Second, declared), reason: "stale"},
+		{name: "declared, a day old", signer: at(-24*time.Hour, declared), reason: "stale"},
+		{name: "declared, years old", signer: at(-20*365*24*time.Hour, declared), reason: "stale"},
+		{name: "declared, of year 0", signer: func(s *signer) { declared(s); s.date = time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC) }, reason: "stale"},
+		{name: "declared, wrong secret", signer: at(-time.Hour, declared, wrongSecret), reason: "clock_skew"},
+		{name: "declared, another path", signer: at(-time.Hour, declared), after: received("/else"), reason: "clock_skew"},
+		{name: "declared, another date", signer: at(-time.Hour, declared), after: set("X-Amz-Date", "20260102T020406Z"), reason: "clock_skew"},
+		{name: "declared, unknown key", signer: at(-time.Hour, declared, nobody), reason: "unknown_key"},
+		{name: "declared, an unsigned header", signer: at(-time.Hour, declared), after: set("X-Amz-Meta-A", "1"), reason: "unsigned_header"},
+		{name: "declared, chunked", signer: at(-time.Hour, declared), after: chunked, reason: "stale"},
+		{name: "declared, with a length that only the body tells", signer: at(-time.Hour, declared, length), after: chunked, reason: "clock_skew"},
+		{name: "declared, Host replaced", config: func(c *sigv4.Config) { c.Hosts = []string{"b.example.test", "api.example.test"} },
+			signer: at(-time.Hour, declared), after: replaced, reason: "stale"},
+		{name: "declared, Host replaced, not listed", signer: at(-time.Hour, declared), after: replaced, reason: "clock_skew"},
+		{name: "payload not signed, allowed", config: allow, signer: at(-time.Hour, unsignedPayload), reason: "stale"},
+		{name: "payload not signed", signer: at(-time.Hour, unsignedPayload), reason: "payload"},
+		{name: "not declared", signer: at(-time.Hour), reason: "clock_skew"},
+		{name: "future", signer: at(time.Hour, declared), reason: "clock_skew"},
+		{name: "future, wrong secret", signer: at(time.Hour, declared, wrongSecret), reason: "clock_skew"},
+		{name: "in time", signer: at(-5*time.Minute, declared)},
+		{name: "in time, future", signer: at(5*time.Minute, declared)},
+	})
+	v := newVerifier(t, testConfig())
+	for range 3 { // old days do not displace the key of today
+		for days := range 3 {
+			r := scenario{signer: at(time.Duration(-days)*24*time.Hour, declared)}.request()
+			if _, err := v.Verify(r); (err == nil) != (days == 0) {
+				t.Errorf("%d days old: %v", days, err)
+			}
+		}
+	}
+	_, err := v.Verify(scenario{signer: at(-time.Hour, declared)}.request())
+	const want = "sigv4: credentials rejected (stale): X-Amz-Date is 20260102T020405Z, the clock says 20260102T030405Z, want at most 5m0s between them (Config.MaxSkew); the signature holds: "
+	if err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("%v, want %s", err, want)
+	}
+}
+
 // FuzzDate: a date is well-formed exactly if time.Parse says so of its 16 characters.
 func FuzzDate(f *testing.F) {
 	for _, seed := range []string{"20260102T030405Z", "20240229T235959Z", "20260229T000000Z", "20261301T000000Z", "20260001T000000Z", "20260100T000000Z",

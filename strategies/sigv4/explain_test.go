@@ -38,6 +38,11 @@ func TestExplainNamesTheCulprit(t *testing.T) {
 		{scenario{name: "plus", target: "/?a=x+y", after: received("/?a=x+z")}, []string{`the query has a "+"`}},
 		{scenario{name: "wrong secret", signer: wrongSecret}, []string{"(signature)", "the secret keys differ"}},
 		{scenario{name: "clock", signer: func(s *signer) { s.date = testDate.Add(-time.Hour) }}, []string{"X-Amz-Date is 20260102T020405Z, the clock says 20260102T030405Z", "5m0s", "Config.MaxSkew", "a clock is wrong"}},
+		{scenario{name: "stale", signer: func(s *signer) { s.date = testDate.Add(-time.Hour); s.payload = "hash" }}, []string{"(stale)", "the signature holds", "the sender must sign again when it retries"}},
+		{scenario{name: "host of another entry", config: func(c *sigv4.Config) { c.Hosts = []string{"prod", "api.example.test"} }, after: host("prod:443", "")},
+			[]string{"host:prod:443\n", `it verifies with Host "api.example.test"`, "the received Host is another one of Config.Hosts"}},
+		{scenario{name: "host with another port", config: func(c *sigv4.Config) { c.Hosts = []string{"api.example.test"} }, after: host("api.example.test:443", "")}, []string{"accepted"}},
+		{scenario{name: "opaque target", after: received("x:y://h/redox")}, []string{`the request target starts with "x", want a path or scheme://host/path`}},
 		{scenario{name: "day", signer: func(s *signer) { s.scopeDay = "20260101" }}, []string{`the day of Credential is "20260101", that of X-Amz-Date "20260102"`}},
 		{scenario{name: "key", signer: nobody}, []string{`the access key ID, "AKID" and 6 more characters, is none of Config.Credentials`, "the dashboard's accessKey", testBodyHash}},
 		{scenario{name: "long key", signer: func(s *signer) { s.key = strings.Repeat("A", 100) }}, []string{`"AAAA" and 96 more characters`}},
@@ -74,6 +79,9 @@ func TestExplainNamesTheCulprit(t *testing.T) {
 				if secret != "" && strings.Contains(got, secret) {
 					t.Errorf("%q is in:\n%s", secret, got)
 				}
+			}
+			if strings.HasPrefix(test.name, "host of another entry") && strings.Contains(got, "Host looks internal") {
+				t.Errorf("a listed host is blamed in:\n%s", got)
 			}
 			if len(got) > 8<<10 {
 				t.Errorf("%d bytes", len(got))

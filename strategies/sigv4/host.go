@@ -42,28 +42,36 @@ func (v *Verifier) signedHosts(dst []string, received string) []string {
 }
 
 // isSameName reports whether two values of Host differ only in case, port and trailing dot.
-func isSameName(a, b string) bool { return strings.EqualFold(hostName(a), hostName(b)) }
+func isSameName(a, b string) bool {
+	a, _ = splitHost(a)
+	b, _ = splitHost(b)
+	return strings.EqualFold(strings.TrimRight(a, "."), strings.TrimRight(b, "."))
+}
 
-// hostName returns a Host without port and trailing dot, with the brackets of an IPv6
-// address. It takes anything for a port: http.ServeMux routes "a.example:b" as "a.example".
-func hostName(host string) string {
+// splitHost splits a Host into the name, or the address without brackets, and the rest. It
+// takes anything for a port, and removes any brackets: http.ServeMux routes "a.example:b" and
+// "[a.example]:1" as "a.example".
+func splitHost(host string) (name, port string) {
 	if end := strings.IndexByte(host, ']'); end > 0 && host[0] == '[' {
-		return host[:end+1]
+		return host[1:end], host[end+1:]
 	}
-	name, _, _ := strings.Cut(host, ":")
-	return strings.TrimRight(name, ".")
+	end := strings.IndexByte(host, ':')
+	if end < 0 {
+		end = len(host)
+	}
+	return host[:end], host[end:]
 }
 
 // isHost reports whether a sender can sign host as Host: a name or an address, with or
 // without a port. An IPv6 address is in brackets (RFC 3986, Section 3.2.2).
 func isHost(host string) bool {
-	name := hostName(host)
-	port, hasPort := strings.CutPrefix(strings.TrimPrefix(host[len(name):], "."), ":")
-	if hasPort {
-		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+	name, port := splitHost(host)
+	if port != "" {
+		if _, err := strconv.ParseUint(strings.TrimPrefix(port, ":"), 10, 16); err != nil || port[0] != ':' {
 			return false
 		}
-		port = ""
 	}
-	return name != "" && port == "" && isVisible(name) && !strings.ContainsAny(name, `/?#@,\`)
+	name = strings.TrimSuffix(name, ".")
+	return name != "" && name[len(name)-1] != '.' && isVisible(name) && !strings.ContainsAny(name, `/?#@,[]\`) &&
+		(host[0] == '[') == strings.Contains(name, ":")
 }

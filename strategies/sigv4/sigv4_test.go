@@ -248,6 +248,11 @@ func TestNewNamesEverythingThatIsWrong(t *testing.T) {
 		"required headers": {func(c *sigv4.Config) { c.RequiredHeaders = []string{"", "a b", "Authorization"} },
 			"sigv4: RequiredHeaders[0]: \"\" is not a header that can be signed\nsigv4: RequiredHeaders[1]: \"a b\" is not a header that can be signed\n" +
 				"sigv4: RequiredHeaders[2]: \"authorization\" is not a header that can be signed"},
+		"headers of one connection": {func(c *sigv4.Config) {
+			c.RequiredHeaders = []string{"Host", "Trailer", "transfer-encoding", "X-Amz-Date", "Content-Length"}
+		},
+			"sigv4: RequiredHeaders[1]: \"trailer\" is for one connection: net/http and proxies remove it, so it cannot be checked\n" +
+				"sigv4: RequiredHeaders[2]: \"transfer-encoding\" is for one connection: net/http and proxies remove it, so it cannot be checked"},
 		"relative prefix":            {prefix("api"), "sigv4: PathPrefix: does not start with a slash"},
 		"prefix with slash at end":   {prefix("/api/"), "sigv4: PathPrefix: ends with a slash"},
 		"prefix that climbs":         {prefix("/api/%2E."), "sigv4: PathPrefix: has dot segments"},
