@@ -2,6 +2,7 @@ package sigv4_test
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"net"
@@ -11,8 +12,6 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/strategies/sigv4"
@@ -29,7 +28,7 @@ type wire struct {
 }
 
 func (w wire) String() string {
-	w.method, w.signed, w.host = or(w.method, "POST"), or(w.signed, w.target), or(w.host, "api.example.test")
+	w.method, w.signed, w.host = cmp.Or(w.method, "POST"), cmp.Or(w.signed, w.target), cmp.Or(w.host, "api.example.test")
 	r := request("/")
 	r.Method, r.RequestURI, r.Host = w.method, w.signed, w.host
 	s := testSigner
@@ -42,13 +41,6 @@ func (w wire) String() string {
 	fmt.Fprintf(&raw, "%s %s HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\nConnection: close\r\n", w.method, w.target, w.host, len(testBody))
 	r.Header.Write(&raw)
 	return raw.String() + "\r\n" + testBody
-}
-
-func or(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
 }
 
 // send returns the status and the body of the answer of a server.
@@ -260,24 +252,23 @@ func FuzzHost(f *testing.F) {
 	s := testSigner
 	s.host = "staging.example.com"
 	f.Fuzz(func(t *testing.T, host string) {
-		r := request("/redox")
-		r.Host = host
-		ran := ""
-		mux := http.NewServeMux()
-		mux.HandleFunc("prod.example.com/", func(http.ResponseWriter, *http.Request) { ran = "prod" })
-		mux.HandleFunc("staging.example.com/", func(http.ResponseWriter, *http.Request) { ran = "staging" })
-		w := httptest.NewRecorder()
-		v.Wrap(mux).ServeHTTP(w, s.sign(r))
-		if ran == "prod" || host == "staging.example.com" && ran != "staging" {
-			t.Errorf("Host %q: status %d, %s ran", host, w.Code, ran)
-		}
-		r = request("/redox")
-		r.Host = strings.ToLower(strings.Trim(host, "."))
-		if w = httptest.NewRecorder(); r.Host != host {
-			v.Wrap(mux).ServeHTTP(w, s.sign(r))
-		}
-		if ran == "prod" {
-			t.Errorf("Host %q: status %d, %s ran", r.Host, w.Code, ran)
+		// http.ServeMux compares the host as it is. Other routers fold its case, for example.
+		for _, routed := range []string{host, strings.ToLower(strings.TrimRight(host, "."))} {
+			ran := ""
+			mux := http.NewServeMux()
+			mux.HandleFunc("prod.example.com/", func(http.ResponseWriter, *http.Request) { ran = "prod" })
+			mux.HandleFunc("staging.example.com/", func(http.ResponseWriter, *http.Request) { ran = "staging" })
+			route := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				r.Host = routed
+				mux.ServeHTTP(w, r)
+			})
+			r := request("/redox")
+			r.Host = host
+			w := httptest.NewRecorder()
+			v.Wrap(route).ServeHTTP(w, s.sign(r))
+			if ran == "prod" || host == "staging.example.com" && ran != "staging" {
+				t.Errorf("Host %q: status %d, %q ran", host, w.Code, ran)
+			}
 		}
 	})
 }
@@ -293,7 +284,7 @@ func TestNewRefusesWhatIsNoHost(t *testing.T) {
 		cfg.Hosts = []string{host}
 		_, err := sigv4.New(cfg)
 		if want := fmt.Sprintf("sigv4: Hosts[0]: %q is not a host or host:port", host); err == nil || err.Error() != want {
-			t.Error(cmp.Diff(want, fmt.Sprint(err)))
+			t.Errorf("got %v, want %s", err, want)
 		}
 	}
 }
