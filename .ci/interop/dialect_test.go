@@ -34,7 +34,7 @@ func verifying(t *testing.T, cfg sigv4.Config) (address string, explained <-chan
 	return addressOf(t, server.URL), explanations
 }
 
-// Senders do not agree on the canonical request. The package comment of sigv4 tells
+// Senders do not agree on the canonical request. strategies/sigv4/COMPATIBILITY.md tells
 // which setting each needs, and which requests of some verify with none.
 func TestSigV4Dialects(t *testing.T) {
 	t.Parallel()

@@ -39,7 +39,9 @@
 //   - runs of white space in header values, and how repeated lines are joined with commas
 //   - "//" in the path, unless DisablePathNormalization is set. With
 //     InsecureAllowDotSegments also "/./" and "/../".
-//   - the fragment, the scheme, and the received Host if Hosts replaced it
+//   - the fragment, and the scheme
+//   - the port, the case and a dot at the end of the received Host if Hosts lists it, and all
+//     of it if Hosts lists others
 //   - r.URL after a middleware in front changed it. Verify uses r.RequestURI, which is the
 //     target as it was received. (To change the target in a test, change r.RequestURI.)
 //
@@ -52,42 +54,7 @@
 // each segment is encoded again, so that "%20" is signed as "%2520". For service "s3" the
 // path is signed as it was sent. DisablePathNormalization and DisableDoubleEncoding switch
 // off one half each. In the query, names and values are decoded (with "+" as a space),
-// encoded, and sorted.
-//
-// # Which sender needs what
-//
-// The settings depend on what the paths and queries of the sender have; "-" means none:
-//
-//	sender                    "//", "." or ".." in the path  escapes in the path    "+" in the query
-//	AWS SDK for JavaScript    -                              -                      -
-//	@smithy/signature-v4      -                              -                      -
-//	aws4, aws4-axios          -                              -                      -
-//	aws4fetch                 -                              -                      -
-//	aws-sigv4-fetch           -                              -                      -
-//	botocore, AWS CLI         -                              -                      send "%20"
-//	async-aws (PHP)           never verifies                 -                      -
-//	AWS SDK for Go            DisablePathNormalization       -                      -
-//	aws-sigv4 (Ruby)          DisablePathNormalization       -                      send "%20"
-//	aws-requests-auth         DisablePathNormalization       -                      send "%20"
-//	curl --aws-sigv4 (7.88)   DisablePathNormalization       DisableDoubleEncoding  send "%20"
-//	AWS::Signature4 (Perl)    -                              DisableDoubleEncoding  -
-//
-// With every sender, "." and ".." in the path need InsecureAllowDotSegments too. A sender
-// with "%20" in its column signs a raw "+", and a handler reads a space.
-//
-// Further details:
-//   - @smithy/signature-v4 needs DisableDoubleEncoding if it gets the path unescaped. Its
-//     predecessor @aws-sdk/signature-v4 needs paths without "!'()*".
-//   - This curl signs the query as typed. It verifies if the query is sorted and has every
-//     "=".
-//   - aws-requests-auth sorts the query name "a-b" before "a". Avoid such names.
-//   - Ruby and Perl keep runs of spaces in quoted header values, and the AWS SDK for Go keeps
-//     tabs. Avoid these.
-//
-// With service "s3", aws4fetch needs InsecureAllowUnsignedPayload. Avoid "%2F" in the path
-// with aws4, aws4-axios, aws4fetch and minio-go, which decode it, and escapes with
-// aws-sigv4-fetch, which encodes twice. Streams of the AWS SDK (STREAMING-…) are always
-// refused.
+// encoded, and sorted. [COMPATIBILITY.md] says what signers other than Redox's need.
 //
 // # Behind a proxy
 //
@@ -129,6 +96,7 @@
 // than 100 signed headers are refused. The request target must be a path or an absolute URI
 // (http://host/path). "*", those of CONNECT, and URIs without "//" are refused.
 //
+// [COMPATIBILITY.md]: https://github.com/redoxauth/redoxauth-go/blob/main/strategies/sigv4/COMPATIBILITY.md
 // [Configurations]: https://github.com/redoxauth/redoxauth-go/tree/main/.ci/interop/proxies
 // [AWS Signature Version 4]: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
 // [canonical request]: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
