@@ -67,7 +67,7 @@ func (v *Verifier) advice(r *http.Request, c *canonical, err error) []string {
 	case "unknown_key":
 		return []string{"the dashboard's accessKey and Credential.AccessKeyID differ, or accessKey and secretKey are exchanged"}
 	case "stale":
-		return []string{"the sender must sign again when it retries; the difference to the clock tells how old the signature is. If that is the same for all messages, our clock is fast"}
+		return []string{"the sender must sign again when it retries; the difference to the clock tells how old the signature is. If it is about the same for all messages, a clock is wrong"}
 	case "clock_skew":
 		return []string{"a clock is wrong, or a signed request was sent again late"}
 	case "payload":
