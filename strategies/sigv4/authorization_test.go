@@ -198,16 +198,7 @@ func TestOldDateUnderASignatureThatHoldsIsStale(t *testing.T) {
 		{name: "in time", signer: at(-5*time.Minute, declared)},
 		{name: "in time, future", signer: at(5*time.Minute, declared)},
 	})
-	v := newVerifier(t, testConfig())
-	for range 3 { // old days do not displace the key of today
-		for days := range 3 {
-			r := scenario{signer: at(time.Duration(-days)*24*time.Hour, declared)}.request()
-			if _, err := v.Verify(r); (err == nil) != (days == 0) {
-				t.Errorf("%d days old: %v", days, err)
-			}
-		}
-	}
-	_, err := v.Verify(scenario{signer: at(-time.Hour, declared)}.request())
+	_, err := newVerifier(t, testConfig()).Verify(scenario{signer: at(-time.Hour, declared)}.request())
 	const want = "sigv4: credentials rejected (stale): X-Amz-Date is 20260102T020405Z, the clock says 20260102T030405Z, want at most 5m0s between them (Config.MaxSkew); the signature holds: "
 	if err == nil || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("%v, want %s", err, want)
