@@ -1,9 +1,14 @@
 package jwtbearer_test
 
 import (
+	"cmp"
 	"crypto/elliptic"
+	"crypto/x509"
 	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
 	"math/big"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
@@ -12,53 +17,142 @@ import (
 	"testing/synctest"
 	"time"
 
+	"golang.org/x/oauth2/jwt"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 	"github.com/redoxauth/redoxauth-go/strategies/jwtbearer"
 	"github.com/redoxauth/redoxauth-go/strategies/replay"
 )
 
-// Of an ECDSA signature (r, s) anybody can make (r, n−s), which verifies too. Without a
-// jti only what was signed tells assertions apart.
+// Of an ECDSA signature (r, s) anybody can make (r, n−s), which verifies too.
 func TestMalleableSignatureIsAReplay(t *testing.T) {
-	for name, jti := range map[string]any{"with jti": "one", "without jti": nil} {
-		genuine := grantAssertion(t, claim("jti", jti))
-		dot := strings.LastIndexByte(genuine, '.')
-		signature, err := base64.RawURLEncoding.DecodeString(genuine[dot+1:])
-		if err != nil || len(signature) != 64 {
-			t.Fatalf("signature of %d bytes: %v", len(signature), err)
-		}
-		twin := new(big.Int).Sub(elliptic.P256().Params().N, new(big.Int).SetBytes(signature[32:]))
-		twin.FillBytes(signature[32:])
-		malleated := genuine[:dot+1] + base64.RawURLEncoding.EncodeToString(signature)
-
-		t.Run(name, func(t *testing.T) {
-			newEndpoint(t).ask(t, grantRequest(malleated), "200") // the twin verifies
-			e := newEndpoint(t)
-			e.ask(t, grantRequest(genuine), "200")
-			e.ask(t, grantRequest(malleated), "400 invalid_grant")
-		})
+	genuine := grantAssertion(t, claim("jti", "one"))
+	dot := strings.LastIndexByte(genuine, '.')
+	signature, err := base64.RawURLEncoding.DecodeString(genuine[dot+1:])
+	if err != nil || len(signature) != 64 {
+		t.Fatalf("signature of %d bytes: %v", len(signature), err)
 	}
+	twin := new(big.Int).Sub(elliptic.P256().Params().N, new(big.Int).SetBytes(signature[32:]))
+	twin.FillBytes(signature[32:])
+	malleated := genuine[:dot+1] + base64.RawURLEncoding.EncodeToString(signature)
+
+	newEndpoint(t).ask(t, grantRequest(malleated), "200") // the twin verifies
+	e := newEndpoint(t)
+	e.ask(t, grantRequest(genuine), "200")
+	e.ask(t, grantRequest(malleated), "400 invalid_grant")
 }
 
 func TestParallelGrantsGetOneToken(t *testing.T) {
-	for name, jti := range map[string]any{"with jti": "parallel", "without jti": nil} {
-		e := newEndpoint(t)
-		assertion := grantAssertion(t, claim("jti", jti))
-		var wg sync.WaitGroup
-		var issued atomic.Int32
-		for range 100 {
-			wg.Go(func() {
-				w := httptest.NewRecorder()
-				e.ServeHTTP(w, grantRequest(assertion))
-				if w.Code == 200 {
-					issued.Add(1)
+	e := newEndpoint(t)
+	assertion := grantAssertion(t, claim("jti", "parallel"))
+	var wg sync.WaitGroup
+	var issued atomic.Int32
+	for range 100 {
+		wg.Go(func() {
+			w := httptest.NewRecorder()
+			e.ServeHTTP(w, grantRequest(assertion))
+			if w.Code == 200 {
+				issued.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	if issued.Load() != 1 {
+		t.Errorf("%d tokens, want 1", issued.Load())
+	}
+}
+
+// Google's libraries send no jti, and count iat in whole seconds (golang.org/x/oauth2/jws).
+// So workers that sign in the same second send the same bytes. All of them are genuine.
+func TestWorkersWithoutJTIGetTokens(t *testing.T) {
+	mux := http.NewServeMux()
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	url := server.URL + "/token"
+	mux.Handle("/token", newEndpoint(t, func(c *jwtbearer.EndpointConfig) { c.TokenURL, c.Now = url, nil }))
+	cfg := jwt.Config{
+		Email: "redox", Subject: "feed", TokenURL: url, PrivateKeyID: "rs",
+		PrivateKey: privatePEM(t, grantRS256),
+	}
+	var wg sync.WaitGroup
+	for range 10 {
+		wg.Go(func() {
+			if token, err := cfg.TokenSource(t.Context()).Token(); err != nil || !token.Valid() {
+				t.Errorf("token %v, error %v", token, err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func privatePEM(t *testing.T, key redoxtest.Key) []byte {
+	t.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(key.Signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+}
+
+// Without a jti an assertion is not used up. Its iat ends it, however far away its exp is.
+func TestAssertionWithoutJTI(t *testing.T) {
+	at := func(d time.Duration) int64 { return grantNow.Add(d).Unix() }
+	const leeway = 30 * time.Second
+	for _, c := range []struct {
+		name   string
+		jti    any // nil: absent
+		iat    any
+		exp    time.Duration // default 30 min
+		reason redoxauth.Reason
+		says   string
+	}{
+		{name: "now", iat: at(0)},
+		{name: "jti empty", jti: "", iat: at(0)},
+		{name: "10 s back, as golang.org/x/oauth2/jws signs", iat: at(-10 * time.Second)},
+		{name: "just before its end", iat: at(-89 * time.Second)},
+		{name: "a clock that is fast by the leeway", iat: at(leeway)},
+		{name: "iat with a fraction", iat: float64(at(-90*time.Second)) + 0.5},
+		{name: "at its end", iat: at(-90 * time.Second), reason: "expired", says: "without jti is accepted for 1m30s after iat, which was 1m30s ago"},
+		{name: "long ago", iat: at(-40 * time.Minute), exp: 10 * time.Minute, reason: "expired", says: "without jti"},
+		{name: "exp before that", iat: at(-60 * time.Second), exp: -30 * time.Second, reason: "expired"},
+		{name: "iat the beginning of 1970", iat: 0, reason: "lifetime"},
+		{name: "iat in the future", iat: at(leeway + time.Second), reason: "not_yet_valid"},
+		{name: "iat null", iat: json.RawMessage("null"), reason: "malformed"},
+		{name: "iat a string", iat: "1700000000", reason: "malformed"},
+		{name: "no iat", reason: "malformed", says: "the claims jti and iat are missing, want a jti, or else an iat"},
+		{name: "no iat, jti empty", jti: "", reason: "malformed", says: "the claims jti and iat are missing"},
+		{name: "jti null", jti: json.RawMessage("null"), iat: at(0), reason: "malformed"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := newEndpoint(t, func(cfg *jwtbearer.EndpointConfig) { cfg.Leeway, cfg.Replay = leeway, failingStore{} })
+			assertion := grantAssertion(t, claim("jti", c.jti, "iat", c.iat, "exp", at(cmp.Or(c.exp, 30*time.Minute))))
+			for range 3 {
+				if c.reason == "" {
+					e.ask(t, grantRequest(assertion), "200") // without the replay store, too
+					continue
 				}
-			})
-		}
-		wg.Wait()
-		if issued.Load() != 1 {
-			t.Errorf("%s: %d tokens, want 1", name, issued.Load())
-		}
+				_, d := e.ask(t, grantRequest(assertion), "400 invalid_grant")
+				verifiertest.CheckError(t, d.Err, redoxauth.ErrRejected, c.reason)
+				if !strings.Contains(d.Err.Error(), c.says) {
+					t.Errorf("got %v, want %s in it", d.Err, c.says)
+				}
+			}
+		})
+	}
+	// With a jti no iat is needed.
+	newEndpoint(t).ask(t, grantRequest(grantAssertion(t, claim("jti", "one", "iat", nil))), "200")
+}
+
+// Two endpoints with one store, which one sender uses with one jti, keep apart.
+func TestSameJTIAtAnotherEndpoint(t *testing.T) {
+	shared := replay.NewMemory(100)
+	for _, path := range []string{"/a", "/b"} {
+		e := newEndpoint(t, func(c *jwtbearer.EndpointConfig) { c.TokenURL, c.Replay = grantURL+path, shared })
+		assertion := grantAssertion(t, claim("jti", "one", "aud", grantURL+path))
+		e.ask(t, grantRequest(assertion), "200")
+		e.ask(t, grantRequest(assertion), "400 invalid_grant")
 	}
 }
 

@@ -3,6 +3,7 @@ package tokenendpoint
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
@@ -13,7 +14,13 @@ import (
 	"github.com/redoxauth/redoxauth-go/strategies/replay"
 )
 
-const maxJTI = 256 // bytes of what an assertion puts into the replay store
+const (
+	maxJTI = 256 // bytes of what an assertion puts into the replay store
+
+	// untilUsed is the time that an assertion without a jti may take to arrive, beside
+	// Leeway.
+	untilUsed = 60 * time.Second
+)
 
 // Assertions verifies the assertions that a token endpoint accepts ([RFC 7523, Section 3]).
 // A strategy's EndpointConfig has fields of the same names. Call Check and then Add before
@@ -82,8 +89,8 @@ func (a *Assertions) Add(p *config.Problems, field string, c Client, keys keyset
 	})
 }
 
-// Verify returns what an assertion proves about its issuer. Each assertion is accepted
-// once: the Endpoint sees to that by Proof.Once.
+// Verify returns what an assertion proves about its issuer. An assertion with a jti is
+// accepted once: the Endpoint sees to that by Proof.Once.
 func (a *Assertions) Verify(ctx context.Context, assertion string) (*Proof, error) {
 	// An unknown issuer is refused at once. There is no key whose check could take the
 	// same time, and the name of an issuer is no secret.
@@ -96,28 +103,44 @@ func (a *Assertions) Verify(ctx context.Context, assertion string) (*Proof, erro
 		return nil, WrongCredential(issuer, redoxauth.ErrRejected, a.UnknownReason, "iss is %s, want one of %s", Quote(issuer), a.IssuerField)
 	}
 	t, err := verifier.Verify(ctx, assertion)
-	if err == nil {
-		err = a.checkOnce(t)
-	}
 	if err != nil {
 		return nil, refused(issuer, err)
 	}
-	once := &Once{a.Replay, t.ReplayID(assertion), singleuse.Until(t.Expiry, a.Leeway)}
-	return &Proof{Client: issuer, Subject: t.Subject, KeyID: t.KeyID, Once: once}, nil
+	if err := a.checkLife(t); err != nil {
+		return nil, refused(issuer, err)
+	}
+	p := &Proof{Client: issuer, Subject: t.Subject, KeyID: t.KeyID}
+	if t.JTI != "" {
+		p.Once = &Once{a.Replay, fmt.Sprintf("%q %q", a.TokenURL, issuer), t.ReplayID(assertion), singleuse.Until(t.Expiry, a.Leeway)}
+	}
+	return p, nil
 }
 
-// checkOnce refuses what the replay store would have to remember for too long. The clock
-// of the sender may be slow, or ahead of its own iat, so Leeway counts here too.
-func (a *Assertions) checkOnce(t *jose.Token) error {
-	if len(t.JTI) > maxJTI {
-		return redoxauth.Errorf(redoxauth.ErrRejected, "malformed", "jti has %d bytes, want at most %d", len(t.JTI), maxJTI)
-	}
-	life := t.Expiry.Sub(a.Now())
-	if issued, ok := t.Claim("iat").Date(); ok {
+// checkLife bounds how long an assertion is of use to whoever captures it, and how long the
+// replay store must remember it. The clock of the sender may be slow, or ahead of its own
+// iat, so Leeway counts here too.
+//
+// Without a jti an assertion cannot be used up. Google's libraries send none and count iat
+// in seconds: two workers that sign in one second send the same bytes, and both are genuine.
+func (a *Assertions) checkLife(t *jose.Token) error {
+	now := a.Now()
+	issued, hasIssued := t.Claim("iat").Date()
+	life := t.Expiry.Sub(now)
+	if hasIssued {
 		life = max(life, t.Expiry.Sub(issued))
 	}
-	if life > a.MaxLifetime+a.Leeway {
+	most := untilUsed + a.Leeway
+	switch {
+	case len(t.JTI) > maxJTI:
+		return redoxauth.Errorf(redoxauth.ErrRejected, "malformed", "jti has %d bytes, want at most %d", len(t.JTI), maxJTI)
+	case life > a.MaxLifetime+a.Leeway:
 		return redoxauth.Errorf(redoxauth.ErrRejected, "lifetime", "valid for %v, want at most %v", life.Round(time.Second), a.MaxLifetime)
+	case t.JTI != "":
+	case !hasIssued:
+		return redoxauth.Errorf(redoxauth.ErrRejected, "malformed", "the claims jti and iat are missing, want a jti, or else an iat")
+	case !now.Before(issued.Add(most)):
+		return redoxauth.Errorf(redoxauth.ErrRejected, "expired",
+			"an assertion without jti is accepted for %v after iat, which was %v ago (EndpointConfig.Leeway)", most, now.Sub(issued).Round(time.Second))
 	}
 	return nil
 }

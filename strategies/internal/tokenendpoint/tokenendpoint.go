@@ -72,9 +72,10 @@ type Proof struct {
 	Once    *Once  // what the request uses up; nil if it may be sent again
 }
 
-// Once is an ID that a client may use once.
+// Once is an ID that may be used once.
 type Once struct {
 	Store replay.Store
+	Scope string // within which the ID is unique: the token URL and the client
 	ID    string
 	Until time.Time // when Store may forget it
 }
@@ -249,10 +250,9 @@ func (e *Endpoint) issue(w http.ResponseWriter, r *http.Request, q *Request) (id
 	}{token, "bearer", int64(e.cfg.Lifetime / time.Second), joinScopes(granted)}), nil
 }
 
-// use records the use of p.Once. The scope in the store holds the client, because two
-// clients may use one ID.
+// use records the use of p.Once.
 func (e *Endpoint) use(ctx context.Context, p *Proof) error {
-	err := singleuse.Use(ctx, p.Once.Store, e.cfg.Strategy+" "+p.Client, p.Once.ID, p.Once.Until)
+	err := singleuse.Use(ctx, p.Once.Store, e.cfg.Strategy+" "+p.Once.Scope, p.Once.ID, p.Once.Until)
 	return refused(p.Client, err)
 }
 
