@@ -75,8 +75,9 @@ func (g *grant) prove(ctx context.Context, q *tokenendpoint.Request) (*tokenendp
 		return nil, tokenendpoint.Malformed("client_assertion is missing")
 	case kind == "":
 		return nil, tokenendpoint.Malformed("client_assertion_type is missing")
-	case kind != assertionType:
-		return nil, unproven(client, redoxauth.ErrRejected, "client", "unknown client_assertion_type")
+	case kind != assertionType: // RFC 6749, Section 5.2: "an unsupported parameter value"
+		return nil, redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "%w: it is %s, want %s",
+			tokenendpoint.InvalidRequest("this client_assertion_type is not supported"), tokenendpoint.Quote(kind), assertionType)
 	}
 	p, err := g.Verify(ctx, assertion)
 	switch {

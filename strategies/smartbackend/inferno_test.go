@@ -98,7 +98,7 @@ func TestInferno(t *testing.T) {
 			p := genuine()
 			p.Set(altered[0], altered[1])
 			response, _ := read(client.PostForm(tokenURL, p))
-			if s := response.StatusCode; s != 400 && (s != 401 || name == "invalid_grant_type") {
+			if s := response.StatusCode; s != 400 && (s != 401 || name != "invalid_jwt") {
 				t.Errorf("status %d", s)
 			}
 		})

@@ -157,8 +157,15 @@ func TestRefusedRequests(t *testing.T) {
 		}, want: unauthorized},
 		{name: "client_assertion missing", change: without("client_assertion"), want: malformed},
 		{name: "client_assertion_type missing", change: without("client_assertion_type"), want: malformed},
-		{name: "client_assertion_type unknown", change: with("client_assertion_type", "not_an_assertion_type"), want: unauthorized},
-		{name: "client_assertion_type of SAML", change: with("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:saml2-bearer"), want: unauthorized},
+		{name: "client_assertion_type unknown", change: with("client_assertion_type", "not_an_assertion_type"), want: malformed},
+		{name: "client_assertion_type of SAML", change: with("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:saml2-bearer"), want: malformed},
+		{name: "client_assertion_type in capitals", change: with("client_assertion_type", strings.ToUpper(assertionType)), want: malformed},
+		{name: "client_assertion_type with a space", change: with("client_assertion_type", assertionType+" "), want: malformed},
+		{name: "client_assertion_type unknown, and no JWT", change: func(p url.Values) {
+			p.Set("client_assertion_type", "not_an_assertion_type")
+			p.Set("client_assertion", "not_a_jwt")
+		}, want: malformed},
+		{name: "client_assertion no JWT", change: with("client_assertion", "not_a_jwt"), want: unauthorized},
 		{name: "client_assertion twice", change: func(p url.Values) { p.Add("client_assertion", p.Get("client_assertion")) }, want: malformed},
 		{name: "client_assertion_type twice", change: func(p url.Values) { p.Add("client_assertion_type", assertionType) }, want: malformed},
 		{name: "client_id of another client", change: with("client_id", "other"), want: unauthorized},
@@ -229,6 +236,7 @@ func TestRefusalTellsWhichClient(t *testing.T) {
 		{"no jti", claim("jti", nil), nil, `(malformed): assertion of "redox": the claim jti is missing`},
 		{"no scope", nil, set("scope", "x"), `(scope): client "redox"`},
 		{"a secret", nil, set("client_assertion", "", "client_assertion_type", "", "client_id", "redox", "client_secret", "s"), `(client): client_id is "redox": secrets are not accepted`},
+		{"another kind of assertion", nil, set("client_assertion_type", "x"), `(malformed): this client_assertion_type is not supported: it is "x", want urn:ietf:params:oauth:client-assertion-type:jwt-bearer`},
 		{"no assertion", nil, set("client_assertion", "", "client_assertion_type", "", "client_id", "redox"), `(missing): client_id is "redox": no assertion`},
 	} {
 		p := parameters(assertion(t, sender(c.sender)))

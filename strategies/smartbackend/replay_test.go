@@ -2,12 +2,13 @@ package smartbackend_test
 
 import (
 	"maps"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
@@ -49,6 +50,17 @@ func TestParallelReplaysGetOneToken(t *testing.T) {
 	wg.Wait()
 	if issued.Load() != 1 || refused.Load() != 99 {
 		t.Errorf("%d tokens and %d refusals, want 1 and 99", issued.Load(), refused.Load())
+	}
+}
+
+// Two endpoints with one store, which one client uses with one jti, keep apart.
+func TestSameJTIAtAnotherEndpoint(t *testing.T) {
+	shared := replay.NewMemory(100)
+	for _, path := range []string{"/a", "/b"} {
+		e := newEndpoint(t, func(c *smartbackend.EndpointConfig) { c.TokenURL, c.Replay = tokenURL+path, shared })
+		p := parameters(assertion(t, sender(claim("jti", "one"), func(s *redoxtest.SMARTBackend) { s.URL += path })))
+		e.ask(t, tokenRequest(p), "200")
+		e.ask(t, tokenRequest(p), "401 invalid_client")
 	}
 }
 
@@ -109,16 +121,17 @@ func TestUsedAssertionIsNotTakenAgainAtItsEdge(t *testing.T) {
 
 // The record lasts for longer than the assertion would be accepted.
 func TestReplayRecordOutlivesTheAssertion(t *testing.T) {
-	var scopes []string
+	var recorded [][2]string
 	var until time.Time
 	newEndpoint(t, func(c *smartbackend.EndpointConfig) {
 		c.Leeway = 2 * time.Minute
-		c.Replay = store(func(scope, _ string, u time.Time) (bool, error) {
-			scopes, until = append(scopes, scope), u
+		c.Replay = store(func(scope, id string, u time.Time) (bool, error) {
+			recorded, until = append(recorded, [2]string{scope, id}), u
 			return true, nil
 		})
-	}).ask(t, signed(t), "200")
-	if len(scopes) != 1 || until.Before(now.Add(10*time.Minute)) || !strings.Contains(scopes[0], "redox") {
-		t.Errorf("recorded in %q until %v", scopes, until)
+	}).ask(t, signed(t, claim("jti", "one")), "200")
+	want := [][2]string{{`smartbackend "https://api.example.com/token" "redox"`, "jti:one"}}
+	if diff := cmp.Diff(want, recorded); diff != "" || until.Before(now.Add(10*time.Minute)) {
+		t.Errorf("recorded until %v (-want +got):\n%s", until, diff)
 	}
 }

@@ -138,7 +138,8 @@ type Client struct {
 //
 //	200  the access token
 //	400  invalid_request         a parameter is missing or comes twice; a credential in the
-//	                             URL; a secret beside the assertion
+//	                             URL; a secret beside the assertion; another
+//	                             client_assertion_type
 //	400  unsupported_grant_type  another grant_type
 //	400  invalid_scope           no scope; none of the scopes can be granted; more than 200
 //	                             are requested
