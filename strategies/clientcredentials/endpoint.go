@@ -15,8 +15,8 @@ type EndpointConfig struct {
 
 	// Issuer and Audience, both required, are iss and aud of the access tokens: the names
 	// of the token endpoint and of the destination. Usually they are URLs. Each has at most
-	// 512 bytes. A token request may name an audience or a resource. Then it must be this
-	// Audience.
+	// 512 bytes. A token request may name audiences and resources. Then each of them must
+	// be this Audience.
 	Issuer, Audience string
 
 	// TokenSecrets, required, sign the access tokens. Each has at least 32 random bytes.
@@ -60,12 +60,14 @@ type Client struct {
 //
 // It accepts POST with a form or a JSON object of at most 64 KiB, which must arrive within
 // 10 s. The client authenticates with HTTP Basic, or in the body. It may also use both, if
-// both are right and name the same client. The answers:
+// both are right and name the same client. In JSON, parameters are strings; audience and
+// resource may be arrays of strings. The answers:
 //
 //	200  the access token
-//	400  invalid_request         a parameter is missing or comes twice; a credential in the
-//	                             URL; two credentials that are not both right for one
-//	                             client; an assertion beside a secret
+//	400  invalid_request         a parameter is missing, or another one than audience and
+//	                             resource comes twice; a credential in the URL; two
+//	                             credentials that are not both right for one client; an
+//	                             assertion beside a secret
 //	400  unsupported_grant_type  another grant_type
 //	400  invalid_scope           none of the scopes can be granted, or more than 200 are
 //	                             requested

@@ -13,6 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/oauth2"
+	oauth2cc "golang.org/x/oauth2/clientcredentials"
+
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
 	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
@@ -240,6 +243,30 @@ func TestSendersGetTokens(t *testing.T) {
 	var refused *redoxtest.TokenError
 	if !errors.As(err, &refused) || refused.StatusCode != 401 || refused.Code != "invalid_client" {
 		t.Errorf("wrong secret: %v", err)
+	}
+}
+
+// RFC 8707, Section 2: a request may name several resources, which golang.org/x/oauth2 sends.
+func TestSeveralTargets(t *testing.T) {
+	server := httptest.NewServer(newEndpoint(t))
+	defer server.Close()
+	for _, c := range []struct {
+		parameters url.Values
+		want       string // the error
+	}{
+		{url.Values{"resource": {destination, destination}, "audience": {destination, destination}}, ""},
+		{url.Values{"resource": {destination, "https://elsewhere.example"}}, "invalid_target"},
+		{url.Values{"audience": {"https://elsewhere.example", destination}}, "invalid_target"},
+		{url.Values{"scope": {"read", "read"}}, "invalid_request"},
+	} {
+		_, err := (&oauth2cc.Config{
+			ClientID: clientID, ClientSecret: clientSecret, TokenURL: server.URL, EndpointParams: c.parameters,
+			AuthStyle: oauth2.AuthStyleInHeader,
+		}).Token(t.Context())
+		var refused *oauth2.RetrieveError
+		if errors.As(err, &refused); (err == nil) != (c.want == "") || refused != nil && refused.ErrorCode != c.want {
+			t.Errorf("%v: got %v, want %q", c.parameters, err, c.want)
+		}
 	}
 }
 

@@ -32,8 +32,8 @@ type EndpointConfig struct {
 
 	// Issuer and Audience, both required, are iss and aud of the access tokens: the names
 	// of the token endpoint and of the destination. Usually they are URLs. Each has at most
-	// 512 bytes. A token request may name an audience or a resource. Then it must be this
-	// Audience.
+	// 512 bytes. A token request may name audiences and resources. Then each of them must
+	// be this Audience.
 	Issuer, Audience string
 
 	// TokenSecrets, required, sign the access tokens. Each has at least 32 random bytes.
@@ -46,12 +46,13 @@ type EndpointConfig struct {
 	Lifetime time.Duration
 
 	// Leeway is how far the clocks of Redox and this server may differ: default 60 s, at
-	// most 5 min.
+	// most 5 min. An assertion without jti is accepted until 60 s and Leeway after its iat.
 	Leeway time.Duration
 
-	// Replay, required, remembers each assertion until it expires, and then for twice the
-	// Leeway and a minute: the clocks of replicas may differ by Leeway. All replicas must
-	// share it. Otherwise an assertion is accepted once at each.
+	// Replay, required, remembers each assertion that has a jti until it expires, and then
+	// for twice the Leeway and a minute: the clocks of replicas may differ by Leeway. All
+	// replicas must share it. Otherwise an assertion is accepted once at each. TokenEndpoints
+	// with different TokenURLs may share it too.
 	Replay replay.Store
 
 	// Observe is called once for every token request. The Decision's Status is the status
@@ -86,15 +87,22 @@ type Signer struct {
 // exchanges an assertion for an access token. It is safe for concurrent use.
 //
 // It accepts POST with a form of at most 64 KiB, which must arrive within 10 s. An
-// assertion must have iss, sub, exactly one aud, and an exp within an hour. It is accepted
-// once: the TokenEndpoint records its jti, or without jti the SHA-256 of what was signed.
-// No client authenticates here, so a request with a client credential is refused. A
-// client_id is ignored. The answers:
+// assertion must have iss, sub, exactly one aud, an exp within an hour, and jti or iat. No
+// client authenticates here, so a request with a client credential is refused. A client_id
+// is ignored.
+//
+// With a jti the assertion is accepted once. Without one it cannot be used up: Google's
+// libraries send none, and two workers that sign in the same second send the same
+// assertion. So it is accepted as often as it comes, until 60 s and Leeway after its iat.
+// Whoever captures it can get tokens until then. To prevent that, send a jti.
+//
+// The answers:
 //
 //	200  the access token
-//	400  invalid_request         a parameter is missing or comes twice; a credential in the
-//	                             URL; a secret or a client assertion beside the assertion;
-//	                             a sub so long that the token would exceed 16 KiB
+//	400  invalid_request         a parameter is missing, or another one than audience and
+//	                             resource comes twice; a credential in the URL; a secret or
+//	                             a client assertion beside the assertion; a sub so long that
+//	                             the token would exceed 16 KiB
 //	400  invalid_grant           anything is wrong with the assertion
 //	400  unsupported_grant_type  another grant_type
 //	400  invalid_scope           none of the scopes can be granted, or more than 200 are

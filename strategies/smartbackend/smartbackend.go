@@ -84,8 +84,8 @@ type EndpointConfig struct {
 
 	// Issuer and Audience, both required, are iss and aud of the access tokens: the names
 	// of the token endpoint and of the destination. Usually they are URLs. Each has at most
-	// 512 bytes. A token request may name an audience or a resource. Then it must be this
-	// Audience.
+	// 512 bytes. A token request may name audiences and resources. Then each of them must
+	// be this Audience.
 	Issuer, Audience string
 
 	// TokenSecrets, required, sign the access tokens. Each has at least 32 random bytes.
@@ -102,7 +102,7 @@ type EndpointConfig struct {
 
 	// Replay, required, remembers each assertion until it expires, and then for twice the
 	// Leeway and a minute: the clocks of replicas may differ by Leeway. All replicas must
-	// share it.
+	// share it. TokenEndpoints with different TokenURLs may share it too.
 	Replay replay.Store
 
 	// Observe is called once for every token request. The Decision's Status is the status
@@ -137,9 +137,9 @@ type Client struct {
 // the Client's Keys. It is never followed. The answers:
 //
 //	200  the access token
-//	400  invalid_request         a parameter is missing or comes twice; a credential in the
-//	                             URL; a secret beside the assertion; another
-//	                             client_assertion_type
+//	400  invalid_request         a parameter is missing, or another one than audience and
+//	                             resource comes twice; a credential in the URL; a secret
+//	                             beside the assertion; another client_assertion_type
 //	400  unsupported_grant_type  another grant_type
 //	400  invalid_scope           no scope; none of the scopes can be granted; more than 200
 //	                             are requested

@@ -24,24 +24,43 @@ const (
 )
 
 // A Request is a token request in a proper form: it was posted with one body, has no
-// parameter twice, and no credential in the URL.
+// parameter twice but for targets, and no credential in the URL.
 type Request struct {
 	HasBasic bool
 	Basic    string // what follows the scheme in "Authorization: Basic"
 
-	parameters map[string]string
+	parameters url.Values
 	unread     bool // the body was not read to its end
 }
+
+// targets are the parameters that may come several times ([RFC 8707, Section 2],
+// [RFC 8693, Section 2.1]).
+//
+// [RFC 8693, Section 2.1]: https://www.rfc-editor.org/rfc/rfc8693#section-2.1
+// [RFC 8707, Section 2]: https://www.rfc-editor.org/rfc/rfc8707#section-2
+var targets = []string{"audience", "resource"}
 
 // Get returns the value of a parameter, or "". A parameter without a value counts as
 // omitted ([RFC 6749, Section 3.2]).
 //
 // [RFC 6749, Section 3.2]: https://www.rfc-editor.org/rfc/rfc6749#section-3.2
-func (q *Request) Get(name string) string { return q.parameters[name] }
+func (q *Request) Get(name string) string { return q.parameters.Get(name) }
 
 // HasAny reports whether one of the parameters has a value.
 func (q *Request) HasAny(names ...string) bool {
-	return slices.ContainsFunc(names, func(name string) bool { return q.parameters[name] != "" })
+	return slices.ContainsFunc(names, func(name string) bool { return q.Get(name) != "" })
+}
+
+// otherTarget returns an audience or a resource that is not ours, or "".
+func (q *Request) otherTarget(ours string) string {
+	for _, name := range targets {
+		for _, target := range q.parameters[name] {
+			if target != "" && target != ours {
+				return target
+			}
+		}
+	}
+	return ""
 }
 
 // read reads r into q.
@@ -66,7 +85,7 @@ func (e *Endpoint) read(w http.ResponseWriter, r *http.Request, q *Request) erro
 	return err
 }
 
-type parser func([]byte) (map[string]string, error)
+type parser func([]byte) (url.Values, error)
 
 // readHead reads what comes before the body. It ignores an Authorization header of another
 // scheme than Basic, which authenticates no client: a sender may put its verification token
@@ -139,10 +158,10 @@ func (e *Endpoint) parserFor(h http.Header) parser {
 	return nil
 }
 
-// parseForm is stricter than url.ParseQuery: no name may come twice, and the number of
-// names is limited.
-func parseForm(body []byte) (map[string]string, error) {
-	values := make(map[string]string)
+// parseForm is stricter than url.ParseQuery: no name may come twice but those of targets,
+// and the number of parameters is limited.
+func parseForm(body []byte) (url.Values, error) {
+	values, n := make(url.Values), 0
 	for pair := range strings.SplitSeq(string(body), "&") {
 		if pair == "" {
 			continue
@@ -150,37 +169,41 @@ func parseForm(body []byte) (map[string]string, error) {
 		name, value, _ := strings.Cut(pair, "=")
 		name, err1 := url.QueryUnescape(name)
 		value, err2 := url.QueryUnescape(value)
-		_, twice := values[name]
+		n++
 		switch {
 		case err1 != nil || err2 != nil || strings.Contains(pair, ";"):
 			return nil, Malformed("the form is malformed")
 		case !utf8.ValidString(name) || !utf8.ValidString(value):
 			return nil, Malformed("a parameter is not UTF-8")
-		case twice:
+		case values.Has(name) && !slices.Contains(targets, name):
 			return nil, Malformed("a parameter is repeated")
-		case len(values) == maxParameters:
+		case n > maxParameters:
 			return nil, Malformed("too many parameters")
 		}
-		values[name] = value
+		values.Add(name, value)
 	}
 	return values, nil
 }
 
-// parseJSON reads an object of strings. A member that is no parameter of ours may have any
-// type.
-func parseJSON(body []byte) (map[string]string, error) {
+// parseJSON reads an object of strings. Those of targets may be arrays of strings. A member
+// that is no parameter of ours may have any type.
+func parseJSON(body []byte) (url.Values, error) {
 	object, err := jose.ReadObject(body, parameters...)
 	if err != nil {
 		return nil, Malformed("the JSON is malformed")
 	}
-	values := make(map[string]string)
+	values := make(url.Values)
 	for _, name := range parameters {
 		v := object.Get(name)
 		if v == "" || v == "null" {
 			continue
 		}
-		var ok bool
-		if values[name], ok = v.Text(); !ok {
+		text, ok := v.Text()
+		values.Set(name, text)
+		if !ok && slices.Contains(targets, name) && strings.Count(string(v), ",") < maxParameters {
+			values[name], ok = v.Texts()
+		}
+		if !ok {
 			return nil, Malformed("a parameter is not a string")
 		}
 	}

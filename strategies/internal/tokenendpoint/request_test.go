@@ -26,6 +26,7 @@ func TestCarriers(t *testing.T) {
 	const urlencoded = "application/x-www-form-urlencoded"
 	const good = "grant_type=client_credentials"
 	json := http.Header{"Content-Type": {"application/json"}}
+	const ours = "https%3A%2F%2Fapi.example.com%2Fredox"
 	const ok, invalid = "200", "400 invalid_request"
 	for _, c := range []struct {
 		name   string
@@ -48,6 +49,25 @@ func TestCarriers(t *testing.T) {
 		{name: "identity encoding", header: http.Header{"Content-Encoding": {"identity"}}, body: good, want: ok},
 		{name: "bearer token beside", header: http.Header{"Authorization": {"Bearer verification-token"}}, body: good, want: ok},
 		{name: "our audience and resource", body: good + "&audience=https%3A%2F%2Fapi.example.com%2Fredox&resource=https%3A%2F%2Fapi.example.com%2Fredox", want: ok},
+
+		// RFC 8707, Section 2, and RFC 8693, Section 2.1, allow several of them.
+		{name: "our resource twice", body: good + "&resource=" + ours + "&resource=" + ours, want: ok},
+		{name: "our audience twice, and our resource three times", body: good + "&audience=" + ours + strings.Repeat("&resource="+ours, 3) + "&audience=" + ours, want: ok},
+		{name: "resource without value, twice", body: good + "&resource=&resource", want: ok},
+		{name: "our resource, and one without value", body: good + "&resource=&resource=" + ours, want: ok},
+		{name: "our resource in 99 parameters", body: good + strings.Repeat("&resource="+ours, 99), want: ok},
+		{name: "JSON, our resource in an array", header: json, body: `{"grant_type":"client_credentials","resource":["https://api.example.com/redox","https://api.example.com/redox"],"audience":["https://api.example.com/redox"]}`, want: ok},
+		{name: "JSON, no audience in an array", header: json, body: `{"grant_type":"client_credentials","audience":[]}`, want: ok},
+		{name: "our resource and another", body: good + "&resource=" + ours + "&resource=https%3A%2F%2Fother.example.com", want: "400 invalid_target"},
+		{name: "another resource and ours", body: good + "&resource=https%3A%2F%2Fother.example.com&resource=" + ours, want: "400 invalid_target"},
+		{name: "another audience between ours", body: good + "&audience=" + ours + "&audience=x&audience=" + ours, want: "400 invalid_target"},
+		{name: "our audience, another resource", body: good + "&audience=" + ours + "&resource=x", want: "400 invalid_target"},
+		{name: "our resource twice in one value", body: good + "&resource=" + ours + "+" + ours, want: "400 invalid_target"},
+		{name: "JSON, our resource and another", header: json, body: `{"grant_type":"client_credentials","resource":["https://api.example.com/redox","https://other.example.com"]}`, want: "400 invalid_target"},
+		{name: "JSON, resources of other types", header: json, body: `{"grant_type":"client_credentials","resource":["https://api.example.com/redox",1]}`, want: invalid},
+		{name: "JSON, the resource twice", header: json, body: `{"grant_type":"client_credentials","resource":"https://api.example.com/redox","resource":"https://api.example.com/redox"}`, want: invalid},
+		{name: "JSON, 101 resources", header: json, body: `{"grant_type":"client_credentials","resource":[` + strings.Repeat(`"",`, 100) + `""]}`, want: invalid},
+		{name: "our resource in 101 parameters", body: good + strings.Repeat("&resource="+ours, 100), want: invalid},
 
 		{name: "GET", method: "GET", body: good, want: "405 invalid_request"},
 		{name: "HEAD", method: "HEAD", want: "405 invalid_request"},
@@ -133,9 +153,12 @@ func TestHostileRequestsAllocateLittle(t *testing.T) {
 		{"JSON, a long parameter", `{"grant_type":"\n`, `x`, `"}`, 400},
 		{"JSON, scopes", `{"grant_type":"client_credentials","scope":"`, `N `, `read"}`, 400},
 		{"JSON, no UTF-8", `{"x":"`, "\xff", `"}`, 400},
+		{"JSON, resources", `{"grant_type":"client_credentials","resource":[`, `"",`, `""]}`, 400},
+		{"JSON, resources that are not strings", `{"grant_type":"client_credentials","resource":[`, `0,`, `0]}`, 400},
 		{"form, names", good, "&N=1", "", 400},
 		{"form, escaped names", good, "&%41N=%41", "", 400},
 		{"form, nothing", good, "&", "", 200},
+		{"form, resources", good, "&resource", "", 400},
 		{"form, escapes", good + "&x=", "%41", "", 200},
 		{"form, escapes in a scope", good + "&scope=", "%20", "read", 400},
 		{"form, blanks", good + "&x=", "+", "", 200},

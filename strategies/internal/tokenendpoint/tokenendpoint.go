@@ -224,10 +224,9 @@ func (e *Endpoint) issue(w http.ResponseWriter, r *http.Request, q *Request) (id
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, name := range []string{"audience", "resource"} {
-		if target := q.Get(name); target != "" && target != e.cfg.Audience {
-			return nil, nil, redoxauth.Errorf(redoxauth.ErrRejected, "audience", "client %q: %w", p.Client, invalidTarget)
-		}
+	if target := q.otherTarget(e.cfg.Audience); target != "" {
+		return nil, nil, redoxauth.Errorf(redoxauth.ErrRejected, "audience", "client %q: %w: it is %s, want %q (EndpointConfig.Audience)",
+			p.Client, invalidTarget, Quote(target), e.cfg.Audience)
 	}
 	granted, err := e.grant(p.Client, q.Get("scope"))
 	if err != nil {
