@@ -1,6 +1,7 @@
 package clientcredentials_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -71,6 +72,7 @@ func TestAccessTokensAreAccepted(t *testing.T) {
 		{name: "RFC 9068, Section 2.1: with application/", header: header{"typ": "application/at+jwt"}},
 		{name: "RFC 9068, figure 1: at+JWT", header: header{"typ": "at+JWT"}},
 		{name: "aud an array", claims: claims{"aud": []string{"https://elsewhere.example", destination}}},
+		{name: "exp never: the end of 9999", claims: claims{"exp": 253402300799}},
 		{
 			name:   "sub of a user",
 			claims: claims{"sub": "user-1"},
@@ -169,6 +171,7 @@ func TestAccessTokensAreAccepted(t *testing.T) {
 				if diff := cmp.Diff(test.scopes, append([]string{}, id.Scopes...)); diff != "" {
 					t.Errorf("use %d: scopes (-want +got):\n%s", use, diff)
 				}
+				wantJSON(t, id)
 				var all map[string]any
 				if err := id.Claims(&all); err != nil || all["iss"] != s.Issuer {
 					t.Errorf("use %d: claims %s, error %v", use, id.RawClaims, err)
@@ -177,6 +180,17 @@ func TestAccessTokensAreAccepted(t *testing.T) {
 				id.RawClaims = append(id.RawClaims[:0], "null"...)
 			}
 		})
+	}
+}
+
+// wantJSON wants an Identity that a log or a queue can take, in any time zone.
+func wantJSON(t testing.TB, id *redoxauth.Identity) {
+	t.Helper()
+	if _, err := json.Marshal(id); err != nil {
+		t.Error(err)
+	}
+	if !id.Expiry.IsZero() && id.Expiry.Location() != time.UTC {
+		t.Errorf("the Expiry is in the zone %v, where the year 10000 may have begun", id.Expiry.Location())
 	}
 }
 
@@ -209,6 +223,9 @@ func TestAccessTokensAreRefused(t *testing.T) {
 		{name: "another audience", claims: claims{"aud": "https://elsewhere.example"}, kind: redoxauth.ErrRejected, reason: "audience"},
 		{name: "aud begins with ours", claims: claims{"aud": destination + "/more"}, kind: redoxauth.ErrRejected, reason: "audience"},
 		{name: "expired", claims: claims{"exp": time.Now().Add(-2 * time.Minute).Unix()}, kind: redoxauth.ErrRejected, reason: "expired"},
+		{name: "exp in the year 10000", claims: claims{"exp": 253402300800}, kind: redoxauth.ErrRejected, reason: "lifetime"},
+		{name: "exp in milliseconds", claims: claims{"exp": time.Now().UnixMilli()}, kind: redoxauth.ErrRejected, reason: "lifetime"},
+		{name: "exp 2^53", claims: claims{"exp": 1 << 53}, kind: redoxauth.ErrRejected, reason: "lifetime"},
 		{name: "not yet valid", claims: claims{"nbf": time.Now().Add(2 * time.Minute).Unix()}, kind: redoxauth.ErrRejected, reason: "not_yet_valid"},
 		{
 			name: "with aud where none is configured", kind: redoxauth.ErrRejected, reason: "audience",

@@ -25,7 +25,9 @@ type EndpointConfig struct {
 	TokenSecrets [][]byte
 
 	// Lifetime of the access tokens: from 1 s to 24 h, default 5 min. A token is accepted
-	// until 60 s after it expires.
+	// until 60 s after it expires. Its exp alone decides: a token that was issued while the
+	// clock was ahead stays valid when the clock is set right, and ends later by as much. To
+	// end all tokens at once, replace TokenSecrets.
 	Lifetime time.Duration
 
 	// Observe is called once for every token request. The Decision's Status is the status

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -243,6 +244,35 @@ func TestSendersGetTokens(t *testing.T) {
 	var refused *redoxtest.TokenError
 	if !errors.As(err, &refused) || refused.StatusCode != 401 || refused.Code != "invalid_client" {
 		t.Errorf("wrong secret: %v", err)
+	}
+}
+
+// A server whose clock was ahead, and then is set right, accepts what it issued meanwhile.
+func TestTokenIssuedWhileTheClockWasAhead(t *testing.T) {
+	var ahead atomic.Int64
+	e := newEndpoint(t, func(c *clientcredentials.EndpointConfig) {
+		c.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	})
+	mux := http.NewServeMux()
+	mux.Handle("/token", e)
+	mux.Handle("/redox", e.verifier(t).Wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	ahead.Store(int64(10 * time.Minute))
+	sender := &redoxtest.ClientCredentials{URL: server.URL + "/token", ClientID: clientID, ClientSecret: clientSecret}
+	for _, c := range []struct {
+		ahead time.Duration
+		want  int
+	}{{10 * time.Minute, 200}, {0, 200}, {16*time.Minute + time.Second, 401}} {
+		ahead.Store(int64(c.ahead))
+		response, err := sender.Send(t.Context(), server.URL+"/redox", []byte("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if response.StatusCode != c.want {
+			t.Errorf("%v ahead: status %d, want %d", c.ahead, response.StatusCode, c.want)
+		}
 	}
 }
 

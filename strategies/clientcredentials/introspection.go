@@ -99,7 +99,10 @@ const (
 // for CacheTTL. Apart from them it keeps 1024 other answers; an inactive token is remembered
 // for 5 s. Tokens of other clients push out no accepted token.
 //
-// When the server fails or its answer cannot be read, the answer is 503.
+// A token is refused if the server answers 200 and active is anything but true, or 400 and
+// the error is "invalid_token". When the server answers anything else, or does not answer, or
+// its answer cannot be read, the message is answered 503. A 401 or 403 is about ClientID and
+// ClientSecret, or the credential of Client, whatever its body says.
 //
 // # Calls about new tokens are rationed
 //
@@ -207,7 +210,7 @@ func (i *introspection) decide(r *http.Request, token string) (*redoxauth.Identi
 	}
 	id := &redoxauth.Identity{
 		Strategy: strategy, Subject: a.sub, Issuer: a.iss, Scopes: slices.Clone(a.scopes),
-		Expiry: a.exp, RawClaims: bytes.Clone(a.raw),
+		Expiry: a.exp.UTC(), RawClaims: bytes.Clone(a.raw),
 	}
 	if err := i.accept(id, a.clientID); err != nil {
 		return nil, err
@@ -233,6 +236,8 @@ func (i *introspection) fetch(ctx context.Context, token string) (a *response, e
 	resp, err := i.client.Do(ctx, i.url, i.header, url.Values{"token": {token}})
 	switch {
 	case err != nil:
+	case resp.Status == http.StatusBadRequest && saysInvalid(resp.Body):
+		a = &response{}
 	case resp.Status == http.StatusUnauthorized, resp.Status == http.StatusForbidden:
 		err = fmt.Errorf("status %d: the server does not accept the credentials of this API", resp.Status)
 	case resp.Status != http.StatusOK:

@@ -13,7 +13,7 @@ import (
 func FuzzIntrospectionAnswer(f *testing.F) {
 	for _, s := range []string{
 		good, `{"active":false}`, `{"active":"true"}`, with("active", `1`), with("active", `false,"active":true`),
-		with("aud", `["x"]`), with("exp", `1e300`), with("scope", `null`), with("cnf", `{}`), with("cnf", `null`), with("exp", `-62135596800`), "<html>", "", "[]", "null", good + good,
+		with("aud", `["x"]`), with("exp", `1e300`), with("scope", `null`), with("cnf", `{}`), with("cnf", `null`), with("exp", `-62135596800`), with("exp", `253402300799`), with("exp", `253402300800`), "<html>", "", "[]", "null", good + good,
 		`{"active":true,"client_id":"` + clientID + `","scope":"write","aud":"` + destination + `"}`,
 	} {
 		f.Add([]byte(s))
@@ -30,6 +30,7 @@ func FuzzIntrospectionAnswer(f *testing.F) {
 		if err := json.Unmarshal(data, &a); err != nil {
 			t.Fatalf("accepted an answer that is not JSON: %v", err)
 		}
+		wantJSON(t, id)
 		bound := a["cnf"] != nil
 		exp, expires := a["exp"].(float64)
 		expired := expires && exp < float64(time.Now().Add(-2*time.Minute).Unix())

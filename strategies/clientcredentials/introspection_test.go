@@ -108,6 +108,7 @@ func TestAnswersAreDecided(t *testing.T) {
 		{"null is absent", with("exp", `null,"nbf":null,"cnf":null,"token_type":null,"token_use":null`), nil, ""},
 		{"expired within the leeway", with("exp", fmt.Sprint(time.Now().Add(-30*time.Second).Unix())), nil, ""},
 		{"exp with a fraction", with("exp", future+".5"), nil, ""},
+		{"exp never: the end of 9999", with("exp", `253402300799`), nil, ""},
 		{"token_type bearer", with("token_type", `"bearer"`), nil, ""},
 		{"token_use of Ory Hydra", with("token_use", `"access_token"`), nil, ""},
 
@@ -121,6 +122,9 @@ func TestAnswersAreDecided(t *testing.T) {
 		{"active in other case", with("active", `false,"Active":true,"ACTIVE":true`), rejected, "inactive"},
 		{"an error with status 200", `{"error":"invalid_request"}`, rejected, "inactive"},
 
+		{"exp in the year 10000", with("exp", `253402300800`), rejected, "lifetime"},
+		{"exp in milliseconds", with("exp", fmt.Sprint(time.Now().UnixMilli())), rejected, "lifetime"},
+		{"exp 2^53", with("exp", `9007199254740992`), rejected, "lifetime"},
 		{"expired", with("exp", past), rejected, "expired"},
 		{"exp long ago", with("exp", `0`), rejected, "expired"},
 		{"exp in the year 1, Go's zero time", with("exp", `-62135596800`), rejected, "expired"},
@@ -170,6 +174,7 @@ func TestAnswersAreDecided(t *testing.T) {
 				if diff := cmp.Diff([]string{"read", "write"}, id.Scopes); diff != "" {
 					t.Errorf("scopes (-want +got):\n%s", diff)
 				}
+				wantJSON(t, id)
 				return
 			}
 			if id != nil || !strings.HasPrefix(fmt.Sprint(err), "clientcredentials: ") {
@@ -498,6 +503,63 @@ func TestEndpointFailuresAreUnavailable(t *testing.T) {
 			w.serve = func(r *http.Request) (*http.Response, error) { return response(r, 200, good), nil }
 			if _, err := v.Verify(message(opaque)); err != nil {
 				t.Errorf("after the failure: %v", err)
+			}
+		})
+	}
+}
+
+// What an authorization server says with another status than 200. The older servers of
+// Spring answer 400 if they do not know a token (CheckTokenEndpoint). A 401 or 403 is about
+// our own credentials (RFC 7662, Section 2.3).
+func TestAnswersWithoutStatusOK(t *testing.T) {
+	rejected, unavailable := redoxauth.ErrRejected, redoxauth.ErrUnavailable
+	const invalid = `{"error":"invalid_token","error_description":"Token was not recognised"}`
+	for _, test := range []struct {
+		name   string
+		status int
+		body   string
+		want   error
+	}{
+		{"invalid_token", 400, invalid, rejected},
+		{"invalid_token alone", 400, ` { "error" : "invalid\u005ftoken" } `, rejected},
+		{"invalid_token, and active", 400, with("error", `"invalid_token"`), rejected},
+		{"our request is wrong", 400, `{"error":"invalid_request","error_description":"invalid_token"}`, unavailable},
+		{"our client is wrong", 400, `{"error":"invalid_client"}`, unavailable},
+		{"in other case", 400, `{"error":"INVALID_TOKEN"}`, unavailable},
+		{"in a list", 400, `{"error":["invalid_token"]}`, unavailable},
+		{"in an object", 400, `{"error":{"error":"invalid_token"}}`, unavailable},
+		{"two errors", 400, `{"error":"invalid_token","error":"invalid_request"}`, unavailable},
+		{"cut off", 400, invalid[:len(invalid)-1], unavailable},
+		{"huge", 400, `{"error":"invalid_token","x":"` + strings.Repeat("x", 16<<10) + `"}`, unavailable},
+		{"a page", 400, `<title>invalid_token</title>`, unavailable},
+		{"nothing", 400, ``, unavailable},
+		{"an active token", 400, good, unavailable},
+		{"401", 401, invalid, unavailable},
+		{"403", 403, invalid, unavailable},
+		{"404", 404, invalid, unavailable},
+		{"500", 500, invalid, unavailable},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			calls := 0
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				calls++
+				w.WriteHeader(test.status)
+				io.WriteString(w, test.body)
+			}))
+			defer server.Close()
+			cfg := introspectionConfig(nil)
+			cfg.URL, cfg.InsecureAllowHTTP, cfg.Client = server.URL, true, nil
+			v := newIntrospection(t, cfg)
+			for range 2 {
+				_, err := v.Verify(message(opaque))
+				if errors.Is(test.want, rejected) {
+					verifiertest.CheckError(t, err, rejected, "inactive")
+				} else {
+					verifiertest.CheckError(t, err, unavailable, "unavailable")
+				}
+			}
+			if want := map[error]int{rejected: 1, unavailable: 2}[test.want]; calls != want { // an outage is not remembered
+				t.Errorf("%d calls, want %d", calls, want)
 			}
 		})
 	}

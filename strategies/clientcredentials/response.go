@@ -66,6 +66,15 @@ func parseResponse(data []byte) (*response, error) {
 	return a, nil
 }
 
+// saysInvalid reports whether the body of a 400 says that the token is not valid, as that of
+// Spring Security OAuth's CheckTokenEndpoint does. RFC 7662 knows only a 200 for it. Any
+// other 400 is about our request.
+func saysInvalid(body []byte) bool {
+	o, err := jose.ReadObject(body, "error")
+	code, _ := o.Get("error").Text()
+	return err == nil && code == "invalid_token"
+}
+
 // check makes the checks that the server may leave to us (RFC 7662, Section 4), at the
 // time now.
 func (a *response) check(issuer string, audience []string, now time.Time) error {
@@ -81,6 +90,8 @@ func (a *response) check(issuer string, audience []string, now time.Time) error 
 		return refuse("type", "a refresh token")
 	case issuer != "" && a.iss != issuer:
 		return refuse("issuer", "iss is %+.128q, want %q (IntrospectionConfig.Issuer)", a.iss, issuer)
+	case a.exp.Unix() > jose.MaxDate:
+		return refuse("lifetime", "exp is %d, want seconds since 1970, up to the year 9999", a.exp.Unix())
 	case a.expires && !now.Before(a.exp.Add(config.DefaultLeeway)):
 		return refuse("expired", "expired %v ago", now.Sub(a.exp).Round(time.Second))
 	case now.Before(a.nbf.Add(-config.DefaultLeeway)):

@@ -93,7 +93,9 @@ type EndpointConfig struct {
 	TokenSecrets [][]byte
 
 	// Lifetime of the access tokens: from 1 s to 5 min, default 5 min. A token is accepted
-	// until 60 s after it expires.
+	// until 60 s after it expires. Its exp alone decides: a token that was issued while the
+	// clock was ahead stays valid when the clock is set right, and ends later by as much. To
+	// end all tokens at once, replace TokenSecrets.
 	Lifetime time.Duration
 
 	// Leeway is how far the clocks of Redox and this server may differ: default 60 s, at

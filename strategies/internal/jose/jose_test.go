@@ -68,8 +68,12 @@ func TestVerifyReturnsWhatTheTokenSays(t *testing.T) {
 			Strategy: "test", Subject: "feed", Issuer: "redox", KeyID: "1",
 			Scopes: scopes, Expiry: now.Add(300 * time.Second), RawClaims: json.RawMessage(claims),
 		}
-		if diff := cmp.Diff(want, got.Identity("test", claim)); diff != "" {
+		id := got.Identity("test", claim)
+		if diff := cmp.Diff(want, id); diff != "" {
 			t.Errorf("scopes of %q (-want +got):\n%s", claim, diff)
+		}
+		if id.Expiry.Location() != time.UTC { // elsewhere it may be the year 10000 already, which is no JSON
+			t.Errorf("the Expiry is in the zone %v", id.Expiry.Location())
 		}
 	}
 }
@@ -230,6 +234,14 @@ func TestConfigNarrows(t *testing.T) {
 		{"no issuer", func(t *jose.Config) { t.Issuers = nil }, nil, nil, redoxauth.ErrNoCredentials, "issuer"},
 		{"an empty issuer is none", func(t *jose.Config) { t.Issuers = []string{""} }, nil, map[string]any{"iss": ""}, redoxauth.ErrNoCredentials, "issuer"},
 		{"no bound on the lifetime", func(t *jose.Config) { t.MaxLifetime = 0 }, nil, map[string]any{"exp": now.AddDate(9, 0, 0).Unix()}, nil, ""},
+		// Milliseconds by mistake, or the largest whole number of JavaScript.
+		{"no bound on the lifetime, the end of 9999", func(t *jose.Config) { t.MaxLifetime = 0 }, nil, map[string]any{"exp": 253402300799}, nil, ""},
+		{"no bound on the lifetime, the year 10000", func(t *jose.Config) { t.MaxLifetime = 0 }, nil, map[string]any{"exp": 253402300800}, rejected, "lifetime"},
+		{"no bound on the lifetime, milliseconds", func(t *jose.Config) { t.MaxLifetime = 0 }, nil, map[string]any{"exp": now.UnixMilli()}, rejected, "lifetime"},
+		{"no bound on the lifetime, 2^53", func(t *jose.Config) { t.MaxLifetime = 0 }, nil, map[string]any{"exp": json.RawMessage("9007199254740992")}, rejected, "lifetime"},
+		{"exp alone, iat and nbf in a day", expiryAlone, nil, map[string]any{"iat": now.Unix() + 86400, "nbf": now.Unix() + 86400, "exp": now.Unix() + 90000}, nil, ""},
+		{"exp alone, a leeway ago", expiryAlone, nil, map[string]any{"exp": now.Unix() - 60}, rejected, "expired"},
+		{"exp alone, the year 10000", expiryAlone, nil, map[string]any{"exp": 253402300800}, rejected, "lifetime"},
 		{"no leeway", func(t *jose.Config) { t.Leeway = 0 }, nil, map[string]any{"exp": now.Unix()}, rejected, "expired"},
 		// SMART App Launch 2.2, client-confidential-asymmetric, signature verification.
 		{"jku, the same", matchJKU, map[string]any{"jku": "https://good.example/keys"}, nil, nil, ""},
@@ -251,6 +263,8 @@ func TestConfigNarrows(t *testing.T) {
 		})
 	}
 }
+
+func expiryAlone(t *jose.Config) { t.ExpiryAlone, t.MaxLifetime = true, 0 }
 
 func matchJKU(t *jose.Config) {
 	t.MatchJKU = true

@@ -113,6 +113,11 @@ func (v Value) Texts() ([]string, bool) {
 	return texts, true
 }
 
+// MaxDate is the last second of the year 9999. JSON and RFC 3339 cannot write a later
+// [time.Time]. Servers send it for "never". What is later is a mistake, such as
+// milliseconds.
+const MaxDate = 253402300799
+
 // Date returns a NumericDate (RFC 7519, Section 2), which may have a fraction. Beyond
 // 2^53 seconds a number is no longer exact, and no date.
 func (v Value) Date() (time.Time, bool) {

@@ -24,11 +24,12 @@ type Token struct {
 }
 
 // Identity returns a new Identity. Its scopes are those of the claim scopeClaim; an empty
-// name means none.
+// name means none. Its Expiry is in UTC, because in another zone the year 10000, which
+// JSON cannot write, may have begun.
 func (t *Token) Identity(strategy, scopeClaim string) *redoxauth.Identity {
 	id := &redoxauth.Identity{
 		Strategy: strategy, Subject: t.Subject, Issuer: t.Issuer, KeyID: t.KeyID,
-		Expiry: t.Expiry, RawClaims: json.RawMessage(t.content.Payload),
+		Expiry: t.Expiry.UTC(), RawClaims: json.RawMessage(t.content.Payload),
 	}
 	if scopeClaim != "" {
 		id.Scopes = t.scopes(scopeClaim)

@@ -83,7 +83,12 @@ func TestVerifyRefuses(t *testing.T) {
 		wantReason redoxauth.Reason
 	}{
 		{name: "nothing", change: more},
-		{name: "issued 2 min in the future", change: at(-2 * time.Minute), want: redoxauth.ErrRejected, wantReason: "not_yet_valid"},
+		// The clock was ahead when the token was issued. Its exp alone bounds it.
+		{name: "issued 10 min in the future", change: at(-10 * time.Minute)},
+		{name: "issued a day in the future", change: at(-24 * time.Hour)},
+		{name: "Lifetime is shorter now", change: func(c *tokenendpoint.Config) { c.Lifetime = time.Minute }},
+		{name: "just before its end", change: at(6*time.Minute - 1)},
+		{name: "expired", change: at(6 * time.Minute), want: redoxauth.ErrRejected, wantReason: "expired"},
 		{name: "scope missing", change: more, required: []string{"read", "admin"}, want: redoxauth.ErrForbidden, wantReason: "scope"},
 		{name: "other secret", change: func(c *tokenendpoint.Config) { c.TokenSecrets = [][]byte{make([]byte, 32)} }, want: redoxauth.ErrRejected, wantReason: "signature"},
 		{name: "other strategy, same secrets", change: func(c *tokenendpoint.Config) { c.Strategy = "other" }, want: redoxauth.ErrRejected, wantReason: "signature"},

@@ -120,14 +120,15 @@ func New(cfg Config) (*Endpoint, error) {
 	}
 	e.signing = keys[0]
 	e.tokens = jose.New(jose.Config{
-		Keys:       jose.Secrets(func(context.Context) ([]*jose.Key, error) { return joseKeys, nil }),
-		Algorithms: []string{"HS256"},
-		Issuers:    []string{cfg.Issuer},
-		Audience:   []string{cfg.Audience},
-		Types:      []string{"at+jwt"},
-		Claims:     []string{"client_id", "scope"},
-		Leeway:     tokenLeeway,
-		Now:        cfg.Now,
+		Keys:        jose.Secrets(func(context.Context) ([]*jose.Key, error) { return joseKeys, nil }),
+		Algorithms:  []string{"HS256"},
+		Issuers:     []string{cfg.Issuer},
+		Audience:    []string{cfg.Audience},
+		Types:       []string{"at+jwt"},
+		Claims:      []string{"client_id", "scope"},
+		Leeway:      tokenLeeway,
+		ExpiryAlone: true, // no MaxLifetime either: when Lifetime gets shorter, old tokens stay valid
+		Now:         cfg.Now,
 	})
 	e.cfg = cfg
 	e.cfg.TokenSecrets, e.cfg.Clients = nil, nil // only what was made of them is kept
