@@ -23,7 +23,8 @@ type EndpointConfig struct {
 	// Signers, required, lists who may present an assertion, and what each may get.
 	Signers []Signer
 
-	// TokenURL, required, is the absolute URL of the TokenEndpoint as Redox calls it.
+	// TokenURL, required, is the absolute URL of the TokenEndpoint as Redox calls it. It is
+	// the same on all replicas, because Replay records it with each assertion.
 	TokenURL string
 
 	// AssertionAudiences lists the accepted values of an assertion's aud. The assertion
@@ -54,7 +55,7 @@ type EndpointConfig struct {
 	// Replay, required, remembers each assertion that has a jti until it expires, and then
 	// for twice the Leeway and a minute: the clocks of replicas may differ by Leeway. All
 	// replicas must share it. Otherwise an assertion is accepted once at each. TokenEndpoints
-	// with different TokenURLs may share it too.
+	// with different TokenURLs may share it too: each accepts an assertion once.
 	Replay replay.Store
 
 	// Observe is called once for every token request. The Decision's Status is the status

@@ -1,7 +1,8 @@
 // Package replay records the use of single-use credentials, so that a replay is refused.
 //
-// Token endpoints need a [Store]: the assertion of a SMART Backend client or of an RFC 7523
-// grant is single-use ([SMART App Launch, Signature Verification]). For jwtbearer and sigv4
+// Token endpoints need a [Store]: the assertion of a SMART Backend client is single-use
+// ([SMART App Launch, Signature Verification]), and so is that of an RFC 7523 grant if it has
+// a jti. One Store serves any number of endpoints. For jwtbearer and sigv4
 // a Store is optional, and mostly wrong: Redox sends one token with many messages, and sends
 // a message again when it got no answer. The other strategies use no Store.
 //
@@ -34,6 +35,19 @@ type Store interface {
 	// not recorded before. It is atomic: of any number of calls with the same scope and
 	// id, before the until of the first call has passed, only one is fresh. A later call
 	// does not change that until.
+	//
+	// The scope holds the strategy and what else makes the id unique:
+	//
+	//	smartbackend, jwtbearer grants   TokenURL and the client's ID or iss; the id is its jti
+	//	jwtbearer's Config.Replay        iss; the id is the jti, or without one a SHA-256 of
+	//	                                 what was signed
+	//	sigv4                            nothing; the id comes from the signature
+	//
+	// Neither holds a secret, unless a TokenURL has one in its query, and nobody can make a
+	// request of them. But they name clients, and a sender may write anything into a jti. So
+	// Memory keeps keyed hashes, and redisreplay keeps the SHA-256 of both. Who reads that
+	// Redis sees how many ids there are and when each ends. They can also check whether an id
+	// that they know was used.
 	//
 	// Scope and id are any strings. ("ab", "c") and ("a", "bc") are different. If until
 	// has already passed, the Store keeps the id for a minute: the caller found the

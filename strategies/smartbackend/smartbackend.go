@@ -75,7 +75,8 @@ const strategy = "smartbackend"
 type EndpointConfig struct {
 	Clients []Client // required
 
-	// TokenURL, required, is the absolute URL of the TokenEndpoint as Redox calls it.
+	// TokenURL, required, is the absolute URL of the TokenEndpoint as Redox calls it. It is
+	// the same on all replicas, because Replay records it with each assertion.
 	TokenURL string
 
 	// AssertionAudiences lists the accepted values of an assertion's aud. The assertion
@@ -104,7 +105,8 @@ type EndpointConfig struct {
 
 	// Replay, required, remembers each assertion until it expires, and then for twice the
 	// Leeway and a minute: the clocks of replicas may differ by Leeway. All replicas must
-	// share it. TokenEndpoints with different TokenURLs may share it too.
+	// share it. TokenEndpoints with different TokenURLs may share it too: each accepts an
+	// assertion once.
 	Replay replay.Store
 
 	// Observe is called once for every token request. The Decision's Status is the status
