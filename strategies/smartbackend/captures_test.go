@@ -98,7 +98,7 @@ func TestRecordedClients(t *testing.T) {
 			{"client_assertion", a[:len(a)-6] + "AAAAAA", "401 invalid_client"},
 			{"client_assertion", strings.Join(parts, "."), "401 invalid_client"},
 			{"client_id", "other", "401 invalid_client"},
-			{"client_assertion_type", "x", "401 invalid_client"},
+			{"client_assertion_type", "x", "400 invalid_request"},
 			{"scope", "system/*.d", "400 invalid_scope"},
 			{"grant_type", "password", "400 unsupported_grant_type"},
 			{"client_secret", "s", "400 invalid_request"},

@@ -17,9 +17,8 @@ import (
 const (
 	maxJTI = 256 // bytes of what an assertion puts into the replay store
 
-	// untilUsed is the time that an assertion without a jti may take to arrive, beside
-	// Leeway.
-	untilUsed = 60 * time.Second
+	// maxAge of an assertion without a jti, beside Leeway.
+	maxAge = 60 * time.Second
 )
 
 // Assertions verifies the assertions that a token endpoint accepts ([RFC 7523, Section 3]).
@@ -103,10 +102,10 @@ func (a *Assertions) Verify(ctx context.Context, assertion string) (*Proof, erro
 		return nil, WrongCredential(issuer, redoxauth.ErrRejected, a.UnknownReason, "iss is %s, want one of %s", Quote(issuer), a.IssuerField)
 	}
 	t, err := verifier.Verify(ctx, assertion)
-	if err != nil {
-		return nil, refused(issuer, err)
+	if err == nil {
+		err = a.checkLife(t)
 	}
-	if err := a.checkLife(t); err != nil {
+	if err != nil {
 		return nil, refused(issuer, err)
 	}
 	p := &Proof{Client: issuer, Subject: t.Subject, KeyID: t.KeyID}
@@ -129,7 +128,7 @@ func (a *Assertions) checkLife(t *jose.Token) error {
 	if hasIssued {
 		life = max(life, t.Expiry.Sub(issued))
 	}
-	most := untilUsed + a.Leeway
+	most := maxAge + a.Leeway
 	switch {
 	case len(t.JTI) > maxJTI:
 		return redoxauth.Errorf(redoxauth.ErrRejected, "malformed", "jti has %d bytes, want at most %d", len(t.JTI), maxJTI)
