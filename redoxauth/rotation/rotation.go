@@ -1,5 +1,5 @@
 // Package rotation holds what changes while a server runs: lists of secrets that a
-// function supplies.
+// function supplies, and the age of what is kept.
 //
 // The ...Func fields of the strategies are built on it. It is also for authors of
 // verifiers. No field of the Redox dashboard has to do with it.
@@ -27,7 +27,8 @@ const (
 // rotation needs no restart. The function is called on use: at most every 30 s, in the
 // background once there is a list, and with a context of 10 s. After an error or an
 // empty list, the last good list stays in use for at most 24 h. Then, or if there never
-// was a good list, the error is [redoxauth.ErrUnavailable].
+// was a good list, the error is [redoxauth.ErrUnavailable]. A list is as old as the call
+// that brought it (see [Age]): one that comes after its 10 s is dropped.
 //
 // So a change is seen within 90 s. When the list is older, because there was no traffic, a
 // request waits up to a second for the new list: a withdrawn secret is not accepted once
@@ -42,10 +43,12 @@ type Secrets[S any] struct {
 
 	mu      sync.Mutex
 	last    *S            // a pointer, so that printing Secrets shows none
-	good    time.Time     // when last was loaded; zero: never
+	good    time.Time     // when the call began that brought last; zero: never
+	setBack time.Time     // when the clock was first seen to be before good; zero: it is not
 	called  time.Time     // when load was last called
 	running bool          // load has not returned
 	pending chan struct{} // of a call: closed when it returns or its time is over
+	enough  chan struct{} // of a call: closed when nobody who has a list waits for it any more
 	err     error         // why the last call gave no list
 }
 
@@ -83,35 +86,35 @@ func (s *Secrets[S]) Get(ctx context.Context) (S, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
-	if !s.running && (s.called.IsZero() || now.Sub(s.called) >= interval) {
-		s.called, s.running, s.pending = now, true, make(chan struct{})
-		go s.call(s.pending)
+	if age := Age(now, s.called); !s.running && (s.called.IsZero() || age < 0 || age >= interval) {
+		s.start(now)
 	}
-	if err := s.wait(ctx, now); err != nil {
-		return none, redoxauth.Errorf(redoxauth.ErrUnavailable, "canceled", "%w", err).In(s.strategy)
+	fresh := s.fresh(now)
+	if s.pending != nil && !(fresh && s.recent(now)) {
+		if err := s.wait(ctx, fresh); err != nil {
+			return none, redoxauth.Errorf(redoxauth.ErrUnavailable, "canceled", "%w", err).In(s.strategy)
+		}
+		fresh = fresh || s.err == nil // the call has just brought a list
 	}
-	if !s.fresh(now) {
+	if !fresh {
 		return none, redoxauth.Errorf(redoxauth.ErrUnavailable, "secrets", "%w", s.err).In(s.strategy)
 	}
 	return *s.last, nil
 }
 
-// wait waits for the running call, as long as the age of the list demands. It is called
-// with s.mu held, and unlocks it while it waits.
-func (s *Secrets[S]) wait(ctx context.Context, now time.Time) error {
-	pending := s.pending
-	var enough <-chan time.Time // nil if there is no list to fall back on
-	if s.fresh(now) {
-		left := patience - now.Sub(s.called)
-		if now.Sub(s.good) < oldAge || left <= 0 {
-			return nil
-		}
-		t := time.NewTimer(left)
-		defer t.Stop()
-		enough = t.C
-	}
-	if pending == nil {
-		return nil
+func (s *Secrets[S]) start(now time.Time) {
+	pending, enough := make(chan struct{}), make(chan struct{})
+	s.called, s.running, s.pending, s.enough = now, true, pending, enough
+	time.AfterFunc(patience, func() { close(enough) })
+	go s.call(now, pending)
+}
+
+// wait waits for the running call. If there is a list to fall back on, it waits until the
+// call has taken a second. It is called with s.mu held, and unlocks it while it waits.
+func (s *Secrets[S]) wait(ctx context.Context, fallback bool) error {
+	pending, enough := s.pending, s.enough
+	if !fallback {
+		enough = nil
 	}
 	s.mu.Unlock()
 	defer s.mu.Lock()
@@ -124,14 +127,35 @@ func (s *Secrets[S]) wait(ctx context.Context, now time.Time) error {
 	return nil
 }
 
+// recent reports whether the list is good enough for a request not to wait for a newer one.
+func (s *Secrets[S]) recent(now time.Time) bool {
+	age := Age(now, s.good)
+	return 0 <= age && age < oldAge
+}
+
+// fresh reports whether there is a list that may still be used. If the clock was set back,
+// the age of the list is not known, and counts from when that was seen.
 func (s *Secrets[S]) fresh(now time.Time) bool {
-	return !s.good.IsZero() && now.Sub(s.good) <= maxAge
+	if s.good.IsZero() {
+		return false
+	}
+	age := Age(now, s.good)
+	switch {
+	case age >= 0:
+		s.setBack = time.Time{}
+	case s.setBack.IsZero():
+		s.setBack = now
+	default:
+		age = Age(now, s.setBack)
+	}
+	return age <= maxAge
 }
 
 // call runs in a goroutine of its own, because the end of one request must not fail the
 // others that wait. If the function ignores its context, it is not called again before
-// it returns, and nobody waits for it after its 10 s.
-func (s *Secrets[S]) call(pending chan struct{}) {
+// it returns, and nobody waits for it after its 10 s. If the machine was suspended
+// meanwhile, what comes is as old as that, so the function is called once more.
+func (s *Secrets[S]) call(began time.Time, pending chan struct{}) {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	end := func(err error) { // with s.mu held
@@ -147,11 +171,20 @@ func (s *Secrets[S]) call(pending chan struct{}) {
 	})
 	defer stop()
 	list, err := s.try(ctx)
+	if now := s.now(); Age(now, began) > timeout && ctx.Err() == nil {
+		began = now
+		list, err = s.try(ctx)
+	}
+	late := ctx.Err() != nil || Age(s.now(), began) > timeout
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.running = false
-	if err == nil {
-		s.last, s.good = list, s.now()
+	s.running, s.called = false, began
+	switch {
+	case err != nil:
+	case late:
+		err = fmt.Errorf("the list came more than %v after it was asked for", timeout)
+	default:
+		s.last, s.good, s.setBack = list, began, time.Time{}
 	}
 	end(err)
 }
