@@ -203,6 +203,14 @@ type RemoteConfig struct {
 //
 // A fetch takes at most 10 s, reads at most 1 MiB and 64 keys, and follows no redirects.
 // It goes on when the request that started it ends.
+//
+// The age of the keys counts from the start of the fetch, on the wall clock and on the
+// monotonic clock, and the larger counts ([rotation.Age]). So a machine that was suspended
+// does not go on with withdrawn keys. When the wall clock is set back so far that the age is
+// not known, the keys are refreshed, and they serve for up to their life and MaxStale from
+// then on if that fails.
+//
+// [rotation.Age]: https://pkg.go.dev/github.com/redoxauth/redoxauth-go/redoxauth/rotation#Age
 type RemoteSet struct{ remote *remote }
 
 // NewRemote returns a RemoteSet. Its error names everything that is wrong with cfg. It makes
@@ -264,7 +272,7 @@ func (s *RemoteSet) Status() Status { return s.remote.status() }
 type Status struct {
 	Keys    int       // how many keys can verify tokens now
 	Dropped []string  // why other keys of the set cannot
-	Fetched time.Time // when the keys were fetched; zero: never
+	Fetched time.Time // when the fetch of the keys began; zero: never
 	Expires time.Time // when their life ends; they may serve longer, up to MaxStale
 	Err     error     // why the last fetch failed; nil if it succeeded
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/rotation"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/lookup"
 )
@@ -29,9 +30,9 @@ type remote struct {
 	mu      sync.Mutex
 	current published // of the last fetch that succeeded
 	number  int       // of that fetch; 0 if it brought no key
-	fetched time.Time // when that was
-	refresh time.Time // after 80 % of their life
-	expires time.Time // the end of their life
+	fetched time.Time // when that began
+	setBack time.Time // when the clock was first seen to be before fetched; zero: it is not
+	life    time.Duration
 
 	running *fetch        // nil if none is
 	started int           // the number of the last fetch
@@ -51,7 +52,7 @@ func newRemote(cfg RemoteConfig) *remote {
 type fetch struct {
 	context.Context
 	number int
-	began  time.Time
+	enough <-chan struct{} // closed when nobody whom old keys can serve waits for it any more
 	ended  bool
 	err    error
 }
@@ -161,7 +162,7 @@ func (s *remote) age() string {
 	now := s.cfg.Now()
 	keys := "there are no keys"
 	if s.usable(now) {
-		keys = fmt.Sprintf("the keys are %v old", now.Sub(s.fetched).Round(time.Second/10))
+		keys = fmt.Sprintf("the keys are %v old", rotation.Age(now, s.fetched).Round(time.Second/10))
 	}
 	switch next := s.untilNext(now, true); {
 	case s.running != nil:
@@ -180,7 +181,7 @@ func (s *remote) wait(ctx context.Context, pause time.Duration, asked bool) erro
 		f = s.start(asked)
 	}
 	if f == nil {
-		s.sleep(ctx, nil, time.After(pause))
+		s.sleep(ctx, after(pause), nil)
 	} else {
 		s.sleep(ctx, f.Done(), nil)
 	}
@@ -201,20 +202,41 @@ func (s *remote) wait(ctx context.Context, pause time.Duration, asked bool) erro
 }
 
 // sleep waits until one of its arguments ends, with s.mu unlocked.
-func (s *remote) sleep(ctx context.Context, fetched <-chan struct{}, timer <-chan time.Time) {
+func (s *remote) sleep(ctx context.Context, one, other <-chan struct{}) {
 	s.mu.Unlock()
 	defer s.mu.Lock()
 	select {
-	case <-fetched:
-	case <-timer:
+	case <-one:
+	case <-other:
 	case <-ctx.Done():
 	}
 }
 
+// after returns a channel that is closed after d. Timers and Now differ: a timer does not
+// care how the wall clock is set.
+func after(d time.Duration) <-chan struct{} {
+	c := make(chan struct{})
+	time.AfterFunc(d, func() { close(c) })
+	return c
+}
+
 // usable reports whether there are keys that may serve. A negative MaxStale ends them with
-// their life.
+// their life. If the clock was set back, their age is not known, and counts from when that
+// was seen.
 func (s *remote) usable(now time.Time) bool {
-	return len(s.current.keys) > 0 && now.Before(s.expires.Add(max(s.cfg.MaxStale, 0)))
+	if len(s.current.keys) == 0 {
+		return false
+	}
+	age := rotation.Age(now, s.fetched)
+	switch {
+	case age >= 0:
+		s.setBack = time.Time{}
+	case s.setBack.IsZero():
+		s.setBack = now
+	default:
+		age = rotation.Age(now, s.setBack)
+	}
+	return age < s.life+max(s.cfg.MaxStale, 0)
 }
 
 // untilNext returns how long it is until a fetch may start. While fetches succeed, only
@@ -227,25 +249,28 @@ func (s *remote) untilNext(now time.Time, asked bool) time.Duration {
 	if since.IsZero() || s.err == nil && !asked {
 		return 0
 	}
-	return min(max(pause-now.Sub(since), 0), pause)
+	age := rotation.Age(now, since)
+	if age < 0 {
+		return 0
+	}
+	return max(pause-age, 0)
 }
 
 // keepFresh refreshes keys that are about to expire. If they have expired, it waits for
 // the refresh until that has taken staleWait. Later requests find it older, and do not
 // wait at all, and neither do those that come in the middle of an outage.
 func (s *remote) keepFresh(ctx context.Context, now time.Time) {
-	if !now.Before(s.refresh) && s.untilNext(now, false) == 0 {
+	age := rotation.Age(now, s.fetched)
+	if (age < 0 || age >= s.life/5*4) && s.untilNext(now, false) == 0 {
 		s.start(false)
 	}
-	if now.Before(s.expires) || s.running == nil {
+	if 0 <= age && age < s.life || s.running == nil {
 		return
 	}
-	if s.err != nil && now.Sub(s.failed) < s.pause+2*fetchTimeout {
+	if outage := rotation.Age(now, s.failed); s.err != nil && 0 <= outage && outage < s.pause+2*fetchTimeout {
 		return
 	}
-	if left := staleWait - now.Sub(s.running.began); left > 0 {
-		s.sleep(ctx, s.running.Done(), time.After(min(left, staleWait)))
-	}
+	s.sleep(ctx, s.running.Done(), s.running.enough)
 }
 
 // start returns the fetch that is running, or starts one.
@@ -259,21 +284,29 @@ func (s *remote) start(asked bool) *fetch {
 	}
 	s.started++
 	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
-	s.running = &fetch{Context: ctx, number: s.started, began: now}
-	go s.run(s.running, cancel)
+	s.running = &fetch{Context: ctx, number: s.started, enough: after(staleWait)}
+	go s.run(s.running, now, cancel)
 	return s.running
 }
 
 // run is the only goroutine of a remote, and there is one at a time. A Client that never
-// returns keeps it, and is not called again.
-func (s *remote) run(f *fetch, cancel context.CancelFunc) {
+// returns keeps it, and is not called again. If the machine was suspended meanwhile, what
+// comes is as old as that, so the keys are fetched once more.
+func (s *remote) run(f *fetch, began time.Time, cancel context.CancelFunc) {
 	got, err := s.fetch(f)
+	if now := s.cfg.Now(); rotation.Age(now, began) > fetchTimeout && f.Err() == nil {
+		began = now
+		got, err = s.fetch(f)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer cancel()
 	now := s.cfg.Now()
+	if err == nil && (f.Err() != nil || rotation.Age(now, began) > fetchTimeout) {
+		err = fmt.Errorf("the keys came more than %v after they were asked for", fetchTimeout)
+	}
 	if err == nil {
-		err = s.replace(got, f.number, now)
+		err = s.replace(got, f.number, began)
 	}
 	s.running, s.err, f.ended, f.err = nil, err, true, err
 	if err != nil {
@@ -293,10 +326,9 @@ func (s *remote) fetch(ctx context.Context) (got published, err error) {
 }
 
 // replace replaces the old keys. A key that the new set lacks was withdrawn.
-func (s *remote) replace(got published, number int, now time.Time) error {
-	life := min(max(got.life, s.cfg.MinRefresh), s.cfg.MaxRefresh)
-	s.current, s.fetched = got, now
-	s.expires, s.refresh = now.Add(life), now.Add(life/5*4)
+func (s *remote) replace(got published, number int, began time.Time) error {
+	s.current, s.fetched, s.setBack = got, began, time.Time{}
+	s.life = min(max(got.life, s.cfg.MinRefresh), s.cfg.MaxRefresh)
 	s.number = number
 	if len(got.keys) == 0 {
 		s.number = 0
@@ -325,7 +357,7 @@ func (s *remote) ready(ctx context.Context) error {
 func (s *remote) status() Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st := Status{Fetched: s.fetched, Expires: s.expires, Err: s.err}
+	st := Status{Fetched: s.fetched, Expires: s.fetched.Add(s.life), Err: s.err}
 	if s.usable(s.cfg.Now()) {
 		st.Keys, st.Dropped = len(s.current.keys), slices.Clone(s.current.dropped)
 	}

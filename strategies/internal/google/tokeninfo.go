@@ -49,6 +49,7 @@ type tokenInfo struct {
 
 // fetch is a [lookup.Fetch].
 func (t *tokenInfo) fetch(ctx context.Context, token string) (i *info, expiry time.Time, err error) {
+	began := t.now()
 	resp, err := t.client.Do(ctx, t.url, http.Header{"Accept": {"application/json"}}, url.Values{"access_token": {token}})
 	switch {
 	case err != nil:
@@ -57,7 +58,7 @@ func (t *tokenInfo) fetch(ctx context.Context, token string) (i *info, expiry ti
 	case resp.Status != http.StatusOK:
 		err = fmt.Errorf("status %d", resp.Status)
 	default:
-		i, err = parseInfo(resp.Body, t.now())
+		i, err = parseInfo(resp.Body, began)
 	}
 	if err != nil {
 		return nil, expiry, fmt.Errorf("tokeninfo: %w", err)
@@ -76,9 +77,9 @@ func saysInvalid(data []byte) bool {
 	return err == nil && o.Get("error_description") == `"Invalid Value"`
 }
 
-// parseInfo reads an answer at the time now. Google writes numbers and booleans as strings.
-// Both forms are read.
-func parseInfo(data []byte, now time.Time) (*info, error) {
+// parseInfo reads the answer to a call that began at a time. Google writes numbers and
+// booleans as strings. Both forms are read.
+func parseInfo(data []byte, began time.Time) (*info, error) {
 	o, err := jose.ReadObject(data, "azp", "aud", "scope", "email", "email_verified", "exp", "expires_in")
 	if err != nil {
 		return nil, err
@@ -107,7 +108,7 @@ func parseInfo(data []byte, now time.Time) (*info, error) {
 		}
 		end := time.Unix(int64(n), 0)
 		if name == "expires_in" {
-			end = now.Add(time.Duration(n) * time.Second)
+			end = began.Round(0).Add(time.Duration(n) * time.Second) // an exp is on the wall clock
 		}
 		if i.expiry.IsZero() || end.Before(i.expiry) {
 			i.expiry = end

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/rotation"
 )
 
 const (
@@ -22,7 +23,7 @@ const (
 
 // Config configures a [Cache]. Only Peer is optional.
 type Config struct {
-	Positive  time.Duration              // how long an answer is used; never past the expiry of its token
+	Positive  time.Duration              // how long an answer is used, from the start of its call; never past the expiry of its token
 	Negative  time.Duration              // how long a negative answer is used
 	PerMinute int                        // calls about unknown tokens of strangers; more than 256
 	Peer      func(*http.Request) string // who sent a request; default its address
@@ -62,14 +63,23 @@ type Answer[A any] struct {
 	cache *Cache[A] // nil: there is no answer
 }
 
-// kept is an answer that is used until fresh. Its token may be asked about again, with
-// precedence over unknown tokens, until expiry.
+// kept is an answer that is used while it is fresh. Its token may be asked about again, with
+// precedence over unknown tokens, until it expires.
 type kept[A any] struct {
-	key           key
-	value         A
-	err           error // a negative answer, instead of value
-	fresh, expiry time.Time
+	key    key
+	value  A
+	err    error         // a negative answer, instead of value
+	began  time.Time     // the call
+	life   time.Duration // from then
+	expiry time.Time     // of the token, by the wall clock; zero: never
 }
+
+func (k *kept[A]) fresh(now time.Time) bool {
+	age := rotation.Age(now, k.began)
+	return 0 <= age && age < k.life && !k.expired(now)
+}
+
+func (k *kept[A]) expired(now time.Time) bool { return !k.expiry.IsZero() && !now.Before(k.expiry) }
 
 // A flight is one call. Everybody who asks about its token meanwhile waits for it.
 type flight[A any] struct {
@@ -144,10 +154,10 @@ func (c *Cache[A]) find(peer, token string) (*kept[A], *flight[A], error) {
 	defer c.mu.Unlock()
 	now := c.cfg.Now()
 	accepted := c.accepted.get(k)
-	if accepted != nil && now.Before(accepted.fresh) {
+	if accepted != nil && accepted.fresh(now) {
 		return accepted, nil, nil
 	}
-	if other := c.others.get(k); other != nil && now.Before(other.fresh) {
+	if other := c.others.get(k); other != nil && other.fresh(now) {
 		return other, nil, nil
 	}
 	if f := c.flights[k]; f != nil {
@@ -157,19 +167,19 @@ func (c *Cache[A]) find(peer, token string) (*kept[A], *flight[A], error) {
 		return nil, nil, c.ration.busy("%d calls at once", maxCalls)
 	}
 	// A token that was accepted is asked about again even during a flood of invented ones.
-	if accepted != nil && (accepted.expiry.IsZero() || now.Before(accepted.expiry)) {
-		return nil, c.launch(k, nil, token), nil
+	if accepted != nil && !accepted.expired(now) {
+		return nil, c.launch(k, nil, token, now), nil
 	}
 	g, err := c.ration.take(peer, now)
 	if err != nil {
 		return nil, nil, err
 	}
-	return nil, c.launch(k, g, token), nil
+	return nil, c.launch(k, g, token, now), nil
 }
 
-func (c *Cache[A]) launch(k key, g *grant, token string) *flight[A] {
+func (c *Cache[A]) launch(k key, g *grant, token string, now time.Time) *flight[A] {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
-	f := &flight[A]{ctx, make(chan struct{}), g, &kept[A]{key: k}}
+	f := &flight[A]{ctx, make(chan struct{}), g, &kept[A]{key: k, began: now}}
 	c.flights[k] = f
 	go func() {
 		defer cancel()
@@ -178,7 +188,8 @@ func (c *Cache[A]) launch(k key, g *grant, token string) *flight[A] {
 	return f
 }
 
-// call makes the call. A panic in it must not end the process.
+// call makes the call, and once more if the machine was suspended meanwhile, because the
+// answer is as old as that. A panic in it must not end the process.
 func (c *Cache[A]) call(f *flight[A], token string) {
 	f.err = errors.New("the call ended its goroutine")
 	defer func() {
@@ -188,6 +199,10 @@ func (c *Cache[A]) call(f *flight[A], token string) {
 		c.land(f)
 	}()
 	f.value, f.expiry, f.err = c.fetch(f.ctx, token)
+	if now := c.cfg.Now(); rotation.Age(now, f.began) > timeout && f.ctx.Err() == nil {
+		f.began = now
+		f.value, f.expiry, f.err = c.fetch(f.ctx, token)
+	}
 }
 
 // land remembers the answer and hands it to all who wait.
@@ -196,21 +211,22 @@ func (c *Cache[A]) land(f *flight[A]) {
 	defer c.mu.Unlock()
 	now := c.cfg.Now()
 	var failure error
+	if f.ctx.Err() != nil || rotation.Age(now, f.began) > timeout {
+		f.err = fmt.Errorf("the answer came more than %v after the call", timeout)
+	}
+	f.expiry = f.expiry.Round(0)
 	switch {
 	case f.err == nil:
-		f.fresh = now.Add(c.cfg.Positive)
-		if !f.expiry.IsZero() && f.expiry.Before(f.fresh) {
-			f.fresh = f.expiry
-		}
+		f.life = c.cfg.Positive
 	case errors.Is(f.err, redoxauth.ErrRejected):
-		f.fresh = now.Add(c.cfg.Negative)
+		f.life = c.cfg.Negative
 	default:
 		if failure = f.err; !errors.Is(f.err, redoxauth.ErrUnavailable) {
 			f.err = redoxauth.Errorf(redoxauth.ErrUnavailable, "unavailable", "%w", f.err)
 		}
 	}
 	switch {
-	case !now.Before(f.fresh):
+	case !f.fresh(now):
 	case f.grant == nil && f.err == nil: // the requests that asked may have been given up
 		c.accepted.put(f.key, f.kept)
 	default:

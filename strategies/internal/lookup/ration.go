@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/rotation"
 )
 
 const (
@@ -84,7 +85,7 @@ type grant struct {
 // take grants a call about a token that peer sent, or returns [redoxauth.ErrUnavailable].
 func (r *ration) take(peer string, now time.Time) (*grant, error) {
 	h := r.hash(peer)
-	if last := r.accepted.get(h); last != nil && now.Sub(*last) < trust {
+	if last := r.accepted.get(h); last != nil && rotation.Age(now, *last) < trust {
 		if r.unknown >= maxUnknown || !r.peers.take(now, r.perMinute) {
 			return nil, r.busy("peers of which a token was accepted have used up their calls about new tokens, %d at once or %d a minute (this one is %+.128q); if that is a proxy, set the field Peer", maxUnknown, r.perMinute, peer)
 		}
@@ -130,8 +131,9 @@ func (r *ration) landed(g *grant, failure error, now time.Time) {
 		}
 	}
 	r.failure = failure
+	renewed := rotation.Age(now, r.renewed)
 	switch {
-	case failure == nil && r.owed && now.Sub(r.renewed) >= time.Minute:
+	case failure == nil && r.owed && (renewed < 0 || renewed >= time.Minute):
 		r.owed, r.renewed = false, now
 		r.peers, r.shared = allowance{}, allowance{}
 		for i := range r.buckets {
@@ -147,15 +149,16 @@ func (r *ration) landed(g *grant, failure error, now time.Time) {
 	}
 }
 
-// An allowance is a number of calls that grows evenly, up to those of one minute.
+// An allowance is a number of calls that grows evenly, up to those of one minute. If the clock
+// was set back, it grows from then on.
 type allowance struct {
 	used float64 // as of last
 	last time.Time
 }
 
 func (a *allowance) take(now time.Time, perMinute int) bool {
-	if elapsed := now.Sub(a.last); elapsed > 0 {
-		a.used = max(0, a.used-elapsed.Minutes()*float64(perMinute))
+	if elapsed := rotation.Age(now, a.last); elapsed != 0 {
+		a.used = max(0, a.used-max(0, elapsed.Minutes())*float64(perMinute))
 		a.last = now
 	}
 	if a.used+1 > float64(perMinute) {

@@ -4,6 +4,8 @@ import (
 	"hash/maphash"
 	"sync"
 	"time"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth/rotation"
 )
 
 const (
@@ -37,7 +39,7 @@ func (f *failures) add(client, peer string, now time.Time) time.Duration {
 
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	age := now.Sub(slot.start)
+	age := rotation.Age(now, slot.start)
 	if age < 0 || age >= failuresWindow {
 		slot.start, slot.n, age = now, 0, 0
 	}
