@@ -7,10 +7,13 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/redoxauth/redoxauth-go/strategies/clientcredentials"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/testclock"
 )
 
 // RFC 6749, Section 2.3.1, and what its clients make of it.
@@ -193,6 +196,36 @@ func TestTooManyWrongSecrets(t *testing.T) {
 				e.ask(t, tokenRequest(genuine), "200")
 			}
 		})
+	}
+}
+
+// The limit ends after a minute, also if the wall clock was set back, and after a machine was
+// suspended. Whatever the clock does, a right secret passes.
+func TestTooManyWrongSecretsAndAClockThatJumps(t *testing.T) {
+	for name, jump := range map[string]func(*testclock.Clock){
+		"suspended for 48 h": func(c *testclock.Clock) { c.Suspend(48 * time.Hour) },
+		"set back by 48 h":   func(c *testclock.Clock) { c.SetBack(48 * time.Hour); time.Sleep(time.Minute) },
+	} {
+		for _, wallOnly := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, ", wall clock alone ", wallOnly), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					c := testclock.New(wallOnly)
+					e := newEndpoint(t, func(cfg *clientcredentials.EndpointConfig) { cfg.Now = c.Now })
+					guess := func(want string) {
+						t.Helper()
+						e.ask(t, tokenRequest(clientID+":wrong"), want)
+						e.ask(t, tokenRequest(genuine), "200")
+					}
+					for range 2 {
+						for range 100 {
+							guess("401 invalid_client")
+						}
+						guess("429 invalid_client")
+						jump(c)
+					}
+				})
+			})
+		}
 	}
 }
 

@@ -74,8 +74,13 @@ type kept[A any] struct {
 	expiry time.Time     // of the token, by the wall clock; zero: never
 }
 
+// fresh reports whether k is used. If the clock was set back, it is not, and not later
+// either, when the wall clock comes to that time again.
 func (k *kept[A]) fresh(now time.Time) bool {
 	age := rotation.Age(now, k.began)
+	if age < 0 {
+		k.life = 0
+	}
 	return 0 <= age && age < k.life && !k.expired(now)
 }
 
@@ -191,7 +196,8 @@ func (c *Cache[A]) launch(k key, g *grant, token string, now time.Time) *flight[
 // call makes the call, and once more if the machine was suspended meanwhile, because the
 // answer is as old as that. A panic in it must not end the process.
 func (c *Cache[A]) call(f *flight[A], token string) {
-	f.err = errors.New("the call ended its goroutine")
+	ended := errors.New("the call ended its goroutine")
+	f.err = ended
 	defer func() {
 		if p := recover(); p != nil {
 			f.err = fmt.Errorf("the call panicked: %T", p) // its value may hold the token
@@ -200,7 +206,7 @@ func (c *Cache[A]) call(f *flight[A], token string) {
 	}()
 	f.value, f.expiry, f.err = c.fetch(f.ctx, token)
 	if now := c.cfg.Now(); rotation.Age(now, f.began) > timeout && f.ctx.Err() == nil {
-		f.began = now
+		f.began, f.err = now, ended
 		f.value, f.expiry, f.err = c.fetch(f.ctx, token)
 	}
 }
@@ -210,10 +216,11 @@ func (c *Cache[A]) land(f *flight[A]) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := c.cfg.Now()
-	var failure error
-	if f.ctx.Err() != nil || rotation.Age(now, f.began) > timeout {
+	late := f.ctx.Err() != nil || rotation.Age(now, f.began) > timeout
+	if late && (f.err == nil || errors.Is(f.err, redoxauth.ErrRejected)) {
 		f.err = fmt.Errorf("the answer came more than %v after the call", timeout)
 	}
+	var failure error
 	f.expiry = f.expiry.Round(0)
 	switch {
 	case f.err == nil:
@@ -226,7 +233,7 @@ func (c *Cache[A]) land(f *flight[A]) {
 		}
 	}
 	switch {
-	case !f.fresh(now):
+	case failure != nil || f.err == nil && !f.fresh(now):
 	case f.grant == nil && f.err == nil: // the requests that asked may have been given up
 		c.accepted.put(f.key, f.kept)
 	default:
