@@ -3,6 +3,7 @@ package clientcredentials_test
 import (
 	"cmp"
 	"encoding/base64"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"

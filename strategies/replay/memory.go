@@ -24,8 +24,11 @@ import (
 // the length of scope and id. Memory is taken as entries come.
 //
 // Expiry follows the wall clock, time.Now, whatever Now the strategies use. Their clocks
-// must agree with it. If the clock is set back, entries stay for longer. If it was wrongly
-// ahead, entries that expired meanwhile are forgotten.
+// must agree with it. The wall clock alone decides, because it alone decides how long a
+// credential is valid: while a machine is suspended both go on. If the clock is set back,
+// credentials are valid for longer, and entries stay as long. If it was wrongly ahead, entries
+// that expired meanwhile are forgotten, and their credentials are valid once more when it is
+// set right. A restart, and a snapshot that is restored, forget entries too.
 //
 // Nothing runs in the background, and there is nothing to close. Expired entries keep their
 // memory until new entries come. A new entry removes a few thousand expired ones at most, so
@@ -71,6 +74,10 @@ func NewMemory(maxEntries int) *Memory {
 
 // Add implements [Store]. It does not wait.
 func (m *Memory) Add(ctx context.Context, scope, id string, until time.Time) (fresh bool, err error) {
+	return m.addAt(ctx, scope, id, until, time.Now())
+}
+
+func (m *Memory) addAt(ctx context.Context, scope, id string, until, wall time.Time) (fresh bool, err error) {
 	if ctx.Err() != nil { // a request that has ended must not use up its credential
 		return false, unavailable(context.Cause(ctx))
 	}
@@ -79,11 +86,11 @@ func (m *Memory) Add(ctx context.Context, scope, id string, until time.Time) (fr
 	}
 	d := m.digest(scope, id)
 	s := &m.shards[d[0]&uint64(len(m.shards)-1)]
+	now, end := nanoseconds(wall), nanoseconds(until)
+	if end <= now {
+		end = now + int64(expiredFor)
+	}
 	for {
-		now, end := nanoseconds(time.Now()), nanoseconds(until)
-		if end <= now {
-			end = now + int64(expiredFor)
-		}
 		fresh, ok := m.add(s, d, now, end)
 		if ok {
 			return fresh, nil

@@ -1,0 +1,11 @@
+package replay
+
+import (
+	"context"
+	"time"
+)
+
+// AddAt is Add at another time than now.
+func (m *Memory) AddAt(ctx context.Context, scope, id string, until, now time.Time) (fresh bool, err error) {
+	return m.addAt(ctx, scope, id, until, now)
+}
