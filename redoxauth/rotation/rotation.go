@@ -48,7 +48,7 @@ type Secrets[S any] struct {
 	called  time.Time     // when load was last called
 	running bool          // load has not returned
 	pending chan struct{} // of a call: closed when it returns or its time is over
-	enough  chan struct{} // of a call: closed when nobody who has a list waits for it any more
+	enough  time.Time     // of a call: when nobody who has a list waits for it any more; by time.Now
 	err     error         // why the last call gave no list
 }
 
@@ -103,18 +103,20 @@ func (s *Secrets[S]) Get(ctx context.Context) (S, error) {
 }
 
 func (s *Secrets[S]) start(now time.Time) {
-	pending, enough := make(chan struct{}), make(chan struct{})
-	s.called, s.running, s.pending, s.enough = now, true, pending, enough
-	time.AfterFunc(patience, func() { close(enough) })
-	go s.call(now, pending)
+	s.called, s.running, s.pending = now, true, make(chan struct{})
+	s.enough = time.Now().Add(patience) // like a timer it does not care how the wall clock is set
+	go s.call(now, s.pending)
 }
 
 // wait waits for the running call. If there is a list to fall back on, it waits until the
 // call has taken a second. It is called with s.mu held, and unlocks it while it waits.
 func (s *Secrets[S]) wait(ctx context.Context, fallback bool) error {
-	pending, enough := s.pending, s.enough
-	if !fallback {
-		enough = nil
+	pending := s.pending
+	var enough <-chan time.Time
+	if fallback {
+		t := time.NewTimer(time.Until(s.enough))
+		defer t.Stop()
+		enough = t.C
 	}
 	s.mu.Unlock()
 	defer s.mu.Lock()

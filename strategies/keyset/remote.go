@@ -52,7 +52,7 @@ func newRemote(cfg RemoteConfig) *remote {
 type fetch struct {
 	context.Context
 	number int
-	enough <-chan struct{} // closed when nobody whom old keys can serve waits for it any more
+	enough time.Time // when nobody whom old keys can serve waits for it any more; by time.Now
 	ended  bool
 	err    error
 }
@@ -181,7 +181,7 @@ func (s *remote) wait(ctx context.Context, pause time.Duration, asked bool) erro
 		f = s.start(asked)
 	}
 	if f == nil {
-		s.sleep(ctx, after(pause), nil)
+		s.sleep(ctx, nil, time.After(pause))
 	} else {
 		s.sleep(ctx, f.Done(), nil)
 	}
@@ -202,22 +202,14 @@ func (s *remote) wait(ctx context.Context, pause time.Duration, asked bool) erro
 }
 
 // sleep waits until one of its arguments ends, with s.mu unlocked.
-func (s *remote) sleep(ctx context.Context, one, other <-chan struct{}) {
+func (s *remote) sleep(ctx context.Context, fetched <-chan struct{}, timer <-chan time.Time) {
 	s.mu.Unlock()
 	defer s.mu.Lock()
 	select {
-	case <-one:
-	case <-other:
+	case <-fetched:
+	case <-timer:
 	case <-ctx.Done():
 	}
-}
-
-// after returns a channel that is closed after d. Timers and Now differ: a timer does not
-// care how the wall clock is set.
-func after(d time.Duration) <-chan struct{} {
-	c := make(chan struct{})
-	time.AfterFunc(d, func() { close(c) })
-	return c
 }
 
 // usable reports whether there are keys that may serve. A negative MaxStale ends them with
@@ -267,10 +259,13 @@ func (s *remote) keepFresh(ctx context.Context, now time.Time) {
 	if 0 <= age && age < s.life || s.running == nil {
 		return
 	}
-	if outage := rotation.Age(now, s.failed); s.err != nil && 0 <= outage && outage < s.pause+2*fetchTimeout {
+	failed := rotation.Age(now, s.failed)
+	if s.err != nil && 0 <= failed && failed < s.pause+2*fetchTimeout {
 		return
 	}
-	s.sleep(ctx, s.running.Done(), s.running.enough)
+	if left := time.Until(s.running.enough); left > 0 {
+		s.sleep(ctx, s.running.Done(), time.After(left))
+	}
 }
 
 // start returns the fetch that is running, or starts one.
@@ -284,7 +279,7 @@ func (s *remote) start(asked bool) *fetch {
 	}
 	s.started++
 	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
-	s.running = &fetch{Context: ctx, number: s.started, enough: after(staleWait)}
+	s.running = &fetch{Context: ctx, number: s.started, enough: time.Now().Add(staleWait)}
 	go s.run(s.running, now, cancel)
 	return s.running
 }
