@@ -1,62 +1,79 @@
-// Package lambda puts a Verifier in front of an AWS Lambda function behind API Gateway.
+// Package lambda puts a Verifier in front of an AWS Lambda function behind API Gateway, a
+// function URL or an Application Load Balancer (ALB).
 //
 // Wrap the function that you pass to the runtime, with the handshake outermost:
 //
 //	lambda.Start(HTTPAPIHandshake(token, HTTPAPI(v, nil, receive)))
 //
-// REST and RESTHandshake do the same for events of payload format 1.0. The function gets
-// the Identity with redoxauth.FromContext(ctx), and the verified bytes are in the event.
-// Route POST and GET to it, or "ANY", because the handshake has a POST form and a GET form.
-// If the function is an http.Handler, receive is
-// httpadapter.NewV2(handler).ProxyWithContext.
+// HTTPAPI is for HTTP APIs and function URLs (payload format 2.0), REST is for REST APIs
+// (payload format 1.0), ALB for load balancers. The function gets the Identity with
+// redoxauth.FromContext(ctx), and the verified bytes are in the event. Route POST and GET to
+// it, or "ANY", because the handshake has a POST form and a GET form.
+//
+// If you have an http.Handler, wrap it as you would in a server:
+//
+//	lambda.Start(ServeHTTPAPI(token.Handshake(v.Wrap(handler))))
+//
+// Do not use the adapters of aws-lambda-go-api-proxy for it. They join path and query and
+// parse them again, split header values at commas, encode the query of an ALB twice, and log
+// a URL that they cannot parse, with the verification token that its query may have.
 //
 // # What the platform does to a request
 //
-// This matters only to SigV4, which covers the whole request. Tokens are not affected.
+// A path with "?" or "#", a query with "#", and what else could be read in two ways, is
+// answered 400 before anything parses it. The rest of this section matters only to SigV4,
+// which covers the whole request. Tokens are not affected.
 //
-// Host is requestContext.domainName, or the variable GO_API_HOST ("https://host") of
-// the proxy library. Redox must sign that name, or sigv4.Config.Hosts must list the name
-// that Redox signs.
+// Host is requestContext.domainName; of an ALB, the header Host. Redox must sign that name,
+// or sigv4.Config.Hosts must list the name that Redox signs.
 //
 // The path begins with the stage, unless the stage is $default or there is a custom domain.
-// A REST API removes the stage and leaves the rest as it was sent ([localstack #3942],
-// [#7728]). The signature covers the stage, so set sigv4.Config.PathPrefix to "/stage".
+// A REST API removes the stage from "path" (requestContext.path still has it) and leaves the
+// rest as it was sent ([localstack #3942], [#7728]). The signature covers the stage, so set
+// sigv4.Config.PathPrefix to "/stage". An HTTP API with a custom domain removes its API
+// mapping: set PathPrefix to "/mapping".
 //
-// An HTTP API (not a REST API, not a function URL) decodes the path, in both payload
-// formats and in spite of the name rawPath ([aws-lambda-fastify #169],
-// [standard-server #93]). This package encodes the path again as Go does. So a path
-// verifies if Go would write the same escapes, such as "%20". A path with "%2F", "%3F",
-// "%23" or "%25", or with an unnecessary escape such as "%41", is 401 or 400. Choose a path
-// of letters, digits, "-" and "/".
+// An HTTP API decodes the path, in both payload formats and in spite of the name rawPath
+// ([aws-lambda-fastify #169], [standard-server #93]). This package encodes it again, as
+// browsers and most clients do: spaces and Unicode are escaped, "+", "!", ":", "@" and the
+// like are not. So "/a%20b" and "/a+b" verify. A path that was signed with another spelling,
+// such as "%41", "%2B" or "%2F", does not: 401. One with "%3F", "%23" or "%25" is 400,
+// because the event does not tell it from another path. With payload format 1.0 the event
+// does not even tell that it comes from an HTTP API: use 2.0. REST APIs, function URLs and
+// ALBs keep the escapes, and every path verifies except one with dot segments. If you can
+// choose, take a path of letters, digits, "-" and "/".
 //
 // In payload format 1.0 the query arrives decoded and unordered. This does no harm, because
-// the canonical form of SigV4 encodes and sorts it.
+// the canonical form of SigV4 encodes and sorts it. An ALB leaves it encoded
+// ([Lambda functions as targets]), and so must the function that reads the event; handlers
+// behind ServeALB get it right. Without the target group's multi-value headers, an ALB keeps
+// only the last of repeated parameters and headers, and a signature over all of them is 401.
 //
 // In payload format 2.0 repeated headers arrive joined by commas. Two Authorization headers
 // become one malformed header (400), and two verification tokens become one wrong token
-// (401). The proxy library splits all values at commas, which changes a signed
-// "Accept: a, b". HTTPAPI joins them again. A handler behind httpadapter.NewV2 that is
-// wrapped by Verifier.Wrap cannot do so.
+// (401).
 //
-// Lambda takes events of at most 6 MB. Redox sends messages of up to 40 MB; the platform
-// refuses those that are larger than 6 MB.
+// A body that is not UTF-8 must arrive in base64. A REST API does so only for its binary
+// media types; otherwise the body is changed, and 401.
 //
-// Behind an ALB use httpadapter.NewALB and Wrap. If Redox signs, use a URL without a query:
-// the ALB does not decode the query, and the proxy library encodes it a second time.
+// API Gateway passes on bodies of at most 6 MB, a load balancer 1 MB. Redox sends messages of
+// up to 40 MB; the platform refuses those that are larger.
+//
+// The events have the same value in several fields, such as queryStringParameters beside
+// rawQueryString. The platform makes all of them from one request. This package relies on it.
 //
 // [localstack #3942]: https://github.com/localstack/localstack/pull/3942
 // [#7728]: https://github.com/localstack/localstack/pull/7728
 // [aws-lambda-fastify #169]: https://github.com/fastify/aws-lambda-fastify/issues/169
 // [standard-server #93]: https://github.com/middleapi/standard-server/pull/93
+// [Lambda functions as targets]: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html
 package lambda
 
 import (
 	"context"
-	"errors"
 	"net/http"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/awslabs/aws-lambda-go-api-proxy/core"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/verifytoken"
@@ -65,67 +82,88 @@ import (
 // A Handler is a Lambda function for an event E with the answer R.
 type Handler[E, R any] = func(context.Context, E) (R, error)
 
-// The functions of payload formats 1.0 and 2.0.
+// The functions of payload formats 1.0 and 2.0, and of load balancers.
 type (
 	RESTHandler    = Handler[events.APIGatewayProxyRequest, events.APIGatewayProxyResponse]
 	HTTPAPIHandler = Handler[events.APIGatewayV2HTTPRequest, events.APIGatewayV2HTTPResponse]
+	ALBHandler     = Handler[events.ALBTargetGroupRequest, events.ALBTargetGroupResponse]
 )
 
 // REST calls next with an event of payload format 1.0 only if v accepts it.
 func REST(v redoxauth.Verifier, opts *redoxauth.Options, next RESTHandler) RESTHandler {
-	return func(ctx context.Context, event events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
-		r, err := restRequest(ctx, event)
-		if err == nil {
-			r, err = redoxauth.Check(v, nil, r, opts)
-		}
-		if err != nil {
-			w := core.NewProxyResponseWriter()
-			redoxauth.WriteError(w, err)
-			return w.GetProxyResponse()
-		}
-		return next(r.Context(), event)
-	}
+	return check(v, opts, restRequest, restAnswer, next)
 }
 
 // HTTPAPI calls next with an event of payload format 2.0 only if v accepts it.
 func HTTPAPI(v redoxauth.Verifier, opts *redoxauth.Options, next HTTPAPIHandler) HTTPAPIHandler {
-	return func(ctx context.Context, event events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
-		r, err := httpAPIRequest(ctx, event)
+	return check(v, opts, httpAPIRequest, httpAPIAnswer, next)
+}
+
+// ALB calls next with an event of a load balancer only if v accepts it.
+func ALB(v redoxauth.Verifier, opts *redoxauth.Options, next ALBHandler) ALBHandler {
+	return check(v, opts, albRequest, albAnswer, next)
+}
+
+// RESTHandshake answers Redox's destination verification, and passes on everything else.
+func RESTHandshake(token *verifytoken.Verifier, next RESTHandler) RESTHandler {
+	return handshake(token, restRequest, restAnswer, next)
+}
+
+// HTTPAPIHandshake is RESTHandshake for payload format 2.0.
+func HTTPAPIHandshake(token *verifytoken.Verifier, next HTTPAPIHandler) HTTPAPIHandler {
+	return handshake(token, httpAPIRequest, httpAPIAnswer, next)
+}
+
+// ALBHandshake is RESTHandshake for load balancers.
+func ALBHandshake(token *verifytoken.Verifier, next ALBHandler) ALBHandler {
+	return handshake(token, albRequest, albAnswer, next)
+}
+
+// ServeREST answers events of payload format 1.0 with an http.Handler.
+func ServeREST(h http.Handler) RESTHandler { return serve(h, restRequest, restAnswer) }
+
+// ServeHTTPAPI answers events of payload format 2.0 with an http.Handler.
+func ServeHTTPAPI(h http.Handler) HTTPAPIHandler { return serve(h, httpAPIRequest, httpAPIAnswer) }
+
+// ServeALB answers events of a load balancer with an http.Handler.
+func ServeALB(h http.Handler) ALBHandler { return serve(h, albRequest, albAnswer) }
+
+func check[E, R any](v redoxauth.Verifier, opts *redoxauth.Options, request requestOf[E], answer answerOf[R], next Handler[E, R]) Handler[E, R] {
+	return func(ctx context.Context, event E) (R, error) {
+		r, err := request(ctx, event)
 		if err == nil {
 			r, err = redoxauth.Check(v, nil, r, opts)
 		}
 		if err != nil {
-			w := core.NewProxyResponseWriterV2()
-			redoxauth.WriteError(w, err)
-			return w.GetProxyResponse()
+			var w recorder
+			redoxauth.WriteError(&w, err)
+			return answer(&w), nil
 		}
 		return next(r.Context(), event)
 	}
 }
 
-// RESTHandshake answers Redox's destination verification, and passes on everything else.
-func RESTHandshake(token *verifytoken.Verifier, next RESTHandler) RESTHandler {
-	return func(ctx context.Context, event events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
-		w := core.NewProxyResponseWriter()
-		if r, err := restRequest(ctx, event); err != nil {
-			redoxauth.WriteError(w, err)
-		} else if !answers(token, w, r) {
+func handshake[E, R any](token *verifytoken.Verifier, request requestOf[E], answer answerOf[R], next Handler[E, R]) Handler[E, R] {
+	return func(ctx context.Context, event E) (R, error) {
+		var w recorder
+		if r, err := request(ctx, event); err != nil {
+			redoxauth.WriteError(&w, err)
+		} else if !answers(token, &w, r) {
 			return next(ctx, event)
 		}
-		return w.GetProxyResponse()
+		return answer(&w), nil
 	}
 }
 
-// HTTPAPIHandshake is RESTHandshake for payload format 2.0.
-func HTTPAPIHandshake(token *verifytoken.Verifier, next HTTPAPIHandler) HTTPAPIHandler {
-	return func(ctx context.Context, event events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
-		w := core.NewProxyResponseWriterV2()
-		if r, err := httpAPIRequest(ctx, event); err != nil {
-			redoxauth.WriteError(w, err)
-		} else if !answers(token, w, r) {
-			return next(ctx, event)
+func serve[E, R any](h http.Handler, request requestOf[E], answer answerOf[R]) Handler[E, R] {
+	return func(ctx context.Context, event E) (R, error) {
+		var w recorder
+		if r, err := request(ctx, event); err != nil {
+			redoxauth.WriteError(&w, err)
+		} else {
+			h.ServeHTTP(&w, r)
 		}
-		return w.GetProxyResponse()
+		return answer(&w), nil
 	}
 }
 
@@ -135,30 +173,4 @@ func answers(token *verifytoken.Verifier, w http.ResponseWriter, r *http.Request
 	next := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { answered = false })
 	token.Handshake(next).ServeHTTP(w, r)
 	return answered
-}
-
-func restRequest(ctx context.Context, event events.APIGatewayProxyRequest) (*http.Request, error) {
-	var accessor core.RequestAccessor
-	r, err := accessor.EventToRequestWithContext(ctx, event)
-	return r, malformed(err)
-}
-
-func httpAPIRequest(ctx context.Context, event events.APIGatewayV2HTTPRequest) (*http.Request, error) {
-	var accessor core.RequestAccessorV2
-	r, err := accessor.EventToRequestWithContext(ctx, event)
-	if err != nil {
-		return nil, malformed(err)
-	}
-	for name, value := range event.Headers { // the accessor has split the values
-		r.Header.Set(name, value)
-	}
-	return r, nil
-}
-
-// malformed drops err, which quotes the query. The query may hold the token of a handshake.
-func malformed(err error) error {
-	if err == nil {
-		return nil
-	}
-	return &redoxauth.Error{Kind: redoxauth.ErrMalformed, Reason: "path", Err: errors.New("the event is not a request")}
 }
