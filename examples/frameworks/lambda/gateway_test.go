@@ -1,6 +1,7 @@
 package lambda_test
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"io"
@@ -14,32 +15,36 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 )
 
-// gateway starts a server that does what API Gateway does. It makes an event of each
+// gateway starts a server that does what the platform does. It makes an event of each
 // request, passes the event as JSON to the function through Lambda's runtime, and sends the
 // function's answer.
 func gateway(t *testing.T, function any, event func(*http.Request, []byte) any) (url string) {
-	handler := lambda.NewHandler(function)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			t.Error(err)
 		}
-		payload, err := json.Marshal(event(r, body))
-		if err != nil {
-			t.Error(err)
-		}
-		answer, err := handler.Invoke(r.Context(), payload)
-		if err != nil {
-			t.Error(err)
-		}
-		var res events.APIGatewayProxyResponse // it has all fields of the other
-		if err := json.Unmarshal(answer, &res); err != nil {
-			t.Error(err)
-		}
-		writeResponse(w, res)
+		writeResponse(w, invoke(t, function, event(r, body)))
 	}))
 	t.Cleanup(server.Close)
 	return server.URL
+}
+
+// invoke passes an event to a function through Lambda's runtime.
+func invoke(t testing.TB, function, event any) (res events.APIGatewayProxyResponse) { // it has all fields of the others
+	t.Helper()
+	payload, err := json.Marshal(event)
+	if err != nil {
+		t.Error(err)
+	}
+	answer, err := lambda.NewHandler(function).Invoke(context.Background(), payload)
+	if err != nil {
+		t.Error(err)
+	}
+	if err := json.Unmarshal(answer, &res); err != nil {
+		t.Error(err)
+	}
+	return res
 }
 
 func writeResponse(w http.ResponseWriter, res events.APIGatewayProxyResponse) {
@@ -59,15 +64,20 @@ func writeResponse(w http.ResponseWriter, res events.APIGatewayProxyResponse) {
 
 // restEvent returns the event of a REST API: path as it was sent, query decoded, all headers.
 func restEvent(r *http.Request, body []byte) any {
-	path, _, _ := strings.Cut(r.RequestURI, "?")
-	query, _ := url.ParseQuery(r.URL.RawQuery)
+	path, query, _ := strings.Cut(r.RequestURI, "?")
+	values, _ := url.ParseQuery(query)
 	event := events.APIGatewayProxyRequest{
 		HTTPMethod:                      r.Method,
 		Path:                            path,
+		Headers:                         last(headers(r)),
 		MultiValueHeaders:               headers(r),
-		MultiValueQueryStringParameters: query,
+		QueryStringParameters:           last(values),
+		MultiValueQueryStringParameters: values,
 	}
+	event.RequestContext.Path = "/stage" + path
+	event.RequestContext.Stage = "stage"
 	event.RequestContext.DomainName = r.Host
+	event.RequestContext.Identity.SourceIP = "192.0.2.1"
 	event.Body, event.IsBase64Encoded = encode(r, body)
 	return event
 }
@@ -76,29 +86,95 @@ func restEvent(r *http.Request, body []byte) any {
 // repeated headers joined. An example of a decoded path is in
 // https://github.com/fastify/aws-lambda-fastify/issues/169.
 func httpAPIEvent(r *http.Request, body []byte) any {
-	event := functionURLEvent(r, body).(events.APIGatewayV2HTTPRequest)
+	event := payload2Event(r, body)
 	event.RawPath = r.URL.Path
+	event.RequestContext.HTTP.Path = r.URL.Path
+	event.RequestContext.DomainName = r.Host
+	event.RequestContext.Stage = "$default"
 	return event
 }
 
 // functionURLEvent returns the event of a function URL. It differs from that of an HTTP API
-// in the path, which is as it was sent.
+// in the path, which is as it was sent, and in the domain. On loopback the domain is another,
+// so the event has no stage there.
 func functionURLEvent(r *http.Request, body []byte) any {
+	event := payload2Event(r, body)
+	event.RequestContext.DomainName = r.Host
+	if r.Host == functionURL {
+		event.RequestContext.Stage = "$default"
+	}
+	return event
+}
+
+const functionURL = "abcdefghijklmnop.lambda-url.eu-west-1.on.aws"
+
+func payload2Event(r *http.Request, body []byte) events.APIGatewayV2HTTPRequest {
 	path, query, _ := strings.Cut(r.RequestURI, "?")
-	event := events.APIGatewayV2HTTPRequest{Version: "2.0", RawPath: path, RawQueryString: query, Headers: map[string]string{}}
+	event := events.APIGatewayV2HTTPRequest{Version: "2.0", RouteKey: "$default", RawPath: path, RawQueryString: query, Headers: map[string]string{}}
 	for name, values := range headers(r) {
+		if name == "Cookie" {
+			event.Cookies = strings.Split(strings.Join(values, "; "), "; ")
+			continue
+		}
 		event.Headers[strings.ToLower(name)] = strings.Join(values, ",")
 	}
-	event.RequestContext.DomainName = r.Host
+	if values, _ := url.ParseQuery(query); len(values) > 0 {
+		event.QueryStringParameters = map[string]string{}
+		for name, v := range values {
+			event.QueryStringParameters[name] = strings.Join(v, ",")
+		}
+	}
 	event.RequestContext.HTTP.Method = r.Method
-	event.RequestContext.HTTP.Path = event.RawPath
+	event.RequestContext.HTTP.Path = path
+	event.RequestContext.HTTP.SourceIP = "192.0.2.1"
 	event.Body, event.IsBase64Encoded = encode(r, body)
 	return event
+}
+
+// albEvent returns the event of a load balancer whose target group has multi-value headers:
+// path and query as they were sent. albSingleEvent returns that of one without: of repeated
+// names only the last value.
+func albEvent(r *http.Request, body []byte) any {
+	path, query, _ := strings.Cut(r.RequestURI, "?")
+	event := events.ALBTargetGroupRequest{
+		HTTPMethod:                      r.Method,
+		Path:                            path,
+		MultiValueHeaders:               map[string][]string{},
+		MultiValueQueryStringParameters: map[string][]string{},
+	}
+	for name, values := range headers(r) {
+		event.MultiValueHeaders[strings.ToLower(name)] = values
+	}
+	for pair := range strings.SplitSeq(query, "&") {
+		if pair != "" {
+			name, value, _ := strings.Cut(pair, "=")
+			event.MultiValueQueryStringParameters[name] = append(event.MultiValueQueryStringParameters[name], value)
+		}
+	}
+	event.RequestContext.ELB.TargetGroupArn = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/redox/abc"
+	event.Body, event.IsBase64Encoded = encode(r, body)
+	return event
+}
+
+func albSingleEvent(r *http.Request, body []byte) any {
+	event := albEvent(r, body).(events.ALBTargetGroupRequest)
+	event.Headers, event.MultiValueHeaders = last(event.MultiValueHeaders), nil
+	event.QueryStringParameters, event.MultiValueQueryStringParameters = last(event.MultiValueQueryStringParameters), nil
+	return event
+}
+
+func last(several map[string][]string) map[string]string {
+	single := map[string]string{}
+	for name, values := range several {
+		single[name] = values[len(values)-1]
+	}
+	return single
 }
 
 func headers(r *http.Request) http.Header {
 	h := r.Header.Clone()
 	h.Set("Host", r.Host)
+	h.Set("X-Forwarded-For", "203.0.113.9, 192.0.2.1")
 	h.Del("Content-Length") // not every event has it
 	return h
 }
