@@ -53,13 +53,9 @@ func httpAPIRequest(ctx context.Context, event events.APIGatewayV2HTTPRequest) (
 	if len(event.Cookies) > 0 && m.header["Cookie"] == nil {
 		m.header.Set("Cookie", strings.Join(event.Cookies, "; "))
 	}
-	// An HTTP API has decoded the path, a function URL has not: to the one "%41" is three
-	// characters, to the other it is "A". Both name a stage, but only the domains of function
-	// URLs contain "lambda-url".
-	decoded := event.RequestContext.Stage != "" && !strings.Contains(m.host, ".lambda-url.")
-	if decoded && strings.Contains(m.path, "%") {
-		return nil, malformed("path", "the decoded path has a %, which the next reader may decode again")
-	}
+	// An HTTP API has decoded the path, a function URL has not. Both name a stage, but only
+	// the domains of function URLs contain "lambda-url".
+	m.decoded = event.RequestContext.Stage != "" && !strings.Contains(m.host, ".lambda-url.")
 	return m.request(ctx)
 }
 
@@ -124,6 +120,7 @@ func encodedQuery(values map[string][]string) (string, error) {
 // A message is what all kinds of events have in common.
 type message struct {
 	method, path, query, host, peer string // path and query without their "?"
+	decoded                         bool   // path
 	header                          http.Header
 	body                            string
 	base64                          bool
@@ -137,7 +134,7 @@ type message struct {
 //
 // The errors quote nothing: the query may hold a verification token.
 func (m *message) request(ctx context.Context) (*http.Request, error) {
-	path, err := escaped(cmp.Or(m.path, "/"))
+	path, err := m.escapedPath()
 	if err != nil {
 		return nil, err
 	}
@@ -178,29 +175,34 @@ func (m *message) request(ctx context.Context) (*http.Request, error) {
 	return r.WithContext(ctx), nil
 }
 
-// escaped returns a path as it is on the wire. What can be there stays as it is, escapes
-// too. The rest the platform has decoded.
-func escaped(path string) (string, error) {
-	if path[0] != '/' {
+// escapedPath returns the path as it is on the wire. If it is decoded, it gets the escapes
+// that clients write. If it is not, bytes that cannot be on the wire do.
+//
+// A "%" in a decoded path is refused: a handler that decodes it again would read another
+// path.
+func (m *message) escapedPath() (string, error) {
+	path := cmp.Or(m.path, "/")
+	special := ""
+	if m.decoded {
+		special = "\"<>\\^`{|}"
+	}
+	switch {
+	case path[0] != '/':
 		return "", malformed("path", "the path does not start with a slash")
+	case strings.ContainsAny(path, "?#") || strings.ContainsFunc(path, isControl):
+		return "", malformed("path", "the path has a ?, a # or a control character")
+	case m.decoded && strings.Contains(path, "%"):
+		return "", malformed("path", "the decoded path has a %")
 	}
 	var b strings.Builder
 	for i := range len(path) {
-		switch c := path[i]; {
-		case c == '?' || c == '#' || isControl(rune(c)):
-			return "", malformed("path", "the path has a ?, a # or a control character")
-		case c == '%' || isPathChar(c):
-			b.WriteByte(c)
-		default:
+		if c := path[i]; c == ' ' || c >= 0x80 || strings.IndexByte(special, c) >= 0 {
 			fmt.Fprintf(&b, "%%%02X", c)
+		} else {
+			b.WriteByte(c)
 		}
 	}
 	return b.String(), nil
-}
-
-// isPathChar reports whether a path has c without an escape (RFC 3986, Section 3.3).
-func isPathChar(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("/-._~!$&'()*+,;=:@", c) >= 0
 }
 
 func isControl(c rune) bool { return c < ' ' || c == 0x7f }
