@@ -15,6 +15,24 @@
 // [redoxauth.ErrUnavailable], reason "replay_store". Then no credential that needs the Store
 // is accepted. The peer gets 503 and tries again.
 //
+// If the answer of Redis is lost, nobody knows whether the id was recorded. Then go-redis asks
+// again, and Add recognises its own entry. Add waits longer than these retries take. By
+// default that is up to 28 s, because go-redis waits 5 s for each of four answers. Set
+// ReadTimeout to a second, to get there sooner. Set ContextTimeoutEnabled, so that go-redis
+// also stops at the deadline of the request. Without it Add still returns in time, but the
+// connection stays busy until ReadTimeout.
+//
+// If Add gives up, it takes back its own entry in the background, so that the refused
+// credential can be sent again. It tries every second, for a minute, and for at most 256
+// entries at once. Until then the credential is 401, reason "replayed".
+//
+// The user that the client authenticates as needs these permissions, where key is Prefix:
+//
+//	ACL SETUSER redox on >password ~redoxauth:replay:* +set +get +eval +del
+//
+// EVAL and DEL take entries back. Without them only that fails. A cluster also needs
+// "+cluster|slots +cluster|shards +command".
+//
 // An id that Redis forgets can be used once more, until its credential expires. For an
 // assertion that is a few minutes. Redis forgets by:
 //
@@ -54,8 +72,12 @@ import (
 // Config configures a Store.
 type Config struct {
 	// Client is the connection to Redis 2.6.12 or later, or to a server with the same
-	// protocol; required. Configure TLS, passwords, pools and clusters there. In a
-	// cluster, leave its ReadOnly off, because replicas lag behind.
+	// protocol; required. It may be one server, Sentinel or a cluster. Configure TLS,
+	// passwords, timeouts and pools there.
+	//
+	// New refuses a [redis.Ring], which moves ids to a server that does not know them when
+	// another one is lost. It also refuses a cluster with ReadOnly, RouteByLatency or
+	// RouteRandomly, which reads from replicas that lag behind.
 	Client redis.UniversalClient
 
 	// Prefix is the beginning of every key; default "redoxauth:replay:". Deployments that
@@ -65,37 +87,70 @@ type Config struct {
 
 // A Store is safe for concurrent use. It does not close the Client.
 type Store struct {
-	client redis.UniversalClient
-	prefix string
+	client  redis.UniversalClient
+	prefix  string
+	timeout time.Duration // of one Add
+	undoing chan struct{} // one for each entry that is being taken back
 }
 
 var _ replay.Store = (*Store)(nil)
 
 const (
-	timeout    = 5 * time.Second // of one Add
 	expiredFor = time.Minute
 	longest    = 100 * 365 * 24 * time.Hour // a time.Duration ends at 292 years
+
+	maxUndoing = 256
+	undoFor    = time.Minute
+	undoEvery  = time.Second
 )
 
 // New returns a Store. It does not connect.
 func New(cfg Config) (*Store, error) {
-	if cfg.Client == nil {
-		return nil, errors.New("redisreplay: Client: required")
+	timeout, err := timeoutOf(cfg.Client)
+	if err != nil {
+		return nil, fmt.Errorf("redisreplay: Client: %w", err)
 	}
 	if cfg.Prefix == "" {
 		cfg.Prefix = "redoxauth:replay:"
 	}
-	return &Store{client: cfg.Client, prefix: cfg.Prefix}, nil
+	return &Store{client: cfg.Client, prefix: cfg.Prefix, timeout: timeout, undoing: make(chan struct{}, maxUndoing)}, nil
 }
 
-// Add implements [replay.Store] with one SET NX. It waits within ctx, at most 5 s. If it
-// gives up waiting, the id may or may not be recorded.
+// timeoutOf returns how long an Add may take: 5 s, and as long as the client waits for
+// answers that are lost. A client that cannot tell is taken for one with go-redis's defaults.
+func timeoutOf(client redis.UniversalClient) (time.Duration, error) {
+	retries, answer, pause := 3, 5*time.Second, time.Second
+	switch c := client.(type) {
+	case nil:
+		return 0, errors.New("required")
+	case *redis.Client:
+		o := c.Options()
+		retries, answer, pause = o.MaxRetries, o.ReadTimeout, o.MaxRetryBackoff
+	case *redis.ClusterClient:
+		o := c.Options()
+		if o.ReadOnly {
+			return 0, errors.New("a cluster with ReadOnly, RouteByLatency or RouteRandomly reads from replicas, which lag behind")
+		}
+		retries, answer, pause = (o.MaxRedirects+1)*(max(o.MaxRetries, 0)+1)-1, o.ReadTimeout, o.MaxRetryBackoff
+	case *redis.Ring:
+		return 0, errors.New("a Ring accepts replays after it has lost a server; use a cluster or Sentinel")
+	}
+	tries := time.Duration(max(retries, 0) + 1)
+	return 5*time.Second + tries*max(answer, 0) + (tries-1)*max(pause, 0), nil
+}
+
+// Add implements [replay.Store] with SET NX. It waits within ctx, and longer than the client
+// takes to retry. If it fails, it takes back what it may have recorded.
 func (s *Store) Add(ctx context.Context, scope, id string, until time.Time) (fresh bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	if ctx.Err() != nil { // a request that has ended must not use up its credential
 		return false, unavailable(context.Cause(ctx))
 	}
+	// If go-redis loses an answer, it sends the command again, and finds the key that its
+	// first attempt set. So each Add has a value of its own: with one value for all, a genuine
+	// credential would then look replayed.
+	key, mine := s.key(scope, id), rand.Text()
 	// go-redis respects a context while it dials and waits for a connection. While it waits
 	// for the answer, it does so only with an option of its own. Add must not depend on that.
 	type result struct {
@@ -104,39 +159,79 @@ func (s *Store) Add(ctx context.Context, scope, id string, until time.Time) (fre
 	}
 	done := make(chan result, 1)
 	go func() {
-		fresh, err := s.set(ctx, s.key(scope, id), lifetime(until))
+		fresh, err := s.set(ctx, key, mine, lifetime(until))
 		done <- result{fresh, err}
 	}()
 	select {
 	case r := <-done:
-		if r.err != nil {
-			return false, unavailable(r.err)
+		if r.err == nil {
+			return r.fresh, nil
 		}
-		return r.fresh, nil
+		err = r.err
 	case <-ctx.Done():
-		return false, unavailable(context.Cause(ctx))
+		err = context.Cause(ctx)
+	}
+	s.undo(key, mine)
+	return false, unavailable(err)
+}
+
+// set reports whether it has set the key to mine, in this attempt of go-redis or an earlier
+// one.
+func (s *Store) set(ctx context.Context, key, mine string, life time.Duration) (fresh bool, err error) {
+	defer recovered(&err)
+	for {
+		fresh, err = s.client.SetNX(ctx, key, mine, life).Result()
+		if fresh || err != nil {
+			return fresh, err
+		}
+		value, err := s.client.Get(ctx, key).Result()
+		if errors.Is(err, redis.Nil) { // it has expired meanwhile, or was taken back
+			continue
+		}
+		return value == mine, err
 	}
 }
 
-// set sets the key to a value that only this call has. If go-redis loses an answer, it
-// sends the command again, and finds the key that its first attempt set. With one value for
-// all calls, a genuine credential would then look replayed.
-func (s *Store) set(ctx context.Context, key string, life time.Duration) (fresh bool, err error) {
-	defer func() {
-		if p := recover(); p != nil { // of a hook, in a goroutine where it would end the process
-			fresh, err = false, fmt.Errorf("redisreplay: the client panicked: %T", p)
-		}
-	}()
-	mine := rand.Text()
-	fresh, err = s.client.SetNX(ctx, key, mine, life).Result()
-	if fresh || err != nil {
-		return fresh, err
+// undo removes the key in the background, if it has the value mine.
+func (s *Store) undo(key, mine string) {
+	select {
+	case s.undoing <- struct{}{}:
+		go s.tryUndo(key, mine, time.Now().Add(undoFor))
+	default:
 	}
-	value, err := s.client.Get(ctx, key).Result()
-	if errors.Is(err, redis.Nil) { // it has expired meanwhile
-		return false, nil
+}
+
+// tryUndo comes back if it fails, and also if there is no such key: what Redis receives late
+// may set it after it was looked for.
+func (s *Store) tryUndo(key, mine string, end time.Time) {
+	ctx, cancel := context.WithDeadline(context.Background(), end)
+	defer cancel()
+	missing, err := s.remove(ctx, key, mine)
+	if err == nil && !missing || errors.Is(err, redis.ErrClosed) || !time.Now().Before(end) {
+		<-s.undoing
+		return
 	}
-	return value == mine, err
+	time.AfterFunc(undoEvery, func() { s.tryUndo(key, mine, end) })
+}
+
+// remove reports whether there is no such key. One of another Add stays: that Add has
+// accepted, or will undo it itself.
+func (s *Store) remove(ctx context.Context, key, mine string) (missing bool, err error) {
+	const script = `
+local value = redis.call("get", KEYS[1])
+if value == ARGV[1] then
+	redis.call("del", KEYS[1])
+end
+return value and 0 or 1`
+	defer recovered(&err)
+	return s.client.Eval(ctx, script, []string{key}, mine).Bool()
+}
+
+// recovered makes an error of a hook's panic, which would end the process in a goroutine.
+func recovered(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("redisreplay: the client panicked: %T", p)
+	}
 }
 
 // key has a fixed length, and shows no credential to a reader of Redis.
