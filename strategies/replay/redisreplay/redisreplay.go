@@ -26,12 +26,12 @@
 // credential can be sent again. It tries every second, for a minute, and for at most 256
 // entries at once. Until then the credential is 401, reason "replayed".
 //
-// The user that the client authenticates as needs these permissions, where key is Prefix:
+// A user of Redis's ACL (Redis 6) needs these permissions, with your Prefix:
 //
-//	ACL SETUSER redox on >password ~redoxauth:replay:* +set +get +eval +del
+//	ACL SETUSER redox on >password ~redoxauth:replay:* +set +get +eval
 //
-// EVAL and DEL take entries back. Without them only that fails. A cluster also needs
-// "+cluster|slots +cluster|shards +command".
+// EVAL is for taking entries back, which must be atomic. Without it only that fails. In a
+// cluster go-redis itself also needs "+cluster|slots +cluster|shards +command".
 //
 // An id that Redis forgets can be used once more, until its credential expires. For an
 // assertion that is a few minutes. Redis forgets by:
@@ -179,20 +179,39 @@ func (s *Store) Add(ctx context.Context, scope, id string, until time.Time) (fre
 // one.
 func (s *Store) set(ctx context.Context, key, mine string, life time.Duration) (fresh bool, err error) {
 	defer recovered(&err)
-	for {
-		fresh, err = s.client.SetNX(ctx, key, mine, life).Result()
-		if fresh || err != nil {
-			return fresh, err
-		}
-		value, err := s.client.Get(ctx, key).Result()
-		if errors.Is(err, redis.Nil) { // it has expired meanwhile, or was taken back
-			continue
-		}
-		return value == mine, err
+	fresh, err = s.client.SetNX(ctx, key, mine, life).Result()
+	if fresh || err != nil {
+		return fresh, err
 	}
+	value, err := s.client.Get(ctx, key).Result()
+	if err == nil && value == void || errors.Is(err, redis.Nil) { // taken back, or expired
+		return s.client.Eval(ctx, takeOver, []string{key}, mine, life.Milliseconds()).Bool()
+	}
+	return value == mine, err
 }
 
-// undo removes the key in the background, if it has the value mine.
+// void is the value of a key whose Add has failed. A missing key would not do: Redis may get
+// the SET, or an older attempt of it, after the key was removed.
+const (
+	void     = ""
+	voidFor  = 2 * time.Minute
+	takeBack = `
+local value = redis.call("get", KEYS[1])
+if not value or value == ARGV[1] then
+	redis.call("set", KEYS[1], "", "px", ARGV[2])
+end
+return 1`
+	takeOver = `
+local value = redis.call("get", KEYS[1])
+if not value or value == "" then
+	redis.call("set", KEYS[1], ARGV[1], "px", ARGV[2])
+	return 1
+end
+return value == ARGV[1] and 1 or 0`
+)
+
+// undo makes the key void in the background, unless it has the value of another Add: that has
+// accepted its credential, or undoes its own entry.
 func (s *Store) undo(key, mine string) {
 	select {
 	case s.undoing <- struct{}{}:
@@ -201,30 +220,20 @@ func (s *Store) undo(key, mine string) {
 	}
 }
 
-// tryUndo comes back if it fails, and also if there is no such key: what Redis receives late
-// may set it after it was looked for.
 func (s *Store) tryUndo(key, mine string, end time.Time) {
 	ctx, cancel := context.WithDeadline(context.Background(), end)
 	defer cancel()
-	missing, err := s.remove(ctx, key, mine)
-	if err == nil && !missing || errors.Is(err, redis.ErrClosed) || !time.Now().Before(end) {
+	err := s.void(ctx, key, mine)
+	if err == nil || errors.Is(err, redis.ErrClosed) || !time.Now().Before(end) {
 		<-s.undoing
 		return
 	}
 	time.AfterFunc(undoEvery, func() { s.tryUndo(key, mine, end) })
 }
 
-// remove reports whether there is no such key. One of another Add stays: that Add has
-// accepted, or will undo it itself.
-func (s *Store) remove(ctx context.Context, key, mine string) (missing bool, err error) {
-	const script = `
-local value = redis.call("get", KEYS[1])
-if value == ARGV[1] then
-	redis.call("del", KEYS[1])
-end
-return value and 0 or 1`
+func (s *Store) void(ctx context.Context, key, mine string) (err error) {
 	defer recovered(&err)
-	return s.client.Eval(ctx, script, []string{key}, mine).Bool()
+	return s.client.Eval(ctx, takeBack, []string{key}, mine, voidFor.Milliseconds()).Err()
 }
 
 // recovered makes an error of a hook's panic, which would end the process in a goroutine.

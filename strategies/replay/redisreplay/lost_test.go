@@ -1,0 +1,372 @@
+package redisreplay_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/redoxauth/redoxauth-go/strategies/replay/redisreplay"
+)
+
+// A fakeRedis speaks enough of Redis's protocol for a Store, in the fake time of synctest. It
+// does not let keys expire.
+type fakeRedis struct {
+	// on is asked about each SET, GET and EVAL, unless Redis is well again.
+	on   func(command string) fate
+	well atomic.Bool
+
+	mu   sync.Mutex
+	keys map[string]string
+}
+
+type fate int
+
+const (
+	answered fate = iota
+	lost          // done, and the answer is lost
+	dropped       // neither done nor answered
+	late          // done after 10 s, when the client has gone
+)
+
+// client returns a client with go-redis's defaults, changed by the caller.
+func (f *fakeRedis) client(t *testing.T, change func(*redis.Options)) *redis.Client {
+	f.keys = map[string]string{}
+	o := &redis.Options{
+		Addr: "127.0.0.1:6379", // not called
+		Dialer: func(context.Context, string, string) (net.Conn, error) {
+			near, far := net.Pipe()
+			go f.serve(far)
+			return near, nil
+		},
+	}
+	if change != nil {
+		change(o)
+	}
+	c := redis.NewClient(o)
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+func (f *fakeRedis) serve(conn net.Conn) {
+	defer conn.Close()
+	r := bufio.NewReader(conn)
+	for {
+		args, err := readCommand(r)
+		if err != nil {
+			return
+		}
+		what := answered
+		switch strings.ToUpper(args[0]) {
+		case "SET", "GET", "EVAL":
+			if !f.well.Load() {
+				what = f.on(strings.ToUpper(args[0]))
+			}
+		}
+		switch what {
+		case dropped:
+			continue
+		case lost:
+			f.do(args)
+			continue
+		case late:
+			time.AfterFunc(10*time.Second, func() { f.do(args) })
+			continue
+		}
+		if _, err := io.WriteString(conn, f.do(args)); err != nil {
+			return
+		}
+	}
+}
+
+func readCommand(r *bufio.Reader) (args []string, err error) {
+	number := func() (n int, err error) {
+		line, err := r.ReadString('\n')
+		if err != nil {
+			return 0, err
+		}
+		return strconv.Atoi(strings.TrimSpace(line[1:]))
+	}
+	n, err := number()
+	for ; n > 0 && err == nil; n-- {
+		var length int
+		if length, err = number(); err != nil {
+			break
+		}
+		arg := make([]byte, length+2)
+		if _, err = io.ReadFull(r, arg); err == nil {
+			args = append(args, string(arg[:length]))
+		}
+	}
+	return args, err
+}
+
+// do returns the answer.
+func (f *fakeRedis) do(args []string) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch strings.ToUpper(args[0]) {
+	case "SET": // always with NX
+		if _, ok := f.keys[args[1]]; ok {
+			return "$-1\r\n"
+		}
+		f.keys[args[1]] = args[2]
+		return "+OK\r\n"
+	case "GET":
+		value, ok := f.keys[args[1]]
+		if !ok {
+			return "$-1\r\n"
+		}
+		return fmt.Sprintf("$%d\r\n%s\r\n", len(value), value)
+	case "EVAL": // EVAL script 1 key mine milliseconds
+		value, ok := f.keys[args[3]]
+		if strings.Contains(args[1], `return value == ARGV[1]`) { // take over
+			if !ok || value == "" {
+				f.keys[args[3]] = args[4]
+			}
+			if f.keys[args[3]] != args[4] {
+				return ":0\r\n"
+			}
+		} else if !ok || value == args[4] { // take back
+			f.keys[args[3]] = ""
+		}
+		return ":1\r\n"
+	}
+	return "-ERR unknown command\r\n"
+}
+
+// first makes a fate of the first n commands of a name.
+func first(n int32, name string, what fate) func(string) fate {
+	var count atomic.Int32
+	return func(command string) fate {
+		if command == name && count.Add(1) <= n {
+			return what
+		}
+		return answered
+	}
+}
+
+// go-redis waits 5 s for an answer, and then asks again. An Add that does not wait longer
+// than that refuses a genuine credential and leaves it recorded.
+func TestLostAnswers(t *testing.T) {
+	const always = 1 << 30
+	quick := func(o *redis.Options) { o.ReadTimeout, o.MaxRetries = time.Second, 1 }
+	for name, test := range map[string]struct {
+		on       func(string) fate
+		change   func(*redis.Options)
+		deadline time.Duration // of the request
+		fresh    bool          // at once; if not, the id must be free when the sender tries again
+		within   time.Duration
+	}{
+		"no answer is lost":                        {on: first(0, "SET", lost), fresh: true},
+		"one answer":                               {on: first(1, "SET", lost), fresh: true, within: 6 * time.Second},
+		"three answers":                            {on: first(3, "SET", lost), fresh: true, within: 18 * time.Second},
+		"one command":                              {on: first(1, "SET", dropped), fresh: true, within: 6 * time.Second},
+		"one answer, then one to GET":              {on: both(first(1, "SET", lost), first(1, "GET", lost)), fresh: true, within: 12 * time.Second},
+		"all answers":                              {on: first(4, "SET", lost), within: 28 * time.Second},
+		"all answers, quick client":                {on: first(2, "SET", lost), change: quick, within: 8 * time.Second},
+		"all commands arrive late":                 {on: first(2, "SET", late), change: quick, within: 8 * time.Second},
+		"one answer, the request's deadline":       {on: first(1, "SET", lost), deadline: time.Second, within: time.Second},
+		"one answer, a client with that deadline":  {on: first(1, "SET", lost), change: func(o *redis.Options) { o.ContextTimeoutEnabled = true }, deadline: time.Second, within: time.Second},
+		"one answer, a client without retries":     {on: first(1, "SET", lost), change: func(o *redis.Options) { o.MaxRetries = -1 }, within: 10 * time.Second},
+		"one answer, a client without time limits": {on: first(1, "SET", lost), change: func(o *redis.Options) { o.ReadTimeout, o.WriteTimeout, o.MaxRetries = -1, -1, -1 }, within: 5 * time.Second},
+		"all answers, and the first three to EVAL": {on: both(first(2, "SET", lost), first(3, "EVAL", lost)), change: quick, within: 8 * time.Second},
+		"all answers to GET":                       {on: both(first(1, "SET", lost), first(always, "GET", lost)), change: quick, within: 8 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := fakeRedis{on: test.on}
+				s := newStore(t, f.client(t, test.change))
+				until := time.Now().Add(time.Hour)
+				ctx := context.Background()
+				if test.deadline > 0 {
+					var cancel context.CancelFunc
+					ctx, cancel = context.WithTimeout(ctx, test.deadline)
+					defer cancel()
+				}
+				begin := time.Now()
+				fresh, err := s.Add(ctx, "scope", "id", until)
+				if d := time.Since(begin); d > test.within {
+					t.Errorf("Add took %v, want at most %v", d, test.within)
+				}
+				if test.fresh {
+					if !fresh || err != nil {
+						t.Errorf("fresh %v, error %v, want a fresh id", fresh, err)
+					}
+				} else {
+					wantUnavailable(t, fresh, err)
+					time.Sleep(15 * time.Second) // a sender waits before it tries again
+					f.well.Store(true)
+					if !add(t, s, "scope", "id", until) {
+						t.Error("the id of a refused credential stayed recorded")
+					}
+				}
+				time.Sleep(2 * time.Minute)
+				if add(t, s, "scope", "id", until) {
+					t.Error("a replay was accepted")
+				}
+			})
+		})
+	}
+}
+
+func both(a, b func(string) fate) func(string) fate {
+	return func(command string) fate { return max(a(command), b(command)) }
+}
+
+// An Add that gives up must not take back the entry of another that was accepted.
+func TestOnlyTheOwnEntryIsTakenBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := fakeRedis{on: first(1, "SET", dropped)}
+		s := newStore(t, f.client(t, func(o *redis.Options) { o.MaxRetries = -1 }))
+		until := time.Now().Add(time.Hour)
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			fresh, err := s.Add(context.Background(), "scope", "id", until)
+			wantUnavailable(t, fresh, err)
+		})
+		time.Sleep(time.Second)
+		if !add(t, s, "scope", "id", until) {
+			t.Error("not fresh")
+		}
+		wg.Wait()
+		time.Sleep(2 * time.Minute)
+		if add(t, s, "scope", "id", until) {
+			t.Error("a replay was accepted")
+		}
+	})
+}
+
+// While Redis is down, the attempts to take entries back are bounded in number and in time.
+func TestTakingBackIsBounded(t *testing.T) {
+	for adds, most := range map[int]int32{1: 60, 300: 256} {
+		t.Run(strconv.Itoa(adds), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var evals atomic.Int32
+				f := fakeRedis{on: func(command string) fate {
+					if command == "EVAL" {
+						evals.Add(1)
+					}
+					return dropped
+				}}
+				s := newStore(t, f.client(t, func(o *redis.Options) { o.ReadTimeout, o.MaxRetries, o.PoolSize = time.Second, -1, 1000 }))
+				var wg sync.WaitGroup
+				for i := range adds {
+					wg.Go(func() {
+						fresh, err := s.Add(context.Background(), "scope", strconv.Itoa(i), time.Now().Add(time.Hour))
+						wantUnavailable(t, fresh, err)
+					})
+				}
+				wg.Wait()
+				if adds == 1 {
+					time.Sleep(2 * time.Minute)
+				} else {
+					time.Sleep(time.Second / 2)
+				}
+				if n := evals.Load(); n == 0 || n > most {
+					t.Errorf("%d attempts, want 1 to %d", n, most)
+				}
+				f.well.Store(true)
+				time.Sleep(2 * time.Minute)
+				begin := evals.Load()
+				time.Sleep(2 * time.Minute)
+				if n := evals.Load() - begin; n > 0 {
+					t.Errorf("%d more attempts", n)
+				}
+			})
+		})
+	}
+}
+
+func TestClientsThatAcceptReplaysAreRefused(t *testing.T) {
+	addrs := []string{"a.example:6379", "b.example:6379"}
+	cluster := func(change func(*redis.ClusterOptions)) redis.UniversalClient {
+		o := &redis.ClusterOptions{Addrs: addrs}
+		change(o)
+		return redis.NewClusterClient(o)
+	}
+	for name, test := range map[string]struct {
+		client redis.UniversalClient
+		want   string // part of the error; empty: none
+	}{
+		"one server":               {redis.NewClient(&redis.Options{Addr: addrs[0]}), ""},
+		"Sentinel":                 {redis.NewFailoverClient(&redis.FailoverOptions{MasterName: "m", SentinelAddrs: addrs}), ""},
+		"cluster":                  {cluster(func(*redis.ClusterOptions) {}), ""},
+		"ring":                     {redis.NewRing(&redis.RingOptions{Addrs: map[string]string{"a": addrs[0], "b": addrs[1]}}), "Ring"},
+		"cluster, ReadOnly":        {cluster(func(o *redis.ClusterOptions) { o.ReadOnly = true }), "ReadOnly"},
+		"cluster, RouteByLatency":  {cluster(func(o *redis.ClusterOptions) { o.RouteByLatency = true }), "RouteByLatency"},
+		"cluster, RouteRandomly":   {cluster(func(o *redis.ClusterOptions) { o.RouteRandomly = true }), "RouteRandomly"},
+		"universal, RouteRandomly": {redis.NewUniversalClient(&redis.UniversalOptions{Addrs: addrs, RouteRandomly: true}), "RouteRandomly"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			defer test.client.Close()
+			_, err := redisreplay.New(redisreplay.Config{Client: test.client})
+			if test.want == "" {
+				if err != nil {
+					t.Error(err)
+				}
+			} else if err == nil || !strings.Contains(err.Error(), "redisreplay: Client: ") || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error %v, want one about %s", err, test.want)
+			}
+		})
+	}
+}
+
+// The permissions that the package comment names suffice. The answer to the first use of an
+// assertion is lost, so it is 503. Its retry is accepted, and a replay is not.
+func TestRefusedAssertionCanBeSentAgain(t *testing.T) {
+	server := start(t)
+	admin := server.client(t)
+	rules := []any{"ACL", "SETUSER", "redox", "on", ">password", "~redoxauth:replay:*", "+set", "+get", "+eval"}
+	if err := admin.Do(t.Context(), rules...).Err(); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	var lost atomic.Int32
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go loseAnswers(conn, server.addr, &lost)
+		}
+	}()
+	c := redis.NewClient(&redis.Options{Addr: l.Addr().String(), Username: "redox", Password: "password", MaxRetries: -1})
+	defer c.Close()
+	h := smartReplica(t, newStore(t, c), nil, "k")
+	a := assertion(t)
+	if status, _ := present(h, a); status != http.StatusServiceUnavailable || lost.Load() != 1 {
+		t.Fatalf("first: %d, %d answers lost, want 503 and 1", status, lost.Load())
+	}
+	for { // until the entry is taken back
+		keys := admin.Keys(t.Context(), "*").Val()
+		if len(keys) == 1 && admin.Get(t.Context(), keys[0]).Val() == "" {
+			break
+		}
+		if t.Context().Err() != nil {
+			t.Fatal("the entry is not taken back")
+		}
+	}
+	if status, _ := present(h, a); status != http.StatusOK {
+		t.Errorf("retry: %d, want 200", status)
+	}
+	if status, _ := present(h, a); status != http.StatusUnauthorized {
+		t.Errorf("replay: %d, want 401", status)
+	}
+}
