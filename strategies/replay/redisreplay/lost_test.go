@@ -370,3 +370,85 @@ func TestRefusedAssertionCanBeSentAgain(t *testing.T) {
 		t.Errorf("replay: %d, want 401", status)
 	}
 }
+
+// failingSet fails each SET before it is sent, and tells when an entry was taken back.
+type failingSet struct {
+	panicking
+	undone chan struct{}
+}
+
+func (f failingSet) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if cmd.Name() == "set" {
+			return io.ErrUnexpectedEOF
+		}
+		err := next(ctx, cmd)
+		if cmd.Name() == "eval" {
+			f.undone <- struct{}{}
+		}
+		return err
+	}
+}
+
+// meeting waits before each EVAL.
+type meeting struct {
+	panicking
+	wait func()
+}
+
+func (m meeting) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if cmd.Name() == "eval" {
+			m.wait()
+		}
+		return next(ctx, cmd)
+	}
+}
+
+// The scripts do in Redis what the tests above say.
+func TestTakingBackInRedis(t *testing.T) {
+	server := start(t)
+	undone := make(chan struct{})
+	c := server.client(t)
+	c.AddHook(failingSet{undone: undone})
+	failing, s := newStore(t, c), newStore(t, server.client(t))
+	until := time.Now().Add(time.Hour)
+
+	if !add(t, s, "scope", "accepted", until) {
+		t.Fatal("not fresh")
+	}
+	fresh, err := failing.Add(t.Context(), "scope", "accepted", until)
+	wantUnavailable(t, fresh, err)
+	<-undone
+	if add(t, s, "scope", "accepted", until) {
+		t.Error("the entry of another Add was taken back: a replay was accepted")
+	}
+
+	fresh, err = failing.Add(t.Context(), "scope", "refused", until)
+	wantUnavailable(t, fresh, err)
+	<-undone
+	var wg, meet sync.WaitGroup
+	var accepted atomic.Int32
+	for range 5 { // all find that it was taken back, before one of them goes on
+		meet.Add(1)
+		c := server.client(t)
+		c.AddHook(meeting{wait: func() { meet.Done(); meet.Wait() }})
+		wg.Go(func() {
+			if fresh, err := newStore(t, c).Add(t.Context(), "scope", "refused", until); err != nil {
+				t.Error(err)
+			} else if fresh {
+				accepted.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	if n := accepted.Load(); n != 1 {
+		t.Errorf("%d calls were fresh after one was taken back, want 1", n)
+	}
+	admin := server.client(t)
+	for _, key := range admin.Keys(t.Context(), "*").Val() {
+		if left := admin.PTTL(t.Context(), key).Val(); left < 59*time.Minute {
+			t.Errorf("an entry ends in %v, want an hour", left)
+		}
+	}
+}
