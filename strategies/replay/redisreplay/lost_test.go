@@ -371,6 +371,38 @@ func TestRefusedAssertionCanBeSentAgain(t *testing.T) {
 	}
 }
 
+// In a cluster the same works, with the permissions that the package comment names.
+func TestCluster(t *testing.T) {
+	server := start(t, "--cluster-enabled", "yes")
+	admin := server.client(t)
+	if err := admin.ClusterAddSlotsRange(t.Context(), 0, 16383).Err(); err != nil {
+		t.Fatal(err)
+	}
+	for !strings.Contains(admin.ClusterInfo(t.Context()).Val(), "cluster_state:ok") && t.Context().Err() == nil {
+	}
+	rules := []any{"ACL", "SETUSER", "redox", "on", ">password", "~redoxauth:replay:*", "+set", "+get", "+eval", "+cluster|slots", "+cluster|shards", "+command"}
+	if err := admin.Do(t.Context(), rules...).Err(); err != nil {
+		t.Fatal(err)
+	}
+	client := func() *redis.ClusterClient {
+		c := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{server.addr}, Username: "redox", Password: "password"})
+		t.Cleanup(func() { c.Close() })
+		return c
+	}
+	undone := make(chan struct{})
+	c := client()
+	c.AddHook(failingSet{undone: undone})
+	s, until := newStore(t, client()), time.Now().Add(time.Hour)
+	fresh, err := newStore(t, c).Add(t.Context(), "scope", "id", until)
+	wantUnavailable(t, fresh, err)
+	<-undone
+	for _, want := range []bool{true, false} {
+		if got := add(t, s, "scope", "id", until); got != want {
+			t.Errorf("fresh = %v, want %v", got, want)
+		}
+	}
+}
+
 // failingSet fails each SET before it is sent, and tells when an entry was taken back.
 type failingSet struct {
 	panicking

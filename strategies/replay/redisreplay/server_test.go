@@ -18,8 +18,9 @@ type server struct {
 	stop func()
 }
 
-// start starts a redis-server. It skips the test if none is installed.
-func start(t testing.TB) *server {
+// start starts a redis-server with more options, if any. It skips the test if none is
+// installed.
+func start(t testing.TB, options ...string) *server {
 	t.Helper()
 	binary, err := exec.LookPath("redis-server")
 	if err != nil {
@@ -29,7 +30,7 @@ func start(t testing.TB) *server {
 		t.Skip(err)
 	}
 	for range 5 { // the port may be taken between choosing and using it
-		if s := run(t, binary); s != nil {
+		if s := run(t, binary, options); s != nil {
 			return s
 		}
 	}
@@ -37,7 +38,7 @@ func start(t testing.TB) *server {
 	return nil
 }
 
-func run(t testing.TB, binary string) *server {
+func run(t testing.TB, binary string, options []string) *server {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -47,7 +48,8 @@ func run(t testing.TB, binary string) *server {
 	l.Close()
 	_, port, _ := net.SplitHostPort(addr)
 	ctx, cancel := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, binary, "--bind", "127.0.0.1", "--port", port, "--dir", t.TempDir(), "--save", "", "--appendonly", "no")
+	args := []string{"--bind", "127.0.0.1", "--port", port, "--dir", t.TempDir(), "--save", "", "--appendonly", "no"}
+	cmd := exec.CommandContext(ctx, binary, append(args, options...)...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
