@@ -60,8 +60,7 @@
 // Cognito begins with the name of your API, and replaces the audience.
 //
 // oidc-provider issues JWTs for a resource whose accessTokenFormat is "jwt". Their aud is
-// the resource. Its keys have no alg, so Algorithms must name the algorithm of the
-// resource, such as RS384. It introspects opaque tokens only: a JWT is answered 503.
+// the resource. It introspects opaque tokens only: a JWT is answered 503.
 //
 // glewlwyd puts the scopes that Redox asked for into aud, in one string with spaces between
 // them. Its introspection answers have no iss, so leave Issuer empty. It lets those ask whose
@@ -140,9 +139,10 @@ type Config struct {
 	// [redoxauth.ErrForbidden].
 	Scopes []string
 
-	// Algorithms are the accepted values of alg ([RFC 7518, Section 3.1]); default
-	// RS256, ES256 and ES384. A key without alg serves each of them that fits its
-	// type and curve.
+	// Algorithms are the accepted values of alg ([RFC 7518, Section 3.1]). The default is
+	// every asymmetric one: RS, PS and ES with 256, 384 and 512, and EdDSA. A key with an
+	// alg serves that one alone. A key without alg serves each that fits its type and
+	// curve. Configured Keys must have one that serves one of them.
 	//
 	// [RFC 7518, Section 3.1]: https://www.rfc-editor.org/rfc/rfc7518#section-3.1
 	Algorithms []string
@@ -179,7 +179,7 @@ func New(cfg Config) (*Verifier, error) {
 		cfg.Types, required = []string{"at+jwt"}, []string{"sub", cfg.ClientIDClaim, "iat", "jti"}
 	}
 	if cfg.Algorithms == nil {
-		cfg.Algorithms = []string{"RS256", "ES256", "ES384"}
+		cfg.Algorithms = jose.Asymmetric()
 	}
 	if err := cfg.check(); err != nil {
 		return nil, err
@@ -216,7 +216,7 @@ func (c *Config) check() error {
 	if len(c.Types) == 0 {
 		p.Add("Types", "required (nil means the default)")
 	}
-	if err := jose.CheckAlgorithms(c.Algorithms, false); err != nil {
+	if err := jose.CheckAlgorithms(c.Algorithms, false, jose.SourceOf(c.Keys)); err != nil {
 		p.Add("Algorithms", "%w", err)
 	}
 	p.Leeway(&c.Leeway)

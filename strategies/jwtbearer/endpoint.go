@@ -77,7 +77,8 @@ type Signer struct {
 	// Keys, required, are the public keys of this Signer and of nobody else.
 	Keys keyset.Set
 
-	// Algorithms are the accepted values of alg; default RS256, ES256 and ES384.
+	// Algorithms are the accepted values of alg. The default is every asymmetric one: see
+	// [Config].
 	Algorithms []string
 
 	// Scopes are what the Signer may get. A token has those of them that were requested,

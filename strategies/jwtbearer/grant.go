@@ -30,9 +30,9 @@ func newGrant(cfg EndpointConfig, p *config.Problems) *grant {
 	for i, s := range cfg.Signers {
 		field := fmt.Sprintf("Signers[%d]", i)
 		if s.Algorithms == nil {
-			s.Algorithms = []string{"RS256", "ES256", "ES384"}
+			s.Algorithms = jose.Asymmetric()
 		}
-		if err := jose.CheckAlgorithms(s.Algorithms, false); err != nil {
+		if err := jose.CheckAlgorithms(s.Algorithms, false, jose.SourceOf(s.Keys)); err != nil {
 			p.Add(field+".Algorithms", "%w", err)
 		}
 		g.Add(p, field, tokenendpoint.Client{ID: s.Issuer, Subject: s.Subject, Scopes: s.Scopes}, s.Keys, s.Algorithms)

@@ -101,9 +101,11 @@ type Config struct {
 	// on use, at most every 30 s: see [rotation.Secrets].
 	SecretsFunc func(context.Context) ([][]byte, error)
 
-	// Algorithms are the accepted values of alg ([RFC 7518, Section 3.1]); default
-	// RS256, ES256 and ES384 with Keys, HS256 with secrets. A key without alg serves each
-	// of them that fits its type and curve.
+	// Algorithms are the accepted values of alg ([RFC 7518, Section 3.1]). The default
+	// with Keys is every asymmetric one: RS, PS and ES with 256, 384 and 512, and EdDSA.
+	// With secrets it is HS256. A key with an alg serves that one alone. A key without alg
+	// serves each that fits its type and curve. Configured Keys must have one that serves
+	// one of them.
 	//
 	// [RFC 7518, Section 3.1]: https://www.rfc-editor.org/rfc/rfc7518#section-3.1
 	Algorithms []string
@@ -184,7 +186,7 @@ func (c *Config) setDefaults() {
 	case c.Keys == nil:
 		c.Algorithms = []string{"HS256"}
 	default:
-		c.Algorithms = []string{"RS256", "ES256", "ES384"}
+		c.Algorithms = jose.Asymmetric()
 	}
 	if c.Types == nil {
 		c.Types = []string{"JWT", ""}
@@ -216,7 +218,7 @@ func (c *Config) check() (keys jose.Source, _ error) {
 	default:
 		p.Add("Keys", "exactly one of Keys, Secrets and SecretsFunc is required")
 	}
-	if err := jose.CheckAlgorithms(c.Algorithms, c.Keys == nil); err != nil {
+	if err := jose.CheckAlgorithms(c.Algorithms, c.Keys == nil, keys); err != nil {
 		p.Add("Algorithms", "%w", err)
 	}
 	p.Name("Issuer", c.Issuer, 0)

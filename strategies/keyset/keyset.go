@@ -74,7 +74,12 @@ type Set interface {
 }
 
 func init() {
-	jose.SourceOf = func(set any) jose.Source { return set.(Set).source() }
+	jose.SourceOf = func(set any) jose.Source {
+		if set == nil {
+			return nil
+		}
+		return set.(Set).source()
+	}
 }
 
 // ParseJWKS returns the keys of a JWK Set ([RFC 7517, Section 5]): RSA from 2048 to 8192
@@ -123,8 +128,8 @@ func PublicKeys(keys ...crypto.PublicKey) (Set, error) {
 	return newStatic("PublicKeys", usable, err)
 }
 
-// static is a Set of configured keys. It never changes. It implements [jose.Source].
-type static []*jose.Key
+// static is a Set of configured keys. It never changes.
+type static jose.Keys
 
 func newStatic(function string, keys []*jose.Key, err error) (Set, error) {
 	if err != nil {
@@ -133,11 +138,7 @@ func newStatic(function string, keys []*jose.Key, err error) (Set, error) {
 	return static(keys), nil
 }
 
-func (s static) source() jose.Source { return s }
-
-func (s static) Find(_ context.Context, q *jose.Search) (*jose.Key, error) { return q.In(s) }
-
-func (s static) URL() string { return "" }
+func (s static) source() jose.Source { return jose.Keys(s) }
 
 // A RemoteConfig says where keys are published, and how long they serve.
 type RemoteConfig struct {

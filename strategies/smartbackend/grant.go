@@ -9,6 +9,7 @@ import (
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/tokenendpoint"
 )
 
@@ -54,6 +55,9 @@ func newGrant(cfg EndpointConfig, p *config.Problems) *grant {
 			default:
 				p.Add(field, "%q is not a SMART scope such as \"system/Patient.rs\", with the letters in the order %q", s, letters)
 			}
+		}
+		if err := jose.CheckAlgorithms(algorithms, false, jose.SourceOf(c.Keys)); err != nil {
+			p.Add(field+".Keys", "%w", err)
 		}
 		g.Add(p, field, tokenendpoint.Client{ID: c.ID, Subject: c.ID, Scopes: c.Scopes}, c.Keys, algorithms)
 	}

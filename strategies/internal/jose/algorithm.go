@@ -70,31 +70,45 @@ func canonical(name string) string {
 	return name
 }
 
+// Asymmetric returns all algorithms for public keys: the default of a list of them. A key
+// without alg serves those that fit its type and curve, and never an HMAC.
+func Asymmetric() []string { return algorithmsFor(false) }
+
+func algorithmsFor(symmetric bool) []string {
+	names := slices.Sorted(maps.Keys(algorithms))
+	return slices.DeleteFunc(names, func(name string) bool { return symmetric != (algorithms[name].secret > 0) })
+}
+
 // CheckAlgorithms says what is wrong with a configured list. It must name known
 // algorithms, and either all of them or none are symmetric (HS256, HS384, HS512). With both
-// in one list a public key could be used as a secret (RFC 8725, Section 2.1).
-func CheckAlgorithms(names []string, symmetric bool) error {
+// in one list a public key could be used as a secret (RFC 8725, Section 2.1). If keys are
+// [Keys], one of them must serve one of the algorithms; nil keys are not checked.
+func CheckAlgorithms(names []string, symmetric bool, keys Source) error {
 	if len(names) == 0 {
 		return errors.New("required (nil means the default)")
 	}
-	var known, wrong []string
-	for _, name := range slices.Sorted(maps.Keys(algorithms)) {
-		if symmetric == (algorithms[name].secret > 0) {
-			known = append(known, name)
-		}
-	}
+	var wrong []string
 	for _, name := range names {
 		a, ok := algorithms[canonical(name)]
 		switch {
 		case !ok:
-			wrong = append(wrong, fmt.Sprintf("unknown algorithm %q, want one of %s", name, strings.Join(known, ", ")))
+			wrong = append(wrong, fmt.Sprintf("unknown algorithm %q, want one of %s", name, strings.Join(algorithmsFor(symmetric), ", ")))
 		case symmetric && a.secret == 0:
 			wrong = append(wrong, name+" is not for secrets")
 		case !symmetric && a.secret > 0:
 			wrong = append(wrong, name+" is not for public keys")
 		}
 	}
+	if static, ok := keys.(Keys); ok && wrong == nil && !slices.ContainsFunc(names, static.serve) {
+		wrong = []string{fmt.Sprintf("%s: no configured key is for that, want %s",
+			strings.Join(names, ", "), strings.Join(slices.DeleteFunc(Asymmetric(), func(name string) bool { return !static.serve(name) }), ", "))}
+	}
 	return join(wrong)
+}
+
+// serve reports whether one of the keys may verify under the algorithm.
+func (k Keys) serve(name string) bool {
+	return slices.ContainsFunc(k, func(k *Key) bool { return k.serves(canonical(name)) })
 }
 
 // HMACKeys returns the keys of secrets. Their IDs are their positions from "0". Each secret

@@ -24,6 +24,8 @@ const (
 // has some dozens: its groups are strings in an array, which has no such limit.
 const maxNames = 256
 
+const byteOrderMark = "\ufeff"
+
 var (
 	errSyntax    = errors.New("not a JSON object")
 	errDuplicate = errors.New("a name occurs twice")
@@ -61,9 +63,14 @@ func readObject(s string, names []string) (Object, error) {
 }
 
 // ReadShallow is ReadObject for a document of a trusted server. Of members that are not
-// named it checks the syntax alone: what nobody reads is no reason to refuse the rest.
+// named it checks the syntax alone: what nobody reads is no reason to refuse the rest. It
+// skips a byte order mark (RFC 8259, Section 8.1).
 func ReadShallow(data []byte, names ...string) (Object, error) {
-	p := scanner{s: string(data), shallow: true}
+	return readShallow(strings.TrimPrefix(string(data), byteOrderMark), names)
+}
+
+func readShallow(s string, names []string) (Object, error) {
+	p := scanner{s: s, shallow: true}
 	return p.document(names)
 }
 

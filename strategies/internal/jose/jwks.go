@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/lestrrat-go/jwx/v2/jwk"
 )
@@ -16,45 +18,65 @@ import (
 // MaxKeys bounds a key set.
 const MaxKeys = 64
 
-// ParseJWKS returns the usable public keys of a JWK Set (RFC 7517, Section 5). It leaves
-// the others out one by one, each with a line in dropped: private and symmetric keys, keys
-// for encryption, and keys that are weak, malformed or of an unknown type. A key that is
-// listed twice counts once. The error is for data that is no JWK Set, or has more than
-// [MaxKeys] keys.
+// maxDropped bounds what ParseJWKS says about keys that cannot be used.
+const maxDropped = 1000
+
+// ParseJWKS returns the usable public keys of a JWK Set (RFC 7517, Section 5), or of a single
+// JWK. It leaves the others out one by one, each with a line in dropped: private and
+// symmetric keys, keys for encryption, keys that are weak, malformed or of an unknown type,
+// and those after the first [MaxKeys]. A key that is listed twice counts once. The error is
+// for data that is no JWK Set.
 func ParseJWKS(data []byte) (keys []*Key, dropped []string, err error) {
 	// Shallow, because one malformed key must not make the others unusable.
-	set, err := ReadShallow(data, "keys")
+	set, err := ReadShallow(data, "keys", "kty")
 	list := set.Get("keys")
+	if list == "" && set.Get("kty") != "" {
+		list = Value("[" + strings.TrimPrefix(string(data), byteOrderMark) + "]")
+	}
 	if err != nil || !list.isArray() {
 		return nil, nil, errors.New("not a JWK Set")
 	}
 	n := 0
 	for text := range list.elements() {
-		if n == MaxKeys {
-			return nil, nil, fmt.Errorf("a JWK Set of more than %d keys", MaxKeys)
-		}
 		k, err := parseJWK(string(text))
-		if err != nil {
-			dropped = append(dropped, fmt.Sprintf("key %d: %v", n, err))
-		} else {
+		switch {
+		case err == nil && k.repeats(keys):
+		case err == nil && len(keys) < MaxKeys:
 			if !k.hasKid {
 				k.id = strconv.Itoa(n)
 			}
 			keys = append(keys, k)
+		case len(dropped) < maxDropped:
+			if err == nil {
+				err = fmt.Errorf("comes after %d usable keys", MaxKeys)
+			}
+			dropped = append(dropped, fmt.Sprintf("key %d: %v", n, err))
 		}
 		n++
 	}
-	return distinct(keys), dropped, nil
+	return keys, dropped, nil
 }
 
+var (
+	publicMembers  = []string{"kty", "use", "key_ops", "alg", "kid", "crv", "n", "e", "x", "y"}
+	privateMembers = []string{"d", "k", "p", "q", "dp", "dq", "qi", "oth"} // RFC 7518, Sections 6.2.2, 6.3.2 and 6.4
+)
+
+// parseJWK reads what makes a key, and ignores other members. A member that is null or, for
+// use and alg, empty counts as absent, because that is how some libraries write it.
 func parseJWK(s string) (*Key, error) {
-	o, err := readObject(s, []string{"kty", "use", "key_ops", "alg", "kid", "crv", "n", "e", "x", "y", "d", "k"})
+	o, err := readShallow(s, slices.Concat(publicMembers, privateMembers))
 	if err != nil {
 		return nil, err
 	}
-	if o.Get("d") != "" || o.Get("k") != "" {
-		return nil, errors.New("not a public key")
+	for _, name := range privateMembers {
+		if o.Get(name) != "" { // null or not: then it is not clear what the publisher meant
+			return nil, errors.New("not a public key")
+		}
 	}
+	o = slices.DeleteFunc(o, func(m member) bool {
+		return m.value == "null" || m.value == `""` && (m.name == "use" || m.name == "alg")
+	})
 	if err := checkUse(o); err != nil {
 		return nil, err
 	}
@@ -66,10 +88,9 @@ func parseJWK(s string) (*Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	if v := o.Get("kid"); v != "" {
-		if k.id, k.hasKid = v.Text(); !k.hasKid {
-			return nil, errors.New("kid is not a string")
-		}
+	// A kid that is not a string names nothing. The key serves as one without kid.
+	if id, ok := o.Get("kid").Text(); ok && utf8.ValidString(id) {
+		k.id, k.hasKid = id, true
 	}
 	if v := o.Get("alg"); v != "" {
 		name, _ := v.Text()
@@ -82,8 +103,10 @@ func parseJWK(s string) (*Key, error) {
 
 // checkUse accepts keys for verifying signatures (RFC 7517, Sections 4.2 and 4.3).
 func checkUse(o Object) error {
-	if v := o.Get("use"); v != "" && v != `"sig"` {
-		return errors.New("use is not sig")
+	if v := o.Get("use"); v != "" {
+		if use, _ := v.Text(); use != "sig" {
+			return errors.New("use is not sig")
+		}
 	}
 	if v := o.Get("key_ops"); v != "" {
 		if ops, _ := v.Texts(); !v.isArray() || !slices.Contains(ops, "verify") {
@@ -97,7 +120,8 @@ func checkUse(o Object) error {
 // of them: the decoder of jwx also accepts padding, the standard alphabet and short
 // coordinates.
 func rawKey(o Object) (crypto.PublicKey, error) {
-	size := map[Value]int{`"P-256"`: 32, `"P-384"`: 48, `"P-521"`: 66, `"Ed25519"`: 32}
+	crv, _ := o.Get("crv").Text()
+	size := map[string]int{"P-256": 32, "P-384": 48, "P-521": 66, "Ed25519": 32}[crv]
 	kty := o.Get("kty")
 	if _, ok := kty.Text(); !ok {
 		return nil, errors.New("kty is missing")
@@ -116,9 +140,9 @@ func rawKey(o Object) (crypto.PublicKey, error) {
 				return nil, fmt.Errorf("%s: %w", name, err)
 			}
 			switch {
-			case (name == "x" || name == "y") && len(raw) != size[o.Get("crv")]: // RFC 7518, Section 6.2.1.2
+			case (name == "x" || name == "y") && len(raw) != size: // RFC 7518, Section 6.2.1.2
 				return nil, errors.New(name + " is not of the curve's length")
-			case name == "e" && len(raw) > 4: // jwx would cut it off
+			case name == "e" && len(strings.TrimLeft(raw, "\x00")) > 4: // jwx would cut it off
 				return nil, errors.New("e is too large")
 			}
 		}
@@ -140,6 +164,7 @@ func rawKey(o Object) (crypto.PublicKey, error) {
 // Anything else in it is an error.
 func ParsePEM(data []byte) ([]*Key, error) {
 	var public []crypto.PublicKey
+	data = bytes.TrimPrefix(data, []byte(byteOrderMark))
 	for {
 		block, rest := pem.Decode(data)
 		if block == nil {

@@ -82,29 +82,24 @@ func NewKeys(public []crypto.PublicKey) ([]*Key, error) {
 	if len(public) > MaxKeys {
 		return nil, fmt.Errorf("%d keys, want at most %d", len(public), MaxKeys)
 	}
-	keys := make([]*Key, len(public))
+	var keys []*Key
 	for i, p := range public {
-		var err error
-		if keys[i], err = NewKey(p); err != nil {
+		k, err := NewKey(p)
+		if err != nil {
 			return nil, fmt.Errorf("key %d: %w", i, err)
 		}
-		keys[i].id = strconv.Itoa(i)
-	}
-	return distinct(keys), nil
-}
-
-// distinct returns keys without those that repeat another one in everything: the key, its
-// kid and its alg.
-func distinct(keys []*Key) []*Key {
-	var once []*Key
-	for _, k := range keys {
-		if !slices.ContainsFunc(once, func(o *Key) bool {
-			return k.hasKid == o.hasKid && (k.id == o.id || !k.hasKid) && k.alg == o.alg && k.same(o)
-		}) {
-			once = append(once, k)
+		if k.id = strconv.Itoa(i); !k.repeats(keys) {
+			keys = append(keys, k)
 		}
 	}
-	return once
+	return keys, nil
+}
+
+// repeats reports whether keys hold k already, with the same kid and the same alg.
+func (k *Key) repeats(keys []*Key) bool {
+	return slices.ContainsFunc(keys, func(o *Key) bool {
+		return k.hasKid == o.hasKid && (k.id == o.id || !k.hasKid) && k.alg == o.alg && k.same(o)
+	})
 }
 
 // same reports whether k and o are the same key. Their IDs and algs may differ.
@@ -132,6 +127,15 @@ func (k *Key) among(keys []*Key) *Key {
 	}
 	return nil
 }
+
+// Keys is a [Source] of public keys that never change.
+type Keys []*Key
+
+// Find implements [Source].
+func (k Keys) Find(_ context.Context, q *Search) (*Key, error) { return q.In(k) }
+
+// URL implements [Source].
+func (k Keys) URL() string { return "" }
 
 // Secrets is a [Source] of HMAC keys. All of them are compared, whatever kid the token
 // names. The function may be the method Get of rotation.Secrets.

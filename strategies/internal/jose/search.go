@@ -19,8 +19,8 @@ type Source interface {
 	URL() string
 }
 
-// SourceOf returns the Source of a keyset.Set. Package keyset sets this variable. A method
-// of keyset.Set would show users the types of this package.
+// SourceOf returns the Source of a keyset.Set, and nil of nil. Package keyset sets this
+// variable. A method of keyset.Set would show users the types of this package.
 var SourceOf func(set any) Source
 
 // maxTries bounds the signature checks that a token costs: this many with the keys that

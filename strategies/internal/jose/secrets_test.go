@@ -101,11 +101,11 @@ func TestCheckAlgorithms(t *testing.T) {
 		{[]string{""}, false, false},
 		{nil, false, false},
 	} {
-		if err := jose.CheckAlgorithms(test.names, test.symmetric); (err == nil) != test.ok {
+		if err := jose.CheckAlgorithms(test.names, test.symmetric, nil); (err == nil) != test.ok {
 			t.Errorf("CheckAlgorithms(%q, %v) = %v, want success: %v", test.names, test.symmetric, err, test.ok)
 		}
 	}
-	err := jose.CheckAlgorithms([]string{"hs256"}, true)
+	err := jose.CheckAlgorithms([]string{"hs256"}, true, nil)
 	if want := `unknown algorithm "hs256", want one of HS256, HS384, HS512`; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
