@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,8 +17,9 @@ import (
 )
 
 const (
-	maxResponse = 1 << 20          // bytes of a key set or of metadata, after decompression
-	defaultLife = 15 * time.Minute // of keys without Cache-Control
+	maxResponse = 1 << 20                // bytes of a key set or of metadata, after decompression
+	defaultLife = 15 * time.Minute       // of keys without Cache-Control
+	headStart   = 250 * time.Millisecond // of OpenID Connect's metadata
 )
 
 // published is a JWK Set as a server published it.
@@ -48,37 +50,96 @@ func (s *remote) download(ctx context.Context) (published, error) {
 	return published{keys, dropped, address, life(resp.Header)}, nil
 }
 
-// discover returns the URL of the issuer's JWK Set.
+// discover returns the URL of the issuer's JWK Set. It asks for all metadata side by side, so
+// that one that hangs or fails does not hide the others. OpenID Connect's counts if several
+// are good, unless it comes later than headStart after another: if they differ, chance must
+// not decide.
 func (s *remote) discover(ctx context.Context) (string, error) {
-	var errs []error
-	for _, u := range metadataURLs(s.cfg.Issuer) {
-		resp, err := s.get(ctx, u)
-		if err != nil {
-			errs = append(errs, err)
-			continue
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type answer struct {
+		place int
+		keys  string
+		err   error
+	}
+	urls := metadataURLs(s.cfg.Issuer)
+	answers := make(chan answer, len(urls)) // so that late answers end their goroutines
+	errs := make([]error, len(urls))
+	for i, u := range urls {
+		errs[i] = fmt.Errorf("%s: no answer in time", u)
+		go func() {
+			keys, err := s.ask(ctx, u)
+			answers <- answer{i, keys, err}
+		}()
+	}
+	var other string          // what another good answer says
+	var late <-chan time.Time // when that counts
+	preferred := true         // OpenID Connect's may still come
+	for range urls {
+		select {
+		case a := <-answers:
+			errs[a.place] = a.err
+			switch {
+			case a.err != nil:
+				preferred = preferred && a.place > 0
+			case a.place == 0:
+				return a.keys, nil
+			case other == "":
+				other, late = a.keys, time.After(headStart)
+			}
+		case <-late:
+			preferred = false
+		case <-ctx.Done():
+			return "", errors.Join(errs...)
 		}
-		keys, err := s.jwksURI(resp.Body)
-		if err == nil {
-			return keys, nil
+		if other != "" && !preferred {
+			return other, nil
 		}
-		errs = append(errs, fmt.Errorf("%s: %w", u, err))
 	}
 	return "", errors.Join(errs...)
 }
 
-// metadataURLs returns where the metadata of an issuer may be. OpenID Connect Discovery
-// 1.0, Section 4.1, appends its path to the issuer's. RFC 8414, Section 3.1, puts its own
-// in front.
+// metadataURLs returns where the metadata of an issuer may be, OpenID Connect's first.
+// OpenID Connect Discovery 1.0, Section 4.1, appends its path to the issuer's. RFC 8414,
+// Section 3.1, puts its own in front, and some servers append it. Its Section 5 puts that of
+// OpenID Connect in front.
 func metadataURLs(issuer string) []string {
+	const openID, oauth = "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"
 	bare := strings.TrimSuffix(issuer, "/")
 	u, err := url.Parse(bare)
 	if err != nil { // NewRemote has parsed it
 		return nil
 	}
-	origin := u.Scheme + "://" + u.Host
-	return []string{
-		bare + "/.well-known/openid-configuration",
-		origin + "/.well-known/oauth-authorization-server" + u.EscapedPath(),
+	origin, path := u.Scheme+"://"+u.Host, u.EscapedPath()
+	if path == "" {
+		return []string{origin + openID, origin + oauth}
+	}
+	return []string{bare + openID, origin + oauth + path, bare + oauth, origin + openID + path}
+}
+
+// ask returns the jwks_uri of the metadata at u. While a Client does not return from that,
+// not even when its context ends, it is not called again for u.
+func (s *remote) ask(ctx context.Context, u string) (keys string, err error) {
+	if _, busy := s.asking.LoadOrStore(u, true); busy {
+		return "", fmt.Errorf("%s: the Client has not returned from the last request", u)
+	}
+	defer s.asking.Delete(u)
+	defer recovered(&err)
+	resp, err := s.get(ctx, u)
+	if err != nil {
+		return "", err
+	}
+	if keys, err = s.jwksURI(resp.Body); err != nil {
+		return "", fmt.Errorf("%s: %w", u, err)
+	}
+	return keys, nil
+}
+
+// recovered turns a panic of the Client's transport into an error, so that it does not end
+// the process.
+func recovered(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("the Client panicked: %T", p)
 	}
 }
 
@@ -93,7 +154,7 @@ func (s *remote) jwksURI(metadata []byte) (string, error) {
 		return "", errors.New("not the metadata of an issuer")
 	}
 	if issuer != s.cfg.Issuer {
-		return "", errors.New("the metadata of another issuer")
+		return "", fmt.Errorf("the metadata of another issuer, %+.256q, want %+.256q (RemoteConfig.Issuer)", issuer, s.cfg.Issuer)
 	}
 	if wrong := config.WrongURL(keys, s.cfg.InsecureAllowHTTP); wrong != "" {
 		return "", errors.New("jwks_uri: " + wrong)
@@ -105,56 +166,63 @@ func (s *remote) jwksURI(metadata []byte) (string, error) {
 // It closes the connection, because the next fetch is far away.
 func (s *remote) get(ctx context.Context, address string) (*lookup.Response, error) {
 	resp, err := s.client.Do(ctx, address, http.Header{
-		"Accept":        {"application/json, application/jwk-set+json"},
+		"Accept":        {"application/json, application/jwk-set+json, */*;q=0.1"},
 		"Cache-Control": {"no-cache"},
 		"Connection":    {"close"},
 	}, nil)
-	if err == nil && resp.Status != http.StatusOK {
-		err = &statusError{resp.URL, resp.Status, resp.Header}
+	if err != nil {
+		return nil, err
 	}
-	return resp, err
+	switch resp.Status {
+	case http.StatusOK:
+		return resp, nil
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		return nil, &busyError{resp.URL, resp.Status, resp.Header.Get("Retry-After")}
+	}
+	return nil, fmt.Errorf("%s: status %d", resp.URL, resp.Status)
 }
 
-// A statusError is an answer of another status than 200.
-type statusError struct {
-	url    string
-	status int
-	header http.Header
+// A busyError is an answer with a status that may come with Retry-After.
+type busyError struct {
+	url        string
+	status     int
+	retryAfter string
 }
 
-func (e *statusError) Error() string { return fmt.Sprintf("%s: status %d", e.url, e.status) }
+func (e *busyError) Error() string { return fmt.Sprintf("%s: status %d", e.url, e.status) }
 
 // retryAfter returns the pause after a fetch that failed: what the server asks for (RFC
-// 9110, Section 10.2.3) with a status 429 or 503, within bounds.
+// 9110, Section 10.2.3), within bounds.
 func retryAfter(err error, now time.Time) time.Duration {
-	var e *statusError
-	if !errors.As(err, &e) || e.status != http.StatusTooManyRequests && e.status != http.StatusServiceUnavailable {
+	var e *busyError
+	if !errors.As(err, &e) {
 		return retryPause
 	}
-	field := e.header.Get("Retry-After")
-	pause := seconds(field)
-	if date, err := http.ParseTime(field); err == nil {
+	pause := seconds(e.retryAfter)
+	if date, err := http.ParseTime(e.retryAfter); err == nil {
 		pause = date.Sub(now)
 	}
 	return min(max(pause, retryPause), maxRetryPause)
 }
 
-// life returns how long a response may be used (RFC 9111, Section 4.2).
+// life returns how long a response may be used (RFC 9111, Section 4.2). Of several max-age
+// the smallest counts.
 func life(h http.Header) time.Duration {
-	directives := strings.Split(strings.Join(h.Values("Cache-Control"), ","), ",")
-	found := defaultLife
-	for _, d := range directives {
-		name, arg, _ := strings.Cut(strings.ToLower(strings.TrimSpace(d)), "=")
-		switch name {
+	var ages []time.Duration
+	for _, d := range strings.Split(strings.Join(h.Values("Cache-Control"), ","), ",") {
+		name, arg, _ := strings.Cut(strings.ToLower(d), "=")
+		switch strings.TrimSpace(name) {
 		case "no-store", "no-cache":
 			return 0
 		case "max-age":
-			if found = seconds(strings.Trim(arg, `"`)); found == 0 {
-				return 0
-			}
+			ages = append(ages, seconds(strings.Trim(arg, " \t\"")))
 		}
 	}
-	return max(found-seconds(h.Get("Age")), 0)
+	if ages == nil {
+		ages = []time.Duration{defaultLife}
+	}
+	age, _, _ := strings.Cut(h.Get("Age"), ",") // the first (RFC 9111, Section 5.1)
+	return max(slices.Min(ages)-seconds(age), 0)
 }
 
 // seconds reads delta-seconds (RFC 9111, Section 1.2.2). Anything else counts as 0.

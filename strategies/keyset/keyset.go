@@ -82,10 +82,15 @@ func init() {
 	}
 }
 
-// ParseJWKS returns the keys of a JWK Set ([RFC 7517, Section 5]): RSA from 2048 to 8192
-// bits, P-256, P-384, P-521 and Ed25519, at most 64. It leaves out private and symmetric
-// keys, keys for encryption, and keys that are malformed, too weak or of an unknown type.
-// It is an error if no key is left.
+// ParseJWKS returns the keys of a JWK Set ([RFC 7517, Section 5]), or of a single JWK: RSA from
+// 2048 to 8192 bits, P-256, P-384, P-521 and Ed25519. It leaves out private and symmetric
+// keys, keys for encryption, keys that are malformed, too weak or of an unknown type, and those
+// after the first 64. It is an error if no key is left.
+//
+// A key counts as private if it has a private member, even one that is null. Its alg, use and
+// key_ops count as absent if they are null, and alg and use also if they are empty. A kid that
+// is not a string counts as absent: the key serves like others without kid. Members of other
+// names may be anything.
 //
 // [RFC 7517, Section 5]: https://www.rfc-editor.org/rfc/rfc7517#section-5
 func ParseJWKS(data []byte) (Set, error) {
@@ -145,10 +150,13 @@ type RemoteConfig struct {
 	// URL is the URL of a JWK Set.
 	URL string
 
-	// Issuer replaces URL: it is an issuer identifier, and its metadata has the URL. OpenID
-	// Connect Discovery 1.0, Section 4, is tried first, then RFC 8414, Section 3. The
-	// metadata must repeat Issuer character by character. It is fetched again with the
-	// keys, and nothing else in it is used.
+	// Issuer replaces URL: it is an issuer identifier, and its metadata has the URL. The
+	// metadata of OpenID Connect Discovery 1.0, Section 4, and of RFC 8414, Section 3, are
+	// asked for side by side, so that one that hangs or fails does not hide the other. If
+	// Issuer has a path, the well-known path is tried in front of it and after it. The
+	// metadata must repeat Issuer character by character. If several are good, that of
+	// OpenID Connect counts, unless it comes more than 250 ms after another. The metadata
+	// is fetched again with the keys, and nothing else in it is used.
 	Issuer string
 
 	// Client makes the requests. By default it is one with [http.DefaultTransport]. A copy
@@ -164,7 +172,8 @@ type RemoteConfig struct {
 	Cooldown time.Duration
 
 	// MinRefresh and MaxRefresh bound the life of keys, which comes from Cache-Control
-	// and Age. The defaults are 1 min and 24 h. Without Cache-Control it is 15 min.
+	// and Age. The defaults are 1 min and 24 h. Without max-age it is 15 min. Of several
+	// max-age the smallest counts. One that is not a number counts as 0.
 	MinRefresh, MaxRefresh time.Duration
 
 	// MaxStale is how long keys serve past their life when refreshing fails. The default
@@ -202,8 +211,9 @@ type RemoteConfig struct {
 // the next starts at least 1 s later, however many requests come. A set without a usable key
 // counts as an outage.
 //
-// A fetch takes at most 10 s, reads at most 1 MiB and 64 keys, and follows no redirects.
-// It goes on when the request that started it ends.
+// A fetch takes at most 10 s, reads at most 1 MiB, and follows no redirects. It goes on when
+// the request that started it ends. The keys are those that [ParseJWKS] would return, whatever
+// the content type is. [Status].Dropped has the others.
 //
 // The age of the keys counts from the start of the fetch, on the wall clock and on the
 // monotonic clock, and the larger counts ([rotation.Age]). So a machine that was suspended
@@ -272,7 +282,7 @@ func (s *RemoteSet) Status() Status { return s.remote.status() }
 // A Status is the state of a RemoteSet, for a health check.
 type Status struct {
 	Keys    int       // how many keys can verify tokens now
-	Dropped []string  // why other keys of the set cannot
+	Dropped []string  // why other keys of the set cannot; at most 1000 lines
 	Fetched time.Time // when the fetch of the keys began; zero: never
 	Expires time.Time // when their life ends; they may serve longer, up to MaxStale
 	Err     error     // why the last fetch failed; nil if it succeeded

@@ -26,6 +26,7 @@ const (
 type remote struct {
 	cfg    RemoteConfig
 	client *lookup.Client
+	asking sync.Map // the URLs of metadata that the Client is called for
 
 	mu      sync.Mutex
 	current published // of the last fetch that succeeded
@@ -284,7 +285,7 @@ func (s *remote) start(asked bool) *fetch {
 	return s.running
 }
 
-// run is the only goroutine of a remote, and there is one at a time. A Client that never
+// run is the goroutine of a fetch, and there is one at a time. A Client that never
 // returns keeps it, and is not called again. If the machine was suspended meanwhile, what
 // comes is as old as that, so the keys are fetched once more.
 func (s *remote) run(f *fetch, began time.Time, cancel context.CancelFunc) {
@@ -309,14 +310,8 @@ func (s *remote) run(f *fetch, began time.Time, cancel context.CancelFunc) {
 	}
 }
 
-// fetch turns a panic of the Client's transport into an error, so that it does not end the
-// process.
 func (s *remote) fetch(ctx context.Context) (got published, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("the Client panicked: %T", p)
-		}
-	}()
+	defer recovered(&err)
 	return s.download(ctx)
 }
 
