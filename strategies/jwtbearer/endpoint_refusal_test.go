@@ -46,7 +46,7 @@ func TestRefusedGrants(t *testing.T) {
 		{"typ of a client assertion", header("typ", "client-authentication+jwt"), "type"},
 		{"kid unknown", header("kid", "unknown"), "unknown_key"},
 		{"crit", header("crit", []string{"x"}), "malformed"},
-		{"alg not listed", func(s *redoxtest.JWTBearer) { s.Key = redoxtest.NewKey("rs", "PS256") }, "algorithm"},
+		{"alg not the key's", func(s *redoxtest.JWTBearer) { s.Key = redoxtest.NewKey("rs", "PS256") }, "algorithm"},
 		{"HS256 with the public key", func(s *redoxtest.JWTBearer) {
 			s.Key = redoxtest.Key{ID: "es", Algorithm: "HS256", Secret: grantES256.PEM()}
 		}, "algorithm"},

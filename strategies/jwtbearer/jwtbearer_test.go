@@ -147,7 +147,7 @@ func TestDirectDecisions(t *testing.T) {
 			s.Key = redoxtest.NewKey("other", "RS256")
 			s.Key.ID = directKey.ID
 		}, rejected, "signature"},
-		{"algorithm not among the defaults", nil, func(s *redoxtest.JWTBearer) { s.Key.Algorithm = "RS512" }, rejected, "algorithm"},
+		{"algorithm not the key's", nil, func(s *redoxtest.JWTBearer) { s.Key.Algorithm = "RS512" }, rejected, "algorithm"},
 		{"jku is never followed", nil, func(s *redoxtest.JWTBearer) {
 			s.Header = map[string]any{"jku": "https://api.redoxengine.example/jwks.json"}
 		}, nil, ""},

@@ -61,12 +61,8 @@ func TestFaultsOfTheServer(t *testing.T) {
 			w.Header().Set("Content-Length", "9999")
 			fmt.Fprint(w, jwks("a"))
 		},
-		"65 keys": func(w http.ResponseWriter, r *http.Request) {
-			kids := make([]string, 65)
-			for i := range kids {
-				kids[i] = fmt.Sprint(i)
-			}
-			fmt.Fprint(w, jwks(kids...))
+		"PEM": func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprint(w, "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n")
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -76,6 +72,81 @@ func TestFaultsOfTheServer(t *testing.T) {
 			err := s.Status().Err
 			if err == nil || len(err.Error()) > 300 || strings.Contains(err.Error(), "s3cret") || time.Since(start) > 5*time.Second {
 				t.Errorf("status %v after %v", err, time.Since(start))
+			}
+		})
+	}
+}
+
+// What publishers send, and none of it makes a key unusable.
+func TestOddPublishers(t *testing.T) {
+	one := strings.TrimSuffix(strings.TrimPrefix(jwks("a"), `{"keys":[`), `]}`)
+	with := func(members string) string { return `{"keys":[{` + members + `,` + one[1:] + `]}` }
+	for _, test := range []struct{ name, body, contentType string }{
+		{"as RFC 7517 has it", jwks("a"), "application/jwk-set+json"},
+		{"no content type", jwks("a"), ""},
+		{"another content type", jwks("a"), "text/html"},
+		{"with a charset", jwks("a"), `application/json; charset="utf-8"`},
+		{"a malformed content type", jwks("a"), "json;;"},
+		{"a byte order mark", "\ufeff" + jwks("a"), "application/json; charset=utf-8"},
+		{"a single key", one, "application/jwk+json"},
+		{"a single key after a byte order mark", "\ufeff" + one + "\r\n", ""},
+		{"white space around it", " \r\n\t" + jwks("a") + "\n\n", ""},
+		{"null members", with(`"alg":null,"use":null,"key_ops":null,"x5c":null,"n":null`), ""},
+		{"empty members", with(`"alg":"","use":""`), ""},
+		{"a broken certificate", with(`"x5c":["%%"],"x5t":7,"x5u":"x:"`), ""},
+		{"unknown members of any type", with(`"exp":1e400,"nbf":true,"status":{"x":[[{}]],"x":-0}`), ""},
+		{"unknown members twice", with(`"ext":true,"ext":false`), ""},
+		{"the key twice", jwks("a", "a"), ""},
+		{"other members of the set", `{"expires":1,"keys":[` + one + `],"next":"https://keys.example/2","expires":2}`, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s, _ := at(t, keyset.RemoteConfig{}, func(w http.ResponseWriter, r *http.Request) {
+				w.Header()["Content-Type"] = nil
+				if test.contentType != "" {
+					w.Header().Set("Content-Type", test.contentType)
+				}
+				fmt.Fprint(w, test.body)
+			})
+			check(t, lookUp(t.Context(), s, "a"), nil, "")
+			if st := s.Status(); st.Keys != 1 || len(st.Dropped) > 0 {
+				t.Errorf("status %+v", st)
+			}
+			if _, err := keyset.ParseJWKS([]byte(test.body)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// A directory of many keys serves: those that cannot be used do not count, and of the others
+// the first 64 do.
+func TestManyKeys(t *testing.T) {
+	names := func(from, to int) (kids []string) {
+		for i := from; i < to; i++ {
+			kids = append(kids, fmt.Sprint(i))
+		}
+		return kids
+	}
+	encryption := strings.Repeat(`{"kty":"RSA","use":"enc"},`, 274)
+	for _, test := range []struct {
+		name, body     string
+		usable, unused int
+	}{
+		{"26 usable among 300", `{"keys":[` + encryption + jwks(names(0, 26)...)[len(`{"keys":[`):], 26, 274},
+		{"70 usable", jwks(names(0, 70)...), 64, 6},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s, _ := at(t, keyset.RemoteConfig{Cooldown: time.Nanosecond}, func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, test.body) })
+			configured, err := keyset.ParseJWKS([]byte(test.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, set := range []keyset.Set{s, configured} {
+				check(t, lookUp(t.Context(), set, fmt.Sprint(test.usable-1)), nil, "")
+				check(t, lookUp(t.Context(), set, fmt.Sprint(test.usable)), redoxauth.ErrRejected, "unknown_key")
+			}
+			if st := s.Status(); st.Keys != test.usable || len(st.Dropped) != test.unused || st.Err != nil {
+				t.Errorf("%d keys, %d dropped, error %v", st.Keys, len(st.Dropped), st.Err)
 			}
 		})
 	}
@@ -149,6 +220,10 @@ func TestDiscovery(t *testing.T) {
 		{"RFC 8414", "/", oauth, good, true},
 		{"RFC 8414 with a path", "/tenant/1", oauth + "/tenant/1", good, true},
 		{"RFC 8414 with a slash at the end", "/tenant/", oauth + "/tenant", good, true},
+		{"RFC 8414, appended", "/tenant/1", "/tenant/1" + oauth, good, true},
+		{"RFC 8414, appended after a slash", "/tenant/", "/tenant" + oauth, good, true},
+		{"OpenID Connect in front: RFC 8414, Section 5", "/tenant/1", oidc + "/tenant/1", good, true},
+		{"a byte order mark", "/", oauth, func(i, base string) string { return "\ufeff" + good(i, base) + "\n" }, true},
 		{"RFC 8414 with an escaped path", "/tenant%2F1", oauth + "/tenant%2F1", good, true},
 		{"another member twice, and not UTF-8", "/", oidc, func(i, base string) string { return `{"x":1,"x":"\ud800` + "\xff\"," + good(i, base)[1:] }, true},
 		{"issuer twice", "/", oidc, func(i, base string) string { return `{"issuer":"` + i + `",` + good(i, base)[1:] }, false},

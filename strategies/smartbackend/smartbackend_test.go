@@ -291,6 +291,8 @@ func TestNewTokenEndpointRefuses(t *testing.T) {
 		{"leeway too long", func(c *smartbackend.EndpointConfig) { c.Leeway = 6 * time.Minute }, []string{"Leeway"}},
 		{"lifetime too long", func(c *smartbackend.EndpointConfig) { c.Lifetime = 301 * time.Second }, []string{"Lifetime"}},
 		{"no keys", func(c *smartbackend.EndpointConfig) { c.Clients[1].Keys = nil }, []string{"Clients[1].Keys"}},
+		{"keys for other algorithms", func(c *smartbackend.EndpointConfig) { c.Clients[1].Keys = keys(t, redoxtest.NewKey("k", "RS256")) },
+			[]string{"Clients[1].Keys: RS384, ES384: no configured key is for that, want RS256"}},
 		{"no scopes", func(c *smartbackend.EndpointConfig) { c.Clients[1].Scopes = nil }, []string{"Clients[1].Scopes"}},
 		{"misspelt scope", func(c *smartbackend.EndpointConfig) { c.Clients[0].Scopes = []string{"system/Patient.sr"} },
 			[]string{`Clients[0].Scopes[0]: "system/Patient.sr" is not a SMART scope such as "system/Patient.rs", with the letters in the order "cruds"`}},

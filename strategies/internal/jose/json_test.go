@@ -131,6 +131,8 @@ func TestReadShallow(t *testing.T) {
 		{"a high surrogate and an unfinished escape", `{"x":"\ud83d\u12"}"}`, false},
 		{"too deep", nested(1001), false},
 		{"unfinished", `{"x":1`, false},
+		{"a byte order mark", "\ufeff{}", true},
+		{"two of them", "\ufeff\ufeff{}", false},
 	} {
 		if _, err := jose.ReadShallow([]byte(test.json), "a"); (err == nil) != test.ok {
 			t.Errorf("%s: error %v, want success: %v", test.name, err, test.ok)
