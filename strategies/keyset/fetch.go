@@ -53,8 +53,8 @@ func (s *remote) download(ctx context.Context) (published, error) {
 // discover returns the URL of the issuer's JWK Set. It asks for all metadata side by side, so
 // that one that hangs or fails does not hide the others. OpenID Connect's counts if several
 // are good, unless it comes later than headStart after another: if they differ, chance must
-// not decide. Requests whose answer is not needed any more end with the fetch. If they ended
-// here, the connections that they were about to make would stay in the Client's pool.
+// not decide. Requests whose answer is no longer needed end with the fetch, and not here: the
+// connections that they were about to make would stay in the Client's pool.
 func (s *remote) discover(ctx context.Context) (string, error) {
 	type answer struct {
 		place int

@@ -44,6 +44,7 @@ func FuzzDiscovery(f *testing.F) {
 	f.Add(`{"issuer":"` + issuer + `/","jwks_uri":"https://keys.example/"}`)
 	f.Add(`{"issuer":"` + issuer + `","jwks_uri":"http://keys.example/"}`)
 	f.Add(`{"issuer":"` + issuer + `","Issuer":"x","jwks_uri":"file:///etc/passwd"}`)
+	f.Add("\ufeff" + `{"issuer":"` + issuer + `","jwks_uri":"https://keys.example/"}`)
 	f.Fuzz(func(t *testing.T, metadata string) {
 		var fetched []string
 		srv := &server{answer: func(r *http.Request) (*http.Response, error) {
@@ -59,7 +60,7 @@ func FuzzDiscovery(f *testing.F) {
 		}
 		url := jose.SourceOf(s).URL()
 		var m map[string]any
-		if err := json.Unmarshal([]byte(metadata), &m); err != nil || m["issuer"] != issuer || m["jwks_uri"] != url {
+		if err := json.Unmarshal([]byte(strings.TrimPrefix(metadata, "\ufeff")), &m); err != nil || m["issuer"] != issuer || m["jwks_uri"] != url {
 			t.Fatalf("used %q, URL %q", metadata, url)
 		}
 		if !strings.HasPrefix(strings.ToLower(url), "https://") || len(fetched) != 1 {
