@@ -123,7 +123,7 @@ type Client struct {
 	ID string
 
 	// Keys, required, are the public keys of this Client and of nobody else, for RS384 and
-	// ES384.
+	// ES384. Configured Keys must have one that is for one of them.
 	Keys keyset.Set
 
 	// Scopes, required, are what the Client may get, such as "system/*.rs". They are in
