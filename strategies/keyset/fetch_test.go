@@ -2,6 +2,8 @@ package keyset_test
 
 import (
 	"compress/gzip"
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -47,14 +49,14 @@ func TestFaultsOfTheServer(t *testing.T) {
 		"206":                  func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(206); fmt.Fprint(w, jwks("a")) },
 		"nothing":              func(w http.ResponseWriter, r *http.Request) {},
 		"metadata":             func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, `{"issuer":"x","jwks_uri":"y"}`) },
-		"10 MB": func(w http.ResponseWriter, r *http.Request) {
-			fmt.Fprint(w, `{"keys":[],"x":"`+strings.Repeat("x", 10<<20)+`"}`)
+		"2 MB": func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprint(w, `{"keys":[],"x":"`+strings.Repeat("x", 2<<20)+`"}`)
 		},
-		"10 MB in gzip": func(w http.ResponseWriter, r *http.Request) {
+		"2 MB in gzip": func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Encoding", "gzip")
 			z := gzip.NewWriter(w)
 			defer z.Close()
-			fmt.Fprint(z, strings.TrimSuffix(jwks("a"), "}")+`,"x":"`+strings.Repeat("x", 10<<20)+`"}`)
+			fmt.Fprint(z, strings.TrimSuffix(jwks("a"), "}")+`,"x":"`+strings.Repeat("x", 2<<20)+`"}`)
 		},
 		"reset": func(w http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler) },
 		"reset in a body": func(w http.ResponseWriter, r *http.Request) {
@@ -67,11 +69,10 @@ func TestFaultsOfTheServer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, _ := at(t, keyset.RemoteConfig{}, h)
-			start := time.Now()
 			check(t, s.Ready(t.Context()), redoxauth.ErrUnavailable, "keys")
 			err := s.Status().Err
-			if err == nil || len(err.Error()) > 300 || strings.Contains(err.Error(), "s3cret") || time.Since(start) > 5*time.Second {
-				t.Errorf("status %v after %v", err, time.Since(start))
+			if err == nil || len(err.Error()) > 300 || strings.Contains(err.Error(), "s3cret") || errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("status %v", err)
 			}
 		})
 	}
