@@ -35,7 +35,7 @@ type Config struct {
 	OneKey bool
 
 	// Issuers are the accepted values of iss. A token of another issuer, or without iss, is
-	// redoxauth.ErrNoCredentials.
+	// redoxauth.ErrNoCredentials, whatever else is wrong with it.
 	Issuers []string
 
 	// Subject, if not empty, is the only accepted sub.
@@ -112,10 +112,11 @@ func New(cfg Config) *Verifier {
 //
 // Verify follows one order: form, issuer, header, key, signature, claims. The issuer comes
 // before the rest of the header, which differs between issuers. So a token of another
-// Verifier's issuer is passed on, and not refused here.
+// Verifier's issuer is passed on, and not refused here, even if it is malformed or larger
+// than 16 KiB. If its claims name one of Issuers and another issuer, it is refused here.
 func (v *Verifier) Verify(ctx context.Context, token string) (*Token, error) {
 	if err := checkForm(token); err != nil {
-		return nil, err
+		return nil, v.unlessForeign(token, err)
 	}
 	now := v.cfg.Now()
 	id, known := v.cache.get(token, now)
@@ -155,7 +156,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Token, error) {
 func (v *Verifier) read(token string) (*content, error) {
 	c, err := readContent(token, v.claims)
 	if err != nil {
-		return nil, err
+		return nil, v.unlessForeign(token, err)
 	}
 	if c.iss == "" || !slices.Contains(v.cfg.Issuers, c.iss) {
 		return nil, redoxauth.Errorf(redoxauth.ErrNoCredentials, "issuer", "iss is %s", quote(c.iss))
@@ -259,11 +260,12 @@ func refuse(reason redoxauth.Reason, format string, args ...any) error {
 	return redoxauth.Errorf(redoxauth.ErrRejected, reason, format, args...)
 }
 
+const maxQuoted = 128 // bytes
+
 // quote makes what a peer wrote fit for a log: bounded, printable ASCII.
 func quote(s string) string {
-	const most = 128
-	if len(s) > most {
-		s = s[:most] + "..."
+	if len(s) > maxQuoted {
+		s = s[:maxQuoted] + "..."
 	}
 	return fmt.Sprintf("%+q", s)
 }
