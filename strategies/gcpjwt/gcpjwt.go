@@ -80,10 +80,24 @@
 // Google calls tokeninfo a tool for debugging and promises no rate. This package asks about
 // an accepted token once in 5 minutes.
 //
+// # Cloud Run
+//
+// Cloud Run's own IAM check ("Require authentication") takes an ID token in the Authorization
+// header for itself, and replaces its signature by SIGNATURE_REMOVED_BY_GOOGLE before the
+// request arrives ([Service to service]). What is left proves nothing, so it is refused with the
+// reason "signature", and the error says so. It also refuses access tokens before they arrive.
+// Turn that check off, so that this package checks the token as it was sent ([Public access]):
+//
+//	gcloud run services update SERVICE --no-invoker-iam-check
+//
+// # Limits
+//
 // Not accepted are tokens that a service account signs itself ([AIP-4111]) and tokens of
 // Identity-Aware Proxy. The Workspace claim hd is not checked.
 //
 // [Using OAuth 2.0 for Server to Server Applications]: https://developers.google.com/identity/protocols/oauth2/service-account
+// [Service to service]: https://cloud.google.com/run/docs/authenticating/service-to-service
+// [Public access]: https://cloud.google.com/run/docs/authenticating/public
 // [AIP-4111]: https://google.aip.dev/auth/4111
 package gcpjwt
 

@@ -82,12 +82,13 @@ func laxIssuer(claims string, ours []string) (iss string, isObject bool) {
 	}
 }
 
-// A laxReader reads what any decoder of base64 and any parser of JSON could read. It skips
-// what belongs to neither alphabet of base64 (RFC 4648, Sections 4 and 5).
+// A laxReader reads what any decoder of base64 and any parser of JSON could read.
 type laxReader struct {
 	encoded string
 	bits    uint
-	n       int    // how many of bits are left
+	n       int // how many of bits are left
+	decoded [512]byte
+	i, end  int    // the bytes of decoded that are left
 	string  []byte // the last one that text has read; if it is longer than the capacity, anything
 }
 
@@ -107,26 +108,41 @@ func (r *laxReader) text() (byte, bool) {
 }
 
 func (r *laxReader) byte() (byte, bool) {
+	if r.i == r.end {
+		if r.decode(); r.end == 0 {
+			return 0, false
+		}
+	}
+	r.i++
+	return r.decoded[r.i-1], true
+}
+
+// decode skips what belongs to neither alphabet of base64 (RFC 4648, Sections 4 and 5).
+func (r *laxReader) decode() {
+	r.i, r.end = 0, 0
 	for i := range len(r.encoded) {
 		value := base64url[r.encoded[i]]
-		switch r.encoded[i] {
-		case '+':
+		switch {
+		case value > 0:
+		case r.encoded[i] == '+':
 			value = base64url['-']
-		case '/':
+		case r.encoded[i] == '/':
 			value = base64url['_']
-		}
-		if value == 0 {
+		default:
 			continue
 		}
 		r.bits = r.bits<<6 | uint(value-1)
-		if r.n += 6; r.n >= 8 {
-			r.n -= 8
+		if r.n += 6; r.n < 8 {
+			continue
+		}
+		r.n -= 8
+		r.decoded[r.end] = byte(r.bits >> r.n)
+		if r.end++; r.end == len(r.decoded) {
 			r.encoded = r.encoded[i+1:]
-			return byte(r.bits >> r.n), true
+			return
 		}
 	}
 	r.encoded = ""
-	return 0, false
 }
 
 // readString reads what follows the opening quote.

@@ -14,6 +14,10 @@ import (
 // is checked.
 const maxToken = 16 << 10
 
+// removedSignature is what Cloud Run puts in place of the signature of a token that it has
+// checked itself (https://cloud.google.com/run/docs/troubleshooting#signature-removed).
+const removedSignature = ".SIGNATURE_REMOVED_BY_GOOGLE"
+
 // A JWS is a token in the compact form (RFC 7515, Section 7.1), read but not verified. It
 // holds neither the token nor its signature.
 type JWS struct {
@@ -97,6 +101,10 @@ func (j *JWS) Verify(ctx context.Context, token string, cfg *Config, known *Key)
 	}
 	if !slices.Contains(cfg.Algorithms, j.alg) {
 		return nil, refuse("algorithm", "alg is %s", quote(j.alg))
+	}
+	if strings.HasSuffix(token, removedSignature) {
+		// No key can verify it, so none is fetched for it.
+		return nil, refuse("signature", "Cloud Run has replaced the signature by %s: turn its IAM check off (--no-invoker-iam-check), so that the token arrives as it was sent", removedSignature[1:])
 	}
 	return cfg.Keys.Find(ctx, &Search{jws: j, token: token, known: known, oneKey: cfg.OneKey})
 }
