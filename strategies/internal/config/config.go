@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -46,10 +45,34 @@ func (p *Problems) Name(field, name string, most int) {
 		p.Add(field, "longer than %d bytes", most)
 	case !utf8.ValidString(name):
 		p.Add(field, "not UTF-8")
-	case strings.TrimSpace(name) != name:
-		p.Add(field, "white space around it")
+	case Trim(name) != name:
+		p.Add(field, aroundIt)
 	case strings.ContainsFunc(name, unicode.IsControl):
 		p.Add(field, "control characters in it")
+	}
+}
+
+// aroundIt is what the error says of white space, in every package.
+const aroundIt = "white space around it"
+
+// Trim returns s without the white space around it, and without characters there that
+// nobody sees, such as a byte order mark.
+func Trim(s string) string {
+	return strings.TrimFunc(s, isBlank)
+}
+
+func isBlank(c rune) bool { return unicode.In(c, unicode.White_Space, unicode.Cf) }
+
+// Secrets checks a list of secrets that are bytes. White space around one is refused if all
+// of it is text, as the last line break of a file is. Random bytes may begin or end with a
+// space.
+func (p *Problems) Secrets(field string, secrets [][]byte) {
+	for i, secret := range secrets {
+		text := string(secret)
+		isText := utf8.ValidString(text) && !strings.ContainsFunc(text, func(c rune) bool { return !unicode.IsGraphic(c) && !isBlank(c) })
+		if isText && Trim(text) != text {
+			p.Add(fmt.Sprintf("%s[%d]", field, i), aroundIt)
+		}
 	}
 }
 
@@ -62,8 +85,15 @@ func (p *Problems) Names(field string, names []string) {
 
 // Scopes checks that each scope can stand in a token and in a challenge.
 func (p *Problems) Scopes(field string, scopes []string) {
-	if i := slices.IndexFunc(scopes, func(s string) bool { return !ValidScope(s) }); i >= 0 {
-		p.Add(fmt.Sprintf("%s[%d]", field, i), "%q is not a scope of RFC 6749, Section 3.3", scopes[i])
+	for i, scope := range scopes {
+		field := fmt.Sprintf("%s[%d]", field, i)
+		switch {
+		case ValidScope(scope):
+		case Trim(scope) != scope:
+			p.Add(field, aroundIt)
+		default:
+			p.Add(field, "%q is not a scope of RFC 6749, Section 3.3", scope)
+		}
 	}
 }
 
@@ -104,13 +134,13 @@ func WrongURL(address string, allowHTTP bool) string {
 	switch {
 	case address == "":
 		return "required"
+	case Trim(address) != address:
+		return aroundIt
 	case err != nil, u.Host == "", u.Opaque != "", u.Scheme != "https" && u.Scheme != "http":
 		if strings.ContainsAny(address, "@?") { // err would show a password or a key too
 			return "not an absolute http or https URL"
 		}
 		return fmt.Sprintf("%+.128q is not an absolute http or https URL", address)
-	case strings.TrimSpace(address) != address:
-		return "white space around it"
 	case u.Scheme == "http" && !allowHTTP:
 		return "http, want https (InsecureAllowHTTP allows http)"
 	case u.User != nil:

@@ -50,9 +50,10 @@ func (v *verifier) accessToken(r *http.Request, token string) (*redoxauth.Identi
 }
 
 // holder returns the listed account that a token was issued to. The azp and aud of a
-// service account are its numeric ID. The azp and aud of a person's token are the OAuth
-// client that the person gave access to. If such a token counted by its e-mail address,
-// every such client could act as that person here.
+// service account are its numeric ID, and so is its sub. The azp and aud of a person's token
+// are the OAuth client that the person gave access to, or the service account that acts for
+// the person by domain-wide delegation. If such a token counted, every such client could act
+// as that person here.
 func (v *verifier) holder(i *info) (string, error) {
 	id := cmp.Or(i.azp, i.aud)
 	switch {
@@ -60,6 +61,15 @@ func (v *verifier) holder(i *info) (string, error) {
 		return "", redoxauth.Errorf(redoxauth.ErrRejected, "subject", "Google names no account: azp and aud are absent")
 	case !isNumericID(id) || i.aud != "" && i.aud != id:
 		return "", redoxauth.Errorf(redoxauth.ErrRejected, "client", "azp is %+.128q and aud is %+.128q, want the numeric ID of a service account in both", i.azp, i.aud)
+	case i.sub != "" && i.sub != id:
+		return "", redoxauth.Errorf(redoxauth.ErrRejected, "subject", "sub is %+.128q and azp is %+.128q: the token acts for another account (domain-wide delegation)", i.sub, id)
 	}
-	return v.account(id, i.email)
+	if err := checkHolder(i.email); err != nil {
+		return "", err
+	}
+	email := ""
+	if i.verified { // else it is whatever its owner typed
+		email = i.email
+	}
+	return v.account(id, email)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,6 +25,7 @@ func FuzzTokenInfo(f *testing.F) {
 		{"azp": "1-x.apps.googleusercontent.com", "aud": "1-x.apps.googleusercontent.com"},
 		{"email_verified": true}, {"email_verified": "false"}, {"email_verified": nil},
 		{"exp": 1e9}, {"exp": "soon"}, {"exp": nil}, {"expires_in": nil}, {"expires_in": -1}, {"exp": nil, "expires_in": nil},
+		{"sub": accountID}, {"sub": "99"}, {"email": "jane@example.com"}, {"email": "jane@example.com", "email_verified": "false"},
 		{"scope": nil}, {"scope": []string{scope}},
 	} {
 		answer := info(change)
@@ -82,8 +84,14 @@ func good(body string) bool {
 	aud, _ := m["aud"].(string)
 	id := cmp.Or(azp, aud)
 	issued := digits.MatchString(id) && (aud == "" || aud == id)
+	own := (m["email"] == nil || isServiceAccount(m["email"])) && (m["sub"] == nil || m["sub"] == "" || m["sub"] == id)
 	byEmail := m["email"] == account && (m["email_verified"] == true || m["email_verified"] == "true")
-	return issued && (id == accountID || byEmail) && (m["exp"] != nil || m["expires_in"] != nil)
+	return issued && own && (id == accountID || byEmail) && (m["exp"] != nil || m["expires_in"] != nil)
+}
+
+func isServiceAccount(email any) bool {
+	s, _ := email.(string)
+	return s == "" || strings.HasSuffix(strings.ToLower(s), ".gserviceaccount.com")
 }
 
 type always struct {

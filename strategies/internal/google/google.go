@@ -61,6 +61,9 @@ func New(cfg Config) (none bearer.Verifier, err error) {
 		return none, err
 	}
 	cfg.ServiceAccounts, cfg.Scopes = slices.Clone(cfg.ServiceAccounts), slices.Clone(cfg.Scopes)
+	for i, a := range cfg.ServiceAccounts {
+		cfg.ServiceAccounts[i] = strings.ToLower(a) // as Google writes them
+	}
 	v := &verifier{cfg: cfg}
 	if len(cfg.Audience) > 0 {
 		if v.idTokens, err = newIDTokens(cfg); err != nil {
@@ -79,8 +82,15 @@ func (c *Config) check() error {
 		p.Add("ServiceAccounts", "required, because any Google account can get a token for your audience")
 	}
 	for i, a := range c.ServiceAccounts {
-		if !isNumericID(a) && !emailAddress.MatchString(a) {
-			p.Add(fmt.Sprintf("ServiceAccounts[%d]", i), "%q is neither a numeric ID nor an e-mail address", a)
+		field := fmt.Sprintf("ServiceAccounts[%d]", i)
+		switch {
+		case isNumericID(a), isServiceAccount(a):
+		case config.Trim(a) != a:
+			p.Add(field, "%q is written with white space around it", a)
+		case emailAddress.MatchString(a):
+			p.Add(field, "%q is no service account's address: it does not end in .gserviceaccount.com, so it may be a person's", a)
+		default:
+			p.Add(field, "%q is neither a numeric ID nor an e-mail address", a)
 		}
 	}
 	if len(c.Audience) == 0 && !c.AccessTokens {
@@ -104,11 +114,32 @@ func isNumericID(s string) bool {
 // in an impersonation URL, and in the IAM member "serviceAccount:EMAIL".
 var emailAddress = regexp.MustCompile(`^[!-.0-9;-?A-~]+@[!-.0-9;-?A-~]+$`)
 
+// isServiceAccount reports whether email is the address of a service account. All of them are
+// in subdomains of gserviceaccount.com, those that Google manages and those of projects with
+// a domain in their name included (https://cloud.google.com/iam/docs/service-account-types,
+// https://cloud.google.com/iam/docs/service-agents). Nobody else has an address there.
+func isServiceAccount(email string) bool {
+	return emailAddress.MatchString(email) && serviceAccountDomain.MatchString(email)
+}
+
+var serviceAccountDomain = regexp.MustCompile(`(?i)@([a-z0-9-]+\.)+gserviceaccount\.com$`)
+
 func (v *verifier) decide(r *http.Request, token string) (*redoxauth.Identity, error) {
 	if strings.HasPrefix(token, prefix) {
 		return v.accessToken(r, token)
 	}
 	return v.idToken(r.Context(), token)
+}
+
+// checkHolder refuses the token of a person, even if somebody listed the person's numeric
+// ID. A service account with domain-wide delegation gets such tokens too
+// (https://developers.google.com/identity/protocols/oauth2/service-account#delegatingauthority).
+// email is the address in the token, verified or not; "" if there is none.
+func checkHolder(email string) error {
+	if email == "" || isServiceAccount(email) {
+		return nil
+	}
+	return redoxauth.Errorf(redoxauth.ErrRejected, "subject", "the e-mail address %+.128q is no service account's, want a token of one of ServiceAccounts", email)
 }
 
 // account returns which of the two names that Google gives an account is listed. The audience

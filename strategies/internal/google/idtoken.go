@@ -2,6 +2,7 @@ package google
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
@@ -30,7 +31,7 @@ func newIDTokens(cfg Config) (*jose.Verifier, error) {
 		Audience:   cfg.Audience,
 		Types:      []string{"", "JWT"},
 		Required:   []string{"sub"},
-		Claims:     []string{"email", "email_verified"},
+		Claims:     []string{"azp", "email", "email_verified"},
 		Leeway:     config.DefaultLeeway,
 		Now:        cfg.Now,
 	}), nil
@@ -45,9 +46,19 @@ func (v *verifier) idToken(ctx context.Context, token string) (*redoxauth.Identi
 	if err != nil {
 		return nil, err
 	}
-	email := ""
-	if t.Claim("email_verified") == "true" { // else it is whatever its owner typed
-		email, _ = t.Claim("email").Text()
+	email, ok := t.Claim("email").Text()
+	if !ok {
+		email = string(t.Claim("email")) // no string: no address of a service account either
+	}
+	if err := checkHolder(email); err != nil {
+		return nil, err
+	}
+	if azp, _ := t.Claim("azp").Text(); strings.HasSuffix(azp, ".apps.googleusercontent.com") {
+		// A person has signed in there. The azp of a service account is its own ID or address.
+		return nil, redoxauth.Errorf(redoxauth.ErrRejected, "client", "azp is %+.128q, the OAuth client of a person's token, want a token of one of ServiceAccounts", azp)
+	}
+	if t.Claim("email_verified") != "true" { // it is whatever its owner typed
+		email = ""
 	}
 	account, err := v.account(t.Subject, email)
 	if err != nil {

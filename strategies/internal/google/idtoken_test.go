@@ -61,7 +61,7 @@ func TestIDTokenOfAListedAccountIsAccepted(t *testing.T) {
 		{"numeric ID, no e-mail address", []string{accountID}, nil, map[string]any{"email": nil, "email_verified": nil}, accountID},
 		{"numeric ID, address not verified", []string{accountID}, nil, map[string]any{"email_verified": false}, accountID},
 		{"e-mail address", []string{account}, nil, nil, account},
-		{"e-mail address among others", []string{"other@example.com", account}, nil, nil, account},
+		{"e-mail address among others", []string{"other@example-project.iam.gserviceaccount.com", account}, nil, nil, account},
 		{"both", []string{account, accountID}, nil, nil, accountID},
 		{"issuer without scheme", []string{accountID}, nil, map[string]any{"iss": "accounts.google.com"}, accountID},
 		{"azp is the address", []string{accountID}, nil, map[string]any{"azp": account}, accountID},

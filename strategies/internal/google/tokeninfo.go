@@ -28,7 +28,9 @@ const (
 // An info is what tokeninfo said about an access token.
 type info struct {
 	azp, aud string
-	email    string // "" if it is not verified
+	sub      string // "" without a scope for it
+	email    string // "" without a scope for it
+	verified bool   // the email
 	scopes   []string
 	expiry   time.Time
 	raw      json.RawMessage
@@ -80,22 +82,21 @@ func saysInvalid(data []byte) bool {
 // parseInfo reads the answer to a call that began at a time. Google writes numbers and
 // booleans as strings. Both forms are read.
 func parseInfo(data []byte, began time.Time) (*info, error) {
-	o, err := jose.ReadObject(data, "azp", "aud", "scope", "email", "email_verified", "exp", "expires_in")
+	o, err := jose.ReadObject(data, "azp", "aud", "sub", "scope", "email", "email_verified", "exp", "expires_in")
 	if err != nil {
 		return nil, err
 	}
 	i := &info{raw: data}
-	scope, email := "", ""
-	for name, text := range map[string]*string{"azp": &i.azp, "aud": &i.aud, "scope": &scope, "email": &email} {
+	scope := ""
+	for name, text := range map[string]*string{"azp": &i.azp, "aud": &i.aud, "sub": &i.sub, "scope": &scope, "email": &i.email} {
 		v, ok := o.Get(name), false
 		if *text, ok = v.Text(); !ok && v != "" {
 			return nil, fmt.Errorf("%s is not a string", name)
 		}
 	}
 	i.scopes = strings.Fields(scope)
-	if verified := o.Get("email_verified"); verified == "true" || verified == `"true"` {
-		i.email = email
-	}
+	verified := o.Get("email_verified")
+	i.verified = verified == "true" || verified == `"true"`
 	// The earlier of the two: expires_in does not know how far our clock is off.
 	for _, name := range []string{"exp", "expires_in"} {
 		v := o.Get(name)
