@@ -184,6 +184,9 @@ var (
 
 func digestsOfFunc(tokens []string) ([]digest, error) { return digestsOf(tokens, "TokensFunc: ") }
 
+// isBlank matches white space, and what nobody sees either, such as a byte order mark.
+func isBlank(c rune) bool { return unicode.In(c, unicode.White_Space, unicode.Cf) }
+
 // digestsOf checks the tokens of a list and hashes them. An empty token would accept
 // requests without a token, as several public receivers do.
 func digestsOf(tokens []string, list string) ([]digest, error) {
@@ -195,7 +198,7 @@ func digestsOf(tokens []string, list string) ([]digest, error) {
 		switch {
 		case token == "":
 			wrong = "required"
-		case strings.TrimSpace(token) != token:
+		case strings.TrimFunc(token, isBlank) != token:
 			wrong = "white space around it"
 		case strings.ContainsFunc(token, unicode.IsControl):
 			wrong = "control characters in it"

@@ -216,6 +216,9 @@ func (c *Config) check() error {
 	if len(c.Types) == 0 {
 		p.Add("Types", "required (nil means the default)")
 	}
+	p.Types(c.Types)
+	p.Name("ClientIDClaim", c.ClientIDClaim, 0)
+	p.Name("ScopeClaim", c.ScopeClaim, 0)
 	if err := jose.CheckAlgorithms(c.Algorithms, false, jose.SourceOf(c.Keys)); err != nil {
 		p.Add("Algorithms", "%w", err)
 	}

@@ -21,7 +21,8 @@ type EndpointConfig struct {
 
 	// TokenSecrets, required, sign the access tokens. Each has at least 32 random bytes.
 	// All replicas have the same list. The first secret signs, and all verify. To rotate,
-	// change all replicas from [old, new] to [new, old], and after Lifetime to [new].
+	// change all replicas from [old, new] to [new, old], and after Lifetime to [new]. A
+	// secret that is text has no white space around it.
 	TokenSecrets [][]byte
 
 	// Lifetime of the access tokens: from 1 s to 24 h, default 5 min. A token is accepted

@@ -92,7 +92,8 @@ type Config struct {
 	Keys keyset.Set
 
 	// Secrets are HMAC secrets, instead of Keys. Each must be at least as long as the
-	// longest hash of Algorithms: 32 bytes for HS256 ([RFC 7518, Section 3.2]).
+	// longest hash of Algorithms: 32 bytes for HS256 ([RFC 7518, Section 3.2]). One that is
+	// text has no white space around it, such as the line break at the end of a file.
 	//
 	// [RFC 7518, Section 3.2]: https://www.rfc-editor.org/rfc/rfc7518#section-3.2
 	Secrets [][]byte
@@ -204,15 +205,22 @@ func (c *Config) check() (keys jose.Source, _ error) {
 		keys = jose.SourceOf(c.Keys)
 	}
 	algorithms := slices.Clone(c.Algorithms)
-	prepare := func(secrets [][]byte) ([]*jose.Key, error) { return jose.HMACKeys(secrets, algorithms) }
+	prepare := func(secrets [][]byte) ([]*jose.Key, error) {
+		keys, err := jose.HMACKeys(secrets, algorithms)
+		p := config.Problems{Package: "SecretsFunc"} // the error of Get names the strategy
+		p.Secrets("", secrets)
+		return keys, p.Err(err)
+	}
 	switch {
 	case c.Keys != nil && c.Secrets == nil && c.SecretsFunc == nil:
 	case c.Keys == nil && c.Secrets == nil && c.SecretsFunc != nil:
 		keys = jose.Secrets(rotation.NewSecrets(strategy, "SecretsFunc", c.SecretsFunc, prepare, c.Now).Get)
 	case c.Keys == nil && c.Secrets != nil && c.SecretsFunc == nil:
-		secrets, err := prepare(c.Secrets)
+		secrets, err := jose.HMACKeys(c.Secrets, algorithms)
 		if err != nil {
 			p.Add("Secrets", "%w", err)
+		} else {
+			p.Secrets("Secrets", c.Secrets)
 		}
 		keys = jose.Secrets(rotation.Static(secrets).Get)
 	default:
@@ -233,6 +241,7 @@ func (c *Config) check() (keys jose.Source, _ error) {
 	if len(c.Types) == 0 {
 		p.Add("Types", "required (nil means the default)")
 	}
+	p.Types(c.Types)
 	if c.MaxLifetime < 0 {
 		p.Add("MaxLifetime", "negative")
 	}

@@ -262,7 +262,7 @@ func (c *Config) check(p *config.Problems) {
 		p.Add("Hosts", "%d, want at most %d", len(c.Hosts), maxHosts)
 	}
 	for i, host := range c.Hosts {
-		if !isHost(host) {
+		if !isHost(host) || config.Trim(host) != host {
 			p.Add(fmt.Sprintf("Hosts[%d]", i), "%q is not a host or host:port", host)
 		}
 	}
@@ -286,7 +286,7 @@ func (c *Config) check(p *config.Problems) {
 		p.Add("PathPrefix", "ends with a slash")
 	case raw || escaped:
 		p.Add("PathPrefix", "has dot segments")
-	case !isWirePath(prefix) || strings.ContainsAny(prefix, "?#"):
+	case !isWirePath(prefix) || config.Trim(prefix) != prefix || strings.ContainsAny(prefix, "?#"):
 		p.Add("PathPrefix", "not a path that is escaped as it is sent")
 	}
 }

@@ -90,7 +90,8 @@ type EndpointConfig struct {
 	Issuer, Audience string
 
 	// TokenSecrets, required, sign the access tokens. Each has at least 32 random bytes.
-	// All replicas have the same list. The first secret signs, and all verify.
+	// All replicas have the same list. The first secret signs, and all verify. A secret that
+	// is text has no white space around it.
 	TokenSecrets [][]byte
 
 	// Lifetime of the access tokens: from 1 s to 5 min, default 5 min. A token is accepted

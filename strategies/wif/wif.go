@@ -88,10 +88,13 @@
 // Cloud Run's own IAM check ("Require authentication") takes an ID token in the Authorization
 // header for itself, and replaces its signature by SIGNATURE_REMOVED_BY_GOOGLE before the
 // request arrives ([Service to service]). What is left proves nothing, so it is refused with the
-// reason "signature", and the error says so. It also refuses access tokens before they arrive.
-// Turn that check off, so that this package checks the token as it was sent ([Public access]):
+// reason "signature", and the error says so. Turn that check off, so that the token arrives as it
+// was sent, and is checked here ([Public access]):
 //
 //	gcloud run services update SERVICE --no-invoker-iam-check
+//
+// If the check must stay on, it is the check of the token, and nothing of this package can
+// repeat it. Require the verification token behind it.
 //
 // # Limits
 //
@@ -99,7 +102,15 @@
 // signs itself ([AIP-4111]) and tokens of Identity-Aware Proxy. The Workspace claim hd is not
 // checked.
 //
+// Persons are refused: [New] refuses their addresses, and Verify refuses an ID token or an
+// access token that shows that it is a person's, even if the person's numeric ID is listed. It
+// shows that by an address outside gserviceaccount.com, by an OAuth client as its azp, or by a
+// sub that is not its azp (an access token by [domain-wide delegation]). An access token without
+// the scope userinfo.email shows none of this. So a listed service account with domain-wide
+// delegation can still send one that acts for a person. Give the account no such delegation.
+//
 // [Workload Identity Federation]: https://cloud.google.com/iam/docs/workload-identity-federation
+// [domain-wide delegation]: https://developers.google.com/identity/protocols/oauth2/service-account#delegatingauthority
 // [Service to service]: https://cloud.google.com/run/docs/authenticating/service-to-service
 // [Public access]: https://cloud.google.com/run/docs/authenticating/public
 // [AIP-4111]: https://google.aip.dev/auth/4111
@@ -118,10 +129,12 @@ import (
 // AccessTokens.
 type Config struct {
 	// ServiceAccounts lists the accounts whose tokens are accepted, by numeric unique ID
-	// or by e-mail address, equal in every character. The ID is better: Google may give
-	// the address of a deleted account to another account, and an access token names the
-	// address only with the scope https://www.googleapis.com/auth/userinfo.email. An
-	// address counts only if Google says that it is verified. To find the ID:
+	// or by e-mail address. The ID is better: Google may give the address of a deleted
+	// account to another account, and an access token names the address only with the
+	// scope https://www.googleapis.com/auth/userinfo.email. An address counts only if
+	// Google says that it is verified. It ends in .gserviceaccount.com. Upper case does
+	// not matter: Google writes addresses in lower case. An ID does not show whether it
+	// is a person's, so take it from here:
 	//
 	//	gcloud iam service-accounts describe EMAIL --format='value(uniqueId)'
 	ServiceAccounts []string
@@ -213,8 +226,8 @@ func New(cfg Config) (*Verifier, error) {
 //   - [redoxauth.ErrUnavailable]: Google cannot be asked now
 //   - [redoxauth.ErrRejected]: everything else
 //
-// The Identity's Subject is the entry of ServiceAccounts that matched. Its RawClaims are what
-// Google signed or answered.
+// The Identity's Subject is the entry of ServiceAccounts that matched, in lower case. Its
+// RawClaims are what Google signed or answered.
 func (v *Verifier) Verify(r *http.Request) (*redoxauth.Identity, error) { return v.bearer.Verify(r) }
 
 // Wrap is redoxauth.Middleware(v, nil).

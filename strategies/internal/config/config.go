@@ -83,6 +83,15 @@ func (p *Problems) Names(field string, names []string) {
 	}
 }
 
+// Types checks the accepted values of typ. An empty one stands for a token without typ.
+func (p *Problems) Types(types []string) {
+	for i, typ := range types {
+		if typ != "" {
+			p.Name(fmt.Sprintf("Types[%d]", i), typ, 0)
+		}
+	}
+}
+
 // Scopes checks that each scope can stand in a token and in a challenge.
 func (p *Problems) Scopes(field string, scopes []string) {
 	for i, scope := range scopes {

@@ -146,6 +146,7 @@ func (e *Endpoint) check(cfg *Config) error {
 	if len(cfg.TokenSecrets) == 0 {
 		p.Add("TokenSecrets", "required")
 	}
+	p.Secrets("TokenSecrets", cfg.TokenSecrets)
 	for i, secret := range cfg.TokenSecrets {
 		if len(secret) < sha256.Size {
 			p.Add(fmt.Sprintf("TokenSecrets[%d]", i), "%d bytes, want at least %d", len(secret), sha256.Size)
