@@ -3,6 +3,7 @@ package redoxtest
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -19,6 +20,10 @@ import (
 // the assertion of a grant ([RFC 7523, Section 2.1]). The token endpoint answers with an
 // access token, and the messages carry that token until it expires.
 //
+// [CDS Hooks] has the first form: the Audience is the URL that the message is sent to, the
+// Key is of ES384 or RS384, and JKU and Tenant are optional. [CDSHooks] is such a message.
+//
+// [CDS Hooks]: https://cds-hooks.hl7.org/2.0/#trusting-cds-clients
 // [RFC 7519]: https://www.rfc-editor.org/rfc/rfc7519
 // [RFC 7523, Section 2.1]: https://www.rfc-editor.org/rfc/rfc7523#section-2.1
 type JWTBearer struct {
@@ -29,8 +34,10 @@ type JWTBearer struct {
 	Audience []string      // aud, a string if it is one; default TokenURL
 	Scopes   []string      // claim scope, or the grant's parameter scope
 	Lifetime time.Duration // from iat to exp; default 5 min
+	JKU      string        // header jku: where the key is published; optional
+	Tenant   string        // claim tenant, which CDS Hooks has for the sender's customer; optional
 
-	Header map[string]any // changes alg, kid and typ "JWT": adds or replaces; nil removes
+	Header map[string]any // changes alg, kid, jku and typ "JWT": adds or replaces; nil removes
 	Claims map[string]any // changes the claims above, iat and a random jti in the same way
 
 	TokenURL string // the grant's token endpoint
@@ -89,6 +96,7 @@ func (j *JWTBearer) Token() (string, error) {
 	}
 	set("iss", j.Issuer)
 	set("sub", j.Subject)
+	set("tenant", j.Tenant)
 	switch {
 	case len(j.Audience) == 1:
 		claims["aud"] = j.Audience[0]
@@ -103,7 +111,12 @@ func (j *JWTBearer) Token() (string, error) {
 	if j.Key.Algorithm == "" {
 		return "", errors.New("redoxtest: JWTBearer: Key: required")
 	}
-	return j.Key.Token(j.Header, altered(claims, j.Claims))
+	header := make(map[string]any)
+	if j.JKU != "" {
+		header["jku"] = j.JKU
+	}
+	maps.Copy(header, j.Header) // with nil values, which remove
+	return j.Key.Token(header, altered(claims, j.Claims))
 }
 
 // Forgeries returns what an attacker may send instead. With a TokenURL these are token

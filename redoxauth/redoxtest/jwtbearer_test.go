@@ -65,6 +65,16 @@ func TestJWTBearerSentDirectly(t *testing.T) {
 			map[string]any{"iat": iat, "exp": iat + 300, "aud": []any{"a", "b"}},
 		},
 		{
+			"CDS Hooks", &redoxtest.JWTBearer{Key: key, Now: at(instant), Issuer: "i", Audience: []string{"https://a.example/hook"}, JKU: "https://redox.example/jwks.json", Tenant: "t"},
+			map[string]any{"alg": "RS256", "kid": "1", "typ": "JWT", "jku": "https://redox.example/jwks.json"},
+			map[string]any{"iss": "i", "aud": "https://a.example/hook", "tenant": "t", "iat": iat, "exp": iat + 300},
+		},
+		{
+			"changed header", &redoxtest.JWTBearer{Key: key, Now: at(instant), JKU: "j", Tenant: "t", Header: map[string]any{"jku": nil, "kid": nil}, Claims: map[string]any{"tenant": nil}},
+			map[string]any{"alg": "RS256", "typ": "JWT"},
+			map[string]any{"iat": iat, "exp": iat + 300},
+		},
+		{
 			"HMAC", &redoxtest.JWTBearer{Key: redoxtest.Key{Algorithm: "HS256", Secret: []byte("0123456789abcdef0123456789abcdef")}, Now: at(instant)},
 			map[string]any{"alg": "HS256", "typ": "JWT"},
 			map[string]any{"iat": iat, "exp": iat + 300},

@@ -45,6 +45,19 @@ func HL7v2() []byte {
 	}, "\r"))
 }
 
+// CDSHooks returns a request to a CDS service, of the hook patient-view ([CDS Hooks]), about
+// a person who does not exist. Redox has a data model of this name, and does not document
+// what such a message adds to the standard. Every call returns other bytes, because the
+// hookInstance in it is new. Redox wants the status 200 (its answer would hold the cards).
+//
+// [CDS Hooks]: https://cds-hooks.hl7.org/2.0/#calling-a-cds-service
+func CDSHooks() []byte {
+	return []byte(`{"hook":"patient-view","hookInstance":"` + newUUID() + `","fhirServer":"https://fhir.example.com/r4",` +
+		`"context":{"userId":"Practitioner/1","patientId":"0000000001","encounterId":"2"},` +
+		`"prefetch":{"patient":{"resourceType":"Patient","id":"0000000001",` +
+		`"name":[{"family":"Böxler","given":["Timothy"]}],"gender":"male","birthDate":"2008-01-06"}}}`)
+}
+
 // Large returns a message of Redox's JSON data model Media of exactly size bytes, at
 // least 1 KiB. Redox's own limit is 40 MB. Large(40 << 20) is the largest message that
 // package redoxauth accepts by default.

@@ -34,6 +34,20 @@ func TestMessagesAreWhatTheySay(t *testing.T) {
 		len(bundle.Entry) != 2 || bundle.Entry[0].Resource.ResourceType != "MessageHeader" {
 		t.Errorf("FHIRBundle: %v, %+v", err, bundle)
 	}
+	var hook struct {
+		Hook, HookInstance, FHIRServer string
+		Context                        struct{ UserID, PatientID string }
+		Prefetch                       struct {
+			Patient struct{ ResourceType, ID string }
+		}
+	}
+	if err := json.Unmarshal(redoxtest.CDSHooks(), &hook); err != nil || hook.Hook != "patient-view" || len(hook.HookInstance) != 36 ||
+		hook.Context.UserID == "" || hook.Context.PatientID == "" || hook.Prefetch.Patient.ID != hook.Context.PatientID {
+		t.Errorf("CDSHooks: %v, %+v", err, hook)
+	}
+	if bytes.Equal(redoxtest.CDSHooks(), redoxtest.CDSHooks()) {
+		t.Error("CDSHooks: two messages have the same hookInstance")
+	}
 	segments := strings.Split(string(redoxtest.HL7v2()), "\r")
 	if len(segments) != 4 || !strings.HasPrefix(segments[0], `MSH|^~\&|`) || segments[3] != "" {
 		t.Errorf("HL7v2: %q", segments)
@@ -63,6 +77,7 @@ func TestVerificationTokenSendsWhatRedoxDocuments(t *testing.T) {
 	}{
 		"data model":    {redoxtest.VerificationToken{Token: "secret"}, redoxtest.PatientAdmin(), "", "application/json"},
 		"bundle":        {redoxtest.VerificationToken{Token: "secret"}, redoxtest.FHIRBundle(), "", "application/json"},
+		"CDS Hooks":     {redoxtest.VerificationToken{Token: "secret"}, redoxtest.CDSHooks(), "", "application/json"},
 		"HL7v2":         {redoxtest.VerificationToken{Token: "secret"}, redoxtest.HL7v2(), "", "text/plain"},
 		"two headers":   {redoxtest.VerificationToken{Token: "secret", Bearer: true}, redoxtest.PatientAdmin(), "Bearer secret", "application/json"},
 		"empty message": {redoxtest.VerificationToken{Token: "secret"}, nil, "", "text/plain"},

@@ -2,7 +2,11 @@ package jwtbearer_test
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -312,4 +316,159 @@ func TestKeyServerOutage(t *testing.T) {
 	}
 	_, err = v.Verify(signedBy(nil))
 	verifiertest.CheckError(t, err, redoxauth.ErrRejected, "unknown_key")
+}
+
+// CDS Hooks: the client signs a JWT for the URL that it calls, with ES384 or RS384, and may
+// name its keys and its customer (https://cds-hooks.hl7.org/2.0/#trusting-cds-clients).
+func TestCDSHooksMessageIsAccepted(t *testing.T) {
+	for _, algorithm := range []string{"ES384", "RS384"} {
+		t.Run(algorithm, func(t *testing.T) {
+			key := redoxtest.NewKey("cds", algorithm)
+			published := redoxtest.NewKeyServer(key)
+			defer published.Close()
+			keys, err := keyset.ParseJWKS(redoxtest.JWKS(key))
+			if err != nil {
+				t.Fatal(err)
+			}
+			handler := http.NewServeMux()
+			service := httptest.NewServer(handler)
+			defer service.Close()
+			url := service.URL + "/cds-services/redox"
+			v := newDirect(t, jwtbearer.Config{Keys: keys, Algorithms: []string{"ES384", "RS384"}, Issuer: "https://redox.example", Audience: []string{url}, Replay: replay.NewMemory(100)})
+			handler.Handle("/cds-services/redox", v.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				id, _ := redoxauth.FromContext(r.Context())
+				var claims struct{ Tenant, JTI string }
+				if err := id.Claims(&claims); err != nil || claims.Tenant != "customer" || claims.JTI == "" {
+					t.Errorf("claims %+v, error %v", claims, err)
+				}
+				var message struct{ Hook string }
+				if err := json.NewDecoder(r.Body).Decode(&message); err != nil || message.Hook != "patient-view" {
+					t.Errorf("message %+v, error %v", message, err)
+				}
+			})))
+			send := func(change func(*redoxtest.JWTBearer)) int {
+				s := &redoxtest.JWTBearer{Key: key, Issuer: "https://redox.example", Audience: []string{url}, JKU: published.JWKSURL, Tenant: "customer"}
+				change(s)
+				resp, err := s.Send(t.Context(), url, redoxtest.CDSHooks())
+				if err != nil {
+					t.Fatal(err)
+				}
+				resp.Body.Close()
+				return resp.StatusCode
+			}
+			for name, change := range map[string]func(*redoxtest.JWTBearer){
+				"genuine":     func(*redoxtest.JWTBearer) {},
+				"without jku": func(s *redoxtest.JWTBearer) { s.JKU = "" },
+			} {
+				if status := send(change); status != http.StatusOK {
+					t.Errorf("%s: status %d, want 200", name, status)
+				}
+			}
+			// A key of the attacker's, published where the jku says, under a kid that is new or known.
+			for _, kid := range []string{"attacker", "cds"} {
+				attacker := redoxtest.NewKey("attacker", algorithm)
+				attacker.ID = kid
+				theirs := redoxtest.NewKeyServer(attacker)
+				if status := send(func(s *redoxtest.JWTBearer) { s.Key, s.JKU = attacker, theirs.JWKSURL }); status != http.StatusUnauthorized {
+					t.Errorf("a key from the jku, with the kid %q: status %d, want 401", kid, status)
+				}
+				if n := theirs.Fetches(); n != 0 {
+					t.Errorf("the jku was followed %d times", n)
+				}
+				theirs.Close()
+			}
+			if n := published.Fetches(); n != 0 {
+				t.Errorf("the genuine jku was followed %d times", n)
+			}
+		})
+	}
+}
+
+// A JWKS URL that is configured is fetched. A jku in a token is not, even if it names a server
+// that is up.
+func TestJKUIsNeverFollowed(t *testing.T) {
+	attacker := redoxtest.NewKey("attacker", "RS256")
+	published, theirs := redoxtest.NewKeyServer(directKey), redoxtest.NewKeyServer(attacker)
+	defer published.Close()
+	defer theirs.Close()
+	keys, err := keyset.NewRemote(keyset.RemoteConfig{URL: published.JWKSURL, InsecureAllowHTTP: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := directConfig(t)
+	cfg.Keys = keys
+	v := newDirect(t, cfg)
+	if _, err := v.Verify(signedBy(func(s *redoxtest.JWTBearer) { s.JKU = theirs.JWKSURL })); err != nil {
+		t.Errorf("a genuine token with another jku: %v", err)
+	}
+	_, err = v.Verify(signedBy(func(s *redoxtest.JWTBearer) { s.Key, s.JKU = attacker, theirs.JWKSURL }))
+	verifiertest.CheckError(t, err, redoxauth.ErrRejected, "unknown_key")
+	if n := theirs.Fetches(); n != 0 {
+		t.Errorf("the jku was followed %d times", n)
+	}
+	if n := published.Fetches(); n == 0 {
+		t.Error("the configured URL was not fetched")
+	}
+}
+
+// A token of another issuer is not ours to refuse, however it is written: another member of
+// AnyOf may accept it. Over HTTP, because a token may be as large as a header.
+func TestMalformedTokenOfAnotherIssuerReachesTheNextVerifier(t *testing.T) {
+	other := redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
+		return &redoxauth.Identity{Strategy: "other"}, nil
+	})
+	server := httptest.NewServer(redoxauth.Middleware(redoxauth.AnyOf(newDirect(t, directConfig(t)), other), nil)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id, _ := redoxauth.FromContext(r.Context())
+		fmt.Fprint(w, id.Strategy)
+	})))
+	defer server.Close()
+	for _, test := range []struct {
+		name   string
+		change func(*redoxtest.JWTBearer)
+		token  func(string) string
+	}{
+		{"a kid that is a number", func(s *redoxtest.JWTBearer) { s.Header = map[string]any{"kid": 7} }, nil},
+		{"larger than 16 KiB", func(s *redoxtest.JWTBearer) {
+			s.Claims = map[string]any{"groups": strings.Repeat("group ", 20<<10)}
+		}, nil},
+		{"a name twice", nil, func(token string) string {
+			part := strings.Split(token, ".")
+			claims, _ := base64.RawURLEncoding.DecodeString(part[1])
+			part[1] = base64.RawURLEncoding.EncodeToString([]byte(`{"sub":"feed",` + string(claims[1:])))
+			return strings.Join(part, ".")
+		}},
+	} {
+		for _, issuer := range []string{"https://other.example", "redox"} {
+			want := "200 other"
+			if issuer == "redox" {
+				want = "401"
+			}
+			s := directSender()
+			if test.change != nil {
+				test.change(s)
+			}
+			s.Issuer = issuer
+			token, err := s.Token()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if test.token != nil {
+				token = test.token(token)
+			}
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL, strings.NewReader("message"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Authorization", "Bearer "+token)
+			resp, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, _ := io.ReadAll(resp.Body)
+			resp.Body.Close()
+			if got := fmt.Sprint(resp.StatusCode, " ", string(body)); !strings.HasPrefix(got, want) {
+				t.Errorf("%s, of %s: %q, want %q", test.name, issuer, got, want)
+			}
+		}
+	}
 }
