@@ -46,9 +46,9 @@ func HL7v2() []byte {
 }
 
 // CDSHooks returns a request to a CDS service, of the hook patient-view ([CDS Hooks]), about
-// a person who does not exist. Redox has a data model of this name, and does not document
-// what such a message adds to the standard. Every call returns other bytes, because the
-// hookInstance in it is new. Redox wants the status 200 (its answer would hold the cards).
+// a person who does not exist. Redox has a data model CDSHooks, and does not document whether
+// it sends anything beside the standard's members. Every call returns other bytes, because
+// the hookInstance in it is new.
 //
 // [CDS Hooks]: https://cds-hooks.hl7.org/2.0/#calling-a-cds-service
 func CDSHooks() []byte {

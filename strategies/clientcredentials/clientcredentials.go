@@ -232,7 +232,8 @@ func (c *Config) check() error {
 //
 // The errors:
 //
-//   - [redoxauth.ErrNoCredentials]: no bearer token, or one of another shape or issuer
+//   - [redoxauth.ErrNoCredentials]: no bearer token, or one of another shape or issuer, however
+//     malformed or large it is
 //   - [redoxauth.ErrMalformed]: two Authorization headers
 //   - [redoxauth.ErrForbidden]: a scope is missing
 //   - [redoxauth.ErrUnavailable]: the keys, or the answer about an opaque token, are not available now

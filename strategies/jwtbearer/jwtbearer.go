@@ -26,6 +26,11 @@
 //	scopes (scope)                              Scopes
 //	type in the header (typ)                    Types
 //
+// A jku in a token is never followed: a token must not choose the keys that verify it.
+//
+// [CDS Hooks] also has tokens that are sent directly. Their aud is the URL that is called, as the
+// sender writes it. So list that URL in Audience.
+//
 // Redox documents the form of one bearer JWT: that of its SSO data model ([Redox SSO]),
 // which is another feature. It is signed with HS256 under a secret that Redox generates and
 // shows once. Its iss and aud are UUIDs, its sub is empty, and it is valid for 15 minutes.
@@ -63,6 +68,7 @@
 // message again.
 //
 // [RFC 7523, Section 2.1]: https://www.rfc-editor.org/rfc/rfc7523#section-2.1
+// [CDS Hooks]: https://cds-hooks.hl7.org/2.0/#trusting-cds-clients
 // [Redox SSO]: https://developer.redoxengine.com/data-models/SSO.html
 package jwtbearer
 
@@ -254,7 +260,8 @@ func (c *Config) check() (keys jose.Source, _ error) {
 //
 // The errors:
 //
-//   - [redoxauth.ErrNoCredentials]: no bearer token, or one that is no JWT or is of another issuer
+//   - [redoxauth.ErrNoCredentials]: no bearer token, or one that is no JWT or is of another
+//     issuer, however malformed or large it is
 //   - [redoxauth.ErrMalformed]: two Authorization headers
 //   - [redoxauth.ErrForbidden]: a scope is missing
 //   - [redoxauth.ErrUnavailable]: keys, secrets or Replay are not available now

@@ -1,16 +1,15 @@
 package config_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"reflect"
 	"regexp"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
@@ -228,34 +227,38 @@ func TestWhiteSpaceIsPartOfRandomSecrets(t *testing.T) {
 	}
 }
 
-// A function that supplies a list with white space in it counts as failed.
+// A function that supplies a list with white space in it counts as failed: the last good list
+// stays in use, and without one the answer is 503.
 func TestWhiteSpaceInASuppliedListIsAnError(t *testing.T) {
-	for _, secret := range []string{"0123456789abcdef0123456789abcdef\n", "0123456789abcdef0123456789abcdef"} {
-		v, err := jwtbearer.New(jwtbearer.Config{
-			SecretsFunc: func(context.Context) ([][]byte, error) { return [][]byte{[]byte(secret)}, nil },
-			Issuer:      "redox", Audience: []string{"us"},
+	const secret = "0123456789abcdef0123456789abcdef"
+	for _, lists := range [][]string{{secret, secret + "\n"}, {secret + "\n"}} {
+		synctest.Test(t, func(t *testing.T) {
+			calls := 0
+			v, err := jwtbearer.New(jwtbearer.Config{
+				SecretsFunc: func(context.Context) ([][]byte, error) {
+					calls++
+					return [][]byte{[]byte(lists[min(calls, len(lists))-1])}, nil
+				},
+				Issuer: "redox", Audience: []string{"us"},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			sender := &redoxtest.JWTBearer{Key: redoxtest.Key{Algorithm: "HS256", Secret: []byte(secret)}, Issuer: "redox", Audience: []string{"us"}}
+			for range 3 {
+				_, err := v.Verify(redoxtest.NewRequest(sender))
+				switch {
+				case lists[0] == secret && err != nil:
+					t.Errorf("call %d: %v", calls, err)
+				case lists[0] != secret && (!errors.Is(err, redoxauth.ErrUnavailable) || !strings.Contains(err.Error(), "SecretsFunc: [0]: white space around it") || strings.Contains(err.Error(), secret)):
+					t.Errorf("call %d: error %v, want ErrUnavailable that names SecretsFunc", calls, err)
+				}
+				time.Sleep(31 * time.Second)
+				synctest.Wait()
+			}
+			if calls != 3 {
+				t.Errorf("%d calls, want 3", calls)
+			}
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		sender := &redoxtest.JWTBearer{
-			Key: redoxtest.Key{Algorithm: "HS256", Secret: bytes.TrimSpace([]byte(secret))}, Issuer: "redox", Audience: []string{"us"},
-		}
-		r, err := sendTo(sender)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = v.Verify(r)
-		switch good := !strings.HasSuffix(secret, "\n"); {
-		case good && err != nil:
-			t.Error(err)
-		case !good && (!errors.Is(err, redoxauth.ErrUnavailable) || !strings.Contains(err.Error(), "SecretsFunc: [0]: white space around it") || strings.Contains(err.Error(), strings.TrimSpace(secret))):
-			t.Errorf("error %v, want ErrUnavailable that names SecretsFunc", err)
-		}
 	}
-}
-
-func sendTo(s redoxtest.Signer) (*http.Request, error) {
-	r := httptest.NewRequest(http.MethodPost, "/redox", nil)
-	return r, s.Sign(r)
 }
