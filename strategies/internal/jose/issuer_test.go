@@ -91,6 +91,7 @@ func TestIssuersOfMalformedClaims(t *testing.T) {
 		{`{"iss":"other","\u0069ss":"redox"}`, redoxauth.ErrRejected},
 		{`{"iss":1,"iss":"redox"}`, redoxauth.ErrRejected},
 		{`{"iss":"other"}{"iss":"redox"}`, redoxauth.ErrRejected},
+		{`{"x":1}{"iss":"redox"}`, redoxauth.ErrRejected},
 		{`{"iss":"other","iss":"another"}`, redoxauth.ErrNoCredentials},
 		{`{"sub":"redox"}`, redoxauth.ErrNoCredentials},
 		{`{"iss":"other","x":{"iss":"redox"}}`, redoxauth.ErrNoCredentials},
