@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -54,15 +56,23 @@ func newest(id, algorithm string) redoxtest.Key {
 	return k
 }
 
-// invented is a token that nobody issued, in turn with an unknown kid, with the kid id and
+// invented is a JWT that nobody issued, in turn with an unknown kid, with the kid id and
 // without one.
-func invented(id func() string, claims string) func(n int) string {
-	return func(n int) string {
-		header := fmt.Sprintf(`"kid":%q`, []string{rand.Text(), id()}[n%2])
-		if n%3 == 0 || header == `"kid":""` {
-			header = `"typ":"JWT"`
-		}
-		return unsigned(header, fmt.Sprintf(`"jti":%q,%s`, rand.Text(), claims))
+func invented(n int, id, claims string) string {
+	header := fmt.Sprintf(`"kid":%q`, []string{rand.Text(), id}[n%2])
+	if n%3 == 0 || header == `"kid":""` {
+		header = `"typ":"JWT"`
+	}
+	return unsigned(header, fmt.Sprintf(`"jti":%q,%s`, rand.Text(), claims))
+}
+
+// bearer sends messages with such tokens.
+func bearer(token func(n int) string) func(url string, n int) *http.Request {
+	return func(url string, n int) *http.Request {
+		r, err := http.NewRequest("POST", url, nil)
+		must(err)
+		r.Header.Set("Authorization", "Bearer "+token(n))
+		return r
 	}
 }
 
@@ -103,7 +113,7 @@ func (d *drills) publishedKeys(url string) {
 		drill.sender = func() redoxtest.Sender {
 			return &redoxtest.JWTBearer{Key: server.Key(), Issuer: issuer, Audience: []string{url}, Client: d.client}
 		}
-		drill.stranger = invented(func() string { return server.Key().ID }, claims)
+		drill.stranger = bearer(func(n int) string { return invented(n, server.Key().ID, claims) })
 		drill.steps = kind.steps(server, kind.key)
 	}
 }
@@ -144,7 +154,7 @@ func (d *drills) listedKeys(url string) {
 		drill.sender = func() redoxtest.Sender {
 			return &redoxtest.JWTBearer{Key: signs, Issuer: issuer, Audience: []string{url}, Client: d.client}
 		}
-		drill.stranger = invented(func() string { return "" }, claims)
+		drill.stranger = bearer(func(n int) string { return invented(n, "", claims) })
 		drill.steps = []step{{settle, func() { signs = next }}}
 	}
 }
@@ -248,14 +258,14 @@ func (d *drills) tokenSecrets(url string) {
 }
 
 // smartClient rotates the keys of a SMART client without announcing it.
-func (d *drills) smartClient(url string) {
+func (d *drills) smartClient(base string) {
 	server := redoxtest.NewKeyServer(newest("s0", "ES384"))
 	d.closers = append(d.closers, server.Close)
 	keys, err := keyset.NewRemote(keyset.RemoteConfig{URL: server.JWKSURL, InsecureAllowHTTP: true})
 	d.errs = append(d.errs, err)
-	tokenURL := fmt.Sprintf("%s/%d/token", url, len(d.all))
+	tokenURL := fmt.Sprintf("%s/%d/token", base, len(d.all))
 	endpoint, err := smartbackend.NewTokenEndpoint(smartbackend.EndpointConfig{
-		Clients: []smartbackend.Client{{ID: "redox", Keys: keys, Scopes: []string{"system/*.rs"}}}, TokenURL: tokenURL, Issuer: url, Audience: url,
+		Clients: []smartbackend.Client{{ID: "redox", Keys: keys, Scopes: []string{"system/*.rs"}}}, TokenURL: tokenURL, Issuer: base, Audience: base,
 		TokenSecrets: [][]byte{bytes.Repeat([]byte("s"), 32)}, Replay: replay.NewMemory(0),
 	})
 	if err != nil {
@@ -271,7 +281,17 @@ func (d *drills) smartClient(url string) {
 	drill.sender = func() redoxtest.Sender { // a new assertion every time
 		return &redoxtest.SMARTBackend{URL: tokenURL, ClientID: "redox", Key: server.Key(), Client: d.client}
 	}
-	drill.stranger = func(int) string { return rand.Text() }
+	drill.stranger = func(_ string, n int) *http.Request {
+		assertion := invented(n, server.Key().ID, fmt.Sprintf(`"iss":"redox","sub":"redox","aud":%q`, tokenURL))
+		form := url.Values{
+			"grant_type": {"client_credentials"}, "client_assertion": {assertion},
+			"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
+		}
+		r, err := http.NewRequest("POST", tokenURL, strings.NewReader(form.Encode()))
+		must(err)
+		r.Header = formHeaders()
+		return r
+	}
 	for n := range 5 {
 		drill.steps = append(drill.steps, step{settle, func() { server.Rotate(newest(fmt.Sprintf("s%d", n+1), "ES384")) }})
 	}
@@ -293,7 +313,8 @@ func (d *drills) restartedIssuer(url string) {
 	}
 	sender := token()
 	drill.sender = func() redoxtest.Sender { return sender }
-	drill.stranger = invented(func() string { return "as" }, fmt.Sprintf(`"iss":%q,"aud":%q,"sub":"redox","client_id":"redox"`, server.Issuer, url))
+	claims := fmt.Sprintf(`"iss":%q,"aud":%q,"sub":"redox","client_id":"redox"`, server.Issuer, url)
+	drill.stranger = bearer(func(n int) string { return invented(n, "as", claims) })
 	for range 4 {
 		drill.steps = append(drill.steps,
 			step{settle, func() { server.Fail(redoxtest.Reset()) }},
@@ -312,19 +333,19 @@ func (d *drills) google(url string) {
 	drill.sender = func() redoxtest.Sender {
 		return &redoxtest.GCPJWT{Email: account.Email, Key: account.Key, TokenURL: google.TokenURL, TargetAudience: url, Client: d.client}
 	}
-	drill.stranger = invented(func() string { return google.Key().ID }, fmt.Sprintf(`"iss":"https://accounts.google.com","aud":%q,"sub":%q,"email":%q,"email_verified":true`, url, account.ID, account.Email))
+	claims := fmt.Sprintf(`"iss":"https://accounts.google.com","aud":%q,"sub":%q,"email":%q,"email_verified":true`, url, account.ID, account.Email)
+	drill.stranger = bearer(func(n int) string { return invented(n, google.Key().ID, claims) })
 	for n := range 5 {
 		drill.steps = append(drill.steps, step{settle, func() { google.Rotate(newest(fmt.Sprintf("g%d", n+1), "RS256")) }})
 	}
 
 	federated, err := wif.New(wif.Config{ServiceAccounts: []string{account.ID}, AccessTokens: true, Endpoints: wif.Endpoints(endpoints), InsecureAllowHTTP: true})
 	drill = d.add("Google's keys, sudden, access token", true, federated, err)
-	drill.sender = func() redoxtest.Sender {
-		return &redoxtest.WIF{
-			Audience: "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/redox/providers/redox",
-			TokenURL: google.STSURL, ServiceAccountImpersonationURL: google.ImpersonationURL(account.Email), Client: d.client,
-			SubjectToken: func(context.Context) (string, error) { return "any", nil },
-		}
+	sender := &redoxtest.WIF{
+		Audience: "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/redox/providers/redox",
+		TokenURL: google.STSURL, ServiceAccountImpersonationURL: google.ImpersonationURL(account.Email), Client: d.client, Lifetime: settle,
+		SubjectToken: func(context.Context) (string, error) { return "any", nil },
 	}
-	drill.stranger = func(int) string { return "ya29." + rand.Text() }
+	drill.sender = func() redoxtest.Sender { return sender } // a new token every few seconds
+	drill.stranger = bearer(func(int) string { return "ya29." + rand.Text() })
 }

@@ -30,9 +30,9 @@ const (
 type drill struct {
 	kind      string
 	handler   http.Handler
-	sender    func() redoxtest.Sender // of the next message
-	stranger  func(n int) string      // a token that nobody issued; nil: this proof has no tokens
-	announced bool                    // the new key or secret is known before it is used: nothing may be refused, ever
+	sender    func() redoxtest.Sender               // of the next message
+	stranger  func(url string, n int) *http.Request // what nobody signed; nil: no keys are looked for
+	announced bool                                  // the new key or secret is known before it is used: nothing may be refused, ever
 	steps     []step
 
 	mu       sync.Mutex
@@ -71,7 +71,7 @@ func rotate() error {
 	for n, drill := range d.all {
 		path := fmt.Sprintf("%s/%d/", url, n)
 		feeds.Go(func() { drill.deliver(ctx, path) })
-		feeds.Go(func() { drill.disturb(ctx, path, d.client) })
+		feeds.Go(func() { drill.disturb(ctx, path) })
 		rotations.Go(func() {
 			for _, s := range drill.steps {
 				time.Sleep(s.pause)
@@ -115,19 +115,23 @@ func (d *drill) deliver(ctx context.Context, url string) {
 	})
 }
 
-// disturb sends tokens of strangers.
-func (d *drill) disturb(ctx context.Context, url string, client *http.Client) {
+// disturb sends what strangers send, in turn from 100 addresses.
+func (d *drill) disturb(ctx context.Context, url string) {
 	if d.stranger == nil {
 		return
 	}
 	var group sync.WaitGroup
+	var clients []*http.Client
+	for n := range 100 {
+		clients = append(clients, peer(n).client(false))
+		clients[n].Timeout = patience
+		defer clients[n].CloseIdleConnections()
+	}
 	defer group.Wait()
 	pace(ctx, strangerRate, func(n int, _ time.Time) {
-		r, err := http.NewRequest("POST", url, nil)
-		must(err)
-		r.Header.Set("Authorization", "Bearer "+d.stranger(n))
+		r := d.stranger(url, n)
 		group.Go(func() {
-			if outcome(client.Do(r)) == "" {
+			if outcome(clients[n%len(clients)].Do(r)) == "" {
 				d.mu.Lock()
 				defer d.mu.Unlock()
 				d.passed++
