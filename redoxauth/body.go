@@ -20,9 +20,14 @@ import (
 // Outside of [Middleware], [Check] and [ReadBody] the default limits apply.
 //
 // The errors are [ErrTooLarge], [ErrMalformed] (the body broke off) and [ErrUnavailable]
-// (too slow, over the budget, or the context ended). They are [*Error]s without a
-// Strategy; [Error.In] adds it. Like r.Body, Body is for one goroutine at a time.
+// (too slow, over the budget, or the context ended). If something in front has read, cut or
+// dropped the body, the error has no kind (500) and the reason "body_consumed". All are
+// [*Error]s without a Strategy; [Error.In] adds it. Like r.Body, Body is for one goroutine at
+// a time.
 func Body(r *http.Request) ([]byte, error) {
+	if seen, ok := r.Body.(*observed); ok {
+		return nil, seen.err
+	}
 	var data []byte
 	err := readBody(r, func(b *body) (err error) {
 		if err = b.buffer(r.Context(), nil, false); err == nil {
@@ -35,14 +40,21 @@ func Body(r *http.Request) ([]byte, error) {
 
 // HashBody reads the body of r as [Body] does, and writes it to h as it arrives.
 func HashBody(r *http.Request, h hash.Hash) error {
-	return readBody(r, func(b *body) error { return b.buffer(r.Context(), h, false) })
+	return hashBody(r, h, false)
 }
 
 // HashProvenBody is [HashBody] for a Verifier that has already verified the signature
 // over the headers, and now compares the body with the hash that was signed. It may use
 // all of [Options].MaxInFlight. Called earlier, it lets strangers use all of it.
 func HashProvenBody(r *http.Request, h hash.Hash) error {
-	return readBody(r, func(b *body) error { return b.buffer(r.Context(), h, true) })
+	return hashBody(r, h, true)
+}
+
+func hashBody(r *http.Request, h hash.Hash, proven bool) error {
+	if seen, ok := r.Body.(*observed); ok {
+		return seen.hash(h)
+	}
+	return readBody(r, func(b *body) error { return b.buffer(r.Context(), h, proven) })
 }
 
 // ReadBody returns the small body of a request that is no message, such as a token
@@ -85,6 +97,9 @@ func readBody(r *http.Request, read func(*body) error) error {
 	b, attached := r.Body.(*body)
 	if !attached {
 		if r.Body == nil || r.Body == http.NoBody {
+			if r.ContentLength != 0 || wasSent(r) {
+				return consumed("r.Body is empty, and ContentLength is %d", r.ContentLength)
+			}
 			return nil
 		}
 		if r.ContentLength > unwrapped.maxBodyBytes() {
@@ -140,6 +155,9 @@ type body struct {
 	streamed bool  // the stream was read from: too late to buffer it
 	buffered bool  // or the attempt failed
 	err      error // of buffering
+
+	observe bool   // keep the state of the hash
+	state   []byte // of the hash over the whole body
 
 	mu    sync.Mutex // a handler may leave a reader behind, such as an http.Transport
 	first *chunk

@@ -21,10 +21,11 @@ func (b *body) buffer(ctx context.Context, h hash.Hash, proven bool) error {
 			for c := b.first; c != nil; c = c.next {
 				h.Write(c.data)
 			}
+			b.keepState(h)
 		}
 		return b.err
 	case b.streamed:
-		return Errorf(nil, "internal", "the body was read before it could be verified")
+		return consumed("%d bytes of the body were read from r.Body", b.max-b.left)
 	}
 	b.buffered = true
 	if proven {
@@ -32,6 +33,8 @@ func (b *body) buffer(ctx context.Context, h hash.Hash, proven bool) error {
 	}
 	if b.err = b.arrive(ctx, h); b.err != nil {
 		b.free()
+	} else {
+		b.keepState(h)
 	}
 	b.at = b.first
 	return b.err
@@ -46,6 +49,7 @@ func (b *body) arrive(ctx context.Context, h hash.Hash) error {
 	if b.opts.MaxInFlight >= 0 && b.length > b.limit() {
 		return Errorf(ErrUnavailable, "busy", "Content-Length is %d, and %s bodies may use %d bytes (Options.MaxInFlight)", b.length, b.kind(), b.limit())
 	}
+	drained := drained(b.src)
 	b.watch(ctx)
 	defer b.unwatch() // also when the source ends this goroutine
 	err := b.fill(h)
@@ -60,6 +64,9 @@ func (b *body) arrive(ctx context.Context, h hash.Hash) error {
 	}
 	if err != nil {
 		return b.readError(err)
+	}
+	if n := b.received.Load(); n < b.length || n == 0 && (drained || wasSent(b.request)) {
+		return consumed("the body ended after %s", b.arrived())
 	}
 	return nil
 }
@@ -148,6 +155,11 @@ func (b *body) ofServer() bool {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
+	return isServers(t)
+}
+
+// isServers reports whether t is a type of net/http or its HTTP/2.
+func isServers(t reflect.Type) bool {
 	return strings.HasPrefix(t.PkgPath(), "net/http") || strings.HasPrefix(t.PkgPath(), "golang.org/x/net/http2")
 }
 
@@ -293,6 +305,8 @@ func (b *body) readError(err error) error {
 	switch {
 	case errors.As(err, &own):
 		return own
+	case errors.Is(err, http.ErrBodyReadAfterClose), b.ofServer() && err.Error() == "body closed by handler": // of HTTP/2
+		return consumed("r.Body was closed before it was read")
 	case errors.As(err, &limit):
 		return tooLarge(-1, b.max)
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):

@@ -28,6 +28,17 @@
 // metrics. [Check] is for frameworks that do not use http.Handler. [AnyOf] and [AllOf]
 // combine Verifiers.
 //
+// # Put the wrapper first
+//
+// A body can be read once. Nothing in front of a wrapper or Check may read the body and not
+// put it back: no [http.Request.ParseForm], no FormValue, no binding of a framework, no
+// middleware that logs, decodes or cuts bodies. Otherwise a Verifier whose proof covers the
+// body refuses every request with 500 and the Reason "body_consumed", because the sender is
+// not at fault. This is found if less arrives than Content-Length says, if r.Body was closed
+// or dropped, and if net/http has read a body without a Content-Length to its end. If other
+// bytes are put back, the signature does not verify. A Verifier that does not read the body,
+// such as one of a token, does not mind. Then the handler finds what is left.
+//
 // # What a peer gets
 //
 //	kind              status  meaning
@@ -48,7 +59,7 @@
 //
 //   - status 503: a dependency of yours is down, a limit is reached, or a body is too slow.
 //     The Reason says which.
-//   - status 500: a bug
+//   - status 500: a bug, or the wrapper stands in the wrong place (Reason "body_consumed")
 //   - a refusal with a Reason other than "missing" and "body_size": whoever sends a
 //     credential is Redox or an attacker
 //   - no accepted message for N minutes, where N depends on your feed. A message with a right
@@ -96,9 +107,10 @@
 //     down, the answer is 503 and never 401.
 //  3. The peer learns no reason, and no error holds a secret. %+v of the Verifier holds
 //     none either: keep secrets behind a pointer.
-//  4. A Verifier reads the body only through [Body], [HashBody] and [HashProvenBody]. The
-//     handler reads the bytes that were verified. No body is read before the headers are
-//     well formed and name a configured key, and only if the proof covers it.
+//  4. A Verifier reads the body only through [Body], [HashBody] and [HashProvenBody], and
+//     returns their errors as they are: a body that something in front has read is 500, and
+//     not 401. The handler reads the bytes that were verified. No body is read before the
+//     headers are well formed and name a configured key, and only if the proof covers it.
 //  5. Verify is safe for concurrent use, honours the context of the request, does not
 //     panic, and uses bounded memory for any request.
 //  6. A Verifier works behind every router that passes on *http.Request. It ignores what

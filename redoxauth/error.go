@@ -108,6 +108,7 @@ func (e *Error) In(strategy string) *Error {
 //	body_size       the body is larger than Options.MaxBodyBytes
 //	body_timeout    the body did not arrive within Options.BodyTimeout or the server's ReadTimeout
 //	body_read       the body could not be read, such as when the peer hung up
+//	body_consumed   something in front of the Verifier has read the body: see "Put the wrapper first"
 //	busy            the budget of Options.MaxInFlight or of outgoing calls is used up
 //	canceled        the request's context ended
 //	secrets         the function that supplies the secrets failed

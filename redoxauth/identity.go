@@ -1,10 +1,14 @@
 package redoxauth
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"strings"
 	"time"
+	"unicode"
 )
 
 // An Identity says who sent a request, and which proof showed it. Every request gets a
@@ -34,12 +38,62 @@ type Identity struct {
 	RawClaims json.RawMessage
 }
 
-// Claims decodes RawClaims into v, as [json.Unmarshal] does.
+// Claims decodes RawClaims into v, as [json.Unmarshal] does. It is an error if two names of
+// one object, at any depth, are equal or differ only in case. The fields of a struct match
+// names in any case, so Unmarshal would take the last of "sub" and "SUB": another value
+// than the one that was verified.
 func (id *Identity) Claims(v any) error {
 	if id.RawClaims == nil {
 		return errors.New("redoxauth: the proof has no claims")
 	}
+	if json.Valid(id.RawClaims) {
+		d := json.NewDecoder(bytes.NewReader(id.RawClaims))
+		d.UseNumber()
+		if err := checkNames(d); err != nil {
+			return err
+		}
+	}
 	return json.Unmarshal(id.RawClaims, v)
+}
+
+// checkNames checks the names in the next value of d, which is valid JSON.
+func checkNames(d *json.Decoder) error {
+	open, err := d.Token()
+	if err != nil || open != json.Delim('{') && open != json.Delim('[') {
+		return err
+	}
+	names := map[string]string{} // by their folded form
+	for d.More() {
+		if open == json.Delim('{') {
+			t, err := d.Token()
+			if err != nil {
+				return err
+			}
+			name := t.(string)
+			folded := strings.Map(fold, name)
+			if other, twice := names[folded]; twice {
+				return fmt.Errorf("redoxauth: ambiguous claims: the names %.64q and %.64q are equal, or differ only in case", other, name)
+			}
+			names[folded] = name
+		}
+		if err := checkNames(d); err != nil {
+			return err
+		}
+	}
+	_, err = d.Token()
+	return err
+}
+
+// fold returns the same rune for all that encoding/json takes for the same letter, such as
+// "s", "S" and "ſ".
+func fold(r rune) rune {
+	for {
+		next := unicode.SimpleFold(r)
+		if next <= r {
+			return next // the smallest of them
+		}
+		r = next
+	}
 }
 
 type identityKey struct{}

@@ -72,7 +72,9 @@ type Options struct {
 
 	// Observe is called once for every decision, before the handler runs. It must be
 	// safe for concurrent use. The Decision holds no secret, but r does: do not log the
-	// headers or the query of r. See [LogDecisions].
+	// headers or the query of r. See [LogDecisions]. r is a copy of the request without its
+	// body: reading r.Body or parsing r.Form yields nothing, and takes nothing from the
+	// handler.
 	Observe func(r *http.Request, d Decision)
 
 	budget budget
@@ -205,6 +207,9 @@ func Check(v Verifier, w http.ResponseWriter, r *http.Request, opts *Options) (*
 
 func check(v Verifier, r *http.Request, o *Options, b *body) (*http.Request, error) {
 	start := time.Now()
+	if b != nil && o.Observe != nil {
+		b.observe = true
+	}
 	id, e := decide(v, r, o, b)
 	d := Decision{Event: "message", Identity: id}
 	if e != nil {
@@ -212,7 +217,7 @@ func check(v Verifier, r *http.Request, o *Options, b *body) (*http.Request, err
 	}
 	if o.Observe != nil {
 		d.Duration = time.Since(start)
-		o.Observe(r, d)
+		o.Observe(b.observed(r), d)
 	}
 	if e != nil {
 		b.refuse(e)

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"cmp"
 	"crypto/sha256"
+	"encoding"
+	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"hash"
 	"net/http"
 	"slices"
@@ -39,6 +42,20 @@ type countingHash struct {
 func (h *countingHash) Write(p []byte) (int, error) {
 	h.n += int64(len(p))
 	return h.Hash.Write(p)
+}
+
+// AppendBinary and UnmarshalBinary let Explain continue from the state that redoxauth keeps
+// for Observe.
+func (h *countingHash) AppendBinary(b []byte) ([]byte, error) {
+	return h.Hash.(encoding.BinaryAppender).AppendBinary(binary.BigEndian.AppendUint64(b, uint64(h.n)))
+}
+
+func (h *countingHash) UnmarshalBinary(state []byte) error {
+	if len(state) < 8 {
+		return errors.New("sigv4: not the state of a countingHash")
+	}
+	h.n = int64(binary.BigEndian.Uint64(state))
+	return h.Hash.(encoding.BinaryUnmarshaler).UnmarshalBinary(state[8:])
 }
 
 var canonicals = sync.Pool{New: func() any { return &canonical{body: countingHash{Hash: sha256.New()}} }}

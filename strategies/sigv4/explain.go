@@ -72,6 +72,8 @@ func (v *Verifier) advice(r *http.Request, c *canonical, err error) []string {
 		return []string{"a clock is wrong, or a signed request was sent again late"}
 	case "payload":
 		return []string{"if the sender declares a hash: something on the way changed the body (decompressed, re-encoded or cut it)"}
+	case "body_consumed":
+		return []string{"a middleware in front has read the body: put Wrap or redoxauth.Check in front of it, and of everything that parses forms"}
 	case "session_token":
 		return []string{"the dashboard's sessionToken and Credential.SessionToken differ"}
 	case "unsigned_header":

@@ -410,7 +410,7 @@ func FuzzTarget(f *testing.F) {
 			cfg.PathPrefix, s.prefix = "/api", "/api"
 		}
 		r := request("/")
-		r.Body = http.NoBody
+		r.Body, r.ContentLength = http.NoBody, 0
 		if r.RequestURI = target; target == "" {
 			t.Skip("no target")
 		}

@@ -1,0 +1,38 @@
+package redoxauth
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"reflect"
+	"strconv"
+)
+
+// consumed is the error of a body that something in front has read, cut or dropped. The
+// sender is not at fault, so it must not be a 401 or a 400. And a signature over an empty body
+// must not verify: a handler may act on what was parsed in front.
+func consumed(format string, args ...any) *Error {
+	return Errorf(nil, "body_consumed", "%s: something in front has read the body (ParseForm, PostForm or ShouldBind of gin, "+
+		"FormValue or Bind of echo, middleware that logs bodies); put the wrapper or Check in front of it", fmt.Sprintf(format, args...))
+}
+
+// wasSent reports whether the peer has sent a body that is not empty, as far as r shows.
+func wasSent(r *http.Request) bool {
+	declared, _ := strconv.ParseInt(r.Header.Get("Content-Length"), 10, 64)
+	return r.ContentLength > 0 || r.ProtoMajor == 1 && declared > 0 || len(r.PostForm) > 0 || r.MultipartForm != nil
+}
+
+// drained reports whether src is a body of net/http that was read to its end. This tells a
+// chunked body that something in front has read from one that was sent empty. net/http has no
+// method for it.
+func drained(src io.ReadCloser) bool {
+	v := reflect.Indirect(reflect.ValueOf(src))
+	if v.Kind() != reflect.Struct || !isServers(v.Type()) {
+		return false
+	}
+	if inner := v.FieldByName("readCloser"); inner.Kind() == reflect.Interface { // with "Expect: 100-continue"
+		v = reflect.Indirect(inner.Elem())
+	}
+	end := v.FieldByName("sawEOF")
+	return end.Kind() == reflect.Bool && end.Bool()
+}
