@@ -143,19 +143,22 @@ func (b *body) setReadDeadline(t time.Time) (ok bool) {
 // ofServer reports whether net/http reads the source from a connection. Its Close would wait
 // for a Read.
 func (b *body) ofServer() bool {
-	src := b.src
-	for {
-		wrapper, ok := src.(interface{ Unwrap() io.ReadCloser })
-		if !ok {
-			break
-		}
-		src = wrapper.Unwrap()
-	}
-	t := reflect.TypeOf(src)
+	t := reflect.TypeOf(innermost(b.src))
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
 	return isServers(t)
+}
+
+// innermost unwraps what reads another body, down to one that holds its bytes itself.
+func innermost(src io.ReadCloser) io.ReadCloser {
+	for {
+		wrapper, ok := src.(interface{ Unwrap() io.ReadCloser })
+		if b, ours := src.(*body); !ok || ours && b.buffered {
+			return src
+		}
+		src = wrapper.Unwrap()
+	}
 }
 
 // isServers reports whether t is a type of net/http or its HTTP/2.

@@ -26,7 +26,7 @@ func wasSent(r *http.Request) bool {
 // chunked body that something in front has read from one that was sent empty. net/http has no
 // method for it.
 func drained(src io.ReadCloser) bool {
-	v := reflect.Indirect(reflect.ValueOf(src))
+	v := reflect.Indirect(reflect.ValueOf(innermost(src)))
 	if v.Kind() != reflect.Struct || !isServers(v.Type()) {
 		return false
 	}

@@ -193,7 +193,9 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if e.cfg.Observe != nil {
 		d.Identity, d.Status, d.Duration = id, a.status, time.Since(start)
-		e.cfg.Observe(r, d)
+		seen := *r
+		seen.Body = http.NoBody // of a peer that may stall
+		e.cfg.Observe(&seen, d)
 	}
 	if q.unread && r.ProtoMajor < 2 {
 		// Otherwise net/http reads the rest of the body before it sends the answer. In
