@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -22,6 +23,13 @@ var bodyReader = redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identi
 	}
 	return &redoxauth.Identity{Strategy: "bodyreader"}, nil
 })
+
+// reads is an Observe that takes what it can get of the body. The handler must not miss it.
+func reads(r *http.Request, _ redoxauth.Decision) {
+	r.ParseForm()
+	io.Copy(io.Discard, r.Body)
+	r.Body.Close()
+}
 
 func testBody(c *check) {
 	v := c.suite.New()
@@ -43,7 +51,7 @@ func testBody(c *check) {
 				wrap(r)
 				var checked *http.Request
 				var err error
-				c.within(what, func() { checked, err = redoxauth.Check(v, nil, r, nil) })
+				c.within(what, func() { checked, err = redoxauth.Check(v, nil, r, &redoxauth.Options{Observe: reads}) })
 				if err != nil {
 					c.fail("%s: refused: %v", what, err)
 					continue
@@ -64,6 +72,52 @@ func testBody(c *check) {
 	r.Body, r.ContentLength = nil, 0
 	if _, err := c.verify("nil Body", v, r); (err == nil) == c.suite.covers("body") {
 		c.fail("genuine headers with nil Body: got %v", err)
+	}
+}
+
+// fronts are what middleware in front of a Verifier does to a body.
+var fronts = map[string]struct {
+	consumes bool
+	change   func(r *http.Request, body []byte)
+}{
+	"read to its end":    {true, func(r *http.Request, _ []byte) { io.Copy(io.Discard, r.Body) }},
+	"read in part":       {true, func(r *http.Request, _ []byte) { io.ReadFull(r.Body, make([]byte, 1)) }},
+	"cut":                {true, func(r *http.Request, body []byte) { putBody(r, body[:len(body)-1]) }},
+	"closed":             {true, func(r *http.Request, _ []byte) { r.Body = io.NopCloser(iotest.ErrReader(http.ErrBodyReadAfterClose)) }},
+	"replaced by NoBody": {true, func(r *http.Request, _ []byte) { r.Body = http.NoBody }},
+	"replaced by nil":    {true, func(r *http.Request, _ []byte) { r.Body = nil }},
+	"parsed as a form": {true, func(r *http.Request, _ []byte) {
+		putBody(r, nil)
+		r.ContentLength, r.PostForm = -1, url.Values{"a": {"b"}}
+	}},
+	"read and put back":     {false, func(r *http.Request, body []byte) { r.ParseForm(); putBody(r, body) }},
+	"put back without size": {false, func(r *http.Request, body []byte) { putBody(r, body); r.ContentLength = -1 }},
+}
+
+func putBody(r *http.Request, body []byte) { r.Body = io.NopCloser(bytes.NewReader(body)) }
+
+func testBodyConsumed(c *check) {
+	v := c.suite.New()
+	for name, v := range map[string]redoxauth.Verifier{"alone": v, "in AnyOf": redoxauth.AnyOf(other, v), "in AllOf": redoxauth.AllOf(accepting, v)} {
+		for front, f := range fronts {
+			what := name + ", body " + front
+			r := c.suite.Genuine()
+			body, _ := readBody(r)
+			r.ContentLength = int64(len(body))
+			f.change(r, body)
+			_, err := c.check(what, v, r, nil)
+			var e *redoxauth.Error
+			switch {
+			case !f.consumes || !c.suite.covers("body"):
+				if err != nil {
+					c.fail("%s: refused: %v", what, err)
+				}
+			case err == nil:
+				c.fail("%s: accepted", what)
+			case redoxauth.StatusCode(err) != http.StatusInternalServerError, !errors.As(err, &e), e.Reason != "body_consumed":
+				c.fail("%s: got %v, want an error of no kind with the reason body_consumed", what, err)
+			}
+		}
 	}
 }
 

@@ -147,6 +147,23 @@ func brokenVerifiers() map[string]broken {
 		r.Body = io.NopCloser(bytes.NewReader(bytes.TrimSuffix(body, []byte("}"))))
 		return body, err
 	}))
+	add("consumed body is our fault", "a consumed body is rejected", macReading(func(r *http.Request) ([]byte, error) {
+		body, err := redoxauth.Body(r)
+		if err != nil && redoxauth.StatusCode(err) == http.StatusInternalServerError {
+			return nil, macError(redoxauth.ErrRejected, "signature")
+		}
+		return body, err
+	}))
+	add("consumed body is our fault", "verifies what is left of the body", macReading(func(r *http.Request) ([]byte, error) {
+		if r.Body == nil {
+			return nil, nil
+		}
+		return io.ReadAll(r.Body)
+	}))
+	add("consumed body is our fault", "wants a body that it does not cover", around(tokenSuite, token, before(func(r *http.Request) error {
+		_, err := redoxauth.Body(r)
+		return err
+	})))
 	add("body within the limit", "a large body is rejected", macReading(func(r *http.Request) ([]byte, error) {
 		body, err := redoxauth.Body(r)
 		if err != nil {

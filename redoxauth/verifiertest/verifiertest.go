@@ -98,6 +98,7 @@ var promises = []struct {
 	{"fail closed", "no or a wrong proof is 401, a missing scope 403, a malformed header 400; no such request is 500 or 503, and none reaches the handler", testStatus},
 	{"no secrets", "no token, key, signature or whole header appears in an error, an answer, a log line or %+v", testSecrets},
 	{"handler reads verified bytes", "the handler reads the bytes that were verified, through every copy of the request", testBody},
+	{"consumed body is our fault", "a body that something in front has read is 500 (body_consumed) and no fault of the sender: return the error of Body as it is; a Verifier that does not read the body accepts", testBodyConsumed},
 	{"body within the limit", "a body over Options.MaxBodyBytes is 413, and the rest of it is not read", testBodyLimit},
 	{"headers before body", "the body is read only if the headers are well formed and name a configured key, and only if the proof covers it", testBodyUnread},
 	{"slow body ends", "a body that stalls is 503 after Options.BodyTimeout, or when the request's context ends", testSlowBody},
