@@ -12,7 +12,9 @@
 // ReadTimeout of e.Server, such as 10 s and 2 min, before e.Start (of e.TLSServer, before
 // e.StartTLS).
 //
-// Middleware that changes the body (such as Decompress) must come after Check. Set the
+// Nothing in front of Check may read the body and not put it back: no FormValue of a form,
+// no Bind. Otherwise sigv4 answers 500 with the reason "body_consumed". BodyDump puts it
+// back. Middleware that changes the body (such as Decompress) must come after Check. Set the
 // limit of bodies in Options. If Echo's BodyLimit stands in front of Check, Check sees a
 // read error, and answers 400 instead of 413. Echo's Logger logs queries with ${uri}. The
 // GET form of the handshake has the token in the query, so log ${path}.

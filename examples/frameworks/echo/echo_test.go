@@ -35,6 +35,29 @@ func TestCheck(t *testing.T) {
 	}, nil)
 }
 
+func TestFormReadInFrontOfCheck(t *testing.T) {
+	trial.ReadInFront(t, func(v redoxauth.Verifier) string {
+		e := echo.New()
+		e.Use(func(next echo.HandlerFunc) echo.HandlerFunc {
+			return func(c echo.Context) error {
+				c.FormValue("a")
+				return next(c)
+			}
+		})
+		e.POST("/redox", func(c echo.Context) error {
+			body, err := io.ReadAll(c.Request().Body)
+			if err != nil {
+				return err
+			}
+			c.Response().Header().Set("Strategy", trial.Strategy(c.Request().Context()))
+			return c.Blob(http.StatusOK, "text/plain", body)
+		}, redoxecho.Check(v, nil))
+		server := httptest.NewServer(e)
+		t.Cleanup(server.Close)
+		return server.URL
+	}, http.StatusInternalServerError)
+}
+
 // The error of a handler behind both is Echo's to answer.
 func TestHandlerError(t *testing.T) {
 	token, err := verifytoken.New(verifytoken.Config{Tokens: []string{"theToken"}})

@@ -35,6 +35,9 @@
 // BodyLimit, it still runs the handlers of app.Use, with an empty body (measured with
 // 3.1.0).
 //
+// Handlers in front of Check may read the body, because Fiber keeps it. They must not change
+// or drop it (c.Request().SetBody, ResetBody), or sigv4 refuses the request.
+//
 // # The request
 //
 // This package does not use Fiber's adaptor package. ConvertRequest, on which

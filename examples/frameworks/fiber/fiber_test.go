@@ -71,6 +71,36 @@ func TestCheck(t *testing.T) {
 	}, nil)
 }
 
+// Reading takes nothing away in Fiber. Dropping the body does.
+func TestFormReadInFrontOfCheck(t *testing.T) {
+	for name, tt := range map[string]struct {
+		front func(fiber.Ctx)
+		want  int
+	}{
+		"read": {func(c fiber.Ctx) { c.FormValue("a"); c.Bind().Body(&struct{ A string }{}) }, http.StatusOK},
+		"read and dropped": {func(c fiber.Ctx) {
+			if c.FormValue("a") != "" {
+				c.Request().ResetBody()
+			}
+		}, http.StatusInternalServerError},
+	} {
+		t.Run(name, func(t *testing.T) {
+			trial.ReadInFront(t, func(v redoxauth.Verifier) string {
+				app := newApp()
+				front := func(c fiber.Ctx) error {
+					tt.front(c)
+					return c.Next()
+				}
+				app.Post("/redox", front, redoxfiber.Check(v, nil), func(c fiber.Ctx) error {
+					c.Set("Strategy", trial.Strategy(c.Context()))
+					return c.Send(c.Body())
+				})
+				return "http://" + listen(t, app)
+			}, tt.want)
+		})
+	}
+}
+
 // unreachable has a Verifier that accepts everything. Nevertheless no request may reach its
 // handler.
 func unreachable(t *testing.T) *fiber.App {

@@ -11,8 +11,10 @@
 // engine.Run sets no time-outs, so silent connections stay for ever. Serve the engine with
 // an http.Server that has ReadHeaderTimeout and ReadTimeout, such as 10 s and 2 min.
 //
-// Middleware that changes the body (such as decompression) must come after Check. gin's
-// Logger, which is part of gin.Default, logs queries. The GET form of the handshake has the
+// Nothing in front of Check may read the body and not put it back: no PostForm, no Bind or
+// ShouldBind, no middleware that logs bodies. Otherwise sigv4 answers 500 with the reason
+// "body_consumed". Middleware that changes the body (such as decompression) must come after
+// Check too. gin's Logger, which is part of gin.Default, logs queries. The GET form of the handshake has the
 // token in the query, so give the Logger a LoggerConfig with SkipQueryString.
 package gin
 

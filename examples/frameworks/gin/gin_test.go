@@ -36,6 +36,21 @@ func TestCheck(t *testing.T) {
 	}, nil)
 }
 
+func TestFormReadInFrontOfCheck(t *testing.T) {
+	gin.SetMode(gin.TestMode)
+	trial.ReadInFront(t, func(v redoxauth.Verifier) string {
+		engine := gin.New()
+		engine.POST("/redox", func(c *gin.Context) { c.PostForm("a") }, redoxgin.Check(v, nil), func(c *gin.Context) {
+			body, _ := c.GetRawData()
+			c.Header("Strategy", trial.Strategy(c.Request.Context()))
+			c.Data(http.StatusOK, "text/plain", body)
+		})
+		server := httptest.NewServer(engine)
+		t.Cleanup(server.Close)
+		return server.URL
+	}, http.StatusInternalServerError)
+}
+
 func ExampleCheck() {
 	gin.SetMode(gin.ReleaseMode)
 	token, err := verifytoken.New(verifytoken.Config{Tokens: []string{"theToken"}})
