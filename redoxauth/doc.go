@@ -34,10 +34,11 @@
 // put it back: no [http.Request.ParseForm], no FormValue, no binding of a framework, no
 // middleware that logs, decodes or cuts bodies. Otherwise a Verifier whose proof covers the
 // body refuses every request with 500 and the Reason "body_consumed", because the sender is
-// not at fault. This is found if less arrives than Content-Length says, if r.Body was closed
-// or dropped, and if net/http has read a body without a Content-Length to its end. If other
-// bytes are put back, the signature does not verify. A Verifier that does not read the body,
-// such as one of a token, does not mind. Then the handler finds what is left.
+// not at fault. It notices that fewer bytes are left than Content-Length says, that r.Body was
+// closed or dropped, and that a body without a Content-Length was read to its end. It cannot
+// notice that such a body was read in part, or that other bytes are in its place: then the
+// signature does not verify. A Verifier that does not read the body, such as one of a token,
+// accepts, and the handler finds what is left.
 //
 // # What a peer gets
 //

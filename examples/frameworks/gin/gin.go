@@ -14,8 +14,10 @@
 // Nothing in front of Check may read the body and not put it back: no PostForm, no Bind or
 // ShouldBind, no middleware that logs bodies. Otherwise sigv4 answers 500 with the reason
 // "body_consumed". Middleware that changes the body (such as decompression) must come after
-// Check too. gin's Logger, which is part of gin.Default, logs queries. The GET form of the handshake has the
-// token in the query, so give the Logger a LoggerConfig with SkipQueryString.
+// Check too.
+//
+// gin's Logger, which is part of gin.Default, logs queries. The GET form of the handshake
+// has the token in the query, so give the Logger a LoggerConfig with SkipQueryString.
 package gin
 
 import (
