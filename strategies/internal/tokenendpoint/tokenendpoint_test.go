@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/tokenendpoint"
 )
 
@@ -67,7 +69,12 @@ func newEndpoint(t testing.TB, changes ...func(*tokenendpoint.Config)) endpoint 
 	t.Helper()
 	var last redoxauth.Decision
 	cfg := config(changes...)
-	cfg.Observe = func(_ *http.Request, d redoxauth.Decision) { last = d }
+	cfg.Observe = func(r *http.Request, d redoxauth.Decision) {
+		last = d
+		if body, err := io.ReadAll(r.Body); len(body) > 0 || err != nil {
+			t.Errorf("Observe reads %d bytes of the body, and %v", len(body), err)
+		}
+	}
 	e, err := tokenendpoint.New(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -82,6 +89,20 @@ func post(contentType, body string) *http.Request {
 }
 
 func form(body string) *http.Request { return post("application/x-www-form-urlencoded", body) }
+
+// The client is not at fault if something in front has parsed the form.
+func TestFormParsedInFront(t *testing.T) {
+	e := newEndpoint(t)
+	for _, chunked := range []bool{false, true} {
+		r := form("grant_type=client_credentials&scope=a")
+		if chunked {
+			r.ContentLength = -1
+		}
+		r.ParseForm()
+		e.ask(t, r, "500 server_error")
+		verifiertest.CheckError(t, e.decision.Err, nil, "body_consumed")
+	}
+}
 
 // ask wants a status, and an error code if it is no 200. It checks what all answers have in
 // common (RFC 6749, Sections 5.1 and 5.2; RFC 9110, Sections 15.5.2 and 15.5.6), and that
