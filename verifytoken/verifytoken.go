@@ -69,10 +69,10 @@ import (
 )
 
 const (
-	strategy  = "verifytoken"
-	header    = "Verification-Token"
-	maxToken  = 4 << 10 // bytes; a longer token is refused without hashing it
-	challenge = `verification-token realm="redox"`
+	strategy        = "verifytoken"
+	header          = "Verification-Token"
+	maxToken        = 4 << 10 // bytes; a longer token is refused without hashing it
+	wwwAuthenticate = `verification-token realm="redox"`
 )
 
 // Config configures [New]. Exactly one of Tokens and TokensFunc is required.
@@ -171,7 +171,7 @@ func (v *Verifier) match(ctx context.Context, token string) (*redoxauth.Identity
 }
 
 func refused(kind error, reason redoxauth.Reason, why string) error {
-	return &redoxauth.Error{Kind: kind, Strategy: strategy, Reason: reason, Challenge: challenge, Err: errors.New(why)}
+	return &redoxauth.Error{Kind: kind, Strategy: strategy, Reason: reason, Challenge: wwwAuthenticate, Err: errors.New(why)}
 }
 
 // These errors are the same for all requests, because strangers cause many.

@@ -1,0 +1,214 @@
+package verifytoken
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+)
+
+const (
+	maxHandshake  = 4 << 10 // bytes of a POST body; Redox's has 93
+	maxChallenge  = 1 << 10
+	tokenName     = "verification-token"
+	challengeName = "challenge"
+)
+
+// Challenge answers the handshake of a destination that has a credential and no verification
+// token. It goes inside the wrappers of the credential, which is the proof here:
+//
+//	http.Handle("/redox", signature.Wrap(verifytoken.Challenge(handler)))
+//
+// Challenge answers only requests that a wrapper has accepted, which it sees by their
+// [redoxauth.Identity]. It recognises
+//
+//	POST  {"challenge":"<challenge>"}, at most 4 KiB; "verification-token" may be null or ""
+//	GET   ?challenge=<challenge>
+//
+// and answers as [Verifier.Handshake] does. Everything else goes to next, with its body: an
+// object with other members, a malformed challenge, and every request without an Identity.
+// If a small POST body breaks off or takes longer than 60 s, Challenge answers 400 or 503. A
+// larger body streams to next.
+//
+// Config.Observe does not see these handshakes. [redoxauth.Options].Observe of the wrapper
+// does: for it they are accepted messages.
+func Challenge(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, accepted := redoxauth.FromContext(r.Context()); accepted {
+			c, err := readChallenge(w, r)
+			if err != nil {
+				redoxauth.WriteError(w, err)
+				return
+			}
+			if c != nil && c.alone && c.malformed == nil && c.check() == "" {
+				writeChallenge(w, c.text)
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// writeChallenge echoes what a peer sent. The headers keep browsers and caches from using
+// it as a page or a script. Plain text fits both descriptions of Redox: the challenge
+// alone, and the challenge anywhere in the body.
+func writeChallenge(w http.ResponseWriter, text string) {
+	h := w.Header()
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Security-Policy", "default-src 'none'")
+	io.WriteString(w, text)
+}
+
+// A challenge is what a request asks its receiver to repeat.
+type challenge struct {
+	text      string
+	alone     bool   // nothing but a null or empty token is beside it in the body
+	hasToken  bool   // a token is beside it, in the body or the query
+	token     string // that one
+	malformed error  // of the challenge or the token
+}
+
+func (c *challenge) check() (wrong string) {
+	switch {
+	case c.text == "":
+		return "the challenge is empty"
+	case len(c.text) > maxChallenge:
+		return "the challenge is longer than 1024 bytes"
+	case !utf8.ValidString(c.text), strings.ContainsRune(c.text, utf8.RuneError), strings.ContainsFunc(c.text, unicode.IsControl):
+		return "the challenge has a control character or is not UTF-8"
+	}
+	return ""
+}
+
+// readChallenge returns nil and no error if r has no challenge.
+func readChallenge(w http.ResponseWriter, r *http.Request) (*challenge, error) {
+	switch r.Method {
+	case http.MethodGet:
+		return fromQuery(r), nil
+	case http.MethodPost:
+		return fromBody(w, r)
+	}
+	return nil, nil
+}
+
+// fromQuery does not care about other parameters. They may be in the URL of the destination.
+func fromQuery(r *http.Request) *challenge {
+	if r.URL == nil || r.URL.RawQuery == "" {
+		return nil
+	}
+	q, err := url.ParseQuery(r.URL.RawQuery)
+	challenges, tokens := q[challengeName], q[tokenName]
+	if len(challenges) == 0 {
+		return nil
+	}
+	c := &challenge{text: challenges[0], alone: true, token: strings.Join(tokens, "")}
+	c.hasToken = c.token != ""
+	if err != nil || len(challenges) > 1 || len(tokens) > 1 {
+		// Not err itself: it quotes the query, and the token with it.
+		c.malformed = refused(redoxauth.ErrMalformed, "query", "the query has a repeated or malformed parameter")
+	}
+	return c
+}
+
+// peek are the limits of reading a possible handshake. It has no budget: 4 KiB a request
+// are as much as net/http holds, and messages must not depend on what strangers send.
+var peek = redoxauth.Options{MaxBodyBytes: maxHandshake + 1, MaxInFlight: -1}
+
+// fromBody reads the body of a small POST and puts it back.
+func fromBody(w http.ResponseWriter, r *http.Request) (*challenge, error) {
+	if r.Body == nil || r.Body == http.NoBody || r.ContentLength > maxHandshake {
+		return nil, nil
+	}
+	head := *r
+	head.Body = &part{io.LimitReader(r.Body, maxHandshake+1), r.Body}
+	if head.ContentLength == 0 { // an adapter of a framework may leave it out
+		head.ContentLength = -1
+	}
+	data, err := redoxauth.ReadBody(w, &head, &peek)
+	if err != nil {
+		var e *redoxauth.Error
+		errors.As(err, &e)
+		return nil, e.In(strategy)
+	}
+	r.Body = &part{io.MultiReader(bytes.NewReader(data), r.Body), r.Body}
+	if len(data) > maxHandshake {
+		return nil, nil
+	}
+	return fromObject(data), nil
+}
+
+// A part is the beginning of a body, or a body whose beginning was read.
+type part struct {
+	io.Reader
+	whole io.ReadCloser
+}
+
+func (p *part) Close() error { return p.whole.Close() }
+
+// Unwrap tells redoxauth who reads the connection.
+func (p *part) Unwrap() io.ReadCloser { return p.whole }
+
+// fromObject reads the two members of a JSON object by their exact names. It returns nil for
+// other JSON. Decoding into a struct would also accept "Challenge", and would take the last
+// of two tokens.
+func fromObject(data []byte) *challenge {
+	if !utf8.Valid(data) {
+		return nil
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return nil
+	}
+	var challenges, tokens []any
+	others := false
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return nil
+		}
+		var value any
+		if err := d.Decode(&value); err != nil {
+			return nil
+		}
+		switch name {
+		case challengeName:
+			challenges = append(challenges, value)
+		case tokenName:
+			tokens = append(tokens, value)
+		default:
+			others = true
+		}
+	}
+	if _, err := d.Token(); err != nil { // the closing brace
+		return nil
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return nil
+	}
+	if len(challenges) == 0 {
+		return nil
+	}
+	c := &challenge{}
+	isText, isTextToo := false, true
+	c.text, isText = challenges[0].(string)
+	for _, token := range tokens {
+		if token != nil && token != "" {
+			c.hasToken = true
+			c.token, isTextToo = token.(string)
+		}
+	}
+	c.alone = !others && !c.hasToken
+	if !isText || !isTextToo || len(tokens) > 1 || len(challenges) > 1 {
+		c.malformed = refused(redoxauth.ErrMalformed, "malformed", "challenge or verification-token is repeated, or is not a string")
+	}
+	return c
+}
