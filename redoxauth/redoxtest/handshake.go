@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -16,41 +17,67 @@ import (
 // body. With [http.MethodPost], Redox's default, token and challenge are in a JSON body;
 // with [http.MethodGet] they are in the query.
 func Handshake(ctx context.Context, url, token, method string) error {
-	challenge := newUUID()
-	r, err := handshakeRequest(ctx, url, token, challenge, method)
+	err := handshake(ctx, url, method, &token, nil)
 	if err != nil {
 		return fmt.Errorf("redoxtest: Handshake: %w", err)
-	}
-	r.Header.Set("Application-Name", "RedoxEngine")
-	r.Header.Set("Content-Type", "application/json")
-	r.Close = true // Redox sends "Connection: close"
-	response, err := do(nil, r)
-	if err != nil {
-		return fmt.Errorf("redoxtest: Handshake: %w", withoutURL(err))
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("redoxtest: Handshake: answered %s, want 200", response.Status)
-	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, 64<<10))
-	if err != nil {
-		return fmt.Errorf("redoxtest: Handshake: %w", err)
-	}
-	if !bytes.Contains(body, []byte(challenge)) {
-		return fmt.Errorf("redoxtest: Handshake: the answer does not hold the challenge")
 	}
 	return nil
 }
 
-func handshakeRequest(ctx context.Context, url, token, challenge, method string) (*http.Request, error) {
+// SignedHandshake is [Handshake] with the challenge alone and the proof of s. With a
+// credential, it is what a destination without a verification token may get: Redox does not
+// document how it proves that handshake. With a [VerificationToken], it is the form that has
+// the token in the header.
+func SignedHandshake(ctx context.Context, url string, s Signer, method string) error {
+	err := handshake(ctx, url, method, nil, s)
+	if err != nil {
+		return fmt.Errorf("redoxtest: SignedHandshake: %w", err)
+	}
+	return nil
+}
+
+// handshake sends the token beside the challenge, or signs the request.
+func handshake(ctx context.Context, url, method string, token *string, s Signer) error {
+	challenge := newUUID()
+	r, err := handshakeRequest(ctx, url, token, challenge, method)
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Application-Name", "RedoxEngine")
+	r.Header.Set("Content-Type", "application/json")
+	r.Close = true // Redox sends "Connection: close"
+	if s != nil {
+		if err := s.Sign(r); err != nil {
+			return err
+		}
+	}
+	response, err := do(nil, r)
+	if err != nil {
+		return withoutURL(err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("answered %s, want 200", response.Status)
+	}
+	body, err := io.ReadAll(io.LimitReader(response.Body, 64<<10))
+	if err != nil {
+		return err
+	}
+	if !bytes.Contains(body, []byte(challenge)) {
+		return errors.New("the answer does not hold the challenge")
+	}
+	return nil
+}
+
+func handshakeRequest(ctx context.Context, url string, token *string, challenge, method string) (*http.Request, error) {
 	switch method {
 	case http.MethodPost:
 		var body bytes.Buffer
 		e := json.NewEncoder(&body)
 		e.SetEscapeHTML(false) // JavaScript's JSON does not
 		if err := e.Encode(struct {
-			Token     string `json:"verification-token"`
-			Challenge string `json:"challenge"`
+			Token     *string `json:"verification-token,omitempty"`
+			Challenge string  `json:"challenge"`
 		}{token, challenge}); err != nil {
 			return nil, err
 		}
@@ -60,7 +87,10 @@ func handshakeRequest(ctx context.Context, url, token, challenge, method string)
 		if err != nil {
 			return nil, err
 		}
-		query := "challenge=" + challenge + "&verification-token=" + neturl.QueryEscape(token)
+		query := "challenge=" + challenge
+		if token != nil {
+			query += "&verification-token=" + neturl.QueryEscape(*token)
+		}
 		if r.URL.RawQuery != "" {
 			query = r.URL.RawQuery + "&" + query
 		}

@@ -3,6 +3,7 @@ package redoxtest_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/strategies/sigv4"
 	"github.com/redoxauth/redoxauth-go/verifytoken"
 )
 
@@ -94,6 +96,92 @@ func TestHandshakeFails(t *testing.T) {
 	if err := redoxtest.Handshake(t.Context(), "http://\x7f", "t", http.MethodGet); err == nil {
 		t.Error("a URL that cannot be parsed: no error")
 	}
+}
+
+// The challenge is alone, and the proof is over all that is sent.
+func TestSignedHandshake(t *testing.T) {
+	for _, tt := range []struct {
+		method, wantQuery, wantBody string
+	}{
+		{http.MethodPost, `^feed=1$`, `^\{"challenge":"` + uuid + `"\}$`},
+		{http.MethodGet, `^feed=1&challenge=` + uuid + `$`, `^$`},
+	} {
+		t.Run(tt.method, func(t *testing.T) {
+			sent := ""
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				body, _ := io.ReadAll(r.Body)
+				if r.Method != tt.method || !regexp.MustCompile(tt.wantQuery).MatchString(r.URL.RawQuery) || !regexp.MustCompile(tt.wantBody).Match(body) {
+					t.Errorf("got %s ?%s %s", r.Method, r.URL.RawQuery, body)
+				}
+				if got := r.Header.Get("Verification-Token"); got != "secret" {
+					t.Errorf("got the header %q, want the token", got)
+				}
+				if want := r.URL.RawQuery + string(body); sent != want {
+					t.Errorf("signed %q, sent %q", sent, want)
+				}
+				io.WriteString(w, regexp.MustCompile(uuid).FindString(sent))
+			}))
+			defer server.Close()
+			signer := signerFunc(func(r *http.Request) error {
+				sent = r.URL.RawQuery
+				if r.GetBody != nil {
+					body, _ := r.GetBody()
+					data, _ := io.ReadAll(body)
+					sent += string(data)
+				}
+				return redoxtest.VerificationToken{Token: "secret"}.Sign(r)
+			})
+			if err := redoxtest.SignedHandshake(t.Context(), server.URL+"?feed=1", signer, tt.method); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+type signerFunc func(*http.Request) error
+
+func (f signerFunc) Sign(r *http.Request) error { return f(r) }
+
+func TestSignedHandshakeFails(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusUnauthorized) }))
+	defer server.Close()
+	broken := errors.New("no token to be had")
+	fails := signerFunc(func(*http.Request) error { return broken })
+	if err := redoxtest.SignedHandshake(t.Context(), server.URL, fails, http.MethodPost); !errors.Is(err, broken) {
+		t.Errorf("got %v, want the error of the Signer", err)
+	}
+	signs := redoxtest.VerificationToken{Token: "secret"}
+	if err := redoxtest.SignedHandshake(t.Context(), server.URL, signs, http.MethodGet); err == nil || !strings.Contains(err.Error(), "401") {
+		t.Errorf("got %v, want the status", err)
+	}
+	if err := redoxtest.SignedHandshake(t.Context(), server.URL, signs, http.MethodPut); err == nil || !strings.Contains(err.Error(), "PUT") {
+		t.Errorf("got %v, want an error about the method", err)
+	}
+}
+
+func ExampleSignedHandshake() {
+	// A destination that has a credential and no verification token.
+	signature, err := sigv4.New(sigv4.Config{
+		Credentials: []sigv4.Credential{{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "secret"}},
+		Region:      "us-east-1",
+		Service:     "redox",
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	server := httptest.NewServer(signature.Wrap(verifytoken.Challenge(http.NotFoundHandler())))
+	defer server.Close()
+
+	sender := redoxtest.SigV4{AccessKey: "AKIDEXAMPLE", SecretKey: "secret", AWSRegion: "us-east-1", ServiceName: "redox"}
+	fmt.Println(redoxtest.SignedHandshake(context.Background(), server.URL, sender, http.MethodPost))
+	fmt.Println(redoxtest.SignedHandshake(context.Background(), server.URL, sender, http.MethodGet))
+	sender.SecretKey = "wrong"
+	fmt.Println(redoxtest.SignedHandshake(context.Background(), server.URL, sender, http.MethodPost))
+	// Output:
+	// <nil>
+	// <nil>
+	// redoxtest: SignedHandshake: answered 401 Unauthorized, want 200
 }
 
 func ExampleHandshake() {
