@@ -2,6 +2,7 @@ package verifytoken_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"hash/crc32"
 	"io"
@@ -18,6 +19,9 @@ import (
 )
 
 const uuid = "d9908e78-6a1c-4f4a-9c3e-0a4d5f4c8f0b"
+
+// bare is a handshake whose proof is elsewhere.
+const bare = `{"challenge":"` + uuid + `"}`
 
 // document is the body that Redox documents: compact, in this order.
 func document(token, challenge string) string {
@@ -77,7 +81,17 @@ func TestHandshakeAnswersEveryDocumentedForm(t *testing.T) {
 			r.Body = io.NopCloser(iotest.OneByteReader(r.Body))
 			return r
 		}()},
+		{"POST, the challenge alone, token in the header", withHeader(post(bare), newToken)},
+		{"POST, the challenge alone, the old token", withHeader(post(bare), oldToken)},
+		{"POST, token null, token in the header", withHeader(post(`{"verification-token":null,"challenge":"`+uuid+`"}`), newToken)},
+		{"POST, token empty, token in the header", withHeader(post(document("", uuid)), newToken)},
+		{"POST, the challenge alone, chunked", chunked(withHeader(post(" "+bare+"\n"), newToken))},
+		{"POST, token in the body, empty header", withHeader(post(document(newToken, uuid)), "")},
+		// Adapters of frameworks may leave ContentLength zero.
+		{"POST, length not known", func() *http.Request { r := post(document(newToken, uuid)); r.ContentLength = 0; return r }()},
 		{"GET, both in the query", get(both)},
+		{"GET, empty token in the query, token in the header", get("challenge="+uuid+"&verification-token=", newToken)},
+		{"GET, another parameter, token in the header", get("feed=1&challenge="+uuid, newToken)},
 		{"GET, token in the header", get("challenge="+uuid, newToken)},
 		{"GET, token in both", get(both, newToken)},
 	}
@@ -110,7 +124,6 @@ func TestHandshakeRefusesAndEchoesNothing(t *testing.T) {
 		reason redoxauth.Reason
 	}{
 		{"POST, wrong token", post(document("wrong", uuid)), redoxauth.ErrRejected, "token"},
-		{"POST, empty token", post(document("", uuid)), redoxauth.ErrRejected, "token"},
 		{"POST, header disagrees", withHeader(post(document(newToken, uuid)), "wrong"), redoxauth.ErrRejected, "token"},
 		{"POST, header holds the other configured token", withHeader(post(document(newToken, uuid)), oldToken), redoxauth.ErrRejected, "token"},
 		{"POST, right header, wrong body", withHeader(post(document("wrong", uuid)), newToken), redoxauth.ErrRejected, "token"},
@@ -122,14 +135,35 @@ func TestHandshakeRefusesAndEchoesNothing(t *testing.T) {
 		{"POST, two tokens", post(`{"verification-token":"wrong","verification-token":"` + newToken + `","challenge":"` + uuid + `"}`), redoxauth.ErrMalformed, "malformed"},
 		{"POST, two challenges", post(`{"verification-token":"` + newToken + `","challenge":"a","challenge":"b"}`), redoxauth.ErrMalformed, "malformed"},
 		{"POST, token is a number", post(`{"verification-token":1,"challenge":"` + uuid + `"}`), redoxauth.ErrMalformed, "malformed"},
-		{"POST, token is null", post(`{"verification-token":null,"challenge":"` + uuid + `"}`), redoxauth.ErrMalformed, "malformed"},
 		{"POST, challenge is an object", post(`{"verification-token":"` + newToken + `","challenge":{}}`), redoxauth.ErrMalformed, "malformed"},
 		{"POST, empty challenge", post(document(newToken, "")), redoxauth.ErrMalformed, "challenge"},
 		{"POST, long challenge", post(document(newToken, strings.Repeat("x", 1025))), redoxauth.ErrMalformed, "challenge"},
 		// CRLF would split the answer of a careless receiver.
 		{"POST, line break in the challenge", post(document(newToken, `a\r\nSet-Cookie: b`)), redoxauth.ErrMalformed, "challenge"},
+		{"POST, the challenge alone, wrong header", withHeader(post(bare), "wrong"), redoxauth.ErrRejected, "token"},
+		{"POST, token null, wrong header", withHeader(post(`{"verification-token":null,"challenge":"`+uuid+`"}`), "wrong"), redoxauth.ErrRejected, "token"},
+		{"POST, token empty, wrong header", withHeader(post(document("", uuid)), "wrong"), redoxauth.ErrRejected, "token"},
+		{"POST, the challenge alone, two headers", func() *http.Request {
+			r := post(bare)
+			r.Header["Verification-Token"] = []string{newToken, newToken}
+			return r
+		}(), redoxauth.ErrMalformed, "malformed"},
+		{"POST, an empty header before the right one", func() *http.Request {
+			r := post(bare)
+			r.Header["Verification-Token"] = []string{"", newToken}
+			return r
+		}(), redoxauth.ErrMalformed, "malformed"},
+		{"POST, two challenges alone", withHeader(post(`{"challenge":"a","challenge":"b"}`), newToken), redoxauth.ErrMalformed, "malformed"},
+		{"POST, a number alone", withHeader(post(`{"challenge":1}`), newToken), redoxauth.ErrMalformed, "malformed"},
+		{"POST, null before the token", post(`{"verification-token":null,"verification-token":"` + newToken + `","challenge":"` + uuid + `"}`), redoxauth.ErrMalformed, "malformed"},
+		{"POST, the token before null", post(`{"verification-token":"` + newToken + `","verification-token":null,"challenge":"` + uuid + `"}`), redoxauth.ErrMalformed, "malformed"},
+		{"POST, token is an object, right header", withHeader(post(`{"verification-token":{},"challenge":"`+uuid+`"}`), newToken), redoxauth.ErrMalformed, "malformed"},
+		{"POST, empty challenge alone", withHeader(post(`{"challenge":""}`), newToken), redoxauth.ErrMalformed, "challenge"},
+		{"POST, long challenge alone", withHeader(post(`{"challenge":"`+strings.Repeat("x", 1025)+`"}`), newToken), redoxauth.ErrMalformed, "challenge"},
+		{"POST, line break in a challenge alone", withHeader(post(`{"challenge":"a\nb"}`), newToken), redoxauth.ErrMalformed, "challenge"},
+		{"GET, empty token in the query, wrong header", get("challenge="+uuid+"&verification-token=", "wrong"), redoxauth.ErrRejected, "token"},
+		{"GET, an empty token before the right one", get("challenge=" + uuid + "&verification-token=&verification-token=" + newToken), redoxauth.ErrMalformed, "query"},
 		{"GET, wrong token in the query", get("challenge=" + uuid + "&verification-token=wrong"), redoxauth.ErrRejected, "token"},
-		{"GET, empty token in the query", get("challenge=" + uuid + "&verification-token="), redoxauth.ErrRejected, "token"},
 		{"GET, wrong token in the header", get("challenge="+uuid, "wrong"), redoxauth.ErrRejected, "token"},
 		{"GET, query and header disagree", get("challenge="+uuid+"&verification-token="+newToken, oldToken), redoxauth.ErrRejected, "token"},
 		{"GET, two challenges", get("challenge=a&challenge=b&verification-token=" + newToken), redoxauth.ErrMalformed, "query"},
@@ -157,7 +191,7 @@ func TestHandshakeRefusesAndEchoesNothing(t *testing.T) {
 				t.Errorf("got body %q, want one fixed line", body)
 			}
 			verifiertest.CheckError(t, got.Err, tt.want, tt.reason)
-			if strings.Contains(got.Err.Error(), newToken) {
+			if got.Err != nil && strings.Contains(got.Err.Error(), newToken) {
 				t.Errorf("the error shows the token: %v", got.Err)
 			}
 		})
@@ -184,6 +218,22 @@ func TestHandshakePassesEverythingElseOnIntact(t *testing.T) {
 		{"larger than a handshake, chunked", chunked(post(large)), large},
 		{"GET without challenge", get("verification-token=" + newToken), ""},
 		{"GET with a challenge and no token", get("challenge=" + uuid), ""},
+		{"GET with an empty token", get("challenge=" + uuid + "&verification-token="), ""},
+		{"GET with an empty header", get("challenge="+uuid, ""), ""},
+		{"a challenge and no token", post(bare), bare},
+		{"a challenge and no token, chunked", chunked(post(bare)), bare},
+		{"a challenge and an empty header", withHeader(post(bare), ""), bare},
+		{"a challenge and null", post(`{"challenge":"x","verification-token":null}`), `{"challenge":"x","verification-token":null}`},
+		{"a challenge and an empty token", post(document("", uuid)), document("", uuid)},
+		{"two challenges and no token", post(`{"challenge":"x","challenge":"y"}`), `{"challenge":"x","challenge":"y"}`},
+		// A message has other members, and its token in the header.
+		{"a message with a challenge", withHeader(post(`{"challenge":"x","Meta":{}}`), newToken), `{"challenge":"x","Meta":{}}`},
+		{"a message with a challenge and a null token", withHeader(post(`{"challenge":"x","verification-token":null,"id":1}`), newToken), `{"challenge":"x","verification-token":null,"id":1}`},
+		{"a message with a challenge and an empty token", withHeader(post(`{"challenge":"x","verification-token":"","id":1}`), newToken), `{"challenge":"x","verification-token":"","id":1}`},
+		{"a message with a challenge that is no text", withHeader(post(`{"challenge":5,"id":1}`), newToken), `{"challenge":5,"id":1}`},
+		{"other case alone", withHeader(post(`{"Challenge":"x"}`), newToken), `{"Challenge":"x"}`},
+		{"a token alone", withHeader(post(`{"verification-token":"`+newToken+`"}`), newToken), `{"verification-token":"` + newToken + `"}`},
+		{"no URL", func() *http.Request { r := get("challenge="+uuid, newToken); r.URL = nil; return r }(), ""},
 		{"PUT", func() *http.Request { r := post(document(newToken, uuid)); r.Method = "PUT"; return r }(), document(newToken, uuid)},
 	}
 	v := newVerifier(t, newToken)
@@ -311,8 +361,12 @@ func TestHandshakeOverHTTP(t *testing.T) {
 }
 
 func FuzzHandshake(f *testing.F) {
-	for _, body := range []string{document(newToken, uuid), document("wrong", uuid), `{"verification-token":null}`, "[", `{"challenge":"a","challenge":"b"`} {
+	for _, body := range []string{
+		document(newToken, uuid), document("wrong", uuid), bare, document("", uuid), `{"verification-token":null,"challenge":"a"}`,
+		`{"verification-token":null}`, `{"challenge":"a","b":1}`, "[", `{"challenge":"a","challenge":"b"`, `{"challenge":"a","challenge":"b"}`,
+	} {
 		f.Add(body, "challenge=a&verification-token="+newToken, newToken)
+		f.Add(body, "challenge=a", "")
 	}
 	v, err := verifytoken.New(verifytoken.Config{Tokens: []string{newToken}})
 	if err != nil {
@@ -320,30 +374,78 @@ func FuzzHandshake(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body, query, token string) {
 		for _, method := range []string{http.MethodGet, http.MethodPost} {
-			r := httptest.NewRequest(method, "/redox", strings.NewReader(body))
-			r.URL.RawQuery = query
-			r.Header.Set("verification-token", token)
-			passed := ""
-			w := serve(v.Handshake(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				b, _ := io.ReadAll(r.Body)
-				passed = string(b)
+			request := func() *http.Request {
+				r := httptest.NewRequest(method, "/redox", strings.NewReader(body))
+				r.URL.RawQuery = query
+				r.Header.Set("verification-token", token)
+				return r
+			}
+			passed := func(w http.ResponseWriter, r *http.Request) {
+				if b, err := io.ReadAll(r.Body); string(b) != body || err != nil {
+					t.Errorf("passed on %q, %v, want %q", b, err, body)
+				}
 				w.WriteHeader(http.StatusAccepted)
-			})), r)
+			}
+			sent := members(method, body, query)
+			w := serve(v.Handshake(http.HandlerFunc(passed)), request())
 			switch w.Code {
 			case http.StatusAccepted:
-				if passed != body {
-					t.Errorf("passed on %q, want %q", passed, body)
-				}
 			case http.StatusOK:
-				if !strings.Contains(body+query+token, newToken) && !strings.Contains(body+query, `\u`) && !strings.Contains(query, "%") {
+				beside := sent["verification-token"]
+				if none := beside == nil || beside == ""; !(beside == newToken || none && token == newToken) {
 					t.Errorf("%s %q %q %q: accepted without the token", method, query, token, body)
+				}
+				if w.Body.String() != sent["challenge"] {
+					t.Errorf("%s %q %q: echoed %q", method, query, body, w.Body)
 				}
 			case http.StatusUnauthorized, http.StatusBadRequest:
 			default:
 				t.Errorf("got %d", w.Code)
 			}
+
+			r := request()
+			challenge, handled, err := v.CheckHandshake(nil, r)
+			if want := w.Code != http.StatusAccepted; handled != want || redoxauth.StatusCode(err) != w.Code && handled || err == nil && handled && challenge != w.Body.String() {
+				t.Errorf("CheckHandshake: %q, %v, %v; Handshake: %d %q", challenge, handled, err, w.Code, w.Body)
+			}
+			passed(httptest.NewRecorder(), r)
+
+			inner := verifytoken.Challenge(http.HandlerFunc(passed))
+			if w := serve(inner, request()); w.Code != http.StatusAccepted {
+				t.Errorf("%s %q %q: Challenge answered %d to nobody", method, query, body, w.Code)
+			}
+			r = request()
+			w = serve(inner, r.WithContext(redoxauth.NewContext(r.Context(), &redoxauth.Identity{})))
+			if w.Code == http.StatusAccepted {
+				continue
+			}
+			if w.Code != http.StatusOK || w.Body.String() != sent["challenge"] || w.Body.Len() == 0 {
+				t.Errorf("%s %q %q: Challenge answered %d %q", method, query, body, w.Code, w.Body)
+			}
+			delete(sent, "challenge")
+			if beside := sent["verification-token"]; beside == nil || beside == "" {
+				delete(sent, "verification-token")
+			}
+			if method == http.MethodPost && len(sent) > 0 {
+				t.Errorf("%q: Challenge took a message for a handshake", body)
+			}
 		}
 	})
+}
+
+// members reads the query of a GET, or the object in the body of a POST, with the decoders
+// that a careless receiver would use.
+func members(method, body, query string) map[string]any {
+	all := map[string]any{}
+	if method == http.MethodPost {
+		json.Unmarshal([]byte(body), &all)
+		return all
+	}
+	values, _ := url.ParseQuery(query)
+	for name := range values {
+		all[name] = values.Get(name)
+	}
+	return all
 }
 
 // What strangers have in flight must not keep a genuine message or handshake out, even

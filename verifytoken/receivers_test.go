@@ -29,9 +29,10 @@ func TestEmptyTokenNeverMatches(t *testing.T) {
 	v := newVerifier(t, newToken)
 	for _, r := range []*http.Request{
 		post(document("", uuid)), get("challenge=" + uuid + "&verification-token="), get("challenge="+uuid, ""),
+		withHeader(post(document("", uuid)), ""), withHeader(post(bare), ""),
 	} {
-		if w := serve(v.Handshake(next(t)), r); w.Code != http.StatusUnauthorized {
-			t.Errorf("%s: got %d, want 401", r.Method, w.Code)
+		if w := serve(v.Handshake(v.Wrap(next(t))), r); w.Code != http.StatusUnauthorized || strings.Contains(w.Body.String(), uuid) {
+			t.Errorf("%s: got %d %q, want 401 and no challenge", r.Method, w.Code, w.Body)
 		}
 	}
 }
