@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/strategies/sigv4"
 	"github.com/redoxauth/redoxauth-go/verifytoken"
 )
 
@@ -77,6 +79,85 @@ func ExampleNew_tokensFunc() {
 	id, err := token.Verify(r)
 	fmt.Println(id.KeyID, err)
 	// Output: 1 <nil>
+}
+
+// A destination with a credential and no verification token: the credential proves the
+// handshake too. Here it is a signature.
+func ExampleChallenge() {
+	signature, err := sigv4.New(sigv4.Config{
+		Credentials: []sigv4.Credential{{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "theSecret"}},
+		Region:      "us-east-1",
+		Service:     "redox",
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Println("message")
+	})
+	server := httptest.NewServer(signature.Wrap(verifytoken.Challenge(handler)))
+	defer server.Close()
+
+	redox := redoxtest.SigV4{AccessKey: "AKIDEXAMPLE", SecretKey: "theSecret", AWSRegion: "us-east-1", ServiceName: "redox"}
+	fmt.Println("handshake", redoxtest.SignedHandshake(context.Background(), server.URL, redox, http.MethodPost))
+	res, err := redox.Send(context.Background(), server.URL, redoxtest.PatientAdmin())
+	if err != nil {
+		log.Fatal(err)
+	}
+	res.Body.Close()
+
+	stranger, err := http.Post(server.URL, "application/json", strings.NewReader(`{"challenge":"d9908e78"}`))
+	if err != nil {
+		log.Fatal(err)
+	}
+	stranger.Body.Close()
+	fmt.Println("stranger", stranger.StatusCode)
+	// Output:
+	// handshake <nil>
+	// message
+	// stranger 401
+}
+
+// How a framework calls it: without a handler to wrap.
+func ExampleVerifier_CheckHandshake() {
+	token, err := verifytoken.New(verifytoken.Config{Tokens: []string{"theToken"}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	serve := func(w http.ResponseWriter, r *http.Request) {
+		challenge, handled, err := token.CheckHandshake(w, r)
+		switch {
+		case err != nil:
+			redoxauth.WriteError(w, err)
+			return
+		case handled:
+			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+			w.Header().Set("X-Content-Type-Options", "nosniff")
+			w.Header().Set("Cache-Control", "no-store")
+			w.Header().Set("Content-Security-Policy", "default-src 'none'")
+			io.WriteString(w, challenge)
+			return
+		}
+		r, err = redoxauth.Check(token, w, r, nil)
+		if err != nil {
+			redoxauth.WriteError(w, err)
+			return
+		}
+		body, _ := io.ReadAll(r.Body)
+		fmt.Printf("message %s\n", body)
+	}
+	server := httptest.NewServer(http.HandlerFunc(serve))
+	defer server.Close()
+
+	fmt.Println("handshake", redoxtest.Handshake(context.Background(), server.URL, "theToken", http.MethodPost))
+	res, err := redoxtest.VerificationToken{Token: "theToken"}.Send(context.Background(), server.URL, []byte(`{"Meta":{}}`))
+	if err != nil {
+		log.Fatal(err)
+	}
+	res.Body.Close()
+	// Output:
+	// handshake <nil>
+	// message {"Meta":{}}
 }
 
 // A pattern with a method loses the GET form of the handshake: the mux answers 405,

@@ -1,5 +1,5 @@
 // Package verifytoken verifies the token that Redox sends with every message, and
-// answers the handshake by which Redox verifies a destination.
+// answers the handshake by which Redox verifies a destination, also of one without a token.
 //
 //	token, err := verifytoken.New(verifytoken.Config{Tokens: []string{"..."}})
 //	http.Handle("/redox", token.Handshake(token.Wrap(handler)))
@@ -8,22 +8,36 @@
 //
 //	destination            Config
 //	verification token     Tokens; choose it: long, random, letters and digits
-//	verification method    nothing: Handshake answers GET and POST
+//	verification method    nothing: GET and POST are answered
 //
 // Redox sends the token in the header "verification-token" of each message
 // ([Authenticate incoming data]). When somebody presses "Verify & Save", Redox sends a
-// handshake: the token and a challenge ([Create and verify an endpoint]). A destination
-// with an auth credential needs a token too, for that handshake. Redox does not document
-// whether its messages then carry the header.
+// handshake: a challenge, which the answer must repeat, and the token ([Create and verify an
+// endpoint]). [Verifier.Handshake] answers it.
+//
+// A destination has "an auth credential or verification token" ([Set up a destination]). So it
+// may have a credential alone. Then [Challenge] answers the handshake, and the credential is
+// the proof. Redox does not document:
+//
+//   - how it proves the handshake of a destination that has no token. The credential is our
+//     guess, because white space in a secret makes "Verify & Save" fail ([Create an auth
+//     credential]).
+//   - whether the token is in the header, if it is not in the body. Both are answered.
+//   - whether messages carry the header, if the destination has a credential too
 //
 // # Use
 //
-// [Verifier.Handshake] is always the outermost wrapper. The handshake proves itself, and
-// the token of a POST handshake is in the body, not in the header. Here signature is a
+// Handshake is always the outermost wrapper. The handshake proves itself, and the token of a
+// POST handshake is in the body. Challenge is always inside the wrappers. Here signature is a
 // Verifier of another package, such as sigv4:
 //
-//	http.Handle("/redox", token.Handshake(token.Wrap(handler)))      // token alone
-//	http.Handle("/redox", token.Handshake(signature.Wrap(handler)))  // credential
+//	http.Handle("/redox", token.Handshake(token.Wrap(handler)))                             // token
+//	http.Handle("/redox", signature.Wrap(verifytoken.Challenge(handler)))                   // credential
+//	http.Handle("/redox", token.Handshake(signature.Wrap(verifytoken.Challenge(handler))))  // either in the handshake
+//	http.Handle("/redox", token.Handshake(token.Wrap(signature.Wrap(handler))))             // both in every message
+//
+// The third answers the handshake of every destination with a credential. Use
+// [Verifier.CheckHandshake] in a framework that does not use [http.Handler].
 //
 // Register the path without a method: the pattern "POST /redox" does not match the GET
 // form of the handshake. Do not log queries: the GET form has the token there.
@@ -42,14 +56,19 @@
 //
 // Redox shows the status that it got:
 //
-//	401         the token differs from the dashboard's, or Handshake is missing or not outermost
+//	401         the token or credential differs from the dashboard's, or Handshake is missing or not outermost
 //	400         the request is no handshake that Redox documents; Config.Observe gets the error
 //	404, 405    the path or the method is not registered
 //	503         TokensFunc failed, or the body was too slow
 //	Error code  a time-out, or a self-signed certificate
 //
+// If it fails although your handler has answered 200, the handler took the handshake for a
+// message: put Challenge around it.
+//
 // [Authenticate incoming data]: https://docs.redoxengine.com/basics/data-exchange-with-redox/authenticating-incoming-data
+// [Create an auth credential]: https://developer.redoxengine.com/how-to-use-redox/manage-your-redox-setup/manage-authentication/create-an-auth-credential
 // [Create and verify an endpoint]: https://docs.redoxengine.com/how-to/manage-your-redox-configuration/create-and-verify-an-endpoint
+// [Set up a destination]: https://docs.redoxengine.com/permalink/5FMTxkOE7yrDCBgiqfV3Z7
 package verifytoken
 
 import (
