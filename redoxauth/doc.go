@@ -24,6 +24,11 @@
 //
 //	http.Handle("/redox", token.Handshake(token.Wrap(signature.Wrap(handler))))
 //
+// Handshake answers Redox's "Verify & Save". If a destination has a credential and no
+// verification token, verifytoken.Challenge answers it:
+//
+//	http.Handle("/redox", signature.Wrap(verifytoken.Challenge(handler)))
+//
 // [Middleware] is Wrap with [Options]: limits for bodies, and Observe for logs and
 // metrics. [Check] is for frameworks that do not use http.Handler. [AnyOf] and [AllOf]
 // combine Verifiers.

@@ -16,7 +16,7 @@
 //		Audience:  []string{"..."}, // this API
 //		ClientIDs: []string{"..."}, // Redox
 //	})
-//	http.Handle("/redox", token.Handshake(access.Wrap(handler))) // token: see verifytoken
+//	http.Handle("/redox", access.Wrap(verifytoken.Challenge(handler))) // with a verification token: see verifytoken
 //
 // # Redox dashboard
 //

@@ -8,7 +8,7 @@
 //		Issuer:   "...",
 //		Audience: []string{"..."},
 //	})
-//	http.Handle("/redox", token.Handshake(jwt.Wrap(handler))) // token: see verifytoken
+//	http.Handle("/redox", jwt.Wrap(verifytoken.Challenge(handler))) // with a verification token: see verifytoken
 //
 // # Redox dashboard
 //

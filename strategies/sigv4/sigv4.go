@@ -6,7 +6,7 @@
 //		Region:      "us-east-1",
 //		Service:     "redox",
 //	})
-//	http.Handle("/redox", token.Handshake(signature.Wrap(handler))) // token: see verifytoken
+//	http.Handle("/redox", signature.Wrap(verifytoken.Challenge(handler))) // with a verification token: see verifytoken
 //
 // # Redox dashboard
 //

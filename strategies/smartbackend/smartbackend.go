@@ -7,7 +7,7 @@
 //	verifier, err := endpoint.Verifier("system/*.rs")
 //	mux.Handle("/token", endpoint)
 //	mux.Handle("/.well-known/smart-configuration", endpoint.Configuration())
-//	mux.Handle("/redox", token.Handshake(verifier.Wrap(handler))) // token: see verifytoken
+//	mux.Handle("/redox", verifier.Wrap(verifytoken.Challenge(handler))) // with a verification token: see verifytoken
 //
 // # Redox dashboard
 //

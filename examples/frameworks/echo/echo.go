@@ -49,13 +49,20 @@ func Check(v redoxauth.Verifier, opts *redoxauth.Options) echo.MiddlewareFunc {
 // Handshake answers Redox's destination verification, and passes on everything else.
 func Handshake(token *verifytoken.Verifier) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(c echo.Context) (err error) {
-			handler := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-				c.SetRequest(r)
-				err = next(c)
-			})
-			token.Handshake(handler).ServeHTTP(c.Response(), c.Request())
-			return err
+		return func(c echo.Context) error {
+			challenge, handled, err := token.CheckHandshake(c.Response(), c.Request())
+			switch {
+			case err != nil:
+				redoxauth.WriteError(c.Response(), err)
+				return nil
+			case handled:
+				h := c.Response().Header()
+				h.Set("X-Content-Type-Options", "nosniff")
+				h.Set("Cache-Control", "no-store")
+				h.Set("Content-Security-Policy", "default-src 'none'")
+				return c.Blob(http.StatusOK, "text/plain; charset=utf-8", []byte(challenge))
+			}
+			return next(c)
 		}
 	}
 }

@@ -93,16 +93,24 @@ func Check(v redoxauth.Verifier, opts *redoxauth.Options) fiber.Handler {
 
 // Handshake answers Redox's destination verification, and passes on everything else.
 func Handshake(token *verifytoken.Verifier) fiber.Handler {
-	return func(c fiber.Ctx) (err error) {
-		w := &response{c, http.Header{}}
+	return func(c fiber.Ctx) error {
 		r, err := newRequest(c.Context(), c)
-		if err != nil {
-			redoxauth.WriteError(w, err)
-			return nil
+		challenge, handled := "", false
+		if err == nil {
+			challenge, handled, err = token.CheckHandshake(nil, r)
 		}
-		next := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { err = c.Next() })
-		token.Handshake(next).ServeHTTP(w, r)
-		return err
+		switch {
+		case err != nil:
+			redoxauth.WriteError(&response{c, http.Header{}}, err)
+			return nil
+		case handled:
+			c.Set("Content-Type", "text/plain; charset=utf-8")
+			c.Set("X-Content-Type-Options", "nosniff")
+			c.Set("Cache-Control", "no-store")
+			c.Set("Content-Security-Policy", "default-src 'none'")
+			return c.SendString(challenge)
+		}
+		return c.Next()
 	}
 }
 

@@ -45,12 +45,16 @@ func Check(v redoxauth.Verifier, opts *redoxauth.Options) gin.HandlerFunc {
 // Handshake answers Redox's destination verification, and passes on everything else.
 func Handshake(token *verifytoken.Verifier) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		answered := true
-		next := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-			c.Request, answered = r, false
-		})
-		token.Handshake(next).ServeHTTP(c.Writer, c.Request)
-		if answered {
+		challenge, handled, err := token.CheckHandshake(c.Writer, c.Request)
+		switch {
+		case err != nil:
+			redoxauth.WriteError(c.Writer, err)
+			c.Abort()
+		case handled:
+			c.Header("X-Content-Type-Options", "nosniff")
+			c.Header("Cache-Control", "no-store")
+			c.Header("Content-Security-Policy", "default-src 'none'")
+			c.Data(http.StatusOK, "text/plain; charset=utf-8", []byte(challenge))
 			c.Abort()
 		}
 	}

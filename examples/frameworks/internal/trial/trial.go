@@ -66,13 +66,42 @@ func Run(t *testing.T, start Destination, lost map[string]int) {
 	}
 }
 
+// handshake plays every form of the handshake, and the same with a wrong proof.
 func handshake(t *testing.T, url string) {
+	url += "/redox"
+	ctx := t.Context()
+	right, wrong := redoxtest.VerificationToken{Token: token}, redoxtest.VerificationToken{Token: "another"}
 	for _, method := range []string{http.MethodPost, http.MethodGet} {
-		if err := redoxtest.Handshake(t.Context(), url+"/redox", token, method); err != nil {
+		if err := redoxtest.Handshake(ctx, url, token, method); err != nil {
 			t.Errorf("%s: %v", method, err)
 		}
-		if err := redoxtest.Handshake(t.Context(), url+"/redox", "another", method); err == nil {
+		if err := redoxtest.SignedHandshake(ctx, url, right, method); err != nil {
+			t.Errorf("%s, token in the header: %v", method, err)
+		}
+		if err := redoxtest.Handshake(ctx, url, "another", method); err == nil {
 			t.Errorf("%s: a wrong token was answered with the challenge", method)
+		}
+		if err := redoxtest.SignedHandshake(ctx, url, wrong, method); err == nil {
+			t.Errorf("%s: a wrong token in the header was answered with the challenge", method)
+		}
+	}
+	res, err := right.Send(ctx, url, []byte(`{"challenge":"<b>"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil || string(body) != "<b>" {
+		t.Errorf("got %q, %v, want exactly the challenge", body, err)
+	}
+	for name, want := range map[string]string{
+		"Content-Type":            "text/plain; charset=utf-8",
+		"X-Content-Type-Options":  "nosniff",
+		"Cache-Control":           "no-store",
+		"Content-Security-Policy": "default-src 'none'",
+	} {
+		if got := res.Header.Get(name); got != want {
+			t.Errorf("%s of the answer: got %q, want %q", name, got, want)
 		}
 	}
 }
