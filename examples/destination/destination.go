@@ -23,7 +23,7 @@ type destination struct {
 	keysNow    func() time.Time // the clock of public keys; nil except in a rehearsal
 
 	mux   *http.ServeMux
-	token *verifytoken.Verifier // answers the handshake on every path
+	token *verifytoken.Verifier // answers the handshake on every path; nil without REDOX_TOKENS
 	keys  []*keyset.RemoteSet   // /healthz reports their health
 	errs  []error
 }
@@ -32,9 +32,6 @@ type destination struct {
 func (d *destination) handler() (http.Handler, error) {
 	d.mux = http.NewServeMux()
 	d.mux.HandleFunc("/healthz", d.health)
-	if d.list("REDOX_TOKENS") == nil {
-		d.fail("REDOX_TOKENS: required: every destination needs the handshake")
-	}
 	first, verifiers := map[string]string{}, map[string]redoxauth.Verifier{}
 	for _, s := range strategies {
 		if !d.flag(s.first()) {
@@ -54,13 +51,20 @@ func (d *destination) handler() (http.Handler, error) {
 		}
 		verifiers[s.name] = v
 	}
+	if len(first) == 0 {
+		d.fail("REDOX_TOKENS: required, unless another strategy is configured (-h lists them)")
+	}
 	if d.errs != nil {
 		return nil, errors.Join(d.errs...)
 	}
 	options := &redoxauth.Options{Observe: d.observe}
 	for name, v := range verifiers {
-		// The handshake is outermost. Forgeries and some senders lengthen the path.
-		handler := d.token.Handshake(redoxauth.Middleware(v, options)(http.HandlerFunc(d.message)))
+		// A handshake is proven by its token, or else by the credential.
+		handler := redoxauth.Middleware(v, options)(verifytoken.Challenge(http.HandlerFunc(d.message)))
+		if d.token != nil {
+			handler = d.token.Handshake(handler)
+		}
+		// Forgeries and some senders lengthen the path.
 		d.mux.Handle("/redox/"+name, handler)
 		d.mux.Handle("/redox/"+name+"/", handler)
 	}
@@ -72,13 +76,16 @@ func (d *destination) handler() (http.Handler, error) {
 // audience. It is no default, because Redox does not document that messages with a credential
 // carry the token.
 func (d *destination) afterToken(v redoxauth.Verifier, err error) (redoxauth.Verifier, error) {
-	if err != nil || d.token == nil { // the second is an error that is listed already
+	switch {
+	case err != nil:
 		return nil, err
+	case !d.flag("REQUIRE_TOKEN"):
+		return v, nil
+	case d.token == nil:
+		d.fail("REDOX_TOKENS: required with REQUIRE_TOKEN")
+		return nil, nil
 	}
-	if d.flag("REQUIRE_TOKEN") {
-		v = redoxauth.AllOf(d.token, v)
-	}
-	return v, nil
+	return redoxauth.AllOf(d.token, v), nil
 }
 
 func (d *destination) fail(format string, args ...any) {

@@ -44,6 +44,7 @@ func TestEnvironmentMustBeComplete(t *testing.T) {
 		want      string
 	}{
 		{"nothing", "", "REDOX_TOKENS: required"},
+		{"a required token without one", "REQUIRE_TOKEN=1 GCP_SERVICE_ACCOUNTS=112233445566778899001 GCP_AUDIENCE=a", "REDOX_TOKENS: required with REQUIRE_TOKEN"},
 		{"half of sigv4", "REDOX_TOKENS=t SIGV4_ACCESS_KEY=AK", "sigv4: "},
 		{"a token endpoint without its URL", "REDOX_TOKENS=t OAUTH_CLIENT_ID=c OAUTH_CLIENT_SECRETS=s", "PUBLIC_URL"},
 		{"both kinds of JWT Bearer", "REDOX_TOKENS=t JWT_ISSUER=i JWT_AUDIENCE=a JWT_SECRET=s GRANT_ISSUER=i", "JWT_ISSUER, GRANT_ISSUER: set only one"},
@@ -59,6 +60,28 @@ func TestEnvironmentMustBeComplete(t *testing.T) {
 				t.Errorf("got %v, want %q", err, tt.want)
 			}
 		})
+	}
+}
+
+// A destination with a credential and no verification token passes "Verify & Save".
+func TestDestinationWithoutAToken(t *testing.T) {
+	h := &rehearsal{env: map[string]string{}}
+	h.set("SIGV4_ACCESS_KEY=AK SIGV4_SECRET_KEY=aSecretKeyForTests SIGV4_REGION=us-east-1 SIGV4_SERVICE=redox")
+	handler, err := h.destination().handler()
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(handler)
+	defer server.Close()
+	url := server.URL + "/redox/sigv4"
+	sender := redoxtest.SigV4{AccessKey: "AK", SecretKey: "aSecretKeyForTests", AWSRegion: "us-east-1", ServiceName: "redox"}
+	for _, method := range []string{http.MethodPost, http.MethodGet} {
+		if err := redoxtest.SignedHandshake(t.Context(), url, sender, method); err != nil {
+			t.Errorf("%s: %v", method, err)
+		}
+		if err := redoxtest.SignedHandshake(t.Context(), url, redoxtest.VerificationToken{Token: "any"}, method); err == nil || !strings.Contains(err.Error(), "401") {
+			t.Errorf("%s, no signature: got %v, want 401", method, err)
+		}
 	}
 }
 

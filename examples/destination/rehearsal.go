@@ -219,12 +219,28 @@ func (b both) Send(ctx context.Context, url string, message []byte) (*http.Respo
 
 func (b both) Sign(r *http.Request) error { return errors.Join(b[0].Sign(r), b[1].Sign(r)) }
 
-// handshake plans a handshake. Its only answer is whether the challenge came back.
+// handshake plans a handshake with the token beside the challenge.
 func (h *rehearsal) handshake(want int, request, token, method string) {
+	h.challenge(want, request, func(ctx context.Context, url string) error {
+		return redoxtest.Handshake(ctx, url, token, method)
+	})
+}
+
+// signedHandshakes plans handshakes whose proof is that of a message.
+func (h *rehearsal) signedHandshakes(want int, request string, s redoxtest.Signer) {
+	for _, method := range []string{http.MethodPost, http.MethodGet} {
+		h.challenge(want, request+" by "+method, func(ctx context.Context, url string) error {
+			return redoxtest.SignedHandshake(ctx, url, s, method)
+		})
+	}
+}
+
+// challenge plans what send sends. Its only answer is whether the challenge came back.
+func (h *rehearsal) challenge(want int, request string, send func(ctx context.Context, url string) error) {
 	url := h.url + "/redox/" + h.proof
 	h.expectSend(want, request, func(ctx context.Context) (*http.Response, error) {
 		response := &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}
-		if err := redoxtest.Handshake(ctx, url, token, method); err != nil {
+		if err := send(ctx, url); err != nil {
 			h.mu.Lock()
 			defer h.mu.Unlock()
 			if h.last.Err == nil {

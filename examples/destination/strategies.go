@@ -40,7 +40,7 @@ type strategy struct {
 var strategies = []strategy{
 	{
 		name:      "verifytoken",
-		variables: "REDOX_TOKENS (verification tokens, new and old; required)",
+		variables: "REDOX_TOKENS (verification tokens, new and old)",
 		serve: func(d *destination) (v redoxauth.Verifier, err error) {
 			d.token, err = verifytoken.New(verifytoken.Config{Tokens: d.list("REDOX_TOKENS"), Observe: d.observe})
 			return d.token, err
@@ -52,6 +52,7 @@ var strategies = []strategy{
 			h.handshake(200, "handshake by GET", token, http.MethodGet)
 			h.handshake(401, "handshake with a wrong token", "guessed", http.MethodPost)
 			sender := redoxtest.VerificationToken{Token: token}
+			h.signedHandshakes(200, "handshake with the token in the header", sender)
 			h.expect(200, "genuine", sender)
 			h.forged(sender.Forgeries())
 		},
@@ -84,6 +85,10 @@ var strategies = []strategy{
 			h.expect(200, "genuine", sender)
 			h.expect(200, "genuine, hash declared", declared)
 			h.expect(401, "replayed", redoxtest.Replay(sender))
+			h.signedHandshakes(200, "handshake", sender)
+			guessed := sender
+			guessed.SecretKey = "guessed"
+			h.signedHandshakes(401, "handshake with a wrong secret", guessed)
 			h.forged(sender.Forgeries())
 		},
 	},
@@ -108,6 +113,7 @@ var strategies = []strategy{
 			h.set("JWT_ISSUER=https://redox.example JWT_AUDIENCE=" + h.url + " JWT_JWKS_URL=" + h.publish(key))
 			sender := &redoxtest.JWTBearer{Key: key, Issuer: "https://redox.example", Audience: []string{h.url}, Reuse: true}
 			h.genuineTwice(sender)
+			h.signedHandshakes(200, "handshake", sender)
 			h.forged(sender.Forgeries())
 		},
 	},
@@ -169,6 +175,7 @@ var strategies = []strategy{
 			h.genuineTwice(h.oauthClient())
 			h.expect(200, "genuine, secret in the body", inBody)
 			h.expect(200, "genuine, secret in JSON", inJSON)
+			h.signedHandshakes(200, "handshake", h.oauthClient())
 			h.forged(h.oauthClient().Forgeries())
 		},
 	},
@@ -231,6 +238,7 @@ var strategies = []strategy{
 			h.set("SMART_CLIENT_ID=redox-smart SMART_SCOPES=system/*.rs SMART_JWKS_URL=" + h.publish(key))
 			sender := &redoxtest.SMARTBackend{URL: h.url + "/token/smartbackend", ClientID: "redox-smart", Key: key}
 			h.genuineTwice(sender)
+			h.signedHandshakes(200, "handshake", sender)
 			h.forged(sender.Forgeries())
 			h.expect(401, "access token of another endpoint", h.oauthClient())
 		},
@@ -253,6 +261,7 @@ var strategies = []strategy{
 			access := &redoxtest.GCPJWT{Email: h.account.Email, Key: h.account.Key, TokenURL: h.google.TokenURL}
 			h.expect(200, "genuine access token", h.withToken(access))
 			h.expect(200, "genuine ID token", h.withToken(&redoxtest.GCPJWT{Email: h.account.Email, Key: h.account.Key, TokenURL: h.google.TokenURL, TargetAudience: h.url}))
+			h.signedHandshakes(200, "handshake", h.withToken(access))
 			h.expect(401, "no verification token", access)
 			h.forgedWithToken(h.google.Forgeries(h.account, h.url))
 		},
@@ -282,6 +291,7 @@ var strategies = []strategy{
 				}
 			}
 			h.expect(200, "genuine", h.withToken(sender()))
+			h.signedHandshakes(200, "handshake", h.withToken(sender()))
 			h.expect(401, "no verification token", sender())
 			h.forgedWithToken(h.google.Forgeries(h.account, ""))
 			h.expectSend(503, "genuine, Google is down", func(ctx context.Context) (*http.Response, error) {

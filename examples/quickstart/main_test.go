@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -19,6 +20,8 @@ func TestQuickstart(t *testing.T) {
 		want              int
 	}{
 		{"handshake", `{"verification-token":"theToken","challenge":"d9908e78"}`, "", http.StatusOK},
+		{"handshake, token in the header", `{"challenge":"d9908e78"}`, "theToken", http.StatusOK},
+		{"handshake without a token", `{"challenge":"d9908e78"}`, "", http.StatusUnauthorized},
 		{"message", `{"Meta":{}}`, "theToken", http.StatusOK},
 		{"message with a wrong token", `{"Meta":{}}`, "another", http.StatusUnauthorized},
 		{"message without a token", `{"Meta":{}}`, "", http.StatusUnauthorized},
@@ -34,9 +37,13 @@ func TestQuickstart(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		body, err := io.ReadAll(res.Body)
 		res.Body.Close()
-		if res.StatusCode != tt.want {
-			t.Errorf("%s: got %d, want %d", tt.name, res.StatusCode, tt.want)
+		if res.StatusCode != tt.want || err != nil {
+			t.Errorf("%s: got %d, %v, want %d", tt.name, res.StatusCode, err, tt.want)
+		}
+		if handshake := strings.Contains(tt.body, "d9908e78"); handshake && (string(body) == "d9908e78") != (tt.want == http.StatusOK) {
+			t.Errorf("%s: got body %q", tt.name, body)
 		}
 	}
 }
