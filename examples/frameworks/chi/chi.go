@@ -28,11 +28,12 @@ import (
 //
 //	r.Mount("/redox", Destination(token, v, nil, receive))
 //
-// token answers the handshake, and v verifies everything else. receive gets the Identity
+// token answers the handshake, and v verifies everything else. A handshake without a token is
+// proven by v. receive gets the Identity
 // with [redoxauth.FromContext] and reads the verified bytes from r.Body.
 func Destination(token *verifytoken.Verifier, v redoxauth.Verifier, opts *redoxauth.Options, receive http.HandlerFunc) chi.Router {
 	r := chi.NewRouter()
-	r.Use(token.Handshake, redoxauth.Middleware(v, opts))
+	r.Use(token.Handshake, redoxauth.Middleware(v, opts), verifytoken.Challenge)
 	r.Post("/", receive)
 	r.Post("/*", receive)
 	return r

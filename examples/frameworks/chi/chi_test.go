@@ -17,7 +17,7 @@ import (
 )
 
 func TestDestination(t *testing.T) {
-	trial.Run(t, func(t *testing.T, token *verifytoken.Verifier, v redoxauth.Verifier, opts *redoxauth.Options) string {
+	start := func(t *testing.T, token *verifytoken.Verifier, v redoxauth.Verifier, opts *redoxauth.Options) string {
 		r := chi.NewRouter()
 		r.Mount("/redox", redoxchi.Destination(token, v, opts, func(w http.ResponseWriter, r *http.Request) {
 			body, err := io.ReadAll(r.Body)
@@ -30,7 +30,9 @@ func TestDestination(t *testing.T) {
 		server := httptest.NewServer(r)
 		t.Cleanup(server.Close)
 		return server.URL
-	}, nil)
+	}
+	trial.Run(t, start, nil)
+	trial.WithoutToken(t, start)
 }
 
 // A GET that is no handshake is for the Verifier first, then for the router.

@@ -1,9 +1,10 @@
 // Package echo puts a Verifier in front of Echo's handlers.
 //
-// Both functions are middleware of one route, with the handshake first. The route must also
+// The functions are middleware of one route, with the handshake first. The route must also
 // accept GET, because the handshake has a GET form:
 //
 //	e.Match([]string{"GET", "POST"}, "/redox", receive, Handshake(token), Check(v, nil))
+//	e.Match([]string{"GET", "POST"}, "/redox", receive, Check(v, nil), Challenge) // no verification token
 //
 // The handler gets the Identity with redoxauth.FromContext(c.Request().Context()). It
 // reads the verified bytes with c.Bind or from c.Request().Body.
@@ -64,5 +65,17 @@ func Handshake(token *verifytoken.Verifier) echo.MiddlewareFunc {
 			}
 			return next(c)
 		}
+	}
+}
+
+// Challenge is [verifytoken.Challenge]. It comes after Check.
+func Challenge(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) (err error) {
+		handler := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			c.SetRequest(r)
+			err = next(c)
+		})
+		verifytoken.Challenge(handler).ServeHTTP(c.Response(), c.Request())
+		return err
 	}
 }

@@ -17,7 +17,7 @@ import (
 )
 
 func TestCheck(t *testing.T) {
-	trial.Run(t, func(t *testing.T, token *verifytoken.Verifier, v redoxauth.Verifier, opts *redoxauth.Options) string {
+	start := func(t *testing.T, token *verifytoken.Verifier, v redoxauth.Verifier, opts *redoxauth.Options) string {
 		e := echo.New()
 		for _, path := range []string{"/redox", "/redox/*"} {
 			e.Match([]string{"GET", "POST"}, path, func(c echo.Context) error {
@@ -27,12 +27,14 @@ func TestCheck(t *testing.T) {
 				}
 				c.Response().Header().Set("Strategy", trial.Strategy(c.Request().Context()))
 				return c.Blob(http.StatusOK, "text/plain", body)
-			}, redoxecho.Handshake(token), redoxecho.Check(v, opts))
+			}, redoxecho.Handshake(token), redoxecho.Check(v, opts), redoxecho.Challenge)
 		}
 		server := httptest.NewServer(e)
 		t.Cleanup(server.Close)
 		return server.URL
-	}, nil)
+	}
+	trial.Run(t, start, nil)
+	trial.WithoutToken(t, start)
 }
 
 func TestFormReadInFrontOfCheck(t *testing.T) {

@@ -1,9 +1,10 @@
 // Package fiber puts a Verifier in front of Fiber's handlers.
 //
-// Both handlers are middleware of one route, with the handshake first. The route must also
+// The handlers are middleware of one route, with the handshake first. The route must also
 // accept GET, because the handshake has a GET form:
 //
 //	app.Add([]string{"GET", "POST"}, "/redox", Handshake(token), Check(v, nil), receive)
+//	app.Add([]string{"GET", "POST"}, "/redox", Check(v, nil), Challenge, receive) // no verification token
 //
 // The handler gets the Identity with redoxauth.FromContext(c.Context()). c.BodyRaw returns
 // the verified bytes. c.Body returns them too, unless there is a Content-Encoding: c.Body
@@ -83,7 +84,7 @@ func Check(v redoxauth.Verifier, opts *redoxauth.Options) fiber.Handler {
 			r, err = redoxauth.Check(v, nil, r, opts)
 		}
 		if err != nil {
-			redoxauth.WriteError(&response{c, http.Header{}}, err)
+			redoxauth.WriteError(&response{fiber: c, header: http.Header{}}, err)
 			return nil
 		}
 		c.SetContext(r.Context())
@@ -101,7 +102,7 @@ func Handshake(token *verifytoken.Verifier) fiber.Handler {
 		}
 		switch {
 		case err != nil:
-			redoxauth.WriteError(&response{c, http.Header{}}, err)
+			redoxauth.WriteError(&response{fiber: c, header: http.Header{}}, err)
 			return nil
 		case handled:
 			c.Set("Content-Type", "text/plain; charset=utf-8")
@@ -112,6 +113,19 @@ func Handshake(token *verifytoken.Verifier) fiber.Handler {
 		}
 		return c.Next()
 	}
+}
+
+// Challenge is [verifytoken.Challenge]. It comes after Check.
+func Challenge(c fiber.Ctx) (err error) {
+	w := &response{fiber: c, header: http.Header{}}
+	r, err := newRequest(c.Context(), c)
+	if err != nil {
+		redoxauth.WriteError(w, err)
+		return nil
+	}
+	next := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { err = c.Next() })
+	verifytoken.Challenge(next).ServeHTTP(w, r)
+	return err
 }
 
 // newRequest copies everything except the body, which belongs to fasthttp until the handler
@@ -140,15 +154,22 @@ func newRequest(ctx context.Context, c fiber.Ctx) (*http.Request, error) {
 type response struct {
 	fiber  fiber.Ctx
 	header http.Header
+	sent   bool // the header
 }
 
 func (w *response) Header() http.Header { return w.header }
 
 func (w *response) WriteHeader(status int) {
+	w.sent = true
 	w.fiber.Status(status)
 	for name := range w.header {
 		w.fiber.Set(name, w.header.Get(name))
 	}
 }
 
-func (w *response) Write(p []byte) (int, error) { return w.fiber.Write(p) }
+func (w *response) Write(p []byte) (int, error) {
+	if !w.sent {
+		w.WriteHeader(http.StatusOK)
+	}
+	return w.fiber.Write(p)
+}

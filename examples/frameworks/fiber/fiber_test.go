@@ -56,10 +56,10 @@ func listen(t *testing.T, app *fiber.App) (address string) {
 }
 
 func TestCheck(t *testing.T) {
-	trial.Run(t, func(t *testing.T, token *verifytoken.Verifier, v redoxauth.Verifier, opts *redoxauth.Options) string {
+	start := func(t *testing.T, token *verifytoken.Verifier, v redoxauth.Verifier, opts *redoxauth.Options) string {
 		app := newApp()
 		for _, path := range []string{"/redox", "/redox/*"} {
-			app.Add([]string{"GET", "POST"}, path, redoxfiber.Handshake(token), redoxfiber.Check(v, opts), func(c fiber.Ctx) error {
+			app.Add([]string{"GET", "POST"}, path, redoxfiber.Handshake(token), redoxfiber.Check(v, opts), redoxfiber.Challenge, func(c fiber.Ctx) error {
 				if !bytes.Equal(c.Body(), c.BodyRaw()) {
 					t.Error("Body and BodyRaw differ")
 				}
@@ -68,7 +68,9 @@ func TestCheck(t *testing.T) {
 			})
 		}
 		return "http://" + listen(t, app)
-	}, nil)
+	}
+	trial.Run(t, start, nil)
+	trial.WithoutToken(t, start)
 }
 
 // Reading takes nothing away in Fiber. Dropping the body does.

@@ -1,9 +1,10 @@
 // Package gin puts a Verifier in front of gin's handlers.
 //
-// Both handlers are middleware of one route, with the handshake first. The route must also
+// The handlers are middleware of one route, with the handshake first. The route must also
 // accept GET, because the handshake has a GET form:
 //
 //	engine.Match([]string{"GET", "POST"}, "/redox", Handshake(token), Check(v, nil), receive)
+//	engine.Match([]string{"GET", "POST"}, "/redox", Check(v, nil), Challenge, receive) // no verification token
 //
 // The handler gets the Identity with redoxauth.FromContext(c.Request.Context()). It reads
 // the verified bytes with c.GetRawData, c.ShouldBindJSON or from c.Request.Body.
@@ -57,5 +58,15 @@ func Handshake(token *verifytoken.Verifier) gin.HandlerFunc {
 			c.Data(http.StatusOK, "text/plain; charset=utf-8", []byte(challenge))
 			c.Abort()
 		}
+	}
+}
+
+// Challenge is [verifytoken.Challenge]. It comes after Check.
+func Challenge(c *gin.Context) {
+	answered := true
+	next := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { c.Request, answered = r, false })
+	verifytoken.Challenge(next).ServeHTTP(c.Writer, c.Request)
+	if answered {
+		c.Abort()
 	}
 }

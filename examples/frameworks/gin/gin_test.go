@@ -17,9 +17,9 @@ import (
 
 func TestCheck(t *testing.T) {
 	gin.SetMode(gin.TestMode)
-	trial.Run(t, func(t *testing.T, token *verifytoken.Verifier, v redoxauth.Verifier, opts *redoxauth.Options) string {
+	start := func(t *testing.T, token *verifytoken.Verifier, v redoxauth.Verifier, opts *redoxauth.Options) string {
 		engine := gin.New()
-		redox := engine.Group("/redox", redoxgin.Handshake(token), redoxgin.Check(v, opts))
+		redox := engine.Group("/redox", redoxgin.Handshake(token), redoxgin.Check(v, opts), redoxgin.Challenge)
 		for _, path := range []string{"", "/*below"} {
 			redox.Match([]string{"GET", "POST"}, path, func(c *gin.Context) {
 				body, err := c.GetRawData()
@@ -33,7 +33,9 @@ func TestCheck(t *testing.T) {
 		server := httptest.NewServer(engine)
 		t.Cleanup(server.Close)
 		return server.URL
-	}, nil)
+	}
+	trial.Run(t, start, nil)
+	trial.WithoutToken(t, start)
 }
 
 func TestFormReadInFrontOfCheck(t *testing.T) {

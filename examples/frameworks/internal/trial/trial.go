@@ -106,6 +106,23 @@ func handshake(t *testing.T, url string) {
 	}
 }
 
+// WithoutToken plays the handshake of a destination that has a credential and no verification
+// token.
+func WithoutToken(t *testing.T, start Destination) {
+	verifiers := newVerifiers(t)
+	url := start(t, verifiers["verifytoken"].(*verifytoken.Verifier), verifiers["sigv4"], nil) + "/redox"
+	guessed := signer
+	guessed.SecretKey = "guessed"
+	for _, method := range []string{http.MethodPost, http.MethodGet} {
+		if err := redoxtest.SignedHandshake(t.Context(), url, signer, method); err != nil {
+			t.Errorf("%s, no token: %v", method, err)
+		}
+		if err := redoxtest.SignedHandshake(t.Context(), url, guessed, method); err == nil {
+			t.Errorf("%s, no token: a wrong signature was answered with the challenge", method)
+		}
+	}
+}
+
 // play sends one message and checks the answer.
 func (c trial) play(t *testing.T, url string) {
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/redox"+c.path, bytes.NewReader(c.message))
