@@ -4,8 +4,10 @@
 //
 //	sendas -strategy handshake   -secret theToken -url https://…
 //	sendas -strategy verifytoken -secret theToken -url https://…
+//	sendas -strategy verifytoken -secret theToken -url https://… -challenge
 //
-// The flag -h lists all strategies with their flags.
+// The flag -h lists all strategies with their flags. With -challenge it sends a handshake
+// that the strategy proves, as to a destination without a verification token.
 //
 // Other users of the machine can see a secret on the command line. So leave out -secret,
 // and set the variable SENDAS_SECRET.
@@ -49,6 +51,13 @@ func run(args []string, out io.Writer) error {
 	sender, err := s.sender()
 	if err != nil {
 		return err
+	}
+	if signer, ok := sender.(redoxtest.Signer); ok && s.challenge {
+		if err := redoxtest.SignedHandshake(ctx, s.url, signer, s.method); err != nil {
+			return err
+		}
+		fmt.Fprintln(out, "the destination answered the challenge")
+		return nil
 	}
 	message := redoxtest.PatientAdmin()
 	if s.message != "" {

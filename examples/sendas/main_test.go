@@ -97,7 +97,10 @@ func TestSendAs(t *testing.T) {
 			Credentials: []sigv4.Credential{{AccessKeyID: "AK", SecretAccessKey: "theSecret"}}, Region: "us-east-1", Service: "execute-api",
 		})), "-access-key AK -region us-east-1 -service execute-api", []attempt{
 			{"-secret theSecret", "200 OK", false},
+			{"-secret theSecret -challenge", "answered the challenge", false},
+			{"-secret theSecret -challenge -method GET", "answered the challenge", false},
 			{"-secret guessed -declare-hash", "401", true},
+			{"-secret guessed -challenge", "401", true},
 		}},
 		{"jwtbearer", must(jwtbearer.New(jwtbearer.Config{
 			Keys: keys, Issuer: "redox", Audience: []string{"us"}, Algorithms: []string{"RS384"},
@@ -128,7 +131,7 @@ func TestSendAs(t *testing.T) {
 		}},
 		{"saml", token, "", []attempt{{"-secret theSecret", "is not one of handshake, verifytoken", true}}},
 	} {
-		mux.Handle("/"+tt.strategy, token.Handshake(redoxauth.Middleware(tt.verifier, nil)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))))
+		mux.Handle("/"+tt.strategy, token.Handshake(redoxauth.Middleware(tt.verifier, nil)(verifytoken.Challenge(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))))
 		for _, a := range tt.attempts {
 			var out bytes.Buffer
 			err := run(strings.Fields("-strategy "+tt.strategy+" -url "+url+"/"+tt.strategy+" "+tt.args+" "+a.args), &out)
@@ -161,7 +164,7 @@ func TestEveryFlagBelongsToAStrategy(t *testing.T) {
 	if strings.Contains(usage.String(), "theSecret") {
 		t.Error("-h shows the secret")
 	}
-	used := " -url -strategy -message -method -timeout "
+	used := " -url -strategy -message -method -challenge -timeout "
 	for _, s := range strategies {
 		used += s.flags + " "
 	}

@@ -19,6 +19,7 @@ import (
 // A settings holds the flags.
 type settings struct {
 	strategy, url, message, method string
+	challenge                      bool
 	timeout                        time.Duration
 
 	secret                                           string
@@ -107,7 +108,8 @@ func (s *settings) flags() *flag.FlagSet {
 	f.StringVar(&s.strategy, "strategy", "", "`name` of what to send: "+names())
 	f.StringVar(&s.url, "url", "", "`URL` of the destination")
 	f.StringVar(&s.message, "message", "", "`file` with the message; default a sample")
-	f.StringVar(&s.method, "method", "POST", "HTTP method of the handshake: POST or GET")
+	f.StringVar(&s.method, "method", "POST", "HTTP method of a handshake: POST or GET")
+	f.BoolVar(&s.challenge, "challenge", false, "send the handshake of a destination without a verification token, proven by -strategy, and no message")
 	f.DurationVar(&s.timeout, "timeout", time.Minute, "limit for all requests together")
 	f.StringVar(&s.secret, "secret", "", "verification token, secret key, client secret or HMAC `secret`; default $SENDAS_SECRET")
 	f.StringVar(&s.accessKey, "access-key", "", "access key ID: accessKey of the dashboard")
