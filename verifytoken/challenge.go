@@ -43,7 +43,7 @@ func Challenge(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, accepted := redoxauth.FromContext(r.Context()); accepted {
 			c, err := readChallenge(w, r)
-			if err != nil {
+			if err != nil && !consumed(err) { // else next has what was read in front of it
 				redoxauth.WriteError(w, err)
 				return
 			}
@@ -125,24 +125,29 @@ var peek = redoxauth.Options{MaxBodyBytes: maxHandshake + 1, MaxInFlight: -1}
 
 // fromBody reads the body of a small POST and puts it back.
 func fromBody(w http.ResponseWriter, r *http.Request) (*challenge, error) {
-	if r.Body == nil || r.Body == http.NoBody || r.ContentLength > maxHandshake {
+	if r.ContentLength > maxHandshake {
 		return nil, nil
 	}
-	head := *r
-	head.Body = &part{io.LimitReader(r.Body, maxHandshake+1), r.Body}
-	if head.ContentLength == 0 { // an adapter of a framework may leave it out
-		head.ContentLength = -1
+	head, hasBody := *r, r.Body != nil && r.Body != http.NoBody
+	if hasBody {
+		head.Body = &part{io.LimitReader(r.Body, maxHandshake+1), r.Body}
+		if r.ContentLength == 0 { // an adapter of a framework may leave it out
+			head.ContentLength = -1
+		}
 	}
 	data, err := redoxauth.ReadBody(w, &head, &peek)
-	if err != nil {
+	switch {
+	case err != nil:
 		var e *redoxauth.Error
 		errors.As(err, &e)
 		return nil, e.In(strategy)
-	}
-	r.Body = &part{io.MultiReader(bytes.NewReader(data), r.Body), r.Body}
-	if len(data) > maxHandshake {
+	case !hasBody:
+		return nil, nil
+	case len(data) > maxHandshake:
+		r.Body = &part{io.MultiReader(bytes.NewReader(data), r.Body), r.Body}
 		return nil, nil
 	}
+	r.Body = complete{bytes.NewReader(data), r.Body}
 	return fromObject(data), nil
 }
 
@@ -156,6 +161,19 @@ func (p *part) Close() error { return p.whole.Close() }
 
 // Unwrap tells redoxauth who reads the connection.
 func (p *part) Unwrap() io.ReadCloser { return p.whole }
+
+// A complete body was read to its end. It has no Unwrap, because nobody reads the connection
+// any more.
+type complete struct {
+	io.Reader
+	io.Closer
+}
+
+// consumed reports whether err is about a body that something in front has read.
+func consumed(err error) bool {
+	var e *redoxauth.Error
+	return errors.As(err, &e) && e.Reason == "body_consumed"
+}
 
 // fromObject reads the two members of a JSON object by their exact names. It returns nil for
 // other JSON. Decoding into a struct would also accept "Challenge", and would take the last

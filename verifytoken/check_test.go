@@ -133,20 +133,73 @@ var accepted = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w
 // If something in front has read the body, no handshake can be found. That is the fault of
 // the application. A message may need no body: its token is in the header.
 func TestHandshakeWhoseBodyIsConsumed(t *testing.T) {
-	consumed := func() *http.Request {
-		r := post(document(newToken, uuid))
-		r.Body = io.NopCloser(readerFunc(func([]byte) (int, error) {
-			return 0, redoxauth.Errorf(nil, "body_consumed", "something in front has read it")
+	var seen []redoxauth.Decision
+	v, err := verifytoken.New(verifytoken.Config{Tokens: []string{newToken}, Observe: func(_ *http.Request, d redoxauth.Decision) { seen = append(seen, d) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := v.Handshake(v.Wrap(verifytoken.Challenge(accepted)))
+	for name, front := range map[string]func(*http.Request){
+		"read":    func(r *http.Request) { io.Copy(io.Discard, r.Body) },
+		"dropped": func(r *http.Request) { r.Body = http.NoBody },
+		"closed":  func(r *http.Request) { r.Body.Close() },
+		"nil":     func(r *http.Request) { r.Body = nil },
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			front(r)
+			h.ServeHTTP(w, r)
 		}))
-		return r
+		defer server.Close()
+		for _, length := range []int64{int64(len(bare)), -1} {
+			if name != "read" && name != "closed" && length < 0 {
+				continue // nothing shows that there was a body
+			}
+			for token, want := range map[string]int{"": http.StatusInternalServerError, newToken: http.StatusAccepted, "wrong": http.StatusUnauthorized} {
+				r, err := http.NewRequest(http.MethodPost, server.URL, strings.NewReader(bare))
+				if err != nil {
+					t.Fatal(err)
+				}
+				r.ContentLength = length
+				if token != "" {
+					withHeader(r, token)
+				}
+				seen = nil
+				answer, err := http.DefaultClient.Do(r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				answer.Body.Close()
+				if answer.StatusCode != want {
+					t.Errorf("%s, length %d, token %q: got %d, want %d", name, length, token, answer.StatusCode, want)
+				}
+				if token == "" {
+					if len(seen) != 1 {
+						t.Fatalf("%s: got %v, want one decision", name, seen)
+					}
+					verifiertest.CheckError(t, seen[0].Err, nil, "body_consumed")
+				}
+			}
+		}
 	}
+}
+
+// An empty body is no consumed one.
+func TestHandshakePassesEmptyBodiesOn(t *testing.T) {
 	v := newVerifier(t, newToken)
-	_, handled, err := v.CheckHandshake(nil, consumed())
-	verifiertest.CheckError(t, err, nil, "body_consumed")
-	if !handled {
-		t.Error("it was passed on")
-	}
-	if w := serve(v.Handshake(v.Wrap(accepted)), withHeader(consumed(), newToken)); w.Code != http.StatusAccepted {
-		t.Errorf("a message: got %d, want it passed on", w.Code)
+	server := httptest.NewServer(v.Handshake(redoxauth.Middleware(credential(true), nil)(verifytoken.Challenge(accepted))))
+	defer server.Close()
+	for _, body := range []io.Reader{nil, strings.NewReader(""), io.MultiReader()} { // the last is chunked
+		r, err := http.NewRequest(http.MethodPost, server.URL, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := http.DefaultClient.Do(genuine(r))
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if answer.StatusCode != http.StatusAccepted {
+			t.Errorf("got %d, want 202", answer.StatusCode)
+		}
 	}
 }

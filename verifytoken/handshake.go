@@ -1,7 +1,6 @@
 package verifytoken
 
 import (
-	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -28,7 +27,8 @@ import (
 //
 // Handshake reads POST bodies of up to 4 KiB, within 60 s. If such a body breaks off or
 // takes longer, Handshake answers 400 or 503 and calls Config.Observe. A larger body
-// streams to next.
+// streams to next. If something in front has read the body, and no token is in the header,
+// the answer is 500 (reason "body_consumed"): put Handshake in front of it.
 func (v *Verifier) Handshake(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch challenge, handled, err := v.CheckHandshake(w, r); {
@@ -59,8 +59,11 @@ func (v *Verifier) Handshake(next http.Handler) http.Handler {
 func (v *Verifier) CheckHandshake(w http.ResponseWriter, r *http.Request) (challenge string, handled bool, err error) {
 	start := time.Now()
 	c, err := readChallenge(w, r)
-	if err == nil && !c.isHandshake(r.Header[header]) || passesConsumed(r, err) {
+	switch headers := r.Header[header]; {
+	case err == nil && !c.isHandshake(headers):
 		return "", false, nil
+	case consumed(err) && strings.Join(headers, "") != "":
+		return "", false, nil // a message, whose body may be nobody's business
 	}
 	d := redoxauth.Decision{Event: "handshake", Err: err}
 	if err == nil {
@@ -82,13 +85,6 @@ func (v *Verifier) CheckHandshake(w http.ResponseWriter, r *http.Request) (chall
 // in the body.
 func (c *challenge) isHandshake(headers []string) bool {
 	return c != nil && (c.hasToken || c.alone && strings.Join(headers, "") != "")
-}
-
-// passesConsumed reports whether something in front has read the body, and r may be a
-// message all the same: its token is in the header. Then the body may be nobody's business.
-func passesConsumed(r *http.Request, err error) bool {
-	var e *redoxauth.Error
-	return errors.As(err, &e) && e.Reason == "body_consumed" && strings.Join(r.Header[header], "") != ""
 }
 
 func (v *Verifier) verifyHandshake(r *http.Request, c *challenge) (*redoxauth.Identity, error) {
