@@ -122,13 +122,13 @@ func TestOIDCProvider(t *testing.T) {
 	ofTheIssuer := s.introspection
 	ofTheIssuer.Audience = nil
 	for name, test := range map[string]trial{
-		// The keys have no alg: it is the first of Algorithms that fits.
+		// The keys have no alg: each serves every algorithm that fits it.
 		"RS256":               {sender: oidcClient(s, "basic", ourAPI+"RS256"), verifier: config("RS256"), want: identity("basic", rsa.ID)},
-		"RS384":               {sender: oidcClient(s, "basic", ourAPI+"RS384"), verifier: config("RS384", "RS384"), want: identity("basic", rsa.ID)},
-		"PS256":               {sender: oidcClient(s, "basic", ourAPI+"PS256"), verifier: config("PS256", "PS256"), want: identity("basic", rsa.ID)},
+		"RS384":               {sender: oidcClient(s, "basic", ourAPI+"RS384"), verifier: config("RS384"), want: identity("basic", rsa.ID)},
+		"PS256":               {sender: oidcClient(s, "basic", ourAPI+"PS256"), verifier: config("PS256"), want: identity("basic", rsa.ID)},
 		"ES384":               {sender: s.jwt(), verifier: config("ES384"), want: identity("basic", ec.ID)},
 		"credentials in body": {sender: post, verifier: config("ES384"), want: identity("post", ec.ID)},
-		"another algorithm":   {sender: oidcClient(s, "basic", ourAPI+"RS384"), verifier: config("RS384"), wantStatus: 401, wantReason: "algorithm"},
+		"another algorithm":   {sender: oidcClient(s, "basic", ourAPI+"RS384"), verifier: config("RS384", "RS256"), wantStatus: 401, wantReason: "algorithm"},
 		"another API":         {sender: oidcClient(s, "basic", otherAPI+"ES384"), verifier: config("ES384"), wantStatus: 401, wantReason: "audience"},
 		"another client":      {sender: oidcClient(s, "stranger", ourAPI+"ES384"), verifier: config("ES384"), wantStatus: 401, wantReason: "client"},
 		"another scope":       {sender: others, verifier: config("ES384"), wantStatus: 403, wantReason: "scope"},
