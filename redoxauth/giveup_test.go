@@ -13,6 +13,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 )
 
@@ -196,6 +198,26 @@ func TestFullBudgetGivesUpTheSlowestBody(t *testing.T) {
 			}
 			if a, b := waiting.state(), newcomer.state(); a != "arriving" || b != "busy" {
 				t.Errorf("waiting: %s, want arriving; newcomer: %s, want busy", a, b)
+			}
+		},
+		"some of those that wait for each other, and not all": func(t *testing.T, o *redoxauth.Options) {
+			var all []*sending
+			for range 4 {
+				all = append(all, begin(t, readsBody, o, 28*kib))
+			}
+			for _, s := range all {
+				s.send(12 * kib)
+			}
+			for _, s := range all {
+				go s.peer.Write(make([]byte, 16*kib))
+			}
+			time.Sleep(time.Second)
+			states := map[string]int{}
+			for _, s := range all {
+				states[s.state()]++
+			}
+			if want := (map[string]int{"accepted": 2, "busy": 2}); !cmp.Equal(states, want) {
+				t.Errorf("%v, want %v", states, want)
 			}
 		},
 		"nobody for a body that cannot fit": func(t *testing.T, o *redoxauth.Options) {

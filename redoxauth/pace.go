@@ -47,18 +47,24 @@ func (g *budget) makeRoom(w *waiter, now time.Time) bool {
 			room -= p.body.charged
 			continue
 		}
-		kept := p.body.newest // by a reader that waits on, because its read cannot be ended
-		if p.body.endRead() || p.body.waiting != nil {
-			kept = 0 // or for a moment
-			delete(g.arriving, p.body)
-		}
-		g.giveBack(p.body, p.body.charged-kept)
-		g.free.push(p.body.take())
-		p.body.givenUp.Store(Errorf(ErrUnavailable, "busy", "%s in %v: this body was the slowest, and the %d bytes for %s bodies were full (Options.MaxInFlight)",
-			p.body.arrived(), p.age.Round(time.Millisecond), b.limit(), b.kind()))
-		g.queue.remove(p.body.waiting)
+		g.end(p)
 	}
 	return g.room(b) >= w.size
+}
+
+// end gives up a body for others.
+func (g *budget) end(p pace) {
+	b := p.body
+	kept := b.newest // by a reader that waits on, because its read cannot be ended
+	if b.endRead() || b.waiting != nil {
+		kept = 0 // or for a moment
+		delete(g.arriving, b)
+	}
+	g.giveBack(b, b.charged-kept)
+	g.free.push(b.take())
+	b.givenUp.Store(Errorf(ErrUnavailable, "busy", "%s in %v: this body was the slowest, and the %d bytes for %s bodies were full (Options.MaxInFlight)",
+		b.arrived(), p.age.Round(time.Millisecond), b.limit(), b.kind()))
+	g.queue.remove(b.waiting)
 }
 
 // A pace is how fast a body arrives.

@@ -78,7 +78,7 @@ func (g *budget) serveLater() {
 	})
 }
 
-// serve gives room to the waiters, and makes some for those that it is not enough for. It
+// serve gives room to the waiters, makes some for those that it is not enough for, and
 // refuses those that have waited long enough.
 func (g *budget) serve(now time.Time) {
 	q := &g.queue
@@ -86,11 +86,18 @@ func (g *budget) serve(now time.Time) {
 	g.share(now)
 	for _, proven := range []bool{false, true} {
 		young, fastest := q.first(proven, now)
-		if made := young != nil && g.makeRoom(young, now); !made && fastest != nil {
-			g.makeRoom(fastest, now)
+		switch {
+		case young == nil && fastest == nil:
+		case young != nil && g.makeRoom(young, now):
+		case fastest != nil && g.makeRoom(fastest, now):
+		default:
+			if slowest := g.deadlocked(proven, now); slowest != nil {
+				g.end(slowest.pace(now))
+			}
 		}
 	}
 	g.share(now)
+	q.expire(now)
 	if len(q.waiters) > 0 {
 		g.serveLater()
 	}
@@ -100,12 +107,46 @@ func (g *budget) serve(now time.Time) {
 // there is no room for.
 func (g *budget) share(now time.Time) {
 	g.queue.waiters = slices.DeleteFunc(g.queue.waiters, func(w *waiter) bool {
-		switch {
-		case g.room(w.body) >= w.size:
-			w.chunk, w.granted = g.grant(w.body, w.size), true
-		case now.Sub(w.since) < patience:
+		if g.room(w.body) < w.size {
 			return false
 		}
+		w.chunk, w.granted = g.grant(w.body, w.size), true
+		w.end(now)
+		return true
+	})
+}
+
+// deadlocked returns nil unless all memory of bodies of one kind is held by waiters: then
+// each waits for the others, and one has to go. It returns the slowest.
+func (g *budget) deadlocked(proven bool, now time.Time) (slowest *body) {
+	held, all := int64(0), g.used
+	if !proven {
+		all = g.unproven
+	}
+	for _, w := range g.queue.waiters {
+		if w.body.proven && !proven {
+			continue
+		}
+		held += w.body.charged
+		if w.body.charged > 0 && (slowest == nil || w.body.pace(now).compare(slowest.pace(now)) < 0) {
+			slowest = w.body
+		}
+	}
+	if held < all {
+		return nil
+	}
+	return slowest
+}
+
+// expire refuses those that have waited long enough, but only one that holds memory: what it
+// gives back may be enough for the others.
+func (q *queue) expire(now time.Time) {
+	givesBack := false
+	q.waiters = slices.DeleteFunc(q.waiters, func(w *waiter) bool {
+		if now.Sub(w.since) < patience || givesBack && w.body.charged > 0 {
+			return false
+		}
+		givesBack = givesBack || w.body.charged > 0
 		w.end(now)
 		return true
 	})
