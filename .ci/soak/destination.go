@@ -35,7 +35,7 @@ const (
 	readHeaderTimeout = 10 * time.Second
 	readTimeout       = 20 * time.Second
 	idleTimeout       = 15 * time.Second
-	bodyTimeout       = 10 * time.Second
+	bodyTimeout       = 20 * time.Second // a body below MaxBodyBytes in this time, 2 MiB/s, counts as slow
 
 	maxInFlight = 8 * redoxauth.DefaultMaxBodyBytes // the default
 )

@@ -114,7 +114,10 @@ func (s *siege) explain(name string, attacks []attack, tallies []*tally, figures
 	refusals := map[string]int{}
 	s.destination.call("DELETE", "/refusals", &refusals)
 	if figures.refused > 0 {
-		fmt.Printf("    refused: %s\n    because: %s\n", most(figures.reasons, 6), most(refusals, 12))
+		fmt.Printf("    refused: %s\n", most(figures.reasons, 6))
+	}
+	if len(refusals) > 0 { // of those of shutDown too
+		fmt.Printf("    because: %s\n", most(refusals, 12))
 	}
 }
 
