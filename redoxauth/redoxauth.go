@@ -51,9 +51,11 @@ type Options struct {
 	// slowest first: those that got no byte for 250 ms, and after their first second those
 	// below MaxBodyBytes in BodyTimeout, or below half the rate of the body that needs room.
 	// Unproven bodies make room for unproven ones, and proven bodies for proven ones. If
-	// nobody is slow, the body that needs room waits for up to 0.5 s, and is then refused. So
-	// peers that stall keep no sender out. Against strangers that are many times faster than
-	// Redox no rule helps. There a proof in the headers helps.
+	// nobody is slow, the body that needs room waits for up to 0.5 s, and is then refused. If
+	// all of them wait for each other, the slowest is given up. So peers that stall keep no
+	// sender out. Against strangers that are many times faster than Redox no rule helps. There
+	// a proof in the headers helps. Behind [http.TimeoutHandler] the read of a body that was
+	// given up cannot be ended, so it keeps up to 256 KiB until ReadTimeout.
 	//
 	// With nested wrappers, the limit of the outermost wrapper counts. Middleware gives the
 	// memory back when the handler returns. Check gives it back when the context of the
