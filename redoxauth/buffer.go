@@ -189,12 +189,12 @@ func (b *body) fill(h hash.Hash) (err error) {
 			h.Write(data[len(data) : len(data)+n])
 		}
 		switch {
-		case b.givenUp.Load() != nil: // its read could not be ended
-			return nil
 		case err == io.EOF:
 			return nil
 		case err != nil:
 			return err
+		case b.givenUp.Load() != nil: // its read could not be ended
+			return nil
 		case n == 0:
 			empty++
 		default:
