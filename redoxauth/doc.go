@@ -92,9 +92,9 @@
 // MiB, or lower it.
 //
 // MaxInFlight counts what Verifiers hold of bodies. Your handlers need memory too: io.ReadAll
-// of a message may take more than the message again, and what a handler reads without a
-// Verifier that reads it first is not counted. A Go program may take twice what it uses,
-// because it collects garbage late. Set the environment variable GOMEMLIMIT
+// of a message may take more than the message again. A body that no Verifier reads before
+// your handler is not counted. A Go program may take twice what it uses, because it collects
+// garbage late. Set the environment variable GOMEMLIMIT
 // ([runtime/debug.SetMemoryLimit]) to what the process may take: MaxInFlight, a quarter more,
 // and what the rest needs. On a machine of 512 MiB, a MaxInFlight of 128 MiB is a good start.
 //
@@ -105,7 +105,7 @@
 //
 //  1. If your own header is present, decide, even if you cannot read it (400). In a shared
 //     header, such as Authorization, decide only if scheme, form or issuer is yours.
-//     Otherwise return ErrNoCredentials, and never after you compared a secret or a
+//     Otherwise return ErrNoCredentials. Never return it after you compared a secret or a
 //     signature. So AnyOf is safe, because a forgery gets no second try. It is cheap,
 //     because a peer cannot make it run every Verifier. The order in AnyOf does not matter
 //     between Verifiers of different credentials.

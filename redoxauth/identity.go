@@ -98,7 +98,7 @@ func fold(r rune) rune {
 
 type identityKey struct{}
 
-// NewContext returns a context that carries id.
+// NewContext returns a context that carries id, for tests of a handler.
 func NewContext(ctx context.Context, id *Identity) context.Context {
 	return context.WithValue(ctx, identityKey{}, id)
 }

@@ -176,6 +176,10 @@ func Middleware(v Verifier, opts *Options) func(http.Handler) http.Handler {
 //	}
 //	handler.ServeHTTP(w, accepted)
 //
+// If your framework has requests of its own, make r as a net/http server does: with Host,
+// RequestURI, RemoteAddr, ContentLength, and a Header filled by Add. A map with other spellings
+// of the names hides the credential: the reason is "missing".
+//
 // If v accepts r, hand on the request that Check returns: its context carries the
 // [Identity]. If v refuses r, that request is nil, and the error is for [WriteError] or
 // [StatusCode]. Set "Connection: close" in a 413 or 503 answer of your own on HTTP/1,

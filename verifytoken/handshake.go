@@ -18,7 +18,7 @@ import (
 //
 // In the first form the object may have other members. In the second an object with other
 // members is a message. In all forms an empty token counts as none, and so does null.
-// Without a token nothing is a handshake here; see [Challenge].
+// A request without a token is no handshake here; see [Challenge].
 //
 // If the token matches, the answer is 200 with exactly the challenge as plain text. The
 // challenge has 1 to 1024 bytes and no control characters. The answer is 401, without

@@ -1,5 +1,5 @@
-// Package verifytoken verifies the token that Redox sends with every message, and
-// answers the handshake by which Redox verifies a destination, also of one without a token.
+// Package verifytoken verifies the token that Redox sends with every message. It also answers
+// the handshake by which Redox verifies a destination, with a token or without.
 //
 //	token, err := verifytoken.New(verifytoken.Config{Tokens: []string{"..."}})
 //	http.Handle("/redox", token.Handshake(token.Wrap(handler)))
@@ -27,9 +27,9 @@
 //
 // # Use
 //
-// Handshake is always the outermost wrapper. The handshake proves itself, and the token of a
-// POST handshake is in the body. Challenge is always inside the wrappers. Here signature is a
-// Verifier of another package, such as sigv4:
+// Handshake is always the outermost wrapper: a handshake may have its token in the body or the
+// query, where Wrap does not look. Challenge is always inside the wrappers. Here signature is
+// a Verifier of another package, such as sigv4:
 //
 //	http.Handle("/redox", token.Handshake(token.Wrap(handler)))                             // token
 //	http.Handle("/redox", signature.Wrap(verifytoken.Challenge(handler)))                   // credential
@@ -59,11 +59,12 @@
 //	401         the token or credential differs from the dashboard's, or Handshake is missing or not outermost
 //	400         the request is no handshake that Redox documents; Config.Observe gets the error
 //	404, 405    the path or the method is not registered
+//	500         something in front has read the body (reason "body_consumed")
 //	503         TokensFunc failed, or the body was too slow
 //	Error code  a time-out, or a self-signed certificate
 //
 // If it fails although your handler has answered 200, the handler took the handshake for a
-// message: put Challenge around it.
+// message: put Challenge around it, inside the wrappers.
 //
 // [Authenticate incoming data]: https://docs.redoxengine.com/basics/data-exchange-with-redox/authenticating-incoming-data
 // [Create an auth credential]: https://developer.redoxengine.com/how-to-use-redox/manage-your-redox-setup/manage-authentication/create-an-auth-credential

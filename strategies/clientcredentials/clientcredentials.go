@@ -62,11 +62,16 @@
 // oidc-provider issues JWTs for a resource whose accessTokenFormat is "jwt". Their aud is
 // the resource. It introspects opaque tokens only: a JWT is answered 503.
 //
+// Entra ID issues v2.0 only if requestedAccessTokenVersion in the manifest of your API is 2,
+// else v1.0. In v2.0 aud is the API's application ID (a GUID). In v1.0 it is the GUID or the
+// API's URI, as the client asked. The dashboard's scopes are "URI/.default". Config.Scopes are
+// the app roles that an administrator granted to Redox's client.
+//
 // glewlwyd puts the scopes that Redox asked for into aud, in one string with spaces between
-// them. Its introspection answers have no iss, so leave Issuer empty. It lets those ask whose
-// token has a scope of introspection-revocation-auth-scope: set Client to a client of
+// them. Its introspection answers have no iss, so leave Issuer empty. Introspection takes a
+// token with a scope of introspection-revocation-auth-scope: set Client to a client of
 // golang.org/x/oauth2. It does not decode HTTP Basic, so use only letters and digits in
-// secrets. It must be restarted for new keys: resetting the plugin can crash it.
+// secrets. Restart it for new keys: resetting the plugin can crash it.
 //
 // # Operation
 //
@@ -142,7 +147,7 @@ type Config struct {
 	// Algorithms are the accepted values of alg ([RFC 7518, Section 3.1]). The default is
 	// every asymmetric one: RS, PS and ES with 256, 384 and 512, and EdDSA. A key with an
 	// alg serves that one alone. A key without alg serves each that fits its type and
-	// curve. Configured Keys must have one that serves one of them.
+	// curve. At least one of the configured Keys must serve one of them.
 	//
 	// [RFC 7518, Section 3.1]: https://www.rfc-editor.org/rfc/rfc7518#section-3.1
 	Algorithms []string
@@ -259,7 +264,7 @@ func (a *accessTokens) decide(r *http.Request, token string) (*redoxauth.Identit
 	}
 	id := t.Identity(strategy, a.scopeClaim)
 	client, _ := t.Claim(a.clientIDClaim).Text()
-	if err := a.accept(id, client); err != nil {
+	if err := a.accept(id, a.clientIDClaim, client); err != nil {
 		return nil, err
 	}
 	t.Remember()
@@ -284,11 +289,12 @@ func checkPolicy(p *config.Problems, clientIDs []string, anyClient bool, scopes 
 	p.Scopes("Scopes", scopes)
 }
 
-// accept refuses id unless its client and its scopes are accepted. The client becomes the
-// Subject, because it is the one who acts. The sub may be a user (RFC 9068, Section 5).
-func (p policy) accept(id *redoxauth.Identity, client string) error {
+// accept refuses id unless the client in the claim and the scopes are accepted. The client
+// becomes the Subject, because it is the one who acts. The sub may be a user (RFC 9068,
+// Section 5).
+func (p policy) accept(id *redoxauth.Identity, claim, client string) error {
 	if len(p.clientIDs) > 0 && !slices.Contains(p.clientIDs, client) {
-		return redoxauth.Errorf(redoxauth.ErrRejected, "client", "issued to the client %+.128q, want one of ClientIDs", client)
+		return redoxauth.Errorf(redoxauth.ErrRejected, "client", "the claim %s is %+.128q, want one of ClientIDs", claim, client)
 	}
 	id.Subject = cmp.Or(client, id.Subject)
 	return bearer.CheckScopes(id.Scopes, p.scopes)

@@ -107,11 +107,11 @@ const (
 // # Calls about new tokens are rationed
 //
 // Anybody can invent tokens, and only the server can tell. So calls about tokens that were
-// not accepted before are rationed by IntrospectionConfig.Peer, who sent the request:
+// not accepted before are rationed by sender (IntrospectionConfig.Peer):
 //
-//   - A peer that an accepted token came from within a day has nothing to fear from
-//     strangers. All such peers together have 600 calls a minute, and at least 16 at once.
-//     The last 1024 of them are remembered.
+//   - A peer is known for a day after it sent an accepted token. Strangers cannot use up
+//     the calls of known peers: together these have 600 calls a minute, and at least 16 at
+//     once. The last 1024 known peers are remembered.
 //   - All other peers are strangers. Together they have 600 calls a minute, and 32 at
 //     once. They are sorted into 256 buckets by a secret hash. One bucket gets at most an
 //     eighth of the calls, and has one call a minute of its own. So a genuine new peer gets
@@ -119,7 +119,7 @@ const (
 //
 // Above these limits the answer is 503 with the reason "busy". A token that was accepted
 // before is asked about at any time, within 64 calls at once. A call that several requests
-// wait for counts once. Calls that failed do not count, up to as many again.
+// wait for counts once. Failed calls do not count, up to a minute's calls.
 //
 // Behind a proxy, all connections come from the proxy. So Peer is required there: without it
 // everybody is a stranger, in one bucket. If the proxy adds no header, all peers have its
@@ -212,7 +212,7 @@ func (i *introspection) decide(r *http.Request, token string) (*redoxauth.Identi
 		Strategy: strategy, Subject: a.sub, Issuer: a.iss, Scopes: slices.Clone(a.scopes),
 		Expiry: a.exp.UTC(), RawClaims: bytes.Clone(a.raw),
 	}
-	if err := i.accept(id, a.clientID); err != nil {
+	if err := i.accept(id, "client_id", a.clientID); err != nil {
 		return nil, err
 	}
 	answer.Remember()

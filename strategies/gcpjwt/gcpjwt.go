@@ -40,11 +40,11 @@
 // # Calls about new tokens are rationed
 //
 // Anybody can invent tokens that begin with "ya29.", and only Google can tell. So calls about
-// tokens that were not accepted before are rationed by [Config.Peer], who sent the request:
+// tokens that were not accepted before are rationed by sender ([Config.Peer]):
 //
-//   - A peer that an accepted token came from within a day has nothing to fear from
-//     strangers. All such peers together have 300 calls a minute, and at least 16 at once.
-//     The last 1024 of them are remembered.
+//   - A peer is known for a day after it sent an accepted token. Strangers cannot use up
+//     the calls of known peers: together these have 300 calls a minute, and at least 16 at
+//     once. The last 1024 known peers are remembered.
 //   - All other peers are strangers. Together they have 300 calls a minute, and 32 at
 //     once. They are sorted into 256 buckets by a secret hash. One bucket gets at most an
 //     eighth of the calls, and has one call a minute of its own. So a genuine new peer gets
@@ -52,7 +52,7 @@
 //
 // Above these limits the answer is 503 with the reason "busy". A token that was accepted
 // before is asked about at any time, within 64 calls at once. A call that several requests
-// wait for counts once. Calls that failed do not count, up to as many again.
+// wait for counts once. Failed calls do not count, up to a minute's calls.
 //
 // Behind a proxy, all connections come from the proxy. So Peer is required there: without it
 // everybody is a stranger, in one bucket. If the proxy adds no header, all peers have its
@@ -90,20 +90,20 @@
 //
 //	gcloud run services update SERVICE --no-invoker-iam-check
 //
-// If the check must stay on, it is the check of the token, and nothing of this package can
-// repeat it. Require the verification token behind it.
+// If that check must stay on, Cloud Run alone checks the token, and this package cannot. Then
+// require the verification token here.
 //
 // # Limits
 //
-// Not accepted are tokens that a service account signs itself ([AIP-4111]) and tokens of
-// Identity-Aware Proxy. The Workspace claim hd is not checked.
+// Tokens that a service account signs itself ([AIP-4111]) and tokens of Identity-Aware Proxy
+// are not accepted. The Workspace claim hd is not checked.
 //
-// Persons are refused: [New] refuses their addresses, and Verify refuses an ID token or an
-// access token that shows that it is a person's, even if the person's numeric ID is listed. It
-// shows that by an address outside gserviceaccount.com, by an OAuth client as its azp, or by a
-// sub that is not its azp (an access token by [domain-wide delegation]). An access token without
-// the scope userinfo.email shows none of this. So a listed service account with domain-wide
-// delegation can still send one that acts for a person. Give the account no such delegation.
+// Persons are refused. [New] refuses their addresses. Verify refuses a token of a person, even
+// if the person's numeric ID is listed. It knows such a token by an address outside
+// gserviceaccount.com, by an OAuth client as its azp, or by a sub that is not its azp (an
+// access token by [domain-wide delegation]). An access token without the scope userinfo.email
+// shows none of this. So a listed service account with domain-wide delegation can still send
+// one that acts for a person. Give the account no such delegation.
 //
 // [Using OAuth 2.0 for Server to Server Applications]: https://developers.google.com/identity/protocols/oauth2/service-account
 // [domain-wide delegation]: https://developers.google.com/identity/protocols/oauth2/service-account#delegatingauthority

@@ -111,8 +111,8 @@ type Config struct {
 	// Algorithms are the accepted values of alg ([RFC 7518, Section 3.1]). The default
 	// with Keys is every asymmetric one: RS, PS and ES with 256, 384 and 512, and EdDSA.
 	// With secrets it is HS256. A key with an alg serves that one alone. A key without alg
-	// serves each that fits its type and curve. Configured Keys must have one that serves
-	// one of them.
+	// serves each that fits its type and curve. At least one of the configured Keys must
+	// serve one of them.
 	//
 	// [RFC 7518, Section 3.1]: https://www.rfc-editor.org/rfc/rfc7518#section-3.1
 	Algorithms []string
@@ -129,7 +129,7 @@ type Config struct {
 	// who obtains a token that Redox uses at another API can replay it here.
 	InsecureNoAudience bool
 
-	// Subject is the only accepted sub. By default every sub is accepted, and none.
+	// Subject is the only accepted sub. By default any sub is accepted, and a token without sub.
 	Subject string
 
 	// Scopes are all required in the claim scope. A genuine token without one of them is

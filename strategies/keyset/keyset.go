@@ -34,8 +34,8 @@
 // without one its position in the list, from "0".
 //
 // A token with a key ID is checked with the keys of that ID, and if there are none, with the
-// keys without ID. A token without key ID is checked with all keys. Of these only keys count
-// that fit the token's algorithm. Equal keys count once. At most four keys are tried, so
+// keys without ID. A token without key ID is checked with all keys. Keys that do not fit the
+// token's algorithm are left out, and equal keys count once. At most four keys are tried, so
 // list no more than four that fit one token. After a fetch, up to four others are tried. So
 // a request of a stranger costs at most eight signature checks, and at most four with
 // configured keys.
@@ -166,9 +166,8 @@ type RemoteConfig struct {
 	// Cooldown is the least time between the starts of two fetches for tokens that no key
 	// verifies. The default is 5 s. A rotation that was not announced is seen after Cooldown
 	// at the latest, and strangers cause no more fetches than that. So the refusal of an
-	// unknown key may take as long. After a fetch that
-	// failed, the next one starts 1 s later instead, or if the key server says so by
-	// Retry-After (with a status 429 or 503), up to 1 min later.
+	// unknown key may take as long. After a fetch that failed, the next one starts 1 s later.
+	// If the key server answered 429 or 503 with Retry-After, it starts up to 1 min later.
 	Cooldown time.Duration
 
 	// MinRefresh and MaxRefresh bound the life of keys, which comes from Cache-Control

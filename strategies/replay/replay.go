@@ -2,9 +2,9 @@
 //
 // Token endpoints need a [Store]: the assertion of a SMART Backend client is single-use
 // ([SMART App Launch, Signature Verification]), and so is that of an RFC 7523 grant if it has
-// a jti. One Store serves any number of endpoints. For jwtbearer and sigv4
-// a Store is optional, and mostly wrong: Redox sends one token with many messages, and sends
-// a message again when it got no answer. The other strategies use no Store.
+// a jti. One Store serves any number of endpoints. For jwtbearer's Config and for sigv4 a
+// Store is optional, and mostly wrong: Redox may send one token with many messages, and
+// repeats a message that got no answer. The other strategies use no Store.
 //
 // No field of the Redox dashboard is about replay.
 //

@@ -40,26 +40,27 @@
 //   - "//" in the path, unless DisablePathNormalization is set. With
 //     InsecureAllowDotSegments also "/./" and "/../".
 //   - the fragment, and the scheme
-//   - the port, the case and a dot at the end of the received Host if Hosts lists it, and all
-//     of it if Hosts lists others
+//   - with Config.Hosts: the case, the port and a dot at the end of r.Host. If Hosts does not
+//     list r.Host, all of it.
 //   - r.URL after a middleware in front changed it. Verify uses r.RequestURI, which is the
 //     target as it was received. (To change the target in a test, change r.RequestURI.)
 //
 // The same request can be sent again until its date is more than MaxSkew away from the clock
 // (see Config.Replay). So handlers should be idempotent, for example by Redox's
 // Meta.Logs[].ID. After that the request is refused: a sender that retries must sign again.
-// One that does not will be refused for ever. Watch for the reasons "stale" and "clock_skew".
+// Otherwise it is refused for ever. Watch for the reasons "stale" and "clock_skew".
 //
-// The path has one canonical form. Empty segments ("//") and dot segments are removed. Then
-// each segment is encoded again, so that "%20" is signed as "%2520". For service "s3" the
-// path is signed as it was sent. DisablePathNormalization and DisableDoubleEncoding switch
-// off one half each. In the query, names and values are decoded (with "+" as a space),
+// The path has one canonical form. Empty segments ("//") are removed. Dot segments are
+// refused (400), or removed too with InsecureAllowDotSegments. Then each segment is encoded
+// again, so that "%20" is signed as "%2520". For service "s3" the path is signed as it was
+// sent. DisablePathNormalization switches off the removal, and DisableDoubleEncoding the
+// encoding. In the query, names and values are decoded (with "+" as a space),
 // encoded, and sorted. [COMPATIBILITY.md] says what signers other than Redox's need.
 //
 // # Behind a proxy
 //
 // The path, the query, Host and the signed headers must arrive as they were sent. These
-// proxies change them, and [Verifier.Explain] tells:
+// proxies change them. [Verifier.Explain] tells what was changed:
 //   - Proxies that replace Host: nginx's proxy_pass, Apache's ProxyPass and Go's ReverseProxy
 //     by default. nginx's $host drops the port. Keep Host ("proxy_set_header Host
 //     $http_host", "ProxyPreserveHost On"), or set Hosts. HAProxy and Caddy keep it. Adapters
@@ -141,15 +142,14 @@ type Config struct {
 
 	// Hosts lists the names that a sender may have signed as Host, as it writes them: with
 	// the port, unless that is the default port of the scheme. At most 4. By default the
-	// signed Host must be the received one, to the letter.
+	// signed Host must equal the received one in every character.
 	//
-	// If the received Host is in the list, the signed one must be it. Case, port and a dot at
-	// the end do not count here. So "API.example.com.:443" is a spelling of a listed
-	// "api.example.com:8443". The signed Host must then be the received one to the letter, or
-	// an entry that differs from it only in these.
+	// A received Host matches an entry if they differ only in case, port, or a dot at the
+	// end: "API.example.com.:443" matches "api.example.com:8443". Then the signed Host must
+	// be the received one in every character, or an entry that it matches.
 	//
-	// If the received Host is not in the list, a proxy has replaced it. Then each entry is
-	// tried, and the handler must not act on r.Host.
+	// If it matches no entry, a proxy has replaced it. Then each entry is tried, and the
+	// handler must not act on r.Host.
 	Hosts []string
 
 	// MaxSkew limits the difference between X-Amz-Date and the clock, in both directions.

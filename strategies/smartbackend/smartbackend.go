@@ -37,8 +37,8 @@
 // assertion is valid.
 //
 // When a key server is down, keys that are known still serve, for MaxStale of
-// [keyset.RemoteConfig]. SMART forbids this after Cache-Control has ended. To obey, set
-// MaxStale to a negative value. Without a key or the replay store nothing can be decided,
+// [keyset.RemoteConfig]. SMART allows this only for as long as Cache-Control says. To obey,
+// set MaxStale to a negative value. Without a key or the replay store nothing can be decided,
 // and the answer is 503, never 401. All replicas must share the replay store. Otherwise an
 // assertion is accepted once at each.
 //
@@ -51,7 +51,7 @@
 // else. This package follows SMART, and also accepts what AssertionAudiences lists.
 //
 // It accepts an assertion without typ, which SMART requires. It accepts one without kid:
-// then every key that fits is tried.
+// then the keys that fit are tried, at most four.
 //
 // [SMART Backend Services]: https://hl7.org/fhir/smart-app-launch/STU2.2/backend-services.html
 // [RFC 10070]: https://www.rfc-editor.org/rfc/rfc10070
@@ -124,7 +124,7 @@ type Client struct {
 	ID string
 
 	// Keys, required, are the public keys of this Client and of nobody else, for RS384 and
-	// ES384. Configured Keys must have one that is for one of them.
+	// ES384. At least one of the configured Keys must serve one of them.
 	Keys keyset.Set
 
 	// Scopes, required, are what the Client may get, such as "system/*.rs". They are in

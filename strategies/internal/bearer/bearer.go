@@ -69,7 +69,7 @@ func (v Verifier) complete(err error) error {
 func CheckScopes(granted, required []string) error {
 	for _, scope := range required {
 		if !slices.Contains(granted, scope) {
-			return Insufficient(required)
+			return Insufficient(granted, required)
 		}
 	}
 	return nil
@@ -79,9 +79,9 @@ func CheckScopes(granted, required []string) error {
 // the required scopes. The challenge names them. If one of them is no scope-token
 // (RFC 6749, Section 3.3), the challenge names none: a quote or a line break in a scope
 // must not end the header.
-func Insufficient(required []string) error {
+func Insufficient(granted, required []string) error {
 	scope := strings.Join(required, " ")
-	e := redoxauth.Errorf(redoxauth.ErrForbidden, "scope", "required: %+q", scope)
+	e := redoxauth.Errorf(redoxauth.ErrForbidden, "scope", "the scopes are %+.128q, want all of %+q", strings.Join(granted, " "), scope)
 	e.Challenge = `Bearer realm="redox", error="insufficient_scope"`
 	if !slices.ContainsFunc(required, func(s string) bool { return !config.ValidScope(s) }) {
 		e.Challenge += `, scope="` + scope + `"`

@@ -132,7 +132,7 @@ func FuzzInsufficient(f *testing.F) {
 	form := regexp.MustCompile(`^Bearer realm="redox", error="insufficient_scope"(, scope="[\x21\x23-\x5B\x5D-\x7E]+")?$`)
 	f.Fuzz(func(t *testing.T, scope string) {
 		var e *redoxauth.Error
-		if err := bearer.Insufficient([]string{scope}); !errors.As(err, &e) || !form.MatchString(e.Challenge) {
+		if err := bearer.Insufficient(nil, []string{scope}); !errors.As(err, &e) || !form.MatchString(e.Challenge) {
 			t.Errorf("challenge %q", e.Challenge)
 		}
 	})

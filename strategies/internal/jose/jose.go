@@ -128,7 +128,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Token, error) {
 		}
 	}
 	if !v.acceptsType(c) {
-		return nil, refuse("type", "typ is %s", quote(c.typ))
+		return nil, refuse("type", "typ is %s, want %s", quote(c.typ), oneOf(v.cfg.Types))
 	}
 	key, err := c.Verify(ctx, token, &v.cfg, known.key)
 	if err != nil {
@@ -159,7 +159,7 @@ func (v *Verifier) read(token string) (*content, error) {
 		return nil, v.unlessForeign(token, err)
 	}
 	if c.iss == "" || !slices.Contains(v.cfg.Issuers, c.iss) {
-		return nil, redoxauth.Errorf(redoxauth.ErrNoCredentials, "issuer", "iss is %s", quote(c.iss))
+		return nil, redoxauth.Errorf(redoxauth.ErrNoCredentials, "issuer", "iss is %s, want %s", quote(c.iss), oneOf(v.cfg.Issuers))
 	}
 	return c, nil
 }
@@ -201,7 +201,7 @@ func (v *Verifier) checkClaims(c *content, now time.Time) error {
 		return err
 	}
 	if s := v.cfg.Subject; s != "" && c.sub != s {
-		return refuse("subject", "sub is %s", quote(c.sub))
+		return refuse("subject", "sub is %s, want %s", quote(c.sub), quote(s))
 	}
 	for _, name := range v.cfg.Required {
 		if v := c.body.Get(name); v == "" || v == "null" || v == `""` {
@@ -253,7 +253,15 @@ func (v *Verifier) checkAudience(aud []string) error {
 			return nil
 		}
 	}
-	return refuse("audience", "aud is %s", quote(strings.Join(aud, " ")))
+	return refuse("audience", "aud is %s, want %s", quote(strings.Join(aud, " ")), oneOf(v.cfg.Audience))
+}
+
+// oneOf says which values are accepted.
+func oneOf(accepted []string) string {
+	if len(accepted) == 1 {
+		return quote(accepted[0])
+	}
+	return fmt.Sprintf("one of %+q", accepted)
 }
 
 func refuse(reason redoxauth.Reason, format string, args ...any) error {

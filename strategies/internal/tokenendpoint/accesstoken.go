@@ -99,7 +99,7 @@ func (e *Endpoint) Verifier(required []string) (bearer.Verifier, error) {
 		identity := t.Identity(e.cfg.Strategy, "scope")
 		for _, scope := range required {
 			if !e.cfg.Scopes.Covers(identity.Scopes, scope) {
-				return nil, bearer.Insufficient(required)
+				return nil, bearer.Insufficient(identity.Scopes, required)
 			}
 		}
 		t.Remember()

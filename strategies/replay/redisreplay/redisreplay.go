@@ -2,7 +2,11 @@
 // id that was used at one replica is used at all. It is a module of its own, so that only
 // its users depend on go-redis.
 //
-//	seen, err := redisreplay.New(redisreplay.Config{Client: redis.NewClient(&redis.Options{Addr: addr})})
+//	client := redis.NewClient(&redis.Options{ // github.com/redis/go-redis/v9
+//		Addr: addr, Username: "redox", Password: password,
+//		ReadTimeout: time.Second, ContextTimeoutEnabled: true, // see "Operation"
+//	})
+//	seen, err := redisreplay.New(redisreplay.Config{Client: client})
 //
 // Set it as the Replay field of the strategies. All replicas share one Redis and one Prefix.
 // If one replica issues tokens and another verifies them, they also share the list of
@@ -17,10 +21,10 @@
 //
 // If the answer of Redis is lost, nobody knows whether the id was recorded. Then go-redis asks
 // again, and Add recognises its own entry. Add waits longer than these retries take. By
-// default that is up to 28 s, because go-redis waits 5 s for each of four answers. Set
-// ReadTimeout to a second, to get there sooner. Set ContextTimeoutEnabled, so that go-redis
-// also stops at the deadline of the request. Without it Add still returns in time, but the
-// connection stays busy until ReadTimeout.
+// default that is up to 28 s, because go-redis waits 5 s for each of four answers. A
+// ReadTimeout of a second makes it shorter. With ContextTimeoutEnabled, go-redis also stops at
+// the deadline of the request. Without it Add still returns in time, but the connection stays
+// busy until ReadTimeout.
 //
 // If Add gives up, it takes back its own entry in the background, so that the refused
 // credential can be sent again. It tries every second, for a minute, and for at most 256
@@ -30,7 +34,7 @@
 //
 //	ACL SETUSER redox on >password ~redoxauth:replay:* +set +get +eval
 //
-// EVAL is for taking entries back, which must be atomic. Without it only that fails. In a
+// EVAL takes entries back, which must be atomic. Without +eval only that fails. In a
 // cluster go-redis itself also needs "+cluster|slots +cluster|shards +command".
 //
 // An id that Redis forgets can be used once more, until its credential expires. For an
