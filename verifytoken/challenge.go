@@ -39,6 +39,10 @@ const (
 //
 // Config.Observe does not see these handshakes. [redoxauth.Options].Observe of the wrapper
 // does: for it they are accepted messages.
+//
+// In a framework that does not use [http.Handler], give the request of [redoxauth.Check] to
+// Challenge. If next is called, go on with the request that it gets: it is a message. Otherwise
+// the handshake is answered. See examples/frameworks/gin.
 func Challenge(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, accepted := redoxauth.FromContext(r.Context()); accepted {

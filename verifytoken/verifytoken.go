@@ -36,8 +36,8 @@
 //	http.Handle("/redox", token.Handshake(signature.Wrap(verifytoken.Challenge(handler))))  // either in the handshake
 //	http.Handle("/redox", token.Handshake(token.Wrap(signature.Wrap(handler))))             // both in every message
 //
-// The third answers the handshake of every destination with a credential. Use
-// [Verifier.CheckHandshake] in a framework that does not use [http.Handler].
+// The third answers the handshake of every destination with a credential. In a framework that
+// does not use [http.Handler], see [Verifier.CheckHandshake] and [Challenge].
 //
 // Register the path without a method: the pattern "POST /redox" does not match the GET
 // form of the handshake. Do not log queries: the GET form has the token there.
