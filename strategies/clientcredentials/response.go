@@ -98,6 +98,8 @@ func (a *response) check(issuer string, audience []string, now time.Time) error 
 		return refuse("not_yet_valid", "valid in %v", a.nbf.Sub(now).Round(time.Second))
 	case len(audience) == 0 && len(a.aud) == 0:
 		return nil
+	case len(audience) == 0:
+		return refuse("audience", "aud is %+.128q, but IntrospectionConfig.Audience is empty", a.aud[:min(len(a.aud), 8)])
 	case !slices.ContainsFunc(a.aud, func(name string) bool { return slices.Contains(audience, name) }):
 		return refuse("audience", "want one of %q (IntrospectionConfig.Audience), aud is %+.128q", audience, a.aud[:min(len(a.aud), 8)])
 	}

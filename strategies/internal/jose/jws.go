@@ -100,7 +100,7 @@ func (j *JWS) Verify(ctx context.Context, token string, cfg *Config, known *Key)
 		return nil, refuse("malformed", "the header has an extension: crit or b64")
 	}
 	if !slices.Contains(cfg.Algorithms, j.alg) {
-		return nil, refuse("algorithm", "alg is %s", quote(j.alg))
+		return nil, refuse("algorithm", "alg is %s, want %s", quote(j.alg), oneOf(cfg.Algorithms))
 	}
 	if strings.HasSuffix(token, removedSignature) {
 		// No key can verify it, so none is fetched for it.
