@@ -28,7 +28,8 @@ import (
 // Handshake reads POST bodies of up to 4 KiB, within 60 s. If such a body breaks off or
 // takes longer, Handshake answers 400 or 503 and calls Config.Observe. A larger body
 // streams to next. If something in front has read the body, and no token is in the header,
-// the answer is 500 (reason "body_consumed"): put Handshake in front of it.
+// the answer is 500 (reason "body_consumed"): put Handshake in front of it. With a token in
+// the header the request is a message: Wrap accepts it, and your handler gets an empty body.
 func (v *Verifier) Handshake(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch challenge, handled, err := v.CheckHandshake(w, r); {

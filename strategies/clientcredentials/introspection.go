@@ -36,10 +36,10 @@ type IntrospectionConfig struct {
 	// which follows no redirect. A request takes at most 10 s.
 	Client *http.Client
 
-	// Issuer is optional. If it is set, the answer's iss must be equal to it. Then a JWT
-	// is [redoxauth.ErrNoCredentials], and is not sent to the endpoint, unless its iss is
-	// the Issuer. A JWT whose iss cannot be read, because it has no signature or is
-	// padded, is not sent either.
+	// Issuer is optional. If it is set, the answer's iss must be equal to it. Then opaque
+	// tokens and JWTs of the Issuer are sent to the endpoint. A JWT of another issuer is
+	// [redoxauth.ErrNoCredentials]. A JWT whose iss cannot be read, because it has no
+	// signature or is padded, is not sent either.
 	Issuer string
 
 	// Audience lists the names of this API at the authorization server. The answer's aud

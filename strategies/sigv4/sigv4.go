@@ -90,8 +90,8 @@
 //
 // The clocks of both sides may differ by MaxSkew (reason "clock_skew"), so run NTP. The reason
 // "stale" is for a genuine request that arrives late: it was held up, or a sender repeats it
-// without signing it again. Verify depends on no other service, except for CredentialsFunc
-// and Replay.
+// without signing it again. Verify calls no other service, unless CredentialsFunc or Replay
+// does.
 //
 // A path and query of more than 8 KiB, an Authorization header of more than 4 KiB, and more
 // than 100 signed headers are refused. The request target must be a path or an absolute URI

@@ -84,8 +84,8 @@ type Config struct {
 	// RouteRandomly, which reads from replicas that lag behind.
 	Client redis.UniversalClient
 
-	// Prefix is the beginning of every key; default "redoxauth:replay:". Deployments that
-	// share a Redis, and have different clients, need different prefixes.
+	// Prefix is the beginning of every key; default "redoxauth:replay:". Deployments
+	// with different clients (senders of assertions) need different prefixes in one Redis.
 	Prefix string
 }
 
