@@ -110,6 +110,7 @@ func TestStalledBodiesKeepNobodyOut(t *testing.T) {
 				stall(t, url, path, 90*kib, 100*kib)
 			}
 			time.Sleep(time.Second) // what stalls has come first
+			eventually(t, "a message beside bodies that have stalled", func() bool { return status(t, url+path, 50*kib, false) == 200 })
 			for range 5 {
 				if got := status(t, url+path, 50*kib, false); got != 200 {
 					t.Errorf("beside stalled bodies: status %d", got)
@@ -137,6 +138,7 @@ func TestStalledBodiesBehindATimeoutHandlerKeepNobodyOut(t *testing.T) {
 		stall(t, server.URL, "/timeout", 3*mib, 4*mib)
 	}
 	time.Sleep(time.Second) // what stalls has come first
+	eventually(t, "a message beside bodies that have stalled", func() bool { return status(t, server.URL+"/", 2*mib, false) == 200 })
 	for _, path := range []string{"/", "/timeout", "/"} {
 		if got := status(t, server.URL+path, 2*mib, false); got != 200 {
 			t.Errorf("%s beside stalled bodies: status %d", path, got)
