@@ -65,7 +65,11 @@ func (b *body) arrive(ctx context.Context, h hash.Hash) error {
 	if err != nil {
 		return b.readError(err)
 	}
-	if n := b.received.Load(); n < b.length || n == 0 && (drained || wasSent(b.request)) {
+	switch n := b.received.Load(); {
+	case n == 0 && b.length <= 0 && !drained && !wasParsed(b.request) && b.ofServer() && declaresBody(b.request):
+		// net/http lets a request of HTTP/2 end with its headers, whatever they declare.
+		return Errorf(ErrMalformed, "body_read", "the header Content-Length declares a body, and none came (RFC 9113, Section 8.1.1)")
+	case n < b.length, n == 0 && (drained || wasSent(b.request)):
 		return consumed("the body ended after %s", b.arrived())
 	}
 	return nil

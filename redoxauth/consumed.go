@@ -18,9 +18,15 @@ func consumed(format string, args ...any) *Error {
 
 // wasSent reports whether the peer has sent a body that is not empty, as far as r shows.
 func wasSent(r *http.Request) bool {
-	declared, _ := strconv.ParseInt(r.Header.Get("Content-Length"), 10, 64)
-	return r.ContentLength > 0 || declared > 0 || len(r.PostForm) > 0 || r.MultipartForm != nil
+	return r.ContentLength > 0 || declaresBody(r) || wasParsed(r)
 }
+
+func declaresBody(r *http.Request) bool {
+	declared, _ := strconv.ParseInt(r.Header.Get("Content-Length"), 10, 64)
+	return declared > 0
+}
+
+func wasParsed(r *http.Request) bool { return len(r.PostForm) > 0 || r.MultipartForm != nil }
 
 // drained reports whether src is a body of net/http that was read to its end. This tells a
 // chunked body that something in front has read from one that was sent empty. net/http has no
