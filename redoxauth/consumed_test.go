@@ -57,9 +57,15 @@ func TestBodyThatSomethingInFrontHasConsumedIsOurFault(t *testing.T) {
 		contentType, body string
 		sized, chunked    string // what is wanted, with and without a Content-Length
 	}{
-		"untouched":                 {func(*http.Request) {}, jsonType, "{}", "200", "200"},
-		"read to its end":           {func(r *http.Request) { readAll(r) }, jsonType, "{}", consumed, consumed},
-		"read and closed":           {func(r *http.Request) { readAll(r); r.Body.Close() }, jsonType, "{}", consumed, consumed},
+		"untouched":        {func(*http.Request) {}, jsonType, "{}", "200", "200"},
+		"read to its end":  {func(r *http.Request) { readAll(r) }, jsonType, "{}", consumed, consumed},
+		"read and closed":  {func(r *http.Request) { readAll(r); r.Body.Close() }, jsonType, "{}", consumed, consumed},
+		"limited and read": {func(r *http.Request) { r.Body = http.MaxBytesReader(nil, r.Body, 1<<10); readAll(r) }, jsonType, "{}", consumed, consumed},
+		"limited twice and read": {func(r *http.Request) {
+			r.Body = http.MaxBytesReader(nil, http.MaxBytesReader(nil, r.Body, 1<<10), 1<<10)
+			readAll(r)
+		}, jsonType, "{}", consumed, consumed},
+		"read and limited":          {func(r *http.Request) { readAll(r); r.Body = http.MaxBytesReader(nil, r.Body, 1<<10) }, jsonType, "{}", consumed, consumed},
 		"closed":                    {func(r *http.Request) { r.Body.Close() }, jsonType, "{}", consumed, consumed},
 		"dropped for NoBody":        {func(r *http.Request) { r.Body = http.NoBody }, jsonType, "{}", consumed, consumed},
 		"dropped for nil":           {func(r *http.Request) { r.Body = nil }, jsonType, "{}", consumed, consumed},

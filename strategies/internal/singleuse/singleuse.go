@@ -10,7 +10,8 @@ import (
 )
 
 // wait is more time than can pass between the reading of the clock by which something is
-// valid and its record: key servers are waited for 10 s, redisreplay for 5 s.
+// valid and its record: key servers are waited for 10 s. redisreplay may wait longer for
+// Redis, and fails if the end of the record passes meanwhile.
 const wait = time.Minute
 
 // Until returns when the record of something that expires may be dropped: when no replica

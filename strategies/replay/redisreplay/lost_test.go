@@ -221,6 +221,23 @@ func TestLostAnswers(t *testing.T) {
 	}
 }
 
+// A replay can wait in front of a slow Redis until the record of the first use is dropped.
+func TestAnswerAfterTheEndIsUnavailable(t *testing.T) {
+	for life, fresh := range map[time.Duration]bool{10 * time.Second: false, time.Minute: true} {
+		synctest.Test(t, func(t *testing.T) {
+			f := fakeRedis{on: first(3, "SET", lost)} // 15 s and more
+			s := newStore(t, f.client(t, nil))
+			got, err := s.Add(context.Background(), "scope", "id", time.Now().Add(life))
+			switch {
+			case !fresh:
+				wantUnavailable(t, got, err)
+			case !got || err != nil:
+				t.Errorf("life of %v: got %v, error %v, want a fresh id", life, got, err)
+			}
+		})
+	}
+}
+
 func both(a, b func(string) fate) func(string) fate {
 	return func(command string) fate { return max(a(command), b(command)) }
 }

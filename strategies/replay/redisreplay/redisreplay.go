@@ -144,7 +144,8 @@ func timeoutOf(client redis.UniversalClient) (time.Duration, error) {
 }
 
 // Add implements [replay.Store] with SET NX. It waits within ctx, and longer than the client
-// takes to retry. If it fails, it takes back what it may have recorded.
+// takes to retry. If it fails, it takes back what it may have recorded. It also fails if
+// until passes while it waits.
 func (s *Store) Add(ctx context.Context, scope, id string, until time.Time) (fresh bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
@@ -155,6 +156,7 @@ func (s *Store) Add(ctx context.Context, scope, id string, until time.Time) (fre
 	// first attempt set. So each Add has a value of its own: with one value for all, a genuine
 	// credential would then look replayed.
 	key, mine := s.key(scope, id), rand.Text()
+	expired := !time.Now().Before(until)
 	// go-redis respects a context while it dials and waits for a connection. While it waits
 	// for the answer, it does so only with an option of its own. Add must not depend on that.
 	type result struct {
@@ -168,10 +170,15 @@ func (s *Store) Add(ctx context.Context, scope, id string, until time.Time) (fre
 	}()
 	select {
 	case r := <-done:
-		if r.err == nil {
+		switch {
+		case r.err != nil:
+			err = r.err
+		case r.fresh && !expired && !time.Now().Before(until):
+			// Redis drops the record of an earlier use at until.
+			err = errors.New("Redis answered after the time for which it keeps the id")
+		default:
 			return r.fresh, nil
 		}
-		err = r.err
 	case <-ctx.Done():
 		err = context.Cause(ctx)
 	}
