@@ -32,12 +32,20 @@ func wasParsed(r *http.Request) bool { return len(r.PostForm) > 0 || r.Multipart
 // chunked body that something in front has read from one that was sent empty. net/http has no
 // method for it.
 func drained(src io.ReadCloser) bool {
-	v := reflect.Indirect(reflect.ValueOf(innermost(src)))
-	if v.Kind() != reflect.Struct || !isServers(v.Type()) {
-		return false
-	}
-	if inner := v.FieldByName("readCloser"); inner.Kind() == reflect.Interface { // with "Expect: 100-continue"
-		v = reflect.Indirect(inner.Elem())
+	v := reflect.ValueOf(innermost(src))
+	for {
+		v = reflect.Indirect(v)
+		if v.Kind() != reflect.Struct || !isServers(v.Type()) {
+			return false
+		}
+		inner := v.FieldByName("readCloser") // with "Expect: 100-continue"
+		if !inner.IsValid() {
+			inner = v.FieldByName("r") // of MaxBytesReader
+		}
+		if inner.Kind() != reflect.Interface {
+			break
+		}
+		v = inner.Elem()
 	}
 	end := v.FieldByName("sawEOF")
 	return end.Kind() == reflect.Bool && end.Bool()
