@@ -135,11 +135,15 @@ func fromBody(w http.ResponseWriter, r *http.Request) (*challenge, error) {
 	head, hasBody := *r, r.Body != nil && r.Body != http.NoBody
 	if hasBody {
 		head.Body = &part{io.LimitReader(r.Body, maxHandshake+1), r.Body}
-		if r.ContentLength == 0 { // an adapter of a framework may leave it out
-			head.ContentLength = -1
-		}
+		// What decompresses or trims the body in front may leave a ContentLength that is too
+		// large. Such a body is passed on as it is. An adapter of a framework may set none.
+		head.ContentLength = -1
 	}
 	data, err := redoxauth.ReadBody(w, &head, &peek)
+	if err == nil && len(data) == 0 && r.ContentLength > 0 { // nothing is left of it
+		head.Body, head.ContentLength = http.NoBody, r.ContentLength
+		_, err = redoxauth.ReadBody(w, &head, &peek)
+	}
 	switch {
 	case err != nil:
 		var e *redoxauth.Error
@@ -186,6 +190,7 @@ func fromObject(data []byte) *challenge {
 	if !utf8.Valid(data) {
 		return nil
 	}
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // a byte order mark (RFC 8259, Section 8.1)
 	d := json.NewDecoder(bytes.NewReader(data))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
 		return nil

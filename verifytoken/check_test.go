@@ -1,6 +1,8 @@
 package verifytoken_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"io"
 	"log/slog"
@@ -182,6 +184,61 @@ func TestHandshakeWhoseBodyIsConsumed(t *testing.T) {
 		}
 	}
 }
+
+// Middleware in front that decompresses or trims a body often leaves Content-Length as it was.
+// The message has its body then, only a shorter one, and nobody has consumed it.
+func TestHandshakePassesShortenedBodiesOn(t *testing.T) {
+	v := newVerifier(t, newToken)
+	const text = `{"Meta":{}}`
+	var zipped bytes.Buffer
+	z := gzip.NewWriter(&zipped)
+	io.WriteString(z, text)
+	z.Close()
+	for name, tt := range map[string]struct {
+		sent  string
+		front func(io.Reader) (io.Reader, error)
+	}{
+		"decompressed": {zipped.String(), func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) }},
+		"trimmed": {"\ufeff" + text, func(r io.Reader) (io.Reader, error) {
+			data, err := io.ReadAll(r)
+			return strings.NewReader(strings.TrimPrefix(string(data), "\ufeff")), err
+		}},
+	} {
+		for wrapped, h := range map[string]http.Handler{
+			"Handshake": v.Handshake(v.Wrap(echo)),
+			"Challenge": v.Wrap(verifytoken.Challenge(echo)),
+			"nobody":    v.Handshake(echo), // such as another proof
+		} {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				body, err := tt.front(r.Body)
+				if err != nil {
+					t.Error(err)
+				}
+				r.Body = io.NopCloser(body)
+				h.ServeHTTP(w, r)
+			}))
+			defer server.Close()
+			r, err := http.NewRequest(http.MethodPost, server.URL, strings.NewReader(tt.sent))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if wrapped != "nobody" {
+				withHeader(r, newToken)
+			}
+			answer, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(answer.Body)
+			answer.Body.Close()
+			if answer.StatusCode != http.StatusOK || string(body) != text || err != nil {
+				t.Errorf("%s, %s: got %d %q, %v, want 200 %q", name, wrapped, answer.StatusCode, body, err, text)
+			}
+		}
+	}
+}
+
+var echo = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.Copy(w, r.Body) })
 
 // An empty body is no consumed one.
 func TestHandshakePassesEmptyBodiesOn(t *testing.T) {

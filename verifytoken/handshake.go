@@ -17,7 +17,8 @@ import (
 //	GET   ?challenge=<challenge>, with the token in the header
 //
 // In the first form the object may have other members. In the second an object with other
-// members is a message. In all forms an empty token counts as none, and so does null.
+// members is a message. In all forms an empty token counts as none, and so does null. A byte
+// order mark in front of an object is skipped.
 // A request without a token is no handshake here; see [Challenge].
 //
 // If the token matches, the answer is 200 with exactly the challenge as plain text. The

@@ -86,6 +86,8 @@ func TestHandshakeAnswersEveryDocumentedForm(t *testing.T) {
 		{"POST, token null, token in the header", withHeader(post(`{"verification-token":null,"challenge":"`+uuid+`"}`), newToken)},
 		{"POST, token empty, token in the header", withHeader(post(document("", uuid)), newToken)},
 		{"POST, the challenge alone, chunked", chunked(withHeader(post(" "+bare+"\n"), newToken))},
+		{"POST, a byte order mark in front", post("\ufeff" + document(newToken, uuid))},
+		{"POST, a byte order mark in front of the challenge alone", withHeader(post("\ufeff"+bare), newToken)},
 		{"POST, token in the body, empty header", withHeader(post(document(newToken, uuid)), "")},
 		// Adapters of frameworks may leave ContentLength zero.
 		{"POST, length not known", func() *http.Request { r := post(document(newToken, uuid)); r.ContentLength = 0; return r }()},
@@ -231,6 +233,8 @@ func TestHandshakePassesEverythingElseOnIntact(t *testing.T) {
 		{"a message with a challenge and a null token", withHeader(post(`{"challenge":"x","verification-token":null,"id":1}`), newToken), `{"challenge":"x","verification-token":null,"id":1}`},
 		{"a message with a challenge and an empty token", withHeader(post(`{"challenge":"x","verification-token":"","id":1}`), newToken), `{"challenge":"x","verification-token":"","id":1}`},
 		{"a message with a challenge that is no text", withHeader(post(`{"challenge":5,"id":1}`), newToken), `{"challenge":5,"id":1}`},
+		{"a message with a byte order mark", withHeader(post("\ufeff"+`{"Meta":{}}`), newToken), "\ufeff" + `{"Meta":{}}`},
+		{"two byte order marks", post("\ufeff\ufeff" + document(newToken, uuid)), "\ufeff\ufeff" + document(newToken, uuid)},
 		{"other case alone", withHeader(post(`{"Challenge":"x"}`), newToken), `{"Challenge":"x"}`},
 		{"a token alone", withHeader(post(`{"verification-token":"`+newToken+`"}`), newToken), `{"verification-token":"` + newToken + `"}`},
 		{"no URL", func() *http.Request { r := get("challenge="+uuid, newToken); r.URL = nil; return r }(), ""},
@@ -367,6 +371,7 @@ func FuzzHandshake(f *testing.F) {
 	} {
 		f.Add(body, "challenge=a&verification-token="+newToken, newToken)
 		f.Add(body, "challenge=a", "")
+		f.Add("\ufeff"+body, "", newToken)
 	}
 	v, err := verifytoken.New(verifytoken.Config{Tokens: []string{newToken}})
 	if err != nil {
@@ -438,7 +443,7 @@ func FuzzHandshake(f *testing.F) {
 func members(method, body, query string) map[string]any {
 	all := map[string]any{}
 	if method == http.MethodPost {
-		json.Unmarshal([]byte(body), &all)
+		json.Unmarshal([]byte(strings.TrimPrefix(body, "\ufeff")), &all)
 		return all
 	}
 	values, _ := url.ParseQuery(query)
