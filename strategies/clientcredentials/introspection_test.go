@@ -110,6 +110,7 @@ func TestAnswersAreDecided(t *testing.T) {
 		{"exp with a fraction", with("exp", future+".5"), nil, ""},
 		{"exp never: the end of 9999", with("exp", `253402300799`), nil, ""},
 		{"token_type bearer", with("token_type", `"bearer"`), nil, ""},
+		{"token_type access_token, the word of token_type_hint", with("token_type", `"access_token"`), nil, ""},
 		{"token_use of Ory Hydra", with("token_use", `"access_token"`), nil, ""},
 
 		{"not active", `{"active":false}`, rejected, "inactive"},
@@ -135,6 +136,7 @@ func TestAnswersAreDecided(t *testing.T) {
 		{"client_id missing", with("client_id", ``), rejected, "client"},
 		{"client_id another", with("client_id", `"another","sub":"`+clientID+`"`), rejected, "client"},
 		{"a refresh token of Ory Hydra", with("token_use", `"refresh_token"`), rejected, "type"},
+		{"token_type refresh_token", with("token_type", `"refresh_token"`), rejected, "type"},
 		{"token_type DPoP", with("token_type", `"DPoP"`), rejected, "type"},
 		{"bound to a certificate: RFC 8705, Section 3.2", with("cnf", `{"x5t#S256":"bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"}`), rejected, "binding"},
 		{"bound, whatever that means", with("cnf", `false`), rejected, "binding"},

@@ -84,7 +84,8 @@ func (a *response) check(issuer string, audience []string, now time.Time) error 
 	switch {
 	case a.bound: // to accept it as a bearer token would drop its binding
 		return refuse("binding", "the token is bound to a key: cnf")
-	case a.tokenType != "" && !strings.EqualFold(a.tokenType, "Bearer"):
+	case a.tokenType != "" && a.tokenType != "access_token" && !strings.EqualFold(a.tokenType, "Bearer"):
+		// Some servers repeat the word of token_type_hint here (RFC 7662, Section 2.1).
 		return refuse("type", "token_type is %+.128q, want Bearer", a.tokenType)
 	case a.tokenUse == "refresh_token":
 		return refuse("type", "a refresh token")
