@@ -165,6 +165,7 @@ func rawKey(o Object) (crypto.PublicKey, error) {
 func ParsePEM(data []byte) ([]*Key, error) {
 	var public []crypto.PublicKey
 	data = bytes.TrimPrefix(data, []byte(byteOrderMark))
+	begun := bytes.Count(data, []byte("-----BEGIN "))
 	for {
 		block, rest := pem.Decode(data)
 		if block == nil {
@@ -179,6 +180,10 @@ func ParsePEM(data []byte) ([]*Key, error) {
 	}
 	if len(bytes.TrimSpace(data)) > 0 {
 		return nil, errors.New("text that is not PEM")
+	}
+	// pem.Decode skips a block that it cannot read, and with it a key that is in use.
+	if len(public) < begun {
+		return nil, fmt.Errorf("%d of %d blocks are not PEM: each starts on a line of its own", begun-len(public), begun)
 	}
 	return NewKeys(public)
 }
