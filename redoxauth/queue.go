@@ -138,15 +138,12 @@ func (g *budget) deadlocked(proven bool, now time.Time) (slowest *body) {
 	return slowest
 }
 
-// expire refuses those that have waited long enough, but only one that holds memory: what it
-// gives back may be enough for the others.
+// expire refuses those that have waited long enough.
 func (q *queue) expire(now time.Time) {
-	givesBack := false
 	q.waiters = slices.DeleteFunc(q.waiters, func(w *waiter) bool {
-		if now.Sub(w.since) < patience || givesBack && w.body.charged > 0 {
+		if now.Sub(w.since) < patience {
 			return false
 		}
-		givesBack = givesBack || w.body.charged > 0
 		w.end(now)
 		return true
 	})
