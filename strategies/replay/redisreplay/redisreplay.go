@@ -175,7 +175,7 @@ func (s *Store) Add(ctx context.Context, scope, id string, until time.Time) (fre
 			err = r.err
 		case r.fresh && !expired && !time.Now().Before(until):
 			// Redis drops the record of an earlier use at until.
-			err = errors.New("Redis answered after the time for which it keeps the id")
+			err = errors.New("the answer came after the time for which Redis keeps the id")
 		default:
 			return r.fresh, nil
 		}
