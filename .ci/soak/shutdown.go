@@ -7,8 +7,6 @@ import (
 	"net/http"
 	"sync"
 	"time"
-
-	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
 )
 
 // shutDown shuts a second server down, which shares its handler with the first, while 100
@@ -23,14 +21,20 @@ func (s *siege) shutDown(ctx, hold context.Context, t *tally) {
 	group.Go(func() { s.stall(ctx, hold, t, 100, url, stalledMessage) })
 	time.Sleep(2 * time.Second)
 
-	signer, message := s.signer(), redoxtest.Large(8<<20)
-	for n := range 12 {
-		declared := n%2 == 0
-		signer.DeclarePayloadHash = declared
-		r, err := http.NewRequest("POST", url+"/sigv4", bytes.NewReader(message))
+	// Each is signed once: twelve times the hash of 8 MiB would keep this process, which has the
+	// genuine senders too, from running.
+	var signed [2]*http.Request
+	for n := range signed {
+		signer := s.signer()
+		signer.DeclarePayloadHash = n == 0
+		r, err := http.NewRequest("POST", url+"/sigv4", bytes.NewReader(s.upload))
 		must(err)
 		must(signer.Sign(r))
-		r.Body = io.NopCloser(&slow{data: message, end: time.Now().Add(2 * time.Second)})
+		signed[n] = r
+	}
+	for n := range 12 {
+		declared, r := n%2 == 0, signed[n%2].Clone(context.Background())
+		r.Body = io.NopCloser(&slow{data: s.upload, end: time.Now().Add(2 * time.Second)})
 		group.Go(func() {
 			client := &http.Client{Transport: genuineTransport(n%4 == 0)}
 			if refused := outcome(client.Do(r)); refused != "" {

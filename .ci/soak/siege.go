@@ -22,6 +22,7 @@ type siege struct {
 	account     redoxtest.ServiceAccount
 	smartKey    redoxtest.Key
 	client      *http.Client // of genuine senders
+	upload      []byte       // of shutDown; made before it is timed
 	destination *process
 
 	mu      sync.Mutex
@@ -87,6 +88,7 @@ func besiege(duration time.Duration, only string) error {
 		google:   redoxtest.NewGoogle(),
 		smartKey: redoxtest.NewKey("s1", "ES384"),
 		client:   &http.Client{Transport: genuineTransport(false), Timeout: patience},
+		upload:   redoxtest.Large(8 << 20),
 		figures:  newFigures(),
 	}
 	defer s.keys.Close()
