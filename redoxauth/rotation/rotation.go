@@ -86,6 +86,9 @@ func (s *Secrets[S]) Get(ctx context.Context) (S, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
+	if IsLoadedOnly(ctx) {
+		return s.loaded(now)
+	}
 	if age := Age(now, s.called); !s.running && (s.called.IsZero() || age < 0 || age >= interval) {
 		s.start(now)
 	}
@@ -100,6 +103,19 @@ func (s *Secrets[S]) Get(ctx context.Context) (S, error) {
 		return none, redoxauth.Errorf(redoxauth.ErrUnavailable, "secrets", "%w", s.err).In(s.strategy)
 	}
 	return *s.last, nil
+}
+
+// loaded is Get for a context of [LoadedOnly].
+func (s *Secrets[S]) loaded(now time.Time) (S, error) {
+	if s.fresh(now) {
+		return *s.last, nil
+	}
+	var none S
+	why := s.err
+	if why == nil {
+		why = errors.New("not loaded yet, and Explain loads nothing")
+	}
+	return none, redoxauth.Errorf(redoxauth.ErrUnavailable, "secrets", "%w", why).In(s.strategy)
 }
 
 func (s *Secrets[S]) start(now time.Time) {

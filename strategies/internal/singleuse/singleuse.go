@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/rotation"
 	"github.com/redoxauth/redoxauth-go/strategies/replay"
 )
 
@@ -24,8 +25,12 @@ func Until(expiry time.Time, leeway time.Duration) time.Time {
 // Use records the use of id within scope, in one atomic step: of any number of requests
 // with one id, one passes. Ask it after every other check, so that a refused request can be
 // sent again. The error is ErrRejected ("replayed") if id was used before, and
-// ErrUnavailable ("replay_store") if the store failed.
+// ErrUnavailable ("replay_store") if the store failed. With a context of [rotation.LoadedOnly]
+// it does not ask the store, and returns nil.
 func Use(ctx context.Context, store replay.Store, scope, id string, until time.Time) error {
+	if rotation.IsLoadedOnly(ctx) {
+		return nil
+	}
 	fresh, err := store.Add(ctx, scope, id, until)
 	if err != nil {
 		return redoxauth.Errorf(redoxauth.ErrUnavailable, "replay_store", "%w", err)

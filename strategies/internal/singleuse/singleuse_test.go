@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/rotation"
 	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/singleuse"
 	"github.com/redoxauth/redoxauth-go/strategies/replay"
@@ -28,5 +29,8 @@ func TestUse(t *testing.T) {
 	err := singleuse.Use(t.Context(), down, "a", "id", until)
 	if verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "replay_store"); !errors.Is(err, down) {
 		t.Errorf("error %v lost its cause", err)
+	}
+	if err := singleuse.Use(rotation.LoadedOnly(t.Context()), down, "a", "id", until); err != nil {
+		t.Errorf("Explain asks the store: %v", err)
 	}
 }

@@ -1,0 +1,102 @@
+package redoxauth
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+// Explain tells an operator, in plain lines, what v makes of r: which member recognised which
+// credential, what arrived, what was expected, and which field of the Config and of Redox's
+// dashboard to change. The first line is the decision, as in the log. Hints are at the end, one
+// a line.
+//
+// An operator calls it; nothing in this module does so by itself. It decides nothing and uses
+// nothing up: it asks no replay store. It makes no call, and so uses only the keys, secrets and
+// answers that are loaded. It reads the body only where Verify would have, and the handler can
+// still read it. It may compute up to 1000 hashes, so do not call it for every request.
+//
+// The text has no secret, no token and no signature. Other headers, claims and the query may be
+// in it: write it only to a log that may have them, and never into an answer.
+//
+// r is a request that Verify or [Check] refused, or the one that [Options].Observe got, also
+// later: it keeps the hash of a body that was read.
+//
+// Every Verifier of this module has the method Explain(*http.Request) string. [AnyOf] and
+// [AllOf] explain each member. A Verifier of yours that lacks the method is named and not called.
+// Token endpoints have the method too.
+func Explain(v Verifier, r *http.Request) string {
+	return explain(v, r)
+}
+
+func explain(v Verifier, r *http.Request) (text string) {
+	e, ok := v.(interface{ Explain(*http.Request) string })
+	if !ok {
+		return fmt.Sprintf("%T: not called, because it has no method Explain(*http.Request) string\n", v)
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			text = fmt.Sprintf("%T: %v\n", v, panicked("Explain", p))
+		}
+	}()
+	return e.Explain(r)
+}
+
+// Explain explains every member, also those after the one that decides.
+func (vs anyOf) Explain(r *http.Request) string {
+	texts := explainAll(vs, r)
+	const missing = "no credentials (missing)"
+	telling := -1 // as Verify chooses among the errors
+	for i, text := range texts {
+		switch d := decision(text); {
+		case strings.HasPrefix(d, "not called"):
+		case !strings.HasPrefix(d, "no credentials"):
+			return fmt.Sprintf("%sAnyOf: member %d of %d is the first that recognises a credential, and decides\n", firstLine(text), i+1, len(vs)) + listed(texts)
+		case telling < 0, strings.HasPrefix(decision(texts[telling]), missing) && !strings.HasPrefix(d, missing):
+			telling = i
+		}
+	}
+	return firstLine(texts[max(telling, 0)]) + "AnyOf: none of the members that were called recognises a credential\n" + listed(texts)
+}
+
+// Explain explains every member, also those after the first that refuses.
+func (vs allOf) Explain(r *http.Request) string {
+	texts := explainAll(vs, r)
+	for i, text := range texts {
+		if !strings.HasPrefix(decision(text), "accepted") {
+			return fmt.Sprintf("%sAllOf: each of the %d members must accept; member %d is the first that does not\n", firstLine(text), len(vs), i+1) + listed(texts)
+		}
+	}
+	return firstLine(texts[len(texts)-1]) + fmt.Sprintf("AllOf: each of the %d members accepts\n", len(vs)) + listed(texts)
+}
+
+func explainAll(vs []Verifier, r *http.Request) []string {
+	texts := make([]string, len(vs))
+	for i, v := range vs {
+		texts[i] = explain(v, r)
+	}
+	return texts
+}
+
+// decision returns the first line of a text, without the strategy in front of it.
+func decision(text string) string {
+	_, rest, _ := strings.Cut(firstLine(text), ": ")
+	return rest
+}
+
+func firstLine(text string) string { return strings.SplitAfterN(text, "\n", 2)[0] }
+
+// listed returns the texts, indented, each under its number.
+func listed(texts []string) string {
+	var b strings.Builder
+	for i, text := range texts {
+		fmt.Fprintf(&b, "member %d:\n", i+1)
+		for line := range strings.Lines(text) {
+			if line != "\n" {
+				line = "  " + line
+			}
+			b.WriteString(line)
+		}
+	}
+	return b.String()
+}

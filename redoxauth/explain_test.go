@@ -1,0 +1,90 @@
+package redoxauth_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+)
+
+// explained is a Verifier that explains itself, and that nobody may ask to verify.
+type explained string
+
+func (explained) Verify(*http.Request) (*redoxauth.Identity, error) {
+	panic("Explain has called Verify")
+}
+
+func (e explained) Explain(*http.Request) string { return string(e) }
+
+type panicking struct{ explained }
+
+func (panicking) Explain(*http.Request) string { panic("what a peer sent") }
+
+func TestExplain(t *testing.T) {
+	silent := redoxauth.VerifierFunc(explained("").Verify)
+	missing := explained("a: no credentials (missing): no header\n")
+	foreign := explained("b: no credentials (issuer): iss is \"x\", want \"y\" (Config.Issuer)\n")
+	refused := explained("c: credentials rejected (token): wrong\n\nhints:\n- look\n")
+	accepted := explained("d: accepted: d\n")
+	for name, test := range map[string]struct {
+		v    redoxauth.Verifier
+		want string
+	}{
+		"one Verifier":               {refused, string(refused)},
+		"a Verifier without Explain": {silent, "redoxauth.VerifierFunc: not called, because it has no method Explain(*http.Request) string\n"},
+		"no Verifier":                {nil, "<nil>: not called, because it has no method Explain(*http.Request) string\n"},
+		"AnyOf, one recognises": {redoxauth.AnyOf(missing, refused, accepted), `c: credentials rejected (token): wrong
+AnyOf: member 2 of 3 is the first that recognises a credential, and decides
+member 1:
+  a: no credentials (missing): no header
+member 2:
+  c: credentials rejected (token): wrong
+
+  hints:
+  - look
+member 3:
+  d: accepted: d
+`},
+		"AnyOf, none recognises": {redoxauth.AnyOf(missing, silent, foreign), `b: no credentials (issuer): iss is "x", want "y" (Config.Issuer)
+AnyOf: none of the members that were called recognises a credential
+member 1:
+  a: no credentials (missing): no header
+member 2:
+  redoxauth.VerifierFunc: not called, because it has no method Explain(*http.Request) string
+member 3:
+  b: no credentials (issuer): iss is "x", want "y" (Config.Issuer)
+`},
+		"AllOf, one refuses": {redoxauth.AllOf(accepted, missing), `a: no credentials (missing): no header
+AllOf: each of the 2 members must accept; member 2 is the first that does not
+member 1:
+  d: accepted: d
+member 2:
+  a: no credentials (missing): no header
+`},
+		"AllOf, all accept": {redoxauth.AllOf(accepted, accepted), `d: accepted: d
+AllOf: each of the 2 members accepts
+member 1:
+  d: accepted: d
+member 2:
+  d: accepted: d
+`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, redoxauth.Explain(test.v, httptest.NewRequest("POST", "/", nil))); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// A panic is named without its value, which may hold what a peer sent.
+func TestExplainOutlivesAPanic(t *testing.T) {
+	text := redoxauth.Explain(redoxauth.AnyOf(panicking{}, explained("d: accepted: d\n")), httptest.NewRequest("POST", "/", nil))
+	if !strings.Contains(text, "panicked") || strings.Contains(text, "what a peer sent") || !strings.Contains(text, "d: accepted") {
+		t.Errorf("got %s", text)
+	}
+}
