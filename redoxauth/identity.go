@@ -38,6 +38,27 @@ type Identity struct {
 	RawClaims json.RawMessage
 }
 
+// String returns one line for a log: the strategy, and what is known of subject, issuer, key ID,
+// scopes and expiry. The values are quoted, and each is at most 128 bytes long. RawClaims are
+// not in it.
+func (id *Identity) String() string {
+	if id == nil {
+		return "no identity"
+	}
+	line := shorten(id.Strategy, 128)
+	for _, part := range [...]struct{ name, value string }{
+		{"subject", id.Subject}, {"issuer", id.Issuer}, {"key ID", id.KeyID}, {"scopes", strings.Join(id.Scopes, " ")},
+	} {
+		if part.value != "" {
+			line += fmt.Sprintf(", %s %+q", part.name, shorten(part.value, 128))
+		}
+	}
+	if !id.Expiry.IsZero() {
+		line += ", expires " + id.Expiry.UTC().Format(time.RFC3339)
+	}
+	return line
+}
+
 // Claims decodes RawClaims into v, as [json.Unmarshal] does. It is an error if two names of
 // one object, at any depth, are equal or differ only in case. The fields of a struct match
 // names in any case, so Unmarshal would take the last of "sub" and "SUB": another value

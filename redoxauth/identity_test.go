@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -144,5 +145,22 @@ func TestContextCarriesTheInnermostIdentity(t *testing.T) {
 	ctx := redoxauth.NewContext(redoxauth.NewContext(context.Background(), outer), inner)
 	if id, ok := redoxauth.FromContext(ctx); !ok || id != inner {
 		t.Errorf("got %+v, %t, want the inner one", id, ok)
+	}
+}
+
+func TestIdentityString(t *testing.T) {
+	long := strings.Repeat("a", 200)
+	for want, id := range map[string]*redoxauth.Identity{
+		"no identity":             nil,
+		`verifytoken, key ID "0"`: {Strategy: "verifytoken", KeyID: "0"},
+		`jwtbearer, subject "redox\n", issuer "https://as.example", key ID "k1", scopes "a b", expires 2026-11-29T06:00:00Z`: {
+			Strategy: "jwtbearer", Subject: "redox\n", Issuer: "https://as.example", KeyID: "k1", Scopes: []string{"a", "b"},
+			Expiry: time.Date(2026, 11, 29, 7, 0, 0, 0, time.FixedZone("", 3600)), RawClaims: json.RawMessage(`{"name":"Doe"}`),
+		},
+		`sigv4, subject "` + long[:128] + `\u2026"`: {Strategy: "sigv4", Subject: long},
+	} {
+		if got := id.String(); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
 	}
 }
