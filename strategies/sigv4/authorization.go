@@ -4,8 +4,11 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -67,27 +70,42 @@ func (c *claim) readClaim(r *http.Request) error {
 		return err
 	}
 	if !c.signs("host") {
-		return redoxauth.Errorf(redoxauth.ErrRejected, "unsigned_header", "host is not signed")
+		return redoxauth.Errorf(redoxauth.ErrRejected, "unsigned_header", "host is absent from SignedHeaders %s, want it signed (fixed by Signature Version 4)", quote(c.signedHeaders))
 	}
+	return c.setHeaders(r)
+}
+
+// setHeaders reads the x-amz-* headers that every signature has or may have.
+func (c *claim) setHeaders(r *http.Request) error {
 	dates, payloads, tokens := r.Header["X-Amz-Date"], r.Header["X-Amz-Content-Sha256"], r.Header["X-Amz-Security-Token"]
-	if len(dates) != 1 || len(payloads) > 1 || len(tokens) > 1 {
-		return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "%d X-Amz-Date, %d X-Amz-Content-Sha256 and %d X-Amz-Security-Token headers, want 1, at most 1 and at most 1",
-			len(dates), len(payloads), len(tokens))
+	switch {
+	case len(dates) == 0:
+		return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "X-Amz-Date is absent, want the time of the signature in it (the header Date does not replace it)")
+	case len(dates) > 1:
+		return repeated("X-Amz-Date", len(dates))
+	case len(payloads) > 1:
+		return repeated("X-Amz-Content-Sha256", len(payloads))
+	case len(tokens) > 1:
+		return repeated("X-Amz-Security-Token", len(tokens))
 	}
 	c.date = dates[0]
 	var ok bool
 	if c.time, ok = parseDate(c.date); !ok {
-		return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "X-Amz-Date is not of the form YYYYMMDD'T'HHMMSS'Z'")
+		return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "X-Amz-Date is %s%s, want UTC of the form YYYYMMDD'T'HHMMSS'Z', such as 20261129T083000Z", quote(c.date), otherDate(c.date))
 	}
 	if len(payloads) == 1 {
 		if c.payload = payloads[0]; c.payload == "" {
-			return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "X-Amz-Content-Sha256 is empty")
+			return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "X-Amz-Content-Sha256 is empty, want the SHA-256 of the body or no such header")
 		}
 	}
 	if c.hasToken = len(tokens) == 1; c.hasToken {
 		c.token = sha256.Sum256([]byte(tokens[0]))
 	}
 	return nil
+}
+
+func repeated(name string, n int) error {
+	return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "%s arrived %d times, want it once", name, n)
 }
 
 // target returns the path and the query as they were received. It takes them from
@@ -104,14 +122,17 @@ func target(r *http.Request) (path, query string, err error) {
 	case r.Method == http.MethodConnect:
 		return "", "", redoxauth.Errorf(redoxauth.ErrMalformed, "path", "the method is CONNECT, whose request target is not a path")
 	case r.URL != nil && r.URL.Opaque != "":
-		return "", "", redoxauth.Errorf(redoxauth.ErrMalformed, "path", "the request target has the scheme %q without a host, want a path or scheme://host/path", shorten(r.URL.Scheme))
+		return "", "", redoxauth.Errorf(redoxauth.ErrMalformed, "path", "the request target has the scheme %s without a host, want a path or scheme://host/path", quote(r.URL.Scheme))
 	case r.RequestURI != "":
 		path, query, _ = strings.Cut(r.RequestURI, "?")
 		if scheme, rest, absolute := strings.Cut(path, "://"); absolute && isScheme(scheme) {
 			var host string
 			host, path, _ = strings.Cut(rest, "/")
-			if strings.Contains(host, "@") || r.ProtoMajor > 1 && host != receivedHost(r) {
-				return "", "", redoxauth.Errorf(redoxauth.ErrMalformed, "path", "the request target names a user, or another host than Host")
+			switch {
+			case strings.Contains(host, "@"): // a password may precede
+				return "", "", redoxauth.Errorf(redoxauth.ErrMalformed, "path", "the request target names a user before the host, want a path or scheme://host/path")
+			case r.ProtoMajor > 1 && host != receivedHost(r):
+				return "", "", redoxauth.Errorf(redoxauth.ErrMalformed, "path", "the request target names the host %s, want that of Host, %s", quote(host), quote(receivedHost(r)))
 			}
 			path = "/" + path
 		}
@@ -120,10 +141,10 @@ func target(r *http.Request) (path, query string, err error) {
 	}
 	if !strings.HasPrefix(path, "/") {
 		start, _, _ := strings.Cut(path, ":") // a password may follow
-		return "", "", redoxauth.Errorf(redoxauth.ErrMalformed, "path", "the request target starts with %q, want a path or scheme://host/path", shorten(start))
+		return "", "", redoxauth.Errorf(redoxauth.ErrMalformed, "path", "the request target starts with %s, want a path or scheme://host/path", quote(start))
 	}
 	if len(path)+len(query) > maxTarget {
-		return "", "", redoxauth.Errorf(redoxauth.ErrMalformed, "path", "path and query are longer than 8 KiB")
+		return "", "", redoxauth.Errorf(redoxauth.ErrMalformed, "path", "path and query have %d bytes, want at most %d", len(path)+len(query), maxTarget)
 	}
 	return path, query, nil
 }
@@ -140,9 +161,9 @@ func carrier(r *http.Request, query string) (parameters string, err error) {
 	values := r.Header["Authorization"]
 	switch {
 	case len(values) > 1:
-		return "", redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "more than one Authorization header")
+		return "", repeated("Authorization", len(values))
 	case len(values) == 0 && hasCredentials(query):
-		return "", redoxauth.Errorf(redoxauth.ErrRejected, "query", "credentials in the query, want an Authorization header")
+		return "", redoxauth.Errorf(redoxauth.ErrRejected, "query", "the signature is in the query (X-Amz-Signature, a presigned URL), want it in an Authorization header")
 	case len(values) == 0:
 		return "", errMissing
 	}
@@ -150,16 +171,56 @@ func carrier(r *http.Request, query string) (parameters string, err error) {
 	// sign, so it must be exact. "AWS4-HMAC-SHA256-PAYLOAD" is another algorithm.
 	parameters, ours := strings.CutPrefix(values[0], algorithm)
 	if !ours || parameters != "" && parameters[0] != ' ' && parameters[0] != '\t' {
-		return "", errMissing
+		return "", otherScheme(values[0])
 	}
 	if hasCredentials(query) {
-		return "", redoxauth.Errorf(redoxauth.ErrMalformed, "query", "credentials in the query and in the Authorization header")
+		return "", redoxauth.Errorf(redoxauth.ErrMalformed, "query", "a signature is in the Authorization header and in the query (X-Amz-Signature, a presigned URL), want the header alone")
 	}
 	return parameters, nil
 }
 
-// errMissing costs no allocation: AnyOf asks every Verifier. Verify returns a copy of it.
-var errMissing = redoxauth.Errorf(redoxauth.ErrNoCredentials, "missing", "")
+// The errors of requests without a signature of ours cost no allocation: AnyOf asks every
+// Verifier. Verify returns a copy. Only schemes that are known are named: what looks like an
+// unknown one may be a secret without a scheme.
+var (
+	errMissing     = noCredentials("the Authorization header is absent")
+	errOtherScheme = noCredentials("the Authorization header has another scheme")
+	errSchemes     = map[string]*redoxauth.Error{
+		"":                         noCredentials("the Authorization header is empty"),
+		"bearer":                   noCredentials("the Authorization header has the scheme Bearer, which is for another strategy"),
+		"basic":                    noCredentials("the Authorization header has the scheme Basic, which is for another strategy"),
+		"aws":                      noCredentials("the Authorization header has the scheme AWS, which is Signature Version 2"),
+		"aws4-ecdsa-p256-sha256":   noCredentials("the Authorization header has the algorithm AWS4-ECDSA-P256-SHA256, which is Signature Version 4A"),
+		"aws4-hmac-sha256":         noCredentials("the Authorization header has the algorithm in another case"),
+		"aws4-hmac-sha256-payload": noCredentials("the Authorization header has the algorithm AWS4-HMAC-SHA256-PAYLOAD, which is for one chunk of a stream"),
+	}
+)
+
+func noCredentials(arrived string) *redoxauth.Error {
+	return redoxauth.Errorf(redoxauth.ErrNoCredentials, "missing", "%s", arrived+", want "+algorithm+" (Redox dashboard: AWS Signature Version 4)")
+}
+
+// otherScheme is the error of an Authorization header that is not ours.
+func otherScheme(value string) error {
+	end := strings.IndexAny(value, " \t,=")
+	if end < 0 {
+		end = len(value)
+	}
+	var lower [32]byte
+	if end > len(lower) {
+		return errOtherScheme
+	}
+	for i := range end {
+		lower[i] = value[i]
+		if 'A' <= value[i] && value[i] <= 'Z' {
+			lower[i] += 'a' - 'A'
+		}
+	}
+	if err, known := errSchemes[string(lower[:end])]; known {
+		return err
+	}
+	return errOtherScheme
+}
 
 // hasCredentials reports whether a query carries a signature. It compares names in any
 // case: aws-iam-authenticator was fooled by a second spelling (CVE-2022-2385).
@@ -187,10 +248,12 @@ func hasCredentials(query string) bool {
 // order. If a field is repeated, AWS uses the last one. We refuse it.
 func (c *claim) setParameters(parameters string) error {
 	if len(parameters) > maxAuthorization {
-		return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "the Authorization header is longer than 4 KiB")
+		return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "the Authorization header has %d bytes, want at most %d", len(algorithm)+len(parameters), maxAuthorization)
 	}
 	var credential, signature string
+	n := 0
 	for rest, more := parameters, true; more; {
+		n++
 		var field string
 		field, rest, more = strings.Cut(rest, ",")
 		name, value, _ := strings.Cut(strings.Trim(field, " \t"), "=")
@@ -203,15 +266,23 @@ func (c *claim) setParameters(parameters string) error {
 		case "Signature":
 			to = &signature
 		default:
-			return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "the Authorization header has an unknown field")
+			return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "field %d of the Authorization header has another name, "+wantFields, n)
 		}
-		if *to != "" || value == "" {
-			return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "%s is repeated or empty", name)
+		switch {
+		case *to != "":
+			return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "%s is repeated in the Authorization header, want it once", name)
+		case value == "":
+			return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "%s is empty in the Authorization header", name)
 		}
 		*to = value
 	}
-	if credential == "" || c.signedHeaders == "" || signature == "" {
-		return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "the Authorization header lacks Credential, SignedHeaders or Signature")
+	switch {
+	case credential == "":
+		return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "Credential is absent from the Authorization header, "+wantFields)
+	case c.signedHeaders == "":
+		return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "SignedHeaders is absent from the Authorization header, "+wantFields)
+	case signature == "":
+		return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "Signature is absent from the Authorization header, "+wantFields)
 	}
 	var end string
 	c.keyID, c.scope, _ = strings.Cut(credential, "/")
@@ -219,13 +290,44 @@ func (c *claim) setParameters(parameters string) error {
 	c.region, end, _ = strings.Cut(end, "/")
 	c.service, end, _ = strings.Cut(end, "/")
 	if end != terminator || c.keyID == "" || len(c.day) != dayLength || c.region == "" || c.service == "" {
-		return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "Credential is not of the form key/yyyymmdd/region/service/"+terminator)
+		return malformedCredential(credential)
 	}
 	if len(signature) != hex.EncodedLen(len(c.signature)) || !lowerHex.hasAll(signature) {
-		return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "Signature is not 64 lower-case hexadecimal digits")
+		return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "Signature is %s, want %d lower-case hexadecimal digits", digits(signature), 2*sha256.Size)
 	}
 	hex.Decode(c.signature[:], []byte(signature))
 	return c.setNames()
+}
+
+const wantFields = "want Credential=, SignedHeaders= and Signature=, in this spelling and separated by commas"
+
+// malformedCredential says which part is wrong. It shows no part: if accessKey and secretKey are
+// exchanged, parts of the secret are there.
+func malformedCredential(credential string) error {
+	const form = "key/yyyymmdd/region/service/" + terminator
+	parts := strings.Split(credential, "/")
+	why := "its date does not have 8 digits"
+	switch {
+	case len(parts) != 5:
+		why = fmt.Sprintf("it has %d parts between slashes, and not 5; an access key ID cannot have a slash (Redox dashboard: accessKey)", len(parts))
+	case slices.Contains(parts, ""):
+		why = "a part is empty (Redox dashboard: accessKey, awsRegion, serviceName)"
+	case parts[4] != terminator:
+		why = "it does not end with " + terminator
+	}
+	return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "Credential is not of the form %s: %s", form, why)
+}
+
+// digits says what kind of digits s has, and how many.
+func digits(s string) string {
+	kind := "characters"
+	switch {
+	case lowerHex.hasAll(s):
+		kind = "lower-case hexadecimal digits"
+	case lowerHex.hasAll(strings.ToLower(s)):
+		kind = "hexadecimal digits in upper or mixed case"
+	}
+	return fmt.Sprintf("%d %s", len(s), kind)
 }
 
 // setNames splits SignedHeaders. The names must be in lower case, sorted and unique, so
@@ -235,14 +337,20 @@ func (c *claim) setNames() error {
 	var last, name string
 	for rest, more := c.signedHeaders, true; more; last = name {
 		name, rest, more = strings.Cut(rest, ";")
-		if !lowerToken.hasAll(name) || name <= last {
-			return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "SignedHeaders is not lower-case, sorted and unique")
+		switch {
+		case !lowerToken.hasAll(name):
+			name, _, _ = strings.Cut(name, " ") // a signature may follow
+			return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "SignedHeaders has %s, want names in lower case, separated by semicolons", quote(name))
+		case name == last:
+			return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "SignedHeaders has %s twice, want each name once", quote(name))
+		case name < last:
+			return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "SignedHeaders has %s after %s, want the names sorted", quote(name), quote(last))
 		}
 		if name == "authorization" {
 			return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "SignedHeaders names authorization, which holds the signature")
 		}
 		if len(c.names) == maxSignedHeaders {
-			return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "SignedHeaders has more than 100 names")
+			return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "SignedHeaders has more than %d names", maxSignedHeaders)
 		}
 		c.names = append(c.names, name)
 	}
@@ -286,6 +394,28 @@ func parseDate(s string) (t time.Time, ok bool) {
 	return t, t.Month() == month && t.Day() == day && hour < 24 && minute < 60 && second < 60
 }
 
+// otherDate says of what kind a malformed date seems to be.
+func otherDate(s string) string {
+	if len(s) > len(time.RFC3339Nano) {
+		return ""
+	}
+	if _, err := time.Parse(time.RFC3339, s); err == nil {
+		return ", which looks like RFC 3339"
+	}
+	if _, err := http.ParseTime(s); err == nil {
+		return ", which looks like the header Date"
+	}
+	if _, err := strconv.ParseUint(s, 10, 64); err == nil {
+		switch len(s) {
+		case 10:
+			return ", which looks like seconds since 1970"
+		case 13:
+			return ", which looks like milliseconds since 1970"
+		}
+	}
+	return ""
+}
+
 // A charset is a set of bytes. To look a byte up is faster than to compare it with "0", "9",
 // "a" and "f": in hexadecimal digits a processor predicts every third branch wrongly.
 type charset [256]bool
@@ -315,5 +445,30 @@ func (set *charset) hasAll(s string) bool {
 	return s != ""
 }
 
-// shorten limits what a peer can write into an error.
-func shorten(s string) string { return s[:min(len(s), 64)] }
+// quote quotes what a peer can write into an error, and limits it.
+func quote(s string) string {
+	const longest = 128
+	if len(s) > longest {
+		return fmt.Sprintf("%+q...", s[:longest])
+	}
+	return strconv.QuoteToASCII(s)
+}
+
+// quoteAll quotes a list.
+func quoteAll(list []string) string {
+	const most = 8
+	var b strings.Builder
+	b.WriteByte('[')
+	for i, s := range list {
+		if i == most {
+			fmt.Fprintf(&b, ", ... (%d more)", len(list)-most)
+			break
+		}
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(quote(s))
+	}
+	b.WriteByte(']')
+	return b.String()
+}

@@ -78,15 +78,15 @@ func (c *canonical) release() {
 func (c *canonical) build(r *http.Request, form *pathForm, length int64) (err error) {
 	method := cmp.Or(r.Method, http.MethodGet)
 	if strings.ContainsFunc(method, func(c rune) bool { return c <= ' ' || c > '~' }) {
-		return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "the method is not a token")
+		return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "the method is %s, want a token of printable ASCII", quote(method))
 	}
 	c.head = append(append(c.head[:0], method...), '\n')
 	if c.head, err = form.append(c.head, c.claim.path); err != nil {
 		return err
 	}
 	c.head = append(c.head, '\n')
-	if !c.readQuery() {
-		return redoxauth.Errorf(redoxauth.ErrMalformed, "query", "the query has a semicolon, a space, a control character, or a %% that starts no escape")
+	if at := c.readQuery(); at >= 0 {
+		return redoxauth.Errorf(redoxauth.ErrMalformed, "query", "the query has %s at byte %d, want it escaped (%%3B, %%20, %%25): handlers refuse or drop it otherwise", badByte(c.claim.query[at:]), at+1)
 	}
 	c.head = append(c.appendQuery(c.head), '\n')
 	return c.appendHeaders(r, length)
@@ -107,18 +107,18 @@ func (f *pathForm) append(dst []byte, path string) ([]byte, error) {
 		return append(dst, whole...), nil
 	}
 	if !isWirePath(path) {
-		return dst, redoxauth.Errorf(redoxauth.ErrMalformed, "path", "the path has a space, a control character, or a %% that starts no escape")
+		return dst, redoxauth.Errorf(redoxauth.ErrMalformed, "path", "the path %s has a space, a control character, or a %% that starts no escape, want it escaped", quote(path))
 	}
 	if raw, escaped := findDotSegments(path); raw || escaped {
 		switch {
 		case f.prefix != "":
-			return dst, redoxauth.Errorf(redoxauth.ErrMalformed, "path", "the path has dot segments, which could leave Config.PathPrefix")
+			return dst, redoxauth.Errorf(redoxauth.ErrMalformed, "path", "the path %s has dot segments, which could leave Config.PathPrefix %q: they are never accepted with it", quote(path), f.prefix)
 		case !f.dotSegments:
-			return dst, redoxauth.Errorf(redoxauth.ErrMalformed, "path", "the path has dot segments; only Config.InsecureAllowDotSegments accepts them")
+			return dst, redoxauth.Errorf(redoxauth.ErrMalformed, "path", "the path %s has dot segments, want none (only Config.InsecureAllowDotSegments accepts them)", quote(path))
 		case !f.kept && (raw && escaped || hasEscapedSlash(path)):
 			// "/secret%2Fx/../b" is "/b" on the wire, and "/secret/b" to a handler that
 			// decodes the path before it cleans it (CVE-2021-29492 in Envoy).
-			return dst, redoxauth.Errorf(redoxauth.ErrMalformed, "path", "the path has dot segments beside escaped slashes or dots")
+			return dst, redoxauth.Errorf(redoxauth.ErrMalformed, "path", "the path %s has dot segments beside escaped slashes or dots, want none (Config.InsecureAllowDotSegments accepts them without such escapes)", quote(path))
 		}
 	}
 	if f.kept {
@@ -234,9 +234,9 @@ type pair struct{ name, value, end int }
 
 // readQuery decodes the pairs of the query and encodes them again. "+" is a space, because
 // handlers read it so. If it were signed as it is, "+" and "%2B" could be exchanged under a
-// valid signature. readQuery reports false for what handlers refuse or drop (";", "%zz"):
-// they would not see what was signed.
-func (c *canonical) readQuery() bool {
+// valid signature. Handlers refuse or drop ";" and "%zz": they would not see what was signed.
+// readQuery returns where the first of these is, or -1.
+func (c *canonical) readQuery() int {
 	query := c.claim.query
 	c.query, c.pairs = c.query[:0], slices.Grow(c.pairs[:0], strings.Count(query, "&")+1)
 	for query != "" {
@@ -252,11 +252,34 @@ func (c *canonical) readQuery() bool {
 		ok = ok && c.appendReencoded(value)
 		p.end = len(c.query)
 		if !ok {
-			return false
+			return badQueryByte(c.claim.query)
 		}
 		c.pairs = append(c.pairs, p)
 	}
-	return true
+	return -1
+}
+
+// badQueryByte returns where the first byte is that appendReencoded refuses, or -1.
+func badQueryByte(s string) int {
+	for i := range len(s) {
+		if b := s[i]; b == ';' || b <= ' ' || b == 0x7f || b == '%' && !isEscape(s[i:]) {
+			return i
+		}
+	}
+	return -1
+}
+
+// badByte names such a byte. A parameter may be a secret, so what is around it is not shown.
+func badByte(s string) string {
+	switch s[0] {
+	case ';':
+		return `a semicolon`
+	case ' ':
+		return `a space`
+	case '%':
+		return `a "%" that starts no escape`
+	}
+	return "a control character"
 }
 
 func (c *canonical) appendReencoded(s string) bool {
@@ -338,7 +361,7 @@ func (c *canonical) appendHeaders(r *http.Request, length int64) error {
 		if !sent && name == "content-length" {
 			dst = strconv.AppendInt(dst, length, 10)
 		} else if !sent {
-			return redoxauth.Errorf(redoxauth.ErrRejected, "signature", "%s is signed and did not arrive", shorten(name))
+			return redoxauth.Errorf(redoxauth.ErrRejected, "signature", "the header %s is in SignedHeaders and did not arrive, want it as the sender signed it: something on the way dropped it, or the sender did not send it", quote(name))
 		}
 		for i, value := range values {
 			if i > 0 {
@@ -346,7 +369,7 @@ func (c *canonical) appendHeaders(r *http.Request, length int64) error {
 			}
 			var ok bool
 			if dst, ok = appendValue(dst, value); !ok {
-				return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "%s has a control character", shorten(name))
+				return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "the header %s has a control character, want none", quote(name))
 			}
 		}
 		dst = append(dst, '\n')

@@ -32,7 +32,7 @@ func (v *Verifier) Explain(r *http.Request) string {
 	} else {
 		fmt.Fprintf(&b, "sigv4: accepted, by the credential at position %s\n", match.position)
 	}
-	fmt.Fprintf(&b, "received: method %q, Host %q\n", shorten(r.Method), shorten(receivedHost(r)))
+	fmt.Fprintf(&b, "received: method %q, Host %q\n", quote(r.Method), quote(receivedHost(r)))
 	c.claim.reset() // decide may have stopped before it read all of it
 	if c.claim.readClaim(r) != nil {
 		return b.String()
@@ -111,9 +111,9 @@ func (v *Verifier) variants(r *http.Request, c *canonical) []string {
 		for form := range 4 {
 			w := *v
 			w.hosts, w.form.kept, w.form.encodedOnce = []string{host}, form&1 != 0, form&2 != 0
-			if w.recompute(r, c) && w.match(c, ring[c.claim.keyID]) != nil {
+			if w.recompute(r, c) && w.match(c, ring.byID[c.claim.keyID]) != nil {
 				hint := fmt.Sprintf("it verifies with Host %q, DisablePathNormalization %t, DisableDoubleEncoding %t",
-					shorten(host), w.form.kept, w.form.encodedOnce)
+					quote(host), w.form.kept, w.form.encodedOnce)
 				if slices.Contains(v.hosts, host) && !slices.Contains(v.signedHosts(nil, c.claim.host), host) {
 					hint += "; but the received Host is another one of Config.Hosts: something on the way sent it to the wrong host"
 				}
@@ -140,7 +140,7 @@ func (v *Verifier) suspects(r *http.Request, c *claim) (found []string) {
 			if slices.Contains(hopByHop, name) {
 				found = append(found, name+" is signed, but belongs to one hop and is not forwarded")
 			} else if !sent {
-				found = append(found, shorten(name)+" is signed and did not arrive: a proxy dropped it (nginx and Caddy drop names with _)")
+				found = append(found, quote(name)+" is signed and did not arrive: a proxy dropped it (nginx and Caddy drop names with _)")
 			}
 		}
 	}

@@ -19,7 +19,7 @@ import (
 
 // keys are the credentials of a Verifier.
 type keys struct {
-	secrets *rotation.Secrets[keyring]
+	secrets *rotation.Secrets[*keyring]
 	decoy   []*credential // signs for unknown key IDs
 }
 
@@ -30,11 +30,11 @@ func newKeys(cfg *Config, p *config.Problems) *keys {
 	case (cfg.CredentialsFunc == nil) == (len(cfg.Credentials) == 0):
 		p.Add("Credentials", "exactly one of Credentials and CredentialsFunc is required")
 	case cfg.CredentialsFunc == nil:
-		k.secrets = rotation.Static(newKeyring(cfg.Credentials, "Credentials", region, service, p))
+		k.secrets = rotation.Static(newKeyring(cfg.Credentials, "Credentials", "Config.Credentials", region, service, p))
 	default:
-		prepare := func(list []Credential) (keyring, error) {
+		prepare := func(list []Credential) (*keyring, error) {
 			p := config.Problems{Package: "CredentialsFunc"} // the error of Get names the strategy
-			ring := newKeyring(list, "", region, service, &p)
+			ring := newKeyring(list, "", "Config.CredentialsFunc()", region, service, &p)
 			return ring, p.Err()
 		}
 		k.secrets = rotation.NewSecrets(strategy, "CredentialsFunc", cfg.CredentialsFunc, prepare, cfg.Now)
@@ -44,11 +44,17 @@ func newKeys(cfg *Config, p *config.Problems) *keys {
 
 // A keyring holds the credentials by access key ID. While a secret is rotated, there are
 // several under one ID.
-type keyring map[string][]*credential
+type keyring struct {
+	byID    map[string][]*credential
+	all     []*credential
+	wantID  string // for errors: the access key IDs, and the fields that decide
+	secrets map[[sha256.Size]byte]bool
+}
 
 type credential struct {
 	keyID    string
 	position string
+	field    string            // "Config.Credentials[0]"
 	token    [sha256.Size]byte // digest of the session token
 	hasToken bool
 	key      signingKey
@@ -66,9 +72,11 @@ func (c *credential) holds(token *[sha256.Size]byte, sent bool) int {
 	return same
 }
 
-// newKeyring checks and copies credentials. list is the field that they come from.
-func newKeyring(credentials []Credential, list, region, service string, p *config.Problems) keyring {
-	ring := make(keyring)
+// newKeyring checks and copies credentials. list is the field that they come from in the
+// errors of New, and source in those of Verify.
+func newKeyring(credentials []Credential, list, source, region, service string, p *config.Problems) *keyring {
+	ring := &keyring{byID: make(map[string][]*credential), secrets: make(map[[sha256.Size]byte]bool)}
+	var ids []string
 	for i, c := range credentials {
 		field := fmt.Sprintf("%s[%d].", list, i)
 		checkScopePart(p, field+"AccessKeyID", c.AccessKeyID)
@@ -76,15 +84,33 @@ func newKeyring(credentials []Credential, list, region, service string, p *confi
 		if c.SessionToken != "" {
 			p.Name(field+"SessionToken", c.SessionToken, 0)
 		}
-		ring[c.AccessKeyID] = append(ring[c.AccessKeyID], &credential{
+		k := &credential{
 			keyID:    c.AccessKeyID,
 			position: strconv.Itoa(i),
+			field:    fmt.Sprintf("%s[%d]", source, i),
 			token:    sha256.Sum256([]byte(c.SessionToken)),
 			hasToken: c.SessionToken != "",
 			key:      signingKey{secret: c.SecretAccessKey, region: region, service: service},
-		})
+		}
+		if len(ring.byID[c.AccessKeyID]) == 0 {
+			ids = append(ids, c.AccessKeyID)
+		}
+		ring.byID[c.AccessKeyID] = append(ring.byID[c.AccessKeyID], k)
+		ring.all = append(ring.all, k)
+		ring.secrets[sha256.Sum256([]byte(c.SecretAccessKey))] = true
 	}
+	ring.wantID = fmt.Sprintf("want one of %s (%s[].AccessKeyID; Redox dashboard: accessKey)", quoteAll(ids), source)
 	return ring
+}
+
+// quoteID quotes an access key ID. It shows no more than the start of one that may be a secret
+// key that was entered in its place. It costs the same for known and unknown IDs.
+func (ring *keyring) quoteID(id string) string {
+	const shortSecret = 32
+	if secret := ring.secrets[sha256.Sum256([]byte(id))]; secret || len(id) >= shortSecret {
+		return fmt.Sprintf("%+q and %d more characters", id[:min(len(id), 4)], max(len(id)-4, 0))
+	}
+	return quote(id)
 }
 
 // checkScopePart checks a part of Credential=key/day/region/service/aws4_request.

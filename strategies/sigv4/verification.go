@@ -6,9 +6,11 @@ import (
 	"crypto/subtle"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/singleuse"
@@ -33,7 +35,7 @@ func (v *Verifier) decide(r *http.Request, c *canonical) (*credential, error) {
 	if err != nil {
 		return nil, err
 	}
-	candidates := ring[c.claim.keyID]
+	candidates := ring.byID[c.claim.keyID]
 	if err = v.admit(r, &c.claim); err == nil {
 		err = c.build(r, &v.form, r.ContentLength)
 	}
@@ -44,7 +46,7 @@ func (v *Verifier) decide(r *http.Request, c *canonical) (*credential, error) {
 		if err == nil {
 			v.matchDecoy(c)
 		}
-		return nil, notSignedBy(c.claim.keyID, "unknown_key", "is none of Config.Credentials")
+		return nil, redoxauth.Errorf(redoxauth.ErrRejected, "unknown_key", "the access key ID is %s, %s", ring.quoteID(c.claim.keyID), ring.wantID)
 	case err != nil:
 		return nil, err
 	case !anyHolds(candidates, &c.claim):
@@ -61,30 +63,24 @@ func (v *Verifier) decide(r *http.Request, c *canonical) (*credential, error) {
 	case skew != nil:
 		return nil, skew
 	case match == nil:
-		return nil, notSignedBy(c.claim.keyID, "signature", "is one of Config.Credentials, but its secret did not sign what arrived")
+		return nil, redoxauth.Errorf(redoxauth.ErrRejected, "signature", "the secret of the access key ID %s did not sign what arrived: the secrets differ (%s.SecretAccessKey; Redox dashboard: secretKey), or the request is not as the sender signed it",
+			ring.quoteID(c.claim.keyID), candidates[0].field)
 	}
 	if declared := c.claim.payload; declared != "" && declared != unsignedPayload {
 		if err := c.hashBody(r, redoxauth.HashProvenBody); err != nil {
 			return nil, err
 		}
 		if string(c.bodyHash) != declared {
-			return nil, redoxauth.Errorf(redoxauth.ErrRejected, "payload", "the body does not match X-Amz-Content-Sha256")
+			return nil, redoxauth.Errorf(redoxauth.ErrRejected, "payload", "the body does not match X-Amz-Content-Sha256: %d bytes arrived, want those whose hash the sender declares and signs%s", c.body.n, ofNothing(declared))
 		}
 	}
 	// net/http adds trailers that were not announced to r.Trailer when it has read the body.
 	for key := range r.Trailer {
 		if isAmz(key) {
-			return nil, redoxauth.Errorf(redoxauth.ErrRejected, "unsigned_header", "%s is a trailer, which cannot be signed", shorten(key))
+			return nil, redoxauth.Errorf(redoxauth.ErrRejected, "unsigned_header", "%s is a trailer, which cannot be signed, want no trailer named x-amz-*", quote(key))
 		}
 	}
 	return match, nil
-}
-
-// notSignedBy is the error of a signature that no credential made. It costs the same for
-// known and unknown access key IDs. It shows no more than the start of an ID, which may be a
-// secret key that was entered in its place.
-func notSignedBy(id string, reason redoxauth.Reason, why string) error {
-	return redoxauth.Errorf(redoxauth.ErrRejected, reason, "the access key ID, %q and %d more characters, %s", id[:min(len(id), 4)], max(len(id)-4, 0), why)
 }
 
 // admit checks what needs no secret: the scope, the date, the Host, which headers are signed,
@@ -92,24 +88,28 @@ func notSignedBy(id string, reason redoxauth.Reason, why string) error {
 // without the body.
 func (v *Verifier) admit(r *http.Request, c *claim) error {
 	if c.region != v.region {
-		return redoxauth.Errorf(redoxauth.ErrRejected, "region", "signed for region %q, want %q (Config.Region)", shorten(c.region), v.region)
+		return redoxauth.Errorf(redoxauth.ErrRejected, "region", "signed for region %s, want %q (Config.Region; Redox dashboard: awsRegion)", quote(c.region), v.region)
 	}
 	if c.service != v.service {
-		return redoxauth.Errorf(redoxauth.ErrRejected, "service", "signed for service %q, want %q (Config.Service)", shorten(c.service), v.service)
+		return redoxauth.Errorf(redoxauth.ErrRejected, "service", "signed for service %s, want %q (Config.Service; Redox dashboard: serviceName)", quote(c.service), v.service)
 	}
 	if c.day != c.date[:dayLength] {
-		return redoxauth.Errorf(redoxauth.ErrRejected, "clock_skew", "the day of Credential is %q, that of X-Amz-Date %q", c.day, c.date[:dayLength])
+		return redoxauth.Errorf(redoxauth.ErrRejected, "clock_skew", "the date of Credential is %s, want %q, the date of X-Amz-Date: the sender takes them from different clocks or time zones", quote(c.day), c.date[:dayLength])
 	}
 	now := v.now()
 	if age := now.Sub(c.time); age.Abs() > v.maxSkew {
-		c.skew = redoxauth.Errorf(redoxauth.ErrRejected, "clock_skew", "X-Amz-Date is %s, the clock says %s, want at most %v between them (Config.MaxSkew)",
-			c.date, now.UTC().Format(dateLayout), v.maxSkew)
+		c.skew = redoxauth.Errorf(redoxauth.ErrRejected, "clock_skew", "X-Amz-Date is %s, %s (now %s), want at most %v (Config.MaxSkew)",
+			c.date, fromClock(age), now.UTC().Format(dateLayout), v.maxSkew)
 		if age < 0 || c.needsBody(r) {
 			return c.skew
 		}
 	}
 	if c.host == "" && len(v.hosts) == 0 || !isVisible(c.host) {
-		return redoxauth.Errorf(redoxauth.ErrRejected, "host", "the received Host is %q, want a host or host:port; if a proxy removes it, list the sender's in Config.Hosts", shorten(c.host))
+		received := quote(c.host)
+		if c.host == "" {
+			received = "absent"
+		}
+		return redoxauth.Errorf(redoxauth.ErrRejected, "host", "the received Host is %s, want a host or host:port as the sender signed it; if something on the way removes or replaces it, list the sender's (Config.Hosts)", received)
 	}
 	if err := v.checkCoverage(r, c); err != nil {
 		return err
@@ -117,10 +117,39 @@ func (v *Verifier) admit(r *http.Request, c *claim) error {
 	switch {
 	case c.payload == "", c.payload == unsignedPayload && v.unsigned, len(c.payload) == 2*sha256.Size && lowerHex.hasAll(c.payload):
 		return nil
-	case c.payload == unsignedPayload:
-		return redoxauth.Errorf(redoxauth.ErrRejected, "payload", "X-Amz-Content-Sha256 is "+unsignedPayload+"; only Config.InsecureAllowUnsignedPayload accepts it")
 	}
-	return redoxauth.Errorf(redoxauth.ErrRejected, "payload", "X-Amz-Content-Sha256 is not 64 lower-case hexadecimal digits")
+	return wrongPayload(c.payload)
+}
+
+// wrongPayload is the error of an X-Amz-Content-Sha256 that is no hash.
+func wrongPayload(payload string) error {
+	why := digits(payload) + ", want the SHA-256 of the body as 64 lower-case hexadecimal digits, or no such header"
+	switch {
+	case payload == unsignedPayload:
+		why = `"` + unsignedPayload + `", want the SHA-256 of the body (only Config.InsecureAllowUnsignedPayload accepts it)`
+	case strings.HasPrefix(payload, "STREAMING-"):
+		why = quote(payload) + ", want the SHA-256 of the body: bodies that are signed in chunks are never accepted, so the sender must sign the whole body"
+	}
+	return redoxauth.Errorf(redoxauth.ErrRejected, "payload", "X-Amz-Content-Sha256 is %s", why)
+}
+
+// hashOfNothing is the SHA-256 of an empty body.
+const hashOfNothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+func ofNothing(hash string) string {
+	if hash == hashOfNothing {
+		return ": that of an empty body"
+	}
+	return ""
+}
+
+// fromClock says how far a date is from the clock.
+func fromClock(age time.Duration) string {
+	direction := "behind"
+	if age < 0 {
+		direction = "ahead of"
+	}
+	return fmt.Sprintf("%v %s this server's clock", age.Abs().Truncate(time.Millisecond), direction)
 }
 
 // checkCoverage checks that everything is signed that must be: every x-amz-* header that
@@ -132,18 +161,22 @@ func (v *Verifier) checkCoverage(r *http.Request, c *claim) error {
 	for key := range r.Header {
 		amz := isAmz(key)
 		if !isCanonicalKey(key) && (amz || c.signs(key) || slices.Contains(v.required, strings.ToLower(key))) {
-			return redoxauth.Errorf(redoxauth.ErrRejected, "unsigned_header", "%s is not the canonical key of this header in http.Header", shorten(key))
+			return redoxauth.Errorf(redoxauth.ErrRejected, "unsigned_header", "http.Header has the key %s, want %q: what fills the map must use its method Add or Set", quote(key), http.CanonicalHeaderKey(key[:min(len(key), 128)]))
 		}
 		if amz && key != "X-Amz-Content-Sha256" && key != "X-Amz-Cf-Id" && !c.signs(key) {
-			return redoxauth.Errorf(redoxauth.ErrRejected, "unsigned_header", "%s is not signed", shorten(key))
+			return notSigned(key, "fixed for every x-amz-* header")
 		}
 	}
 	for _, name := range v.required {
 		if _, sent := sentHeader(r, name); sent && !c.signs(name) {
-			return redoxauth.Errorf(redoxauth.ErrRejected, "unsigned_header", "%s is not signed (Config.RequiredHeaders)", name)
+			return notSigned(name, "Config.RequiredHeaders")
 		}
 	}
 	return nil
+}
+
+func notSigned(name, rule string) error {
+	return redoxauth.Errorf(redoxauth.ErrRejected, "unsigned_header", "the header %s arrived and is absent from SignedHeaders, want it signed (%s): the sender does not sign it, or something on the way added it", quote(name), rule)
 }
 
 // isCanonicalKey reports whether a key is its own http.CanonicalHeaderKey. It is for tokens
@@ -176,21 +209,21 @@ func anyHolds(candidates []*credential, c *claim) bool {
 
 // wrongSessionToken is the error of a claim whose session token none of the candidates has.
 func wrongSessionToken(candidates []*credential, c *claim) error {
-	why := "X-Amz-Security-Token is not the configured one"
+	const dashboard = "(Redox dashboard: sessionToken)"
+	i := slices.IndexFunc(candidates, func(k *credential) bool { return k.hasToken })
 	switch {
 	case !c.hasToken:
-		why = "X-Amz-Security-Token is missing"
-	case !slices.ContainsFunc(candidates, func(k *credential) bool { return k.hasToken }):
-		why = "X-Amz-Security-Token is unexpected"
+		return redoxauth.Errorf(redoxauth.ErrRejected, "session_token", "X-Amz-Security-Token is absent, want that of %s.SessionToken %s", candidates[0].field, dashboard)
+	case i < 0:
+		return redoxauth.Errorf(redoxauth.ErrRejected, "session_token", "X-Amz-Security-Token arrived, but %s.SessionToken is empty %s", candidates[0].field, dashboard)
 	}
-	return redoxauth.Errorf(redoxauth.ErrRejected, "session_token", "%s (Credential.SessionToken)", why)
+	return redoxauth.Errorf(redoxauth.ErrRejected, "session_token", "X-Amz-Security-Token arrived and differs from %s.SessionToken %s", candidates[i].field, dashboard)
 }
 
 // matchDecoy does the work that a wrong signature costs, except for the body. So the time of
 // a refusal does not tell whether a key ID is configured.
 func (v *Verifier) matchDecoy(c *canonical) {
-	const ofNothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-	c.bodyHash = append(c.bodyHash[:0], ofNothing...)
+	c.bodyHash = append(c.bodyHash[:0], hashOfNothing...)
 	v.match(c, v.keys.decoy)
 	c.bodyHash = c.bodyHash[:0]
 }
