@@ -8,179 +8,354 @@ import (
 	"strings"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/rotation"
 )
 
-// Explain tells an operator why Verify accepts or refuses r. It shows the decision, and the
-// canonical request and the string to sign as computed here, to compare with those of the
-// sender. It names the usual causes, and finds some of them by trying. It does not ask
-// Config.Replay. It reads the body only if the request declares no hash of it, within the
-// limits of [redoxauth.Body], and the handler can still read it. Call it after Verify or
-// [redoxauth.Check] refused r, or in [redoxauth.Options].Observe. It costs several
-// verifications, so do not call it in production for every request.
+// Explain tells an operator why Verify accepts or refuses r, as [redoxauth.Explain] says. After
+// the decision comes one line for every check. Then come the canonical request and the string
+// to sign as computed here, to compare with those of the sender. If the signature does not
+// verify, Explain tries what proxies and signers often do differently: other values of Host,
+// prefixes, forms of the path and of the query, payload hashes, header values, and mistakes
+// around the secret. The hints at the end name what verifies, and what to change.
+//
+// It does not ask Config.Replay, and does not call Config.CredentialsFunc. It computes up to
+// 1000 hashes. It reads the body only where Verify would have read it: not if the headers alone
+// are refused. Then the signature is checked only if the request declares the hash of its body.
 //
 // The text has no secret key, no session token and no signature, neither the expected nor
-// the received one. The values of well-known secret headers and query parameters are left
-// out. Other signed headers and the query are in it: write it only to a log that may have
-// them, and never into an answer.
+// the received one. The values of headers and query parameters whose names sound secret are
+// left out. Other signed headers and the query are in it.
 func (v *Verifier) Explain(r *http.Request) string {
-	c := newCanonical()
-	defer c.release()
-	var b strings.Builder
-	match, err := v.decide(r, c)
-	if err != nil {
-		fmt.Fprintf(&b, "%v\n", refusal(err))
+	if v == nil {
+		v = new(Verifier)
+	}
+	e := &explanation{v: v, r: r, c: newCanonical()}
+	defer e.c.release()
+	ctx := rotation.LoadedOnly(r.Context())
+	match, err := v.decide(ctx, r, e.c)
+	if err == nil {
+		e.line("%s: accepted: %v", strategy, v.identity(match, &e.c.claim))
 	} else {
-		fmt.Fprintf(&b, "sigv4: accepted, by the credential at position %s\n", match.position)
+		e.line("%v", refusal(err))
 	}
-	fmt.Fprintf(&b, "received: method %q, Host %q\n", quote(r.Method), quote(receivedHost(r)))
-	c.claim.reset() // decide may have stopped before it read all of it
-	if c.claim.readClaim(r) != nil {
-		return b.String()
+	if v.keys == nil {
+		return e.text.String()
 	}
-	host, note := c.claim.host, ""
-	if hosts := v.signedHosts(nil, host); !slices.Contains(hosts, host) {
-		host, note = hosts[0], ", with the first of Hosts"
+	errors.As(err, &e.refused)
+	e.ring, e.ringErr = v.keys.secrets.Get(ctx)
+	e.facts()
+	if e.complete {
+		e.check()
+		e.canonicalRequest()
 	}
-	if v.recompute(r, c) && host != "" && isVisible(host) {
-		whole := c.finish(host)
-		message := c.stringToSign(whole)
-		fmt.Fprintf(&b, "\ncanonical request%s:\n%s\n\nstring to sign:\n%s\n", note, redact(string(whole)), message)
+	e.advise()
+	for i, hint := range e.hints {
+		if i == 0 {
+			e.text.WriteString("\nhints:\n")
+		}
+		e.line("- %s", hint)
 	}
-	if advice := v.advice(r, c, err); len(advice) > 0 {
-		fmt.Fprintf(&b, "\nhints:\n- %s\n", strings.Join(advice, "\n- "))
-	}
-	return b.String()
+	return e.text.String()
 }
 
-// recompute builds the canonical request, even if decide stopped before it.
-func (v *Verifier) recompute(r *http.Request, c *canonical) bool {
-	return c.build(r, &v.form, r.ContentLength) == nil && c.readBody(r, &v.form) == nil
+// An explanation is the text of one Explain, and what it has found out.
+type explanation struct {
+	v *Verifier
+	r *http.Request
+	c *canonical
+
+	refused    *redoxauth.Error // nil: accepted
+	ring       *keyring         // nil: ringErr
+	ringErr    error
+	candidates []*credential // of the access key ID
+
+	parsed   bool // the Authorization header
+	complete bool // the claim
+	built    bool // the canonical request, except for an unknown body
+	known    bool // the payload hash
+	holds    bool // the signature, for the scope that it names
+
+	text  strings.Builder
+	hints []string
 }
 
-// advice names the usual causes of err.
-func (v *Verifier) advice(r *http.Request, c *canonical, err error) []string {
+func (e *explanation) line(format string, args ...any) {
+	fmt.Fprintf(&e.text, format+"\n", args...)
+}
+
+func (e *explanation) hint(format string, args ...any) {
+	e.hints = append(e.hints, fmt.Sprintf(format, args...))
+}
+
+// is reports whether r was refused for this reason.
+func (e *explanation) is(reasons ...redoxauth.Reason) bool {
+	return e.refused != nil && slices.Contains(reasons, e.refused.Reason)
+}
+
+// verdict is what a line says of a check: ok, or the error.
+func verdict(err error, ok string) string {
 	var e *redoxauth.Error
-	if !errors.As(err, &e) {
-		return nil
+	switch {
+	case err == nil:
+		return ok
+	case errors.As(err, &e) && e.Err != nil:
+		return e.Err.Error()
 	}
-	switch e.Reason {
-	case "unknown_key":
-		return []string{"the dashboard's accessKey and Credential.AccessKeyID differ, or accessKey and secretKey are exchanged"}
-	case "stale":
-		return []string{"the sender must sign again when it retries; the difference to the clock tells how old the signature is. If it is about the same for all messages, a clock is wrong"}
-	case "clock_skew":
-		return []string{"a clock is wrong, or a signed request was sent again late"}
-	case "payload":
-		return []string{"if the sender declares a hash: something on the way changed the body (decompressed, re-encoded or cut it)"}
-	case "body_consumed":
-		return []string{"a middleware in front has read the body: put Wrap or redoxauth.Check in front of it, and of everything that parses forms"}
-	case "session_token":
-		return []string{"the dashboard's sessionToken and Credential.SessionToken differ"}
-	case "unsigned_header":
-		return []string{"something on the way added the header, or the sender left it out of SignedHeaders"}
-	case "signature":
-		found := v.variants(r, c)
-		advice := append(found, v.suspects(r, &c.claim)...)
-		if len(found) == 0 {
-			advice = append(advice, "compare the canonical request with the sender's, or with the URL in the dashboard. "+
-				"If that URL has a longer path, a proxy stripped a prefix: set Config.PathPrefix. "+
-				"If it has another host or port, a proxy replaced it: set Config.Hosts. If all agree, the secret keys differ")
-		}
-		return advice
-	}
-	return nil
+	return err.Error()
 }
 
-// variants tries other forms of the path and other hosts, and names those that verify.
-func (v *Verifier) variants(r *http.Request, c *canonical) []string {
-	ring, err := v.keys.secrets.Get(r.Context())
+// as compares what arrived with what is configured.
+func as(received, want, field, dashboard string) string {
+	if received == want {
+		return fmt.Sprintf("%s, as configured (%s)", quote(received), field)
+	}
+	return fmt.Sprintf("%s, want %q (%s; Redox dashboard: %s)", quote(received), want, field, dashboard)
+}
+
+// facts writes a line for every check that needs no hash.
+func (e *explanation) facts() {
+	r, v := e.r, e.v
+	e.line("received: method %s, Host %s, %s", quote(r.Method), orAbsent(receivedHost(r)), e.body())
+	c := &e.c.claim
+	c.reset() // decide may have stopped before it read all of it
+	path, query, err := target(r)
+	e.line("request target: %s", verdict(err, quote(path)+queryOf(query)))
+	if err == nil && r.URL != nil && r.RequestURI != "" && !strings.HasSuffix(path, r.URL.EscapedPath()) {
+		e.line("r.URL differs from r.RequestURI: its path is %s; the target as it was received is verified", quote(r.URL.EscapedPath()))
+	}
+	parameters, carried := carrier(r, query)
+	if carried != nil {
+		e.line("Authorization: %s", verdict(carried, ""))
+		return
+	}
+	c.path, c.query, c.host = path, query, receivedHost(r)
+	invalid := c.setParameters(parameters)
+	e.line("Authorization: %s", verdict(invalid, algorithm+", as expected"))
+	e.parsed = invalid == nil
+	headers := c.setHeaders(r)
+	e.complete = err == nil && e.parsed && headers == nil
+	if e.parsed {
+		e.scope()
+	}
+	e.date(headers)
+	e.host()
+	if e.parsed {
+		e.signedHeaders()
+	}
+	e.payload()
+	e.sessionToken()
+	if err == nil {
+		_, err := v.form.append(nil, path)
+		e.line("path: %s", verdict(err, v.form.String()))
+		at := badQueryByte(query)
+		if at < 0 {
+			e.line("query: it has a canonical form")
+		} else {
+			e.line("query: it has %s at byte %d, want it escaped", badByte(query[at:]), at+1)
+		}
+	}
+	for key := range r.Trailer {
+		if isAmz(key) {
+			e.line("trailer: %s, want none named x-amz-*", quote(key))
+		}
+	}
+	if v.replay != nil {
+		e.line("replay: the replay store is not asked (Config.Replay)")
+	}
+}
+
+func orAbsent(s string) string {
+	if s == "" {
+		return "absent"
+	}
+	return quote(s)
+}
+
+func queryOf(query string) string {
+	if query == "" {
+		return ", no query"
+	}
+	return fmt.Sprintf(", query of %d parameters", strings.Count(query, "&")+1)
+}
+
+func (e *explanation) body() string {
+	switch n := e.r.ContentLength; {
+	case len(e.c.bodyHash) > 0:
+		return fmt.Sprintf("body of %d bytes", e.c.body.n)
+	case n < 0:
+		return "body of unknown length, not read"
+	case n == 0:
+		return "no body"
+	default:
+		return fmt.Sprintf("body of %d bytes, not read", n)
+	}
+}
+
+// scope writes the lines about Credential.
+func (e *explanation) scope() {
+	c := &e.c.claim
+	if e.ring == nil {
+		e.line("access key ID: not compared: %s", verdict(e.ringErr, ""))
+	} else {
+		e.candidates = e.ring.byID[c.keyID]
+		known := e.ring.wantID
+		var fields []string
+		for _, k := range e.candidates {
+			fields = append(fields, k.field+".AccessKeyID")
+		}
+		if len(fields) > 0 {
+			known = "as configured (" + strings.Join(fields[:min(len(fields), 8)], ", ") + ")"
+		}
+		e.line("access key ID: %s, %s", e.ring.quoteID(c.keyID), known)
+	}
+	e.line("region: %s", as(c.region, e.v.region, "Config.Region", "awsRegion"))
+	e.line("service: %s", as(c.service, e.v.service, "Config.Service", "serviceName"))
+}
+
+func (e *explanation) date(err error) {
+	c := &e.c.claim
+	if c.time.IsZero() {
+		e.line("X-Amz-Date: %s", verdict(err, "absent"))
+		return
+	}
+	now := e.v.now()
+	within := "within"
+	if now.Sub(c.time).Abs() > e.v.maxSkew {
+		within = "want at most"
+	}
+	e.line("X-Amz-Date: %s, %s (now %s), %s %v (Config.MaxSkew)", c.date, fromClock(now.Sub(c.time)), now.UTC().Format(dateLayout), within, e.v.maxSkew)
+	if e.parsed && c.day != c.date[:dayLength] {
+		e.line("date of Credential: %s, want %q, the date of X-Amz-Date", quote(c.day), c.date[:dayLength])
+	}
 	if err != nil {
-		return nil
+		e.line("x-amz-* headers: %s", verdict(err, ""))
 	}
-	hosts := append([]string{c.claim.host}, v.hosts...)
-	for _, name := range [...]string{"X-Forwarded-Host", "X-Original-Host", "Host"} {
-		hosts = append(hosts, r.Header.Get(name))
-	}
-	if port := r.Header.Get("X-Forwarded-Port"); port != "" {
-		hosts = append(hosts, c.claim.host+":"+port)
-	}
-	for _, host := range hosts {
-		if !isHost(host) {
-			continue
-		}
-		for form := range 4 {
-			w := *v
-			w.hosts, w.form.kept, w.form.encodedOnce = []string{host}, form&1 != 0, form&2 != 0
-			if w.recompute(r, c) && w.match(c, ring.byID[c.claim.keyID]) != nil {
-				hint := fmt.Sprintf("it verifies with Host %q, DisablePathNormalization %t, DisableDoubleEncoding %t",
-					quote(host), w.form.kept, w.form.encodedOnce)
-				if slices.Contains(v.hosts, host) && !slices.Contains(v.signedHosts(nil, c.claim.host), host) {
-					hint += "; but the received Host is another one of Config.Hosts: something on the way sent it to the wrong host"
-				}
-				return []string{hint}
-			}
-		}
-	}
-	return nil
 }
 
-// suspects names parts of the request that are often changed on the way.
-func (v *Verifier) suspects(r *http.Request, c *claim) (found []string) {
-	internal := strings.HasPrefix(c.host, "127.0.0.1") || strings.HasPrefix(c.host, "localhost") || !strings.Contains(c.host, ".")
-	if internal && !slices.ContainsFunc(v.hosts, func(host string) bool { return isSameName(host, c.host) }) {
-		found = append(found, "Host looks internal: a proxy seems to have replaced it; preserve it there, or set Config.Hosts")
+func (e *explanation) host() {
+	received := e.c.claim.host
+	switch hosts := e.v.signedHosts(nil, received); {
+	case len(e.v.hosts) == 0:
+		e.line("Host: %s, must be what the sender signed (Config.Hosts is empty)", orAbsent(received))
+	case slices.Contains(hosts, received):
+		e.line("Host: %s, tried as signed: %s (Config.Hosts)", orAbsent(received), quoteAll(hosts))
+	default:
+		e.line("Host: %s is none of Config.Hosts, so these are tried as signed: %s", orAbsent(received), quoteAll(hosts))
+	}
+}
+
+func (e *explanation) signedHeaders() {
+	c := &e.c.claim
+	e.line("signed headers: %s", quoteAll(c.names))
+	if !c.signs("host") {
+		e.line("signed headers: host is absent, want it signed (fixed by Signature Version 4)")
+	}
+	if err := e.v.checkCoverage(e.r, c); err != nil {
+		e.line("signed headers: %s", verdict(err, ""))
 	}
 	for _, name := range c.names {
-		_, sent := sentHeader(r, name)
-		switch name {
-		case "accept-encoding", "user-agent", "range", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "forwarded", "via":
-			found = append(found, name+" is signed, and proxies and CDNs rewrite it")
-		case "host", "content-length":
-		default:
-			if slices.Contains(hopByHop, name) {
-				found = append(found, name+" is signed, but belongs to one hop and is not forwarded")
-			} else if !sent {
-				found = append(found, quote(name)+" is signed and did not arrive: a proxy dropped it (nginx and Caddy drop names with _)")
-			}
+		values, sent := sentHeader(e.r, name)
+		if !sent && name != "host" && name != "content-length" {
+			e.line("signed headers: %s is signed and did not arrive", quote(name))
+		}
+		if slices.ContainsFunc(values, func(value string) bool { _, ok := appendValue(nil, value); return !ok }) {
+			e.line("signed headers: %s has a control character", quote(name))
 		}
 	}
-	if strings.ContainsRune(c.query, '+') {
-		found = append(found, `the query has a "+": some senders sign it as it is, which is refused, because handlers read a space`)
-	}
-	if r.URL != nil && r.RequestURI != "" && !strings.HasSuffix(c.path, r.URL.EscapedPath()) {
-		found = append(found, "r.URL differs from r.RequestURI: the latter was verified")
-	}
-	return found
 }
 
-// secretNames lists headers and query parameters. Explain does not show their values.
-var secretNames = []string{"x-amz-security-token", "x-amz-signature", "verification-token", "authorization",
-	"proxy-authorization", "cookie", "x-api-key", "access_token", "token", "secret", "password"}
-
-// redact removes secrets from a canonical request, and shortens very long lines.
-func redact(request string) string {
-	const longest = 1024
-	lines := strings.Split(request, "\n")
-	for i, line := range lines {
-		if i == 2 {
-			line = redactQuery(line)
-		} else if name, _, ok := strings.Cut(line, ":"); ok && i > 2 && slices.Contains(secretNames, name) {
-			line = name + ":[redacted]"
-		}
-		if len(line) > longest {
-			line = line[:longest] + "[shortened]"
-		}
-		lines[i] = line
+func (e *explanation) payload() {
+	const header = "X-Amz-Content-Sha256"
+	switch payload := e.c.claim.payload; {
+	case payload == "" && len(e.r.Header[header]) == 0:
+		e.line("%s: absent, so the hash of the body counts", header)
+	case payload == "":
+	case payload == unsignedPayload && e.v.unsigned:
+		e.line("%s: %q, as Config.InsecureAllowUnsignedPayload accepts it", header, payload)
+	case len(payload) == len(hashOfNothing) && lowerHex.hasAll(payload):
+		e.line("%s: a SHA-256%s", header, ofNothing(payload))
+	default:
+		e.line("%s: %s", header, verdict(wrongPayload(payload), ""))
 	}
-	return strings.Join(lines, "\n")
 }
 
-func redactQuery(query string) string {
-	pairs := strings.Split(query, "&")
-	for i, pair := range pairs {
-		if name, _, _ := strings.Cut(pair, "="); slices.Contains(secretNames, strings.ToLower(name)) {
-			pairs[i] = name + "=[redacted]"
+func (e *explanation) sessionToken() {
+	c := &e.c.claim
+	switch {
+	case len(e.candidates) == 0 && len(e.r.Header["X-Amz-Security-Token"]) == 0:
+		e.line("X-Amz-Security-Token: absent")
+	case len(e.candidates) == 0:
+		e.line("X-Amz-Security-Token: arrived")
+	case !e.complete:
+	case !anyHolds(e.candidates, c):
+		e.line("X-Amz-Security-Token: %s", verdict(wrongSessionToken(e.candidates, c), ""))
+	case c.hasToken:
+		e.line("X-Amz-Security-Token: as configured (%s.SessionToken)", e.candidates[0].field)
+	default:
+		e.line("X-Amz-Security-Token: absent, as configured")
+	}
+}
+
+// String says how a path is signed, and which fields decide.
+func (f *pathForm) String() string {
+	return fmt.Sprintf("Config.PathPrefix %q, DisablePathNormalization %t, DisableDoubleEncoding %t", f.prefix, f.kept, f.encodedOnce)
+}
+
+// check builds the canonical request, and checks the signature, if Verify would have read the
+// body or does not need it.
+func (e *explanation) check() {
+	c, r := e.c, e.r
+	e.known = c.claim.payload != "" || len(c.bodyHash) > 0
+	if !e.known && r.ContentLength == 0 && (r.Body == nil || r.Body == http.NoBody) {
+		e.known = c.hashBody(r, redoxauth.HashBody) == nil
+	}
+	length := r.ContentLength
+	if len(c.bodyHash) > 0 {
+		length = c.body.n
+	} else if c.claim.needsLength(r) {
+		e.known = false
+	}
+	err := c.build(r, &e.v.form, length)
+	e.built = err == nil
+	s := e.newSearch()
+	switch {
+	case !e.built:
+		e.line("signature: not checked, because the request has no canonical form")
+	case !e.known:
+		e.line("signature: not checked, because the body was not read: Verify refuses the request before")
+	case len(s.secrets) == 0:
+		e.line("signature: not checked, because no secret is loaded")
+	case len(e.candidates) == 0:
+		e.line("signature: not checked, because the access key ID names no secret")
+	default:
+		for _, host := range e.v.signedHosts(nil, c.claim.host) {
+			a := e.attempt(host)
+			e.holds = e.holds || s.holds(&a)
+		}
+		if e.holds {
+			e.line("signature: it holds, for the scope and the date that it names")
+		} else {
+			e.line("signature: it does not verify with the secret of this access key ID")
 		}
 	}
-	return strings.Join(pairs, "&")
+	if e.known && len(s.secrets) > 0 && !e.holds && !e.is("body_consumed") {
+		e.search(s)
+	}
+}
+
+// canonicalRequest writes the canonical request and the string to sign.
+func (e *explanation) canonicalRequest() {
+	host, note := e.c.claim.host, ""
+	if hosts := e.v.signedHosts(nil, host); !slices.Contains(hosts, host) {
+		host, note = hosts[0], ", with the first of Hosts"
+	}
+	if !e.built || host == "" || !isVisible(host) {
+		return
+	}
+	whole := e.c.finish(host)
+	if !e.known {
+		e.line("\ncanonical request%s:\n%s[the hash of the body, which was not read]", note, redact(string(whole)))
+		return
+	}
+	e.line("\ncanonical request%s:\n%s\n\nstring to sign:\n%s", note, redact(string(whole)), e.c.stringToSign(whole))
 }

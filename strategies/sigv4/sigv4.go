@@ -308,19 +308,23 @@ func (c *Config) check(p *config.Problems) {
 func (v *Verifier) Verify(r *http.Request) (*redoxauth.Identity, error) {
 	c := newCanonical()
 	defer c.release()
-	match, err := v.decide(r, c)
+	match, err := v.decide(r.Context(), r, c)
 	if err == nil {
 		err = v.useOnce(r.Context(), &c.claim)
 	}
 	if err != nil {
 		return nil, refusal(err)
 	}
+	return v.identity(match, &c.claim), nil
+}
+
+func (v *Verifier) identity(match *credential, c *claim) *redoxauth.Identity {
 	return &redoxauth.Identity{
 		Strategy: strategy,
 		Subject:  match.keyID,
 		KeyID:    match.position,
-		Expiry:   c.claim.time.Add(v.maxSkew),
-	}, nil
+		Expiry:   c.time.Add(v.maxSkew),
+	}
 }
 
 // refusal names the strategy, and adds the challenge that a 401 must have (RFC 9110, Section

@@ -24,14 +24,16 @@ import (
 // configured key ID, the right scope and a right date, and declares no hash of the body.
 // If it does declare the hash, the signature of an old date is checked too: it tells a sender
 // that repeats a genuine request from a clock that is wrong.
-func (v *Verifier) decide(r *http.Request, c *canonical) (*credential, error) {
+//
+// ctx is that of r, or one of rotation.LoadedOnly.
+func (v *Verifier) decide(ctx context.Context, r *http.Request, c *canonical) (*credential, error) {
 	if v.keys == nil {
 		return nil, redoxauth.Errorf(nil, "internal", "a zero Verifier: make it with New")
 	}
 	if err := c.claim.readClaim(r); err != nil {
 		return nil, err
 	}
-	ring, err := v.keys.secrets.Get(r.Context())
+	ring, err := v.keys.secrets.Get(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +65,7 @@ func (v *Verifier) decide(r *http.Request, c *canonical) (*credential, error) {
 	case skew != nil:
 		return nil, skew
 	case match == nil:
-		return nil, redoxauth.Errorf(redoxauth.ErrRejected, "signature", "the secret of the access key ID %s did not sign what arrived: the secrets differ (%s.SecretAccessKey; Redox dashboard: secretKey), or the request is not as the sender signed it",
+		return nil, redoxauth.Errorf(redoxauth.ErrRejected, "signature", "the signature does not verify with the secret of the access key ID %s (%s.SecretAccessKey; Redox dashboard: secretKey): the request is not as the sender signed it, or the sender has another secret",
 			ring.quoteID(c.claim.keyID), candidates[0].field)
 	}
 	if declared := c.claim.payload; declared != "" && declared != unsignedPayload {

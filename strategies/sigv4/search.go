@@ -1,0 +1,260 @@
+package sigv4
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"slices"
+	"strings"
+)
+
+// maxHashes limits what Explain computes. A signature costs one hash for the canonical request
+// and two for the HMAC; to derive a key costs eight.
+const maxHashes = 1000
+
+// An attempt is a request that the sender may have signed.
+type attempt struct {
+	method, path, query, host, payload string
+	values                             []string // of the signed headers; that of host is not used
+	day, region, service               string   // that the key is derived for
+	secrets                            []string // each is tried
+}
+
+// impossible is in no request: what has no canonical form cannot verify.
+const impossible = "\x00"
+
+// attempt returns the request as it arrived, but for the Host.
+func (e *explanation) attempt(host string) attempt {
+	c := e.c
+	a := attempt{host: host, payload: c.claim.payload, day: c.claim.day, region: c.claim.region, service: c.claim.service,
+		method: e.r.Method, path: impossible, query: impossible, secrets: e.secrets()}
+	if a.method == "" {
+		a.method = "GET"
+	}
+	if a.payload == "" {
+		a.payload = string(c.bodyHash)
+	}
+	if path, err := e.v.form.append(nil, c.claim.path); err == nil {
+		a.path = string(path)
+	}
+	if c.readQuery() < 0 {
+		a.query = string(c.appendQuery(nil))
+	}
+	for _, name := range c.claim.names {
+		value := e.value(name)
+		a.values = append(a.values, value)
+	}
+	return a
+}
+
+// value returns the canonical value of a signed header, or impossible.
+func (e *explanation) value(name string) string {
+	values, sent := sentHeader(e.r, name)
+	switch {
+	case name == "host":
+		return ""
+	case !sent && name == "content-length":
+		return e.length()
+	case !sent:
+		return impossible
+	}
+	var dst []byte
+	for i, value := range values {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		var ok bool
+		if dst, ok = appendValue(dst, value); !ok {
+			return impossible
+		}
+	}
+	return string(dst)
+}
+
+// secrets returns the secrets of the access key ID, or all if it is unknown.
+func (e *explanation) secrets() (list []string) {
+	candidates := e.candidates
+	if len(candidates) == 0 && e.ring != nil {
+		candidates = e.ring.all
+	}
+	for _, k := range candidates[:min(len(candidates), maxSecrets)] {
+		list = append(list, k.key.secret)
+	}
+	return list
+}
+
+const maxSecrets = 8
+
+// A search tries attempts until the limit is reached.
+type search struct {
+	claim   *claim
+	secrets []string
+	left    int // of maxHashes
+	tried   int
+	seen    map[string]bool
+	keys    map[[4]string][]byte
+}
+
+func (e *explanation) newSearch() *search {
+	return &search{claim: &e.c.claim, secrets: e.secrets(), left: maxHashes, seen: make(map[string]bool), keys: make(map[[4]string][]byte)}
+}
+
+// holds reports whether the signature is that of a. It computes nothing twice, and nothing
+// beyond the limit.
+func (s *search) holds(a *attempt) bool {
+	request := a.canonical(s.claim)
+	if strings.Contains(request, impossible) {
+		return false
+	}
+	id := strings.Join(append([]string{request, a.day, a.region, a.service}, a.secrets...), impossible)
+	if s.seen[id] {
+		return false
+	}
+	s.seen[id] = true
+	if s.left -= 1 + 2*len(a.secrets); s.left < 0 {
+		return false
+	}
+	s.tried++
+	sum := sha256.Sum256([]byte(request))
+	message := algorithm + "\n" + s.claim.date + "\n" + s.claim.scope + "\n" + hex.EncodeToString(sum[:])
+	found := 0
+	for _, secret := range a.secrets {
+		key := s.key(secret, a)
+		if key == nil {
+			return false
+		}
+		mac := hmac.New(sha256.New, key)
+		mac.Write([]byte(message))
+		found |= subtle.ConstantTimeCompare(mac.Sum(nil), s.claim.signature[:])
+	}
+	return found == 1
+}
+
+// key derives a key once. It returns nil beyond the limit.
+func (s *search) key(secret string, a *attempt) []byte {
+	id := [4]string{secret, a.day, a.region, a.service}
+	if key, ok := s.keys[id]; ok {
+		return key
+	}
+	if s.left -= 8; s.left < 0 {
+		return nil
+	}
+	key := []byte("AWS4" + secret)
+	for _, part := range [...]string{a.day, a.region, a.service, terminator} {
+		mac := hmac.New(sha256.New, key)
+		mac.Write([]byte(part))
+		key = mac.Sum(nil)
+	}
+	s.keys[id] = key
+	return key
+}
+
+// canonical returns the canonical request.
+func (a *attempt) canonical(c *claim) string {
+	var b strings.Builder
+	b.WriteString(a.method + "\n" + a.path + "\n" + a.query + "\n")
+	for i, name := range c.names {
+		value := a.values[i]
+		if name == "host" {
+			value = a.host
+		}
+		b.WriteString(name + ":" + value + "\n")
+	}
+	b.WriteString("\n" + c.signedHeaders + "\n" + a.payload)
+	return b.String()
+}
+
+// A variant changes an attempt in one respect. The hint says what to change if it verifies; it
+// is empty for what Verify itself tries.
+type variant struct {
+	hint  string
+	apply func(*attempt)
+}
+
+// try tries every variant, and every pair of variants of two groups. It returns the hints of
+// the first that verifies.
+func (s *search) try(base attempt, groups [][]variant) (hints []string, found bool) {
+	with := func(vs ...variant) bool {
+		a := base
+		a.values = slices.Clone(base.values)
+		hints = nil
+		for _, v := range vs {
+			v.apply(&a)
+			if v.hint != "" {
+				hints = append(hints, v.hint)
+			}
+		}
+		return s.holds(&a)
+	}
+	for _, group := range groups {
+		for _, v := range group {
+			if with(v) {
+				return hints, true
+			}
+		}
+	}
+	for i, group := range groups {
+		for _, other := range groups[i+1:] {
+			for _, v := range group {
+				for _, w := range other {
+					if s.left <= 0 {
+						return nil, false
+					}
+					if with(v, w) {
+						return hints, true
+					}
+				}
+			}
+		}
+	}
+	return nil, false
+}
+
+// search looks for what the sender signed.
+func (e *explanation) search(s *search) {
+	host := e.v.signedHosts(nil, e.c.claim.host)[0]
+	base := e.attempt(host)
+	if len(e.candidates) == 0 {
+		if s.holds(&base) {
+			e.hint("the signature is made with a secret of %s: only the access key ID differs", e.ring.all[0].field)
+			e.holds = true
+		}
+		return
+	}
+	hints, found := s.try(base, [][]variant{
+		e.hosts(), e.paths(), e.queries(), e.payloads(), e.headers(), e.methods(), e.scopes(), e.secretVariants(),
+	})
+	if found {
+		e.holds = true
+		e.hints = append(e.hints, hints...)
+		return
+	}
+	if e.is("signature") {
+		e.remaining(s.tried)
+	}
+}
+
+// remaining says what is left if nothing that was tried verifies.
+func (e *explanation) remaining(tried int) {
+	e.hint("%d variants were tried, and none verifies: other hosts, ports, prefixes, slashes, forms of the path and the query, hashes of the body, header values, scopes, and secrets with white space", tried)
+	e.hint("compare the canonical request above with the one that the sender computes (most signers log it at debug level): the first line that differs is the cause")
+	if e.c.claim.payload == "" {
+		e.hint("if only its last line differs, something on the way changed the body, such as a proxy that decompresses or re-encodes it")
+	}
+	e.hint("compare it with the URL in the dashboard too: if that has a longer path, set Config.PathPrefix to what was stripped")
+	if received := e.c.claim.host; !slices.ContainsFunc(e.v.hosts, func(host string) bool { return isSameName(host, received) }) {
+		e.hint("if that URL has another host or port than %s, list it in Config.Hosts", quote(received))
+	}
+	for _, name := range e.c.claim.names {
+		if slices.Contains(rewritten, name) {
+			e.hint("%s is signed, and proxies and CDNs rewrite it: compare its value, or let the sender leave it unsigned", name)
+		}
+	}
+	if e.built {
+		e.hint("if all lines agree, the secret keys differ: enter %s.SecretAccessKey and the dashboard's secretKey anew", e.candidates[0].field)
+	}
+}
+
+// rewritten lists headers that proxies and CDNs change.
+var rewritten = []string{"accept-encoding", "forwarded", "range", "user-agent", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-port", "x-forwarded-proto"}
