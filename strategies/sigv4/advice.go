@@ -112,14 +112,15 @@ func (e *explanation) adviseDate() {
 		e.hint("let the sender take both dates from one clock, in UTC")
 		return
 	}
-	e.hint("a clock is wrong, or a signed request was sent again late: compare this server's clock with another (NTP)")
 	if !c.time.IsZero() {
 		// All time zones are a multiple of 15 min from UTC.
 		age := e.v.now().Sub(c.time).Abs()
 		if zone := age.Round(15 * time.Minute); zone >= 30*time.Minute && zone <= 14*time.Hour && (age-zone).Abs() < 2*time.Minute {
-			e.hint("the difference is that of a time zone, %v: if every message has it, the sender signs local time in place of UTC", zone)
+			e.hint("the difference is that of a time zone, %v: if every message has it, the sender signs local time in place of UTC; if not, a clock is wrong, or a signed request was sent late", zone)
+			return
 		}
 	}
+	e.hint("a clock is wrong, or a signed request was sent again late: compare this server's clock with another (NTP)")
 }
 
 func (e *explanation) advisePayload() {

@@ -105,8 +105,21 @@ func ExampleVerifier_Explain() {
 	r.Header.Set("X-Forwarded-Host", "api.example.test")
 	handler.ServeHTTP(httptest.NewRecorder(), r)
 	// Output:
-	// sigv4: credentials rejected (signature): the access key ID, "REDO" and 2 more characters, is one of Config.Credentials, but its secret did not sign what arrived
-	// received: method "POST", Host "upstream:8080"
+	// sigv4: credentials rejected (signature): the signature does not verify with the secret of the access key ID "REDOX1" (Config.Credentials[0].SecretAccessKey; Redox dashboard: secretKey): the request is not as the sender signed it, or the sender has another secret
+	// received: method "POST", Host "upstream:8080", body of 2 bytes
+	// request target: "/redox/events", no query
+	// Authorization: AWS4-HMAC-SHA256, as expected
+	// access key ID: "REDOX1", as configured (Config.Credentials[0].AccessKeyID)
+	// region: "us-east-1", as configured (Config.Region)
+	// service: "redox", as configured (Config.Service)
+	// X-Amz-Date: 20260102T030405Z, 0s behind this server's clock (now 20260102T030405Z), within 5m0s (Config.MaxSkew)
+	// Host: "upstream:8080", must be what the sender signed (Config.Hosts is empty)
+	// signed headers: ["content-length", "host", "x-amz-date"]
+	// X-Amz-Content-Sha256: absent, so the hash of the body counts
+	// X-Amz-Security-Token: absent, as configured
+	// path: Config.PathPrefix "", DisablePathNormalization false, DisableDoubleEncoding false
+	// query: it has a canonical form
+	// signature: it does not verify with the secret of this access key ID
 	//
 	// canonical request:
 	// POST
@@ -126,6 +139,5 @@ func ExampleVerifier_Explain() {
 	// 62b623298209b88847d8a8553007d7aed012f96e977fc844ae62262905998436
 	//
 	// hints:
-	// - it verifies with Host "api.example.test", DisablePathNormalization false, DisableDoubleEncoding false
-	// - Host looks internal: a proxy seems to have replaced it; preserve it there, or set Config.Hosts
+	// - it verifies with Host "api.example.test", and Host "upstream:8080" arrived: a proxy replaced it: add "api.example.test" to Config.Hosts, or let the proxy keep Host (nginx: proxy_set_header Host $http_host; Apache: ProxyPreserveHost On)
 }

@@ -215,7 +215,7 @@ func (e *explanation) scope() {
 func (e *explanation) date(err error) {
 	c := &e.c.claim
 	if c.time.IsZero() {
-		e.line("X-Amz-Date: %s", verdict(err, "absent"))
+		e.line("%s", verdict(err, "X-Amz-Date is absent"))
 		return
 	}
 	now := e.v.now()
@@ -275,7 +275,7 @@ func (e *explanation) payload() {
 	case len(payload) == len(hashOfNothing) && lowerHex.hasAll(payload):
 		e.line("%s: a SHA-256%s", header, ofNothing(payload))
 	default:
-		e.line("%s: %s", header, verdict(wrongPayload(payload), ""))
+		e.line("%s", verdict(wrongPayload(payload), ""))
 	}
 }
 
@@ -288,7 +288,7 @@ func (e *explanation) sessionToken() {
 		e.line("X-Amz-Security-Token: arrived")
 	case !e.complete:
 	case !anyHolds(e.candidates, c):
-		e.line("X-Amz-Security-Token: %s", verdict(wrongSessionToken(e.candidates, c), ""))
+		e.line("%s", verdict(wrongSessionToken(e.candidates, c), ""))
 	case c.hasToken:
 		e.line("X-Amz-Security-Token: as configured (%s.SessionToken)", e.candidates[0].field)
 	default:
@@ -321,10 +321,10 @@ func (e *explanation) check() {
 	switch {
 	case !e.built:
 		e.line("signature: not checked, because the request has no canonical form")
-	case !e.known:
-		e.line("signature: not checked, because the body was not read: Verify refuses the request before")
 	case len(s.secrets) == 0:
 		e.line("signature: not checked, because no secret is loaded")
+	case !e.known:
+		e.line("signature: not checked, because the body was not read: Verify refuses the request before")
 	case len(e.candidates) == 0:
 		e.line("signature: not checked, because the access key ID names no secret")
 	default:

@@ -1,72 +1,351 @@
 package sigv4_test
 
 import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
 	"github.com/redoxauth/redoxauth-go/strategies/sigv4"
 )
 
-func TestExplainNamesTheCulprit(t *testing.T) {
-	with := func(name string) func(*signer) { return signed(sorted([]string{"host", "x-amz-date", name})...) }
-	host := func(host, forwarded string) func(*http.Request) {
-		return func(r *http.Request) { r.Host = host; r.Header.Set("X-Forwarded-Host", forwarded) }
+// sign signs as AWS's own signer does.
+func awsSign(change func(*redoxtest.SigV4)) func(*http.Request) {
+	return func(r *http.Request) {
+		s := redoxtest.SigV4{AccessKey: testSigner.key, SecretKey: testSigner.secret, AWSRegion: testSigner.region,
+			ServiceName: testSigner.service, Now: func() time.Time { return testDate }}
+		if change != nil {
+			change(&s)
+		}
+		if err := s.Sign(r); err != nil {
+			panic(err)
+		}
 	}
-	urlPath := func(path string) func(*http.Request) { return func(r *http.Request) { r.URL.Path = path } }
-	prefix := func(c *sigv4.Config) { c.PathPrefix = "/api" }
-	sessionToken := func(c *sigv4.Config) { c.Credentials[0].SessionToken = "session-token-of-the-test" }
-	for _, test := range []struct {
+}
+
+// both does one after the other.
+func both(changes ...func(*http.Request)) func(*http.Request) {
+	return func(r *http.Request) {
+		for _, change := range changes {
+			change(r)
+		}
+	}
+}
+
+// asSigned changes the canonical request that the sender signs.
+func asSigned(from, to string) func(*signer) {
+	return func(s *signer) {
+		s.edit = func(canonical string) string {
+			if !strings.Contains(canonical, from) {
+				panic("asSigned: no " + from + " in " + canonical)
+			}
+			return strings.Replace(canonical, from, to, 1)
+		}
+	}
+}
+
+func host(host string, headers ...string) func(*http.Request) {
+	return func(r *http.Request) {
+		r.Host = host
+		for i := 0; i < len(headers); i += 2 {
+			r.Header.Set(headers[i], headers[i+1])
+		}
+	}
+}
+
+func with(name string) func(*signer) { return signed(sorted([]string{"host", "x-amz-date", name})...) }
+
+// declared declares the hash of the body too, so that Verify checks the signature without it.
+func declared(change func(*signer)) func(*signer) {
+	return func(s *signer) {
+		change(s)
+		s.payload, s.signed = "hash", sorted(append(s.signed, "x-amz-content-sha256"))
+	}
+}
+
+// causes are requests that are refused, each with a hint that is for its cause alone.
+var causes = []struct {
+	scenario
+	want string // one of the hints holds it
+}{
+	// What proxies change.
+	{scenario{name: "forwarded host", after: both(awsSign(nil), host("127.0.0.1:8080", "X-Forwarded-Host", "api.example.test"))},
+		`it verifies with Host "api.example.test", and Host "127.0.0.1:8080" arrived: a proxy replaced it: add "api.example.test" to Config.Hosts`},
+	{scenario{name: "forwarded host and port", before: host("api.example.test:9443"), after: both(awsSign(nil), host("up1", "X-Forwarded-Host", "api.example.test", "X-Forwarded-Port", "9443"))},
+		`it verifies with Host "api.example.test:9443", and Host "up1" arrived`},
+	{scenario{name: "Forwarded", after: both(awsSign(nil), host("up2", "Forwarded", `for=192.0.2.1;proto=https;host="api.example.test"`))},
+		`it verifies with Host "api.example.test", and Host "up2" arrived`},
+	{scenario{name: "X-Original-Host", after: both(awsSign(nil), host("up3", "X-Original-Host", "api.example.test"))},
+		`and Host "up3" arrived`},
+	{scenario{name: "port lost", before: host("api.example.test:8443"), after: both(awsSign(nil), host("api.example.test"))},
+		`only its port or spelling differs: add "api.example.test:8443" to Config.Hosts`},
+	{scenario{name: "port added", after: both(awsSign(nil), host("api.example.test:8080"))},
+		`only its port or spelling differs: add "api.example.test" to Config.Hosts`},
+	{scenario{name: "another listed host", config: func(c *sigv4.Config) { c.Hosts = []string{"prod", "api.example.test"} }, after: both(awsSign(nil), host("prod:443"))},
+		`the received Host is another one of Config.Hosts: something on the way sent it to the wrong host`},
+	{scenario{name: "the upstream is listed", config: func(c *sigv4.Config) { c.Hosts = []string{"upstream"} }, after: both(awsSign(nil), host("upstream", "X-Forwarded-Host", "api.example.test"))},
+		`list "api.example.test" there in its place`},
+	{scenario{name: "forwarded prefix", target: "/api/v1/redox", after: both(awsSign(nil), received("/redox"), set("X-Forwarded-Prefix", "/api/v1/"))},
+		`a proxy stripped it, so set Config.PathPrefix to "/api/v1"`},
+	{scenario{name: "forwarded prefix and host", target: "/api/v2/redox", after: both(awsSign(nil), received("/redox"), set("X-Forwarded-Prefix", "/api/v2"), host("up4", "X-Forwarded-Host", "api.example.test"))},
+		`set Config.PathPrefix to "/api/v2"`},
+	{scenario{name: "original URI", target: "/api/v3/redox", after: both(awsSign(nil), received("/redox"), set("X-Original-Uri", "/api/v3/redox"))},
+		`which X-Original-Uri names: a proxy stripped it, so set Config.PathPrefix to "/api/v3"`},
+	{scenario{name: "rewritten path", target: "/v4/redox", after: both(awsSign(nil), received("/hook"), set("X-Original-Uri", "/v4/redox"))},
+		`it verifies with the path "/v4/redox", which X-Original-Uri names`},
+	{scenario{name: "a prefix that nothing strips", config: func(c *sigv4.Config) { c.PathPrefix = "/api" }, after: awsSign(nil)},
+		`it verifies without Config.PathPrefix "/api"`},
+	{scenario{name: "slash removed", target: "/redox/", after: both(awsSign(nil), received("/redox"))}, `it verifies with the path "/redox/": with a slash at the end`},
+	{scenario{name: "slash added", target: "/redox", after: both(awsSign(nil), received("/redox/"))}, `it verifies with the path "/redox": without the slash at the end`},
+	{scenario{name: "slash removed, host replaced", target: "/redox5/", after: both(awsSign(nil), received("/redox5"), host("up5", "X-Forwarded-Host", "api.example.test"))},
+		`it verifies with the path "/redox5/"`},
+	{scenario{name: "path decoded", target: "/a%3Ab", after: both(awsSign(nil), received("/a:b"))}, `something on the way decoded or re-encoded the path`},
+	{scenario{name: "path encoded twice", target: "/a%2Cb", after: both(awsSign(nil), received("/a%252Cb"))}, `something on the way encoded it once more: it must forward the path`},
+	{scenario{name: "query dropped on the way, original URI", target: "/redox?a=1", after: both(awsSign(nil), received("/redox"), set("X-Original-Uri", "/redox?a=1"))},
+		`it verifies with the query that X-Original-Uri names`},
+	{scenario{name: "parameter added", target: "/redox?a=1", after: both(awsSign(nil), received("/redox?a=1&utm=2"))}, `it verifies without the query parameter "utm"`},
+	{scenario{name: "query not signed", target: "/redox?a=1", signer: asSigned("\na=1\n", "\n\n")}, `it verifies without the query: the sender does not sign it`},
+	{scenario{name: "accept-encoding", before: set("Accept-Encoding", "br"), signer: with("accept-encoding"), after: set("Accept-Encoding", "gzip")},
+		`it verifies with accept-encoding "br", and "gzip" arrived: accept-encoding is signed, and proxies and CDNs rewrite it`},
+	{scenario{name: "user-agent", before: set("User-Agent", "axios"), signer: with("user-agent"), after: set("User-Agent", "proxy")}, `it verifies with user-agent "axios"`},
+	{scenario{name: "charset added", after: both(awsSign(nil), set("Content-Type", "application/json; charset=utf-8"))},
+		`it verifies with content-type "application/json", and "application/json; charset=utf-8" arrived`},
+	{scenario{name: "charset removed", before: set("Content-Type", "application/json;charset=utf-8"), after: both(awsSign(nil), set("Content-Type", "application/json"))},
+		`it verifies with content-type "application/json;charset=utf-8"`},
+	{scenario{name: "content-type dropped", after: both(awsSign(func(s *redoxtest.SigV4) { s.DeclarePayloadHash = true }), del("Content-Type"))}, `it verifies with content-type "application/json", and nothing arrived`},
+	{scenario{name: "connection", before: set("Connection", "close"), signer: with("connection"), after: del("Connection")},
+		`"connection" is signed, but belongs to one hop and is not forwarded`},
+	{scenario{name: "te", before: set("Te", "trailers"), signer: declared(with("te")), after: del("Te")}, `it verifies with te "trailers", and nothing arrived`},
+	{scenario{name: "x-forwarded-for", before: set("X-Forwarded-For", "192.0.2.1"), signer: with("x-forwarded-for"), after: set("X-Forwarded-For", "192.0.2.1, 10.0.0.1")},
+		`it verifies with x-forwarded-for "192.0.2.1"`},
+	{scenario{name: "content-length 0", before: set("Content-Length", "0"), signer: with("content-length"), after: set("Content-Length", "58")}, `it verifies with content-length "0"`},
+	{scenario{name: "underscore", before: set("X_Redox_Id", "1"), signer: with("x_redox_id"), after: del("X_redox_id")}, `"x_redox_id" is signed and did not arrive: nginx`},
+	{scenario{name: "header dropped", before: set("X-Redox-Id", "1"), signer: with("x-redox-id"), after: del("X-Redox-Id")}, `"x-redox-id" is signed and did not arrive: a proxy dropped it`},
+	{scenario{name: "listed and not sent", signer: func(s *signer) {
+		declared(with("x-nothing"))(s)
+		s.edit = func(string) string {
+			return "POST\n/redox/events\n\nhost:api.example.test\nx-amz-content-sha256:" + testBodyHash +
+				"\nx-amz-date:20260102T030405Z\nx-nothing:\n\nhost;x-amz-content-sha256;x-amz-date;x-nothing\n" + testBodyHash
+		}
+	}}, `it verifies with an empty x-nothing, which did not arrive`},
+	{scenario{name: "line added", before: set("X-Redox-Id", "1"), signer: with("x-redox-id"), after: add("X-Redox-Id", "2")}, `it verifies with line 1 of the 2 lines of x-redox-id alone`},
+	{scenario{name: "method", before: func(r *http.Request) { r.Method = "PUT" }, after: func(r *http.Request) { r.Method = "POST" }}, `it verifies with the method "PUT"`},
+	{scenario{name: "line break cut from the body", signer: asSigned(testBodyHash, fmt.Sprintf("%x", sha256.Sum256([]byte(testBody+"\n"))))}, `it verifies with "\n" at the end of the body`},
+
+	// What senders do.
+	{scenario{name: "body not signed", signer: asSigned(testBodyHash, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")}, `it verifies with an empty body`},
+	{scenario{name: "body not signed, host replaced", signer: asSigned(testBodyHash, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"), after: host("up6", "X-Forwarded-Host", "api.example.test")}, `and Host "up6" arrived`},
+	{scenario{name: "unsigned payload without its header", signer: asSigned(testBodyHash, "UNSIGNED-PAYLOAD")}, `it verifies with UNSIGNED-PAYLOAD as the hash`},
+	{scenario{name: "hash in upper case", signer: asSigned(testBodyHash, strings.ToUpper(testBodyHash))}, `it verifies with the hash of the body in upper case`},
+	{scenario{name: "query as botocore and Ruby sign it", target: "/?t=a:b@c/d,e=f", signer: asSigned("t=a%3Ab%40c%2Fd%2Ce%3Df", "t=a:b@c/d,e=f")}, `as botocore and aws-sigv4 for Ruby do`},
+	{scenario{name: "lower-case escapes", target: "/?t=a%3ab", signer: asSigned("a%3Ab", "a%3ab")}, `as botocore and aws-sigv4 for Ruby do`},
+	{scenario{name: "raw plus", target: "/?t=a+b", signer: asSigned("a%20b", "a+b")}, `with "+" as it is, which this library refuses because handlers read a space`},
+	{scenario{name: "plus as %2B", target: "/?t=a+c", signer: asSigned("a%20c", "a%2Bc")}, `with "+" as %2B, which this library refuses`},
+	{scenario{name: "plus as %20", target: "/?t=a%20b", signer: asSigned("a%20b", "a+b")}, `with "+" for a space: let the sender sign %20`},
+	{scenario{name: "unsorted", target: "/?b=1&a=2", signer: asSigned("a=2&b=1", "b=1&a=2")}, `unsorted: let the sender sort the parameters`},
+	{scenario{name: "escaped twice", target: "/?t=%24", signer: asSigned("t=%24", "t=%2524")}, `escaped twice: let the sender escape it once`},
+	{scenario{name: "without =", target: "/?flag", signer: asSigned("flag=", "flag")}, `without "=" for parameters without a value`},
+	{scenario{name: "path kept", target: "/a//b", signer: func(s *signer) { s.keepPath = true }}, `it verifies with Config.DisablePathNormalization true: the sender`},
+	{scenario{name: "path encoded once", target: "/a%20b", signer: func(s *signer) { s.encodeOnce = true }}, `it verifies with Config.DisableDoubleEncoding true: the sender`},
+	{scenario{name: "path encoded once, host replaced", target: "/a%20b", signer: func(s *signer) { s.encodeOnce = true }, after: host("up7", "X-Forwarded-Host", "api.example.test")}, `and Host "up7" arrived`},
+	{scenario{name: "path kept and encoded once", target: "/a%20b//c", signer: func(s *signer) { s.encodeOnce, s.keepPath = true, true }}, `DisablePathNormalization true and Config.DisableDoubleEncoding true`},
+	{scenario{name: "white space kept", before: set("X-Redox-Id", "a  b"), signer: func(s *signer) {
+		with("x-redox-id")(s)
+		asSigned("a b", "a  b")(s)
+	}}, `it verifies with the white space of x-redox-id as it is`},
+	{scenario{name: "secret with a line break", after: awsSign(func(s *redoxtest.SigV4) { s.SecretKey += "\n" })}, `and a line break at its end`},
+	{scenario{name: "secret with CR LF", after: awsSign(func(s *redoxtest.SigV4) { s.SecretKey += "\r\n" })}, `and a line break (CR LF) at its end`},
+	{scenario{name: "secret with a space", after: awsSign(func(s *redoxtest.SigV4) { s.SecretKey += " " })}, `the secret and a space at its end`},
+	{scenario{name: "secret with a line break, host replaced", after: both(awsSign(func(s *redoxtest.SigV4) { s.SecretKey += "\n" }), host("up8", "X-Forwarded-Host", "api.example.test"))}, `and Host "up8" arrived`},
+	{scenario{name: "secret in quotation marks", after: awsSign(func(s *redoxtest.SigV4) { s.SecretKey = `"` + s.SecretKey + `"` })}, `the secret in quotation marks`},
+	{scenario{name: "secret of another pair", config: second, after: awsSign(func(s *redoxtest.SigV4) { s.SecretKey = "another-secret" })}, `the secret of another access key ID in the same list`},
+	{scenario{name: "key for region and service exchanged", signer: func(s *signer) { s.keyScope = "20260102/execute-api/us-east-1/aws4_request" }}, `derived for region and service exchanged`},
+	{scenario{name: "key of yesterday", signer: func(s *signer) { s.keyScope = "20260101/us-east-1/execute-api/aws4_request" }}, `it keeps the key of yesterday`},
+	{scenario{name: "key for lower case", config: func(c *sigv4.Config) { c.Region = "US-East-1" }, signer: func(s *signer) { s.region, s.keyScope = "US-East-1", "20260102/us-east-1/execute-api/aws4_request" }}, `derived for region and service in lower case`},
+	{scenario{name: "wrong secret", after: awsSign(func(s *redoxtest.SigV4) { s.SecretKey = "wrong" })}, `if all lines agree, the secret keys differ`},
+
+	// What the headers alone tell.
+	{scenario{name: "region", after: awsSign(func(s *redoxtest.SigV4) { s.AWSRegion = "eu-west-1" })}, `if the dashboard's awsRegion "eu-west-1" is right, set Config.Region to it; else change it to "us-east-1" there`},
+	{scenario{name: "region, hash declared", after: awsSign(func(s *redoxtest.SigV4) { s.AWSRegion, s.DeclarePayloadHash = "eu-west-2", true })}, `the signature holds for the region and the service that it names`},
+	{scenario{name: "region in another case", after: awsSign(func(s *redoxtest.SigV4) { s.AWSRegion = "US-EAST-1" })}, `they differ only in case, which counts`},
+	{scenario{name: "region and service exchanged", after: awsSign(func(s *redoxtest.SigV4) { s.AWSRegion, s.ServiceName = s.ServiceName, s.AWSRegion })}, `region and service are exchanged`},
+	{scenario{name: "service", after: awsSign(func(s *redoxtest.SigV4) { s.ServiceName = "redox" })}, `if the dashboard's serviceName "redox" is right, set Config.Service to it`},
+	{scenario{name: "access key ID", after: awsSign(func(s *redoxtest.SigV4) { s.AccessKey = "OTHER" })}, `the dashboard's accessKey and Credential.AccessKeyID differ`},
+	{scenario{name: "access key ID in another case", after: awsSign(func(s *redoxtest.SigV4) { s.AccessKey = "akidexample" })}, `differs from Config.Credentials[0].AccessKeyID only in case`},
+	{scenario{name: "access key ID cut off", after: awsSign(func(s *redoxtest.SigV4) { s.AccessKey = "AKIDEXAMPL" })}, `agree in part`},
+	{scenario{name: "access key ID alone", after: awsSign(func(s *redoxtest.SigV4) { s.AccessKey, s.DeclarePayloadHash = "OTHER", true })}, `the signature is made with a secret of Config.Credentials[0]: only the access key ID differs`},
+	{scenario{name: "accessKey and secretKey exchanged", config: func(c *sigv4.Config) { c.Credentials[0].SecretAccessKey = "short-secret" },
+		after: awsSign(func(s *redoxtest.SigV4) { s.AccessKey, s.SecretKey = "short-secret", s.AccessKey })}, `accessKey and secretKey are exchanged in the dashboard`},
+	{scenario{name: "time zone", after: awsSign(func(s *redoxtest.SigV4) {
+		s.Now = func() time.Time { return testDate.Add(-5*time.Hour - 30*time.Minute) }
+	})}, `the difference is that of a time zone, 5h30m0s`},
+	{scenario{name: "clock", after: awsSign(func(s *redoxtest.SigV4) { s.Now = func() time.Time { return testDate.Add(7 * time.Minute) } })}, `a clock is wrong, or a signed request was sent again late`},
+	{scenario{name: "stale", after: awsSign(func(s *redoxtest.SigV4) {
+		s.DeclarePayloadHash, s.Now = true, func() time.Time { return testDate.Add(-20 * time.Minute) }
+	})}, `the sender must sign again when it retries`},
+	{scenario{name: "day", signer: func(s *signer) { s.scopeDay = "20260101" }}, `let the sender take both dates from one clock, in UTC`},
+	{scenario{name: "token unexpected", after: awsSign(func(s *redoxtest.SigV4) { s.SessionToken = "other-token" })}, `enter the same on both sides, or leave both empty`},
+	{scenario{name: "token absent", config: sessionToken, after: awsSign(nil)}, `the dashboard's sessionToken is empty, or something on the way dropped X-Amz-Security-Token`},
+	{scenario{name: "token not signed", config: sessionToken, after: set("X-Amz-Security-Token", "session-token-of-the-test")}, `the sender left it out of SignedHeaders`},
+	{scenario{name: "token not signed, hash declared", config: sessionToken, signer: payload("hash"), after: set("X-Amz-Security-Token", "session-token-of-the-test")}, `the signature holds for the headers that it covers`},
+	{scenario{name: "body changed", signer: payload(strings.Repeat("0", 64))}, `something on the way changed the body (decompressed, re-encoded or cut it)`},
+	{scenario{name: "hash of nothing declared", signer: payload("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")}, `the sender declares the hash of an empty body`},
+	{scenario{name: "line break cut from the body, hash declared", signer: payload(fmt.Sprintf("%x", sha256.Sum256([]byte(testBody+"\n"))))}, `the declared hash is that of the body with a line break`},
+	{scenario{name: "unsigned payload", signer: payload("UNSIGNED-PAYLOAD")}, `Config.InsecureAllowUnsignedPayload leaves the body unprotected`},
+	{scenario{name: "streaming", signer: payload("STREAMING-AWS4-HMAC-SHA256-PAYLOAD")}, `switch off the signing in chunks`},
+	{scenario{name: "base64", signer: payload("nSl+j7pTkVbERE2OoyyBigmpXu/pvPtj")}, `(not base64)`},
+	{scenario{name: "dot segments", target: "/a/../b"}, `set Config.InsecureAllowDotSegments`},
+	{scenario{name: "dot segments, hash declared", target: "/a/../b", signer: payload("hash")}, `it verifies with Config.InsecureAllowDotSegments true`},
+	{scenario{name: "dot segments and a prefix", target: "/a/../b", config: func(c *sigv4.Config) { c.PathPrefix = "/api" }}, `the proxy must not strip the prefix`},
+	{scenario{name: "semicolon", after: received("/?a;b")}, `escape a semicolon in the query as %3B`},
+	{scenario{name: "presigned", after: both(del("Authorization"), received("/?X-Amz-Signature=1"))}, `and not presign the URL`},
+	{scenario{name: "two Authorization headers", after: add("Authorization", "Bearer x")}, `adds a second Authorization header`},
+	{scenario{name: "no host", after: host("")}, `list the host of the URL in the dashboard in Config.Hosts`},
+	{scenario{name: "read in front", after: func(r *http.Request) { r.Body = http.NoBody }}, `a middleware in front has read the body`},
+}
+
+func second(c *sigv4.Config) {
+	c.Credentials = append(c.Credentials, sigv4.Credential{AccessKeyID: "AKIDSECOND", SecretAccessKey: "another-secret"})
+}
+
+func sessionToken(c *sigv4.Config) { c.Credentials[0].SessionToken = "session-token-of-the-test" }
+
+func hintsOf(text string) []string {
+	_, hints, found := strings.Cut(text, "\nhints:\n- ")
+	if !found {
+		return nil
+	}
+	return strings.Split(strings.TrimSuffix(hints, "\n"), "\n- ")
+}
+
+func TestExplainNamesTheCause(t *testing.T) {
+	texts := make([]string, len(causes))
+	for i, test := range causes {
+		t.Run(test.name, func(t *testing.T) {
+			r := test.request()
+			v := test.verifier(t)
+			got := v.Explain(r)
+			texts[i] = got
+			_, err := v.Verify(r)
+			if err == nil || !strings.HasPrefix(got, err.Error()+"\n") {
+				t.Errorf("Verify: %v; Explain:\n%s", err, got)
+			}
+			if hints := strings.Join(hintsOf(got), "\n"); !strings.Contains(hints, test.want) || hints == "" {
+				t.Errorf("no hint %q in:\n%s", test.want, got)
+			}
+			checkText(t, got, r)
+		})
+	}
+	// A hint is for its own cause alone.
+	for i, test := range causes {
+		for j, text := range texts {
+			if i == j || test.want == causes[j].want {
+				continue
+			}
+			for _, hint := range hintsOf(text) {
+				if strings.Contains(hint, test.want) && !strings.HasPrefix(causes[j].name, test.name) {
+					t.Errorf("%s has the hint of %s: %s", causes[j].name, test.name, hint)
+				}
+			}
+		}
+	}
+}
+
+// checkText checks what every text promises.
+func checkText(t *testing.T, text string, r *http.Request) {
+	t.Helper()
+	_, sent, _ := strings.Cut(r.Header.Get("Authorization"), "Signature=")
+	for _, secret := range []string{testSigner.secret, "session-token-of-the-test", "other-token", "another-secret", "short-secret", sent} {
+		if secret != "" && strings.Contains(text, secret) {
+			t.Errorf("%q is in:\n%s", secret, text)
+		}
+	}
+	if len(text) > 16<<10 || !strings.HasSuffix(text, "\n") || strings.HasSuffix(text, "\n\n") {
+		t.Errorf("%d bytes, or not one line break at the end:\n%s", len(text), text)
+	}
+	found := false
+	for _, hint := range hintsOf(text) {
+		if strings.Contains(hint, "\n") {
+			t.Errorf("a hint of several lines: %q", hint)
+		}
+		found = found || strings.HasPrefix(hint, "it verifies")
+	}
+	if found && strings.Contains(text, "the secret keys differ") {
+		t.Errorf("something verifies, and yet:\n%s", text)
+	}
+}
+
+// The first lines of a text, for one that is accepted and one that is refused.
+func TestExplainHasALineForEveryCheck(t *testing.T) {
+	for name, test := range map[string]struct {
 		scenario
 		want []string
 	}{
-		{scenario{name: "accepted"}, []string{"accepted, by the credential at position 0", "canonical request:\nPOST\n/redox/events\n", "string to sign:\nAWS4-HMAC-SHA256\n20260102T030405Z\n20260102/us-east-1/execute-api/aws4_request\n"}},
-		{scenario{name: "host replaced, forwarded", after: host("127.0.0.1:8080", "api.example.test")},
-			[]string{`received: method "POST", Host "127.0.0.1:8080"`, `it verifies with Host "api.example.test", DisablePathNormalization false, DisableDoubleEncoding false`, "Host looks internal"}},
-		{scenario{name: "host replaced, port lost", config: func(c *sigv4.Config) { c.Hosts = []string{"b.example.test", "c.example.test"} }, after: host("upstream", "")},
-			[]string{"with the first of Hosts", "host:b.example.test", "Host looks internal"}},
-		{scenario{name: "path not normalized by the sender", target: "/a//b", signer: func(s *signer) { s.keepPath = true }},
-			[]string{`it verifies with Host "api.example.test", DisablePathNormalization true, DisableDoubleEncoding false`}},
-		{scenario{name: "path encoded once by the sender", target: "/a%20b", signer: func(s *signer) { s.encodeOnce = true }}, []string{`DisablePathNormalization false, DisableDoubleEncoding true`}},
-		{scenario{name: "path cleaned on the way", target: "/redox/events", after: urlPath("/events")}, []string{"accepted"}},
-		{scenario{name: "router changed the path, and the signature is wrong", signer: wrongSecret, after: urlPath("/else")}, []string{"r.URL differs from r.RequestURI"}},
-		{scenario{name: "accept-encoding", before: set("Accept-Encoding", "br"), signer: with("accept-encoding"), after: set("Accept-Encoding", "gzip")},
-			[]string{"accept-encoding:gzip", "accept-encoding is signed, and proxies and CDNs rewrite it"}},
-		{scenario{name: "hop-by-hop", before: set("Te", "trailers"), signer: with("te"), after: del("Te")}, []string{"te is signed, but belongs to one hop"}},
-		{scenario{name: "dropped header", before: set("X_Redox_Id", "1"), signer: with("x_redox_id"), after: del("X_redox_id")}, []string{"x_redox_id is signed and did not arrive"}},
-		{scenario{name: "plus", target: "/?a=x+y", after: received("/?a=x+z")}, []string{`the query has a "+"`}},
-		{scenario{name: "wrong secret", signer: wrongSecret}, []string{"(signature)", "the secret keys differ"}},
-		{scenario{name: "clock", signer: func(s *signer) { s.date = testDate.Add(-time.Hour) }}, []string{"X-Amz-Date is 20260102T020405Z, the clock says 20260102T030405Z", "5m0s", "Config.MaxSkew", "a clock is wrong"}},
-		{scenario{name: "stale", signer: func(s *signer) { s.date = testDate.Add(-time.Hour); s.payload = "hash" }}, []string{"(stale)", "the signature holds", "the sender must sign again when it retries"}},
-		{scenario{name: "host of another entry", config: func(c *sigv4.Config) { c.Hosts = []string{"prod", "api.example.test"} }, after: host("prod:443", "")},
-			[]string{"host:prod:443\n", `it verifies with Host "api.example.test"`, "the received Host is another one of Config.Hosts"}},
-		{scenario{name: "host with another port", config: func(c *sigv4.Config) { c.Hosts = []string{"api.example.test"} }, after: host("api.example.test:443", "")}, []string{"accepted"}},
-		{scenario{name: "opaque target", after: received("x:y://h/redox")}, []string{`the request target starts with "x", want a path or scheme://host/path`}},
-		{scenario{name: "day", signer: func(s *signer) { s.scopeDay = "20260101" }}, []string{`the day of Credential is "20260101", that of X-Amz-Date "20260102"`}},
-		{scenario{name: "key", signer: nobody}, []string{`the access key ID, "AKID" and 6 more characters, is none of Config.Credentials`, "the dashboard's accessKey", testBodyHash}},
-		{scenario{name: "long key", signer: func(s *signer) { s.key = strings.Repeat("A", 100) }}, []string{`"AAAA" and 96 more characters`}},
-		{scenario{name: "secret in place of the key", signer: func(s *signer) { s.key = strings.ReplaceAll(testSigner.secret, "/", "") }}, []string{"more characters", "exchanged"}},
-		{scenario{name: "region", signer: func(s *signer) { s.region = "eu-west-1" }}, []string{`signed for region "eu-west-1", want "us-east-1" (Config.Region)`}},
-		{scenario{name: "service", signer: func(s *signer) { s.service = "s3" }}, []string{`signed for service "s3", want "execute-api" (Config.Service)`}},
-		{scenario{name: "payload", signer: payload(strings.Repeat("0", 64))}, []string{"changed the body"}},
-		{scenario{name: "unsigned payload", signer: payload("UNSIGNED-PAYLOAD")}, []string{"Config.InsecureAllowUnsignedPayload"}},
-		{scenario{name: "token", signer: func(s *signer) { s.token = "session-token-of-the-test" }},
-			[]string{"X-Amz-Security-Token is unexpected (Credential.SessionToken)", "sessionToken", "x-amz-security-token:[redacted]"}},
-		{scenario{name: "no token", config: sessionToken}, []string{"X-Amz-Security-Token is missing"}},
-		{scenario{name: "other token", config: sessionToken, signer: func(s *signer) { s.token = "other" }}, []string{"X-Amz-Security-Token is not the configured one"}},
-		{scenario{name: "unsigned", after: set("X-Amz-Meta-A", "1")}, []string{"X-Amz-Meta-A", "added the header"}},
-		{scenario{name: "query", after: received("/?a;b")}, []string{"semicolon"}},
-		{scenario{name: "path", after: received("/%")}, []string{"(path)", "starts no escape"}},
-		{scenario{name: "dot segments", target: "/a/../b"}, []string{"(path)", "Config.InsecureAllowDotSegments"}},
-		{scenario{name: "dot segments and a prefix", target: "/a/../b", config: prefix}, []string{"(path)", "Config.PathPrefix"}},
-		{scenario{name: "malformed", after: edit("Signature=", "Signed=")}, []string{"unknown field", `received: method "POST"`}},
-		{scenario{name: "missing", after: del("Authorization")}, []string{"no credentials (missing)"}},
-		{scenario{name: "secret header and parameter", target: "/?verification-token=tok-1&a=1", before: set("Verification-Token", "tok-2"), signer: with("verification-token")},
-			[]string{"a=1&verification-token=[redacted]", "verification-token:[redacted]"}},
-		{scenario{name: "very long header", before: set("X-Long", strings.Repeat("x", 4000)), signer: with("x-long")}, []string{"xxx[shortened]"}},
+		"accepted": {scenario{before: awsSign(nil), signer: func(s *signer) { s.token = "session-token-of-the-test" }, config: sessionToken}, []string{
+			"sigv4: accepted: ",
+			`received: method "POST", Host "api.example.test", body of 59 bytes`,
+			`request target: "/redox/events", no query`,
+			`Authorization: AWS4-HMAC-SHA256, as expected`,
+			`access key ID: "AKIDEXAMPLE", as configured (Config.Credentials[0].AccessKeyID)`,
+			`region: "us-east-1", as configured (Config.Region)`,
+			`service: "execute-api", as configured (Config.Service)`,
+			`X-Amz-Date: 20260102T030405Z, 0s behind this server's clock (now 20260102T030405Z), within 5m0s (Config.MaxSkew)`,
+			`Host: "api.example.test", must be what the sender signed (Config.Hosts is empty)`,
+			`X-Amz-Content-Sha256: absent, so the hash of the body counts`,
+			`X-Amz-Security-Token: as configured (Config.Credentials[0].SessionToken)`,
+			`path: Config.PathPrefix "", DisablePathNormalization false, DisableDoubleEncoding false`,
+			`query: it has a canonical form`,
+			`signature: it holds`,
+			"canonical request:\nPOST\n/redox/events\n\ncontent-type:",
+			"x-amz-security-token:[redacted]",
+			"string to sign:\nAWS4-HMAC-SHA256\n20260102T030405Z\n20260102/us-east-1/execute-api/aws4_request\n",
+		}},
+		"everything is wrong": {scenario{target: "/a/../b?x;y", config: func(c *sigv4.Config) {
+			c.Hosts, c.RequiredHeaders = []string{"a.test:1", "b.test"}, []string{"X-Redox-Id"}
+		},
+			signer: func(s *signer) {
+				s.key, s.region, s.service, s.scopeDay, s.token = "OTHER", "x", "y", "20250101", "other-token"
+				s.payload, s.date = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", testDate.Add(-time.Hour)
+				s.signed = []string{"host", "x-absent", "x-amz-content-sha256", "x-amz-date", "x-amz-security-token"}
+			}, after: set("X-Redox-Id", "1")}, []string{
+			`access key ID: "OTHER", want one of ["AKIDEXAMPLE"] (Config.Credentials[].AccessKeyID; Redox dashboard: accessKey)`,
+			`region: "x", want "us-east-1" (Config.Region; Redox dashboard: awsRegion)`,
+			`service: "y", want "execute-api" (Config.Service; Redox dashboard: serviceName)`,
+			`X-Amz-Date: 20260102T020405Z, 1h0m0s behind this server's clock (now 20260102T030405Z), want at most 5m0s (Config.MaxSkew)`,
+			`date of Credential: "20250101", want "20260102", the date of X-Amz-Date`,
+			`Host: "api.example.test" is none of Config.Hosts, so these are tried as signed: ["a.test:1", "b.test"]`,
+			`signed headers: the header "x-redox-id" arrived and is absent from SignedHeaders, want it signed (Config.RequiredHeaders)`,
+			`signed headers: "x-absent" is signed and did not arrive`,
+			`X-Amz-Content-Sha256 is "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", want the SHA-256 of the body`,
+			`X-Amz-Security-Token: arrived`,
+			`path: the path "/a/../b" has dot segments, want none (only Config.InsecureAllowDotSegments accepts them)`,
+			`query: it has a semicolon at byte 2, want it escaped`,
+			`signature: not checked, because the request has no canonical form`,
+		}},
+		"another scheme": {scenario{after: set("Authorization", "Bearer secret-token")}, []string{
+			"sigv4: no credentials (missing): the Authorization header has the scheme Bearer, which is for another strategy, want AWS4-HMAC-SHA256 (Redox dashboard: AWS Signature Version 4)\n",
+			"received: ",
+		}},
+		"secret header and parameter": {scenario{target: "/?verification-token=tok-1&a=1", before: set("Verification-Token", "tok-2"), signer: with("verification-token")}, []string{
+			"\na=1&verification-token=[redacted]\n", "\nverification-token:[redacted]\n",
+		}},
+		"very long header": {scenario{before: set("X-Long", strings.Repeat("x", 4000)), signer: with("x-long")}, []string{"xxx[shortened]"}},
+		"router":           {scenario{signer: wrongSecret, after: func(r *http.Request) { r.URL.Path = "/else" }}, []string{`r.URL differs from r.RequestURI: its path is "/else"`}},
+		"not loaded": {scenario{config: func(c *sigv4.Config) {
+			c.Credentials = nil
+			c.CredentialsFunc = func(context.Context) ([]sigv4.Credential, error) { panic("called") }
+		}}, []string{"sigv4: cannot be decided now (secrets)", "access key ID: not compared: not loaded yet", "signature: not checked, because no secret is loaded"}},
 	} {
-		t.Run(test.name, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			r := test.request()
 			got := test.verifier(t).Explain(r)
 			for _, want := range test.want {
@@ -74,18 +353,12 @@ func TestExplainNamesTheCulprit(t *testing.T) {
 					t.Errorf("no %q in:\n%s", want, got)
 				}
 			}
-			_, sent, _ := strings.Cut(r.Header.Get("Authorization"), "Signature=")
-			for _, secret := range []string{testSigner.secret, "session-token-of-the-test", "tok-1", "tok-2", sent} {
-				if secret != "" && strings.Contains(got, secret) {
+			for _, secret := range []string{"tok-1", "tok-2", "secret-token"} {
+				if strings.Contains(got, secret) {
 					t.Errorf("%q is in:\n%s", secret, got)
 				}
 			}
-			if strings.HasPrefix(test.name, "host of another entry") && strings.Contains(got, "Host looks internal") {
-				t.Errorf("a listed host is blamed in:\n%s", got)
-			}
-			if len(got) > 8<<10 {
-				t.Errorf("%d bytes", len(got))
-			}
+			checkText(t, got, r)
 			if body := readAll(t, r); body != testBody {
 				t.Errorf("the body is %q afterwards", body)
 			}
@@ -100,5 +373,100 @@ func TestExplainDoesNotSign(t *testing.T) {
 	edit(want, strings.Repeat("0", 64))(genuine)
 	if got := newVerifier(t, testConfig()).Explain(genuine); strings.Contains(got, want) {
 		t.Errorf("the expected signature is in:\n%s", got)
+	}
+}
+
+// Explain reads the body only where Verify does, and leaves it to the handler.
+func TestExplainReadsTheBodyWhereVerifyDoes(t *testing.T) {
+	for _, test := range causes {
+		if test.name == "read in front" {
+			continue
+		}
+		v := test.verifier(t)
+		reads := func(f func(*http.Request)) bool {
+			r := test.request()
+			body := &spy{ReadCloser: r.Body}
+			r.Body = body
+			f(r)
+			if after, err := io.ReadAll(r.Body); err != nil || string(after) != testBody {
+				t.Errorf("%s: the body is %q, %v", test.name, after, err)
+			}
+			return body.read
+		}
+		readsBefore := func(f func(*http.Request)) (read bool) {
+			r := test.request()
+			body := &spy{ReadCloser: r.Body}
+			r.Body = body
+			f(r)
+			return body.read
+		}
+		reads(func(r *http.Request) { v.Explain(r) })
+		verified := readsBefore(func(r *http.Request) { v.Verify(r) })
+		if explained := readsBefore(func(r *http.Request) { v.Explain(r) }); explained != verified {
+			t.Errorf("%s: Explain reads the body: %t; Verify does: %t", test.name, explained, verified)
+		}
+	}
+}
+
+// A host that is listed is not the cause when something else is.
+func TestExplainBlamesNoListedHost(t *testing.T) {
+	for _, received := range []string{"localhost:8080", "127.0.0.1", "upstream", "UPSTREAM:1"} {
+		test := scenario{config: func(c *sigv4.Config) { c.Hosts = []string{"localhost", "127.0.0.1:8080", "upstream"} }, signer: wrongSecret, after: host(received)}
+		got := test.verifier(t).Explain(test.request())
+		for _, hint := range hintsOf(got) {
+			if strings.Contains(hint, received) || strings.Contains(hint, "Config.Hosts") {
+				t.Errorf("%s is blamed: %s", received, hint)
+			}
+		}
+		if !strings.Contains(got, "the secret keys differ") {
+			t.Errorf("not the cause:\n%s", got)
+		}
+	}
+}
+
+// On real HTTP, behind Go's own reverse proxy, whose default Host is that of the upstream.
+func TestExplainBehindAProxy(t *testing.T) {
+	var explained string
+	cfg := testConfig()
+	cfg.Now = time.Now
+	v := newVerifier(t, cfg)
+	opts := &redoxauth.Options{Observe: func(r *http.Request, d redoxauth.Decision) { explained = redoxauth.Explain(v, r) }}
+	upstream := httptest.NewServer(redoxauth.Middleware(v, opts)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
+	defer upstream.Close()
+	to, err := url.Parse(upstream.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httptest.NewServer(http.StripPrefix("/public", &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(to)
+		r.SetXForwarded()
+		r.Out.Header.Set("X-Forwarded-Prefix", "/public")
+	}}))
+	defer proxy.Close()
+	redox := redoxtest.SigV4{AccessKey: testSigner.key, SecretKey: testSigner.secret, AWSRegion: testSigner.region, ServiceName: testSigner.service}
+	res, err := redox.Send(t.Context(), proxy.URL+"/public/redox", []byte(testBody))
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	external := strings.TrimPrefix(proxy.URL, "http://")
+	for _, want := range []string{fmt.Sprintf("add %q to Config.Hosts", external), `set Config.PathPrefix to "/public"`} {
+		if !strings.Contains(explained, want) {
+			t.Errorf("status %d, no %q in:\n%s", res.StatusCode, want, explained)
+		}
+	}
+}
+
+// What a program hands to Explain may be no request of net/http.
+func TestExplainNeverPanics(t *testing.T) {
+	var none *sigv4.Verifier
+	for _, v := range []*sigv4.Verifier{none, new(sigv4.Verifier), newVerifier(t, testConfig())} {
+		bare := scenario{}.request()
+		bare.URL, bare.Body = nil, nil
+		for _, r := range []*http.Request{{}, {URL: &url.URL{}}, {Header: http.Header{"Authorization": nil}}, {Header: http.Header{"Authorization": {"AWS4-HMAC-SHA256"}}}, bare, scenario{}.request()} {
+			if got := v.Explain(r); !strings.HasPrefix(got, "sigv4") || !strings.HasSuffix(got, "\n") {
+				t.Errorf("%q", got)
+			}
+		}
 	}
 }

@@ -2,6 +2,7 @@ package sigv4_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -159,6 +160,9 @@ type signer struct {
 	host               string   // default: r.Host
 	signed             []string // default: host, the x-amz-* headers, content-type
 	payload            string   // X-Amz-Content-Sha256: "" none, "hash" the body's, else as it is
+
+	edit     func(canonical string) string // what a sender does differently; default: nothing
+	keyScope string                        // that the key is derived for; default: the right one
 }
 
 var (
@@ -200,19 +204,27 @@ func (s signer) sign(r *http.Request) *http.Request {
 		host = r.Host
 	}
 	request, _ := s.canonical(r, body, host, signed, payload)
+	if s.edit != nil {
+		request = s.edit(request)
+	}
 	day := s.scopeDay
 	if day == "" {
 		day = date[:8]
 	}
 	scope := strings.Join([]string{day, s.region, s.service, "aws4_request"}, "/")
 	r.Header.Set("Authorization", fmt.Sprintf("AWS4-HMAC-SHA256 Credential=%s/%s, SignedHeaders=%s, Signature=%s",
-		s.key, scope, strings.Join(signed, ";"), signature(s.secret, date, scope, request)))
+		s.key, scope, strings.Join(signed, ";"), signatureWith(s.secret, cmp.Or(s.keyScope, scope), date, scope, request)))
 	return r
 }
 
 func signature(secret, date, scope, request string) string {
+	return signatureWith(secret, scope, date, scope, request)
+}
+
+// signatureWith signs with a key that is derived for keyScope.
+func signatureWith(secret, keyScope, date, scope, request string) string {
 	key := []byte("AWS4" + secret)
-	for _, part := range strings.Split(scope, "/") {
+	for _, part := range strings.Split(keyScope, "/") {
 		key = mac(key, part)
 	}
 	return hex.EncodeToString(mac(key, fmt.Sprintf("AWS4-HMAC-SHA256\n%s\n%s\n%x", date, scope, sha256.Sum256([]byte(request)))))

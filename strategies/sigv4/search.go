@@ -9,9 +9,10 @@ import (
 	"strings"
 )
 
-// maxHashes limits what Explain computes. A signature costs one hash for the canonical request
-// and two for the HMAC; to derive a key costs eight.
-const maxHashes = 1000
+// maxHashes limits what a search computes. A signature costs one hash for the canonical request
+// and two for the HMAC; to derive a key costs eight. With the decision before it, Explain stays
+// below 1000.
+const maxHashes = 900
 
 // An attempt is a request that the sender may have signed.
 type attempt struct {
@@ -172,8 +173,11 @@ type variant struct {
 	apply func(*attempt)
 }
 
-// try tries every variant, and every pair of variants of two groups. It returns the hints of
-// the first that verifies.
+// likely is how many of a group are tried in pairs. The likely ones come first.
+const likely = 8
+
+// try tries every variant, and then pairs of two groups, in their order, up to the limit. It
+// returns the hints of the first that verifies.
 func (s *search) try(base attempt, groups [][]variant) (hints []string, found bool) {
 	with := func(vs ...variant) bool {
 		a := base
@@ -196,8 +200,8 @@ func (s *search) try(base attempt, groups [][]variant) (hints []string, found bo
 	}
 	for i, group := range groups {
 		for _, other := range groups[i+1:] {
-			for _, v := range group {
-				for _, w := range other {
+			for _, v := range group[:min(len(group), likely)] {
+				for _, w := range other[:min(len(other), 2*likely)] {
 					if s.left <= 0 {
 						return nil, false
 					}
@@ -223,7 +227,7 @@ func (e *explanation) search(s *search) {
 		return
 	}
 	hints, found := s.try(base, [][]variant{
-		e.hosts(), e.paths(), e.queries(), e.payloads(), e.headers(), e.methods(), e.scopes(), e.secretVariants(),
+		e.hosts(), e.paths(), e.queries(), e.payloads(), e.secretVariants(), e.headers(), e.methods(), e.scopes(),
 	})
 	if found {
 		e.holds = true

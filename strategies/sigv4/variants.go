@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -59,13 +58,20 @@ func (e *explanation) hosts() (list []variant) {
 			bare = "[" + bare + "]"
 		}
 		name(bare)
-		for _, port := range [...]string{header.Get("X-Forwarded-Port"), "443", "80", "8443", "8080"} {
+		for _, port := range [...]string{header.Get("X-Forwarded-Port"), "443", "80"} {
 			if port != "" {
 				name(bare + ":" + port)
 			}
 		}
 		name(strings.ToLower(host))
 		name(strings.TrimSuffix(bare, "."))
+	}
+	for _, host := range own {
+		for _, port := range [...]string{"8443", "8080", "3000"} { // guesses, so they come last
+			if bare, _ := splitHost(host); !strings.Contains(bare, ":") {
+				name(bare + ":" + port)
+			}
+		}
 	}
 	for _, host := range names {
 		add(host, e.hostHint(host))
@@ -124,9 +130,6 @@ func (e *explanation) paths() (list []variant) {
 			raws = append(raws, raw{"", original, fmt.Sprintf("it verifies with the path %s, which %s names, and %s arrived: the proxy must forward the path as it came", quote(original), name, quote(received))})
 		}
 	}
-	if e.r.URL != nil && e.r.URL.EscapedPath() != received {
-		add(e.r.URL.EscapedPath(), "that of r.URL, and r.RequestURI has another: what is in front must not change r.RequestURI")
-	}
 	if without := strings.TrimRight(received, "/"); without != received && without != "" {
 		add(without, "without the slash at the end that arrived: compare it with the URL in the dashboard, and let nothing on the way add the slash")
 	} else {
@@ -147,12 +150,12 @@ func (e *explanation) paths() (list []variant) {
 				add(p, "something on the way decoded or re-encoded the path, and %s arrived: it must forward the path as it came (nginx: proxy_pass without a path; Apache: nocanon)", quote(received))
 			}
 		}
-		if clean := path.Clean("/" + decoded); clean != received {
-			add(escapeAll(clean), "the sender signs the path without its dot segments and empty segments")
-		}
 	}
 	if lower := strings.ToLower(received); lower != received {
 		add(lower, "in lower case")
+	}
+	if e.r.URL != nil && e.r.URL.EscapedPath() != received {
+		add(e.r.URL.EscapedPath(), "that of r.URL, and r.RequestURI has another: what is in front must not change r.RequestURI")
 	}
 	seen := make(map[string]bool)
 	for i, form := range e.forms() {
