@@ -248,7 +248,7 @@ func hasCredentials(query string) bool {
 // order. If a field is repeated, AWS uses the last one. We refuse it.
 func (c *claim) setParameters(parameters string) error {
 	if len(parameters) > maxAuthorization {
-		return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "the Authorization header has %d bytes, want at most %d", len(algorithm)+len(parameters), maxAuthorization)
+		return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "the Authorization header is longer than 4 KiB, want at most that")
 	}
 	var credential, signature string
 	n := 0

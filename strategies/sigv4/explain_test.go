@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -18,7 +17,7 @@ import (
 	"github.com/redoxauth/redoxauth-go/strategies/sigv4"
 )
 
-// sign signs as AWS's own signer does.
+// awsSign signs as AWS's own signer does.
 func awsSign(change func(*redoxtest.SigV4)) func(*http.Request) {
 	return func(r *http.Request) {
 		s := redoxtest.SigV4{AccessKey: testSigner.key, SecretKey: testSigner.secret, AWSRegion: testSigner.region,
@@ -383,26 +382,19 @@ func TestExplainReadsTheBodyWhereVerifyDoes(t *testing.T) {
 			continue
 		}
 		v := test.verifier(t)
-		reads := func(f func(*http.Request)) bool {
+		reads := func(f func(*http.Request)) (read bool) {
 			r := test.request()
 			body := &spy{ReadCloser: r.Body}
 			r.Body = body
 			f(r)
-			if after, err := io.ReadAll(r.Body); err != nil || string(after) != testBody {
-				t.Errorf("%s: the body is %q, %v", test.name, after, err)
+			read = body.read
+			if after := readAll(t, r); after != testBody {
+				t.Errorf("%s: the body is %q afterwards", test.name, after)
 			}
-			return body.read
+			return read
 		}
-		readsBefore := func(f func(*http.Request)) (read bool) {
-			r := test.request()
-			body := &spy{ReadCloser: r.Body}
-			r.Body = body
-			f(r)
-			return body.read
-		}
-		reads(func(r *http.Request) { v.Explain(r) })
-		verified := readsBefore(func(r *http.Request) { v.Verify(r) })
-		if explained := readsBefore(func(r *http.Request) { v.Explain(r) }); explained != verified {
+		verified := reads(func(r *http.Request) { v.Verify(r) })
+		if explained := reads(func(r *http.Request) { v.Explain(r) }); explained != verified {
 			t.Errorf("%s: Explain reads the body: %t; Verify does: %t", test.name, explained, verified)
 		}
 	}
@@ -453,6 +445,26 @@ func TestExplainBehindAProxy(t *testing.T) {
 	for _, want := range []string{fmt.Sprintf("add %q to Config.Hosts", external), `set Config.PathPrefix to "/public"`} {
 		if !strings.Contains(explained, want) {
 			t.Errorf("status %d, no %q in:\n%s", res.StatusCode, want, explained)
+		}
+	}
+}
+
+// A handler of errors may explain the live request after Check has refused it, in any
+// combination, and still read its body.
+func TestExplainAfterCheck(t *testing.T) {
+	v := newVerifier(t, testConfig())
+	for name, verifier := range map[string]redoxauth.Verifier{"alone": v, "AnyOf": redoxauth.AnyOf(v, v), "AllOf": redoxauth.AllOf(v, v)} {
+		r := scenario{after: host("up", "X-Forwarded-Host", "api.example.test")}.request()
+		if _, err := redoxauth.Check(verifier, nil, r, nil); err == nil {
+			t.Fatal("accepted")
+		}
+		for range 2 {
+			if got := redoxauth.Explain(verifier, r); !strings.Contains(got, `- it verifies with Host "api.example.test"`) {
+				t.Errorf("%s:\n%s", name, got)
+			}
+		}
+		if body := readAll(t, r); body != testBody {
+			t.Errorf("%s: the body is %q afterwards", name, body)
 		}
 	}
 }

@@ -19,6 +19,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+
+	"github.com/redoxauth/redoxauth-go/strategies/sigv4"
 )
 
 // A form is a second, independent implementation of the canonical request. It uses the
@@ -427,7 +429,9 @@ func FuzzTarget(f *testing.F) {
 			t.Skip("no target")
 		}
 		_, readable := s.canonical(r, nil, r.Host, nil, "")
-		_, err := newVerifier(t, cfg).Verify(s.sign(r))
+		v := newVerifier(t, cfg)
+		_, err := v.Verify(s.sign(r))
+		checkExplained(t, v, r, err)
 		odd := len(target) > 8<<10 || strings.ContainsFunc(target, func(c rune) bool { return c <= ' ' || c == 0x7f }) ||
 			strings.Contains(strings.ToLower(target), "x-amz-")
 		if parsed, parseErr := url.ParseRequestURI(target); parseErr == nil && err == nil { // as net/http does
@@ -445,6 +449,21 @@ func FuzzTarget(f *testing.F) {
 	})
 }
 
+// checkExplained checks that Explain says what Verify decided, and shows no secret.
+func checkExplained(t *testing.T, v *sigv4.Verifier, r *http.Request, err error) {
+	t.Helper()
+	first, rest, _ := strings.Cut(v.Explain(r), "\n")
+	switch {
+	case err == nil && !strings.HasPrefix(first, "sigv4: accepted: "), err != nil && first != err.Error():
+		t.Errorf("Verify: %v, Explain: %s", err, first)
+	case err != nil && strings.Contains(rest, "signature: it holds") && strings.Contains(first, "(signature)"):
+		t.Errorf("%s, and yet:\n%s", first, rest)
+	}
+	if _, sent, _ := strings.Cut(r.Header.Get("Authorization"), "Signature="); len(sent) >= 64 && strings.Contains(rest, sent[:64]) || strings.Contains(rest, testSigner.secret) {
+		t.Errorf("a secret or a signature is in:\n%s", rest)
+	}
+}
+
 // FuzzAuthorization: a header passes only if it has the fields of the genuine one.
 func FuzzAuthorization(f *testing.F) {
 	genuine := testSigner.sign(request("/")).Header.Get("Authorization")
@@ -459,7 +478,9 @@ func FuzzAuthorization(f *testing.F) {
 	}
 	v := newVerifier(f, testConfig())
 	f.Fuzz(func(t *testing.T, header string) {
-		_, err := v.Verify(scenario{target: "/", after: set("Authorization", header)}.request())
+		r := scenario{target: "/", after: set("Authorization", header)}.request()
+		_, err := v.Verify(r)
+		checkExplained(t, v, r, err)
 		if same := strings.Join(fields(header), " ") == want; err == nil && !same {
 			t.Errorf("accepted %q", header)
 		}

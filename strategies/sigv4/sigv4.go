@@ -81,6 +81,24 @@
 // [Configurations] of nginx, HAProxy and Caddy that keep signatures valid are tested with this
 // package.
 //
+// # When a signature is refused
+//
+// The error says what arrived, what was expected, and which field of Config and of the
+// dashboard decides. If it is the signature itself that does not verify (reason "signature"),
+// something changed the request on the way, or the sender signs in another way, or it has
+// another secret. An error cannot tell which. [Verifier.Explain] can in most cases: it tries what
+// proxies and signers often do, and names what verifies and what to change. Call it in
+// [redoxauth.Options].Observe for one refused request, or for one that Observe has kept:
+//
+//	Observe: func(r *http.Request, d redoxauth.Decision) {
+//		if d.Err != nil {
+//			refused.Store(r) // an atomic.Pointer[http.Request], for a handler on a private port
+//		}
+//	},
+//
+// If nothing verifies, compare the canonical request in its text with the one that the sender
+// logs, line by line. The first line that differs is the cause. If all agree, the secrets differ.
+//
 // # Operation
 //
 // To rotate a secret, add a [Credential] with the new secret, under the same or another
