@@ -173,12 +173,17 @@ type variant struct {
 	apply func(*attempt)
 }
 
-// likely is how many of a group are tried in pairs. The likely ones come first.
-const likely = 8
+// A group has the variants of one part of a request. The first ones, up to likely, are also
+// tried in pairs with those of other groups.
+type group struct {
+	variants []variant
+	likely   int
+}
 
-// try tries every variant, and then pairs of two groups, in their order, up to the limit. It
-// returns the hints of the first that verifies.
-func (s *search) try(base attempt, groups [][]variant) (hints []string, found bool) {
+// try tries every variant, and then pairs of variants of two groups, up to the limit. The
+// groups that are changed most often come first. It returns the hints of the first that
+// verifies.
+func (s *search) try(base attempt, groups []group) (hints []string, found bool) {
 	with := func(vs ...variant) bool {
 		a := base
 		a.values = slices.Clone(base.values)
@@ -191,20 +196,21 @@ func (s *search) try(base attempt, groups [][]variant) (hints []string, found bo
 		}
 		return s.holds(&a)
 	}
-	for _, group := range groups {
-		for _, v := range group {
+	for _, g := range groups {
+		for _, v := range g.variants {
 			if with(v) {
 				return hints, true
 			}
 		}
 	}
-	for i, group := range groups {
-		for _, other := range groups[i+1:] {
-			for _, v := range group[:min(len(group), likely)] {
-				for _, w := range other[:min(len(other), 2*likely)] {
-					if s.left <= 0 {
-						return nil, false
-					}
+	for sum := range 2 * len(groups) {
+		for i, g := range groups {
+			j := sum - i
+			if j <= i || j >= len(groups) {
+				continue
+			}
+			for _, v := range g.variants[:min(len(g.variants), g.likely)] {
+				for _, w := range groups[j].variants[:min(len(groups[j].variants), groups[j].likely)] {
 					if with(v, w) {
 						return hints, true
 					}
@@ -222,26 +228,27 @@ func (e *explanation) search(s *search) {
 	if len(e.candidates) == 0 {
 		if s.holds(&base) {
 			e.hint("the signature is made with a secret of %s: only the access key ID differs", e.ring.all[0].field)
-			e.holds = true
 		}
 		return
 	}
-	hints, found := s.try(base, [][]variant{
-		e.hosts(), e.paths(), e.queries(), e.payloads(), e.secretVariants(), e.headers(), e.methods(), e.scopes(),
-	})
+	hosts, named := e.hosts()
+	hints, found := s.try(base, []group{{hosts, named}, {e.paths(), 10}, {e.queries(), 10}, {e.payloads(), 3}, {e.secretVariants(), 5}, {e.headers(), 16}, {e.methods(), 2}, {e.scopes(), 0}})
 	if found {
-		e.holds = true
 		e.hints = append(e.hints, hints...)
 		return
 	}
-	if e.is("signature") {
-		e.remaining(s.tried)
+	if e.is("signature") && e.built {
+		e.remaining(s)
 	}
 }
 
 // remaining says what is left if nothing that was tried verifies.
-func (e *explanation) remaining(tried int) {
-	e.hint("%d variants were tried, and none verifies: other hosts, ports, prefixes, slashes, forms of the path and the query, hashes of the body, header values, scopes, and secrets with white space", tried)
+func (e *explanation) remaining(s *search) {
+	limit := ""
+	if s.left < 0 {
+		limit = " before the limit of hashes was reached"
+	}
+	e.hint("%d variants were tried%s, and none verifies: other hosts, ports, prefixes, slashes, forms of the path and the query, hashes of the body, header values, scopes, and secrets with white space", s.tried, limit)
 	e.hint("compare the canonical request above with the one that the sender computes (most signers log it at debug level): the first line that differs is the cause")
 	if e.c.claim.payload == "" {
 		e.hint("if only its last line differs, something on the way changed the body, such as a proxy that decompresses or re-encodes it")
@@ -255,9 +262,7 @@ func (e *explanation) remaining(tried int) {
 			e.hint("%s is signed, and proxies and CDNs rewrite it: compare its value, or let the sender leave it unsigned", name)
 		}
 	}
-	if e.built {
-		e.hint("if all lines agree, the secret keys differ: enter %s.SecretAccessKey and the dashboard's secretKey anew", e.candidates[0].field)
-	}
+	e.hint("if all lines agree, the secret keys differ: enter %s.SecretAccessKey and the dashboard's secretKey anew", e.candidates[0].field)
 }
 
 // rewritten lists headers that proxies and CDNs change.

@@ -15,8 +15,9 @@ import (
 )
 
 // hosts returns the values of Host that the sender may have signed: first those that Verify
-// tries, then those that the headers of proxies name, with and without a port.
-func (e *explanation) hosts() (list []variant) {
+// tries, then those that the headers of proxies name, then with and without a port. It also
+// returns how many come before the guesses of ports.
+func (e *explanation) hosts() (list []variant, named int) {
 	received := e.c.claim.host
 	own := e.v.signedHosts(nil, received)
 	add := func(host, hint string) {
@@ -52,6 +53,13 @@ func (e *explanation) hosts() (list []variant) {
 	if e.r.TLS != nil {
 		name(e.r.TLS.ServerName)
 	}
+	if header.Get("X-Forwarded-Port") != "" {
+		for _, host := range slices.Clone(names) {
+			bare, _ := splitHost(host)
+			name(bare + ":" + header.Get("X-Forwarded-Port"))
+		}
+	}
+	named = len(own) + len(names)
 	for _, host := range append(slices.Clone(names), own...) {
 		bare, _ := splitHost(host)
 		if strings.Contains(bare, ":") {
@@ -76,7 +84,7 @@ func (e *explanation) hosts() (list []variant) {
 	for _, host := range names {
 		add(host, e.hostHint(host))
 	}
-	return list
+	return list, min(named, 8)
 }
 
 func (e *explanation) hostHint(host string) string {
@@ -541,6 +549,9 @@ func (e *explanation) secretVariants() (list []variant) {
 	around("and a tab at its end", "", "\t")
 	around("in quotation marks", `"`, `"`)
 	around("and a byte order mark before it", "\ufeff", "")
+	if len(own) > 2 {
+		return list // each key that is derived costs eight hashes
+	}
 	var others []string
 	for _, k := range e.ring.all {
 		if k.keyID != e.c.claim.keyID && len(others) < maxSecrets {
