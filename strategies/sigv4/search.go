@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
+	"net/netip"
 	"slices"
 	"strings"
 )
@@ -254,7 +255,12 @@ func (e *explanation) remaining(s *search) {
 		e.hint("if only its last line differs, something on the way changed the body, such as a proxy that decompresses or re-encodes it")
 	}
 	e.hint("compare it with the URL in the dashboard too: if that has a longer path, set Config.PathPrefix to what was stripped")
-	if received := e.c.claim.host; !slices.ContainsFunc(e.v.hosts, func(host string) bool { return isSameName(host, received) }) {
+	received := e.c.claim.host
+	switch {
+	case slices.ContainsFunc(e.v.hosts, func(host string) bool { return isSameName(host, received) }):
+	case isInternal(received):
+		e.hint("Host looks internal: a proxy seems to have replaced it, and %s arrived; list the host of that URL, with its port, in Config.Hosts, or let the proxy keep Host", quote(received))
+	default:
 		e.hint("if that URL has another host or port than %s, list it in Config.Hosts", quote(received))
 	}
 	for _, name := range e.c.claim.names {
@@ -263,6 +269,15 @@ func (e *explanation) remaining(s *search) {
 		}
 	}
 	e.hint("if all lines agree, the secret keys differ: enter %s.SecretAccessKey and the dashboard's secretKey anew", e.candidates[0].field)
+}
+
+// isInternal reports whether a Host looks like one that Redox cannot reach.
+func isInternal(host string) bool {
+	name, _ := splitHost(host)
+	if ip, err := netip.ParseAddr(name); err == nil {
+		return ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast()
+	}
+	return !strings.Contains(name, ".") || strings.HasSuffix(name, ".local") || strings.HasSuffix(name, ".internal") || strings.HasSuffix(name, ".localhost")
 }
 
 // rewritten lists headers that proxies and CDNs change.

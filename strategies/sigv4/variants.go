@@ -159,6 +159,12 @@ func (e *explanation) paths() (list []variant) {
 			}
 		}
 	}
+	for i, slashes := 1, 0; i < len(received) && slashes < 8; i++ {
+		if received[i] == '/' {
+			slashes++
+			add(received[:i]+"%2F"+received[i+1:], "something on the way decoded %%2F, and %s arrived: it must forward the path as it came (nginx: proxy_pass without a path; Apache: nocanon, AllowEncodedSlashes NoDecode)", quote(received))
+		}
+	}
 	if lower := strings.ToLower(received); lower != received {
 		add(lower, "in lower case")
 	}
