@@ -156,6 +156,9 @@ type body struct {
 	buffered bool  // or the attempt failed
 	err      error // of buffering
 
+	calls *time.Timer // of InsecureReportOnly, for outgoing calls; else nil
+	end   error       // of src, for the handler behind InsecureReportOnly
+
 	observe bool   // keep the state of the hash
 	state   []byte // of the hash over the whole body
 
@@ -282,7 +285,10 @@ func (b *body) releaseAfter(ctx context.Context) {
 
 // Read streams, or reads the buffer if there is one.
 func (b *body) Read(p []byte) (int, error) {
-	if !b.buffered {
+	if !b.buffered && b.calls != nil { // keep for the handler what the Verifier takes
+		b.buffer(b.request.Context(), nil, false)
+		b.streamed = true
+	} else if !b.buffered {
 		b.streamed = true
 		return b.pull(p)
 	}
@@ -311,8 +317,14 @@ func (b *body) pull(p []byte) (int, error) {
 		p = p[:b.left+1] // one byte over the limit shows that there is more
 	}
 	n, err := b.src.Read(p)
+	if b.calls != nil {
+		b.end = err
+	}
 	if b.left -= int64(n); b.left < 0 {
-		return n - 1, &http.MaxBytesError{Limit: b.max}
+		if b.calls == nil {
+			n--
+		}
+		return n, &http.MaxBytesError{Limit: b.max}
 	}
 	return n, err
 }
@@ -323,7 +335,7 @@ func (b *body) Unwrap() io.ReadCloser { return b.src }
 // Close closes the source, unless it was buffered: net/http closes it itself when the
 // handler returns.
 func (b *body) Close() error {
-	if b.buffered {
+	if b.buffered || b.calls != nil {
 		return nil
 	}
 	return b.src.Close()

@@ -9,6 +9,7 @@ type budget struct {
 	mu       sync.Mutex // also guards body.charged, proven, waiting and waited, and body.first until it has arrived
 	used     int64      // bytes
 	unproven int64      // of used
+	reported int64      // of used: by InsecureReportOnly
 	arriving map[*body]struct{}
 	free     stack // memory for the next bodies, while much is used
 	queue    queue
@@ -88,6 +89,9 @@ func (g *budget) grant(b *body, size int64) *chunk {
 	if !b.proven {
 		g.unproven += size
 	}
+	if b.calls != nil {
+		g.reported += size
+	}
 	c := g.free.pop(size)
 	if c == nil && size >= minChunk {
 		g.free.drain() // it has other sizes than those in use: do not hold them beside these
@@ -99,20 +103,30 @@ func (g *budget) grant(b *body, size int64) *chunk {
 func (g *budget) room(b *body) int64 {
 	left := b.opts.maxInFlight() - g.used
 	if !b.proven {
-		left = min(left, b.limit()-g.unproven)
+		left = min(left, b.opts.maxInFlight()/2-g.unproven)
+	}
+	if b.calls != nil {
+		left = min(left, b.limit()-g.reported)
 	}
 	return left
 }
 
 // limit returns how many bytes bodies of b's kind may use.
 func (b *body) limit() int64 {
-	if b.proven {
-		return b.opts.maxInFlight()
+	limit := b.opts.maxInFlight()
+	if !b.proven {
+		limit /= 2
 	}
-	return b.opts.maxInFlight() / 2
+	if b.calls != nil { // it is never given up, so it must leave room for those that are
+		limit /= 2
+	}
+	return limit
 }
 
 func (b *body) kind() string {
+	if b.calls != nil {
+		return "report-only"
+	}
 	if b.proven {
 		return "proven"
 	}
@@ -149,4 +163,14 @@ func (g *budget) giveBack(b *body, n int64) {
 	if !b.proven {
 		g.unproven -= n
 	}
+	if b.calls != nil {
+		g.reported -= n
+	}
+}
+
+// discharge gives back n bytes of b, or what it has left.
+func (g *budget) discharge(b *body, n int64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.giveBack(b, min(n, b.charged))
 }

@@ -31,10 +31,11 @@ func (b *body) buffer(ctx context.Context, h hash.Hash, proven bool) error {
 	if proven {
 		b.opts.budget.prove(b)
 	}
-	if b.err = b.arrive(ctx, h); b.err != nil {
-		b.free()
-	} else {
+	switch b.err = b.arrive(ctx, h); {
+	case b.err == nil:
 		b.keepState(h)
+	case b.calls == nil:
+		b.free()
 	}
 	b.at = b.first
 	return b.err
@@ -43,14 +44,20 @@ func (b *body) buffer(ctx context.Context, h hash.Hash, proven bool) error {
 // arrive reads the body on the goroutine of the request, within its time-out, its context
 // and the budget.
 func (b *body) arrive(ctx context.Context, h hash.Hash) error {
-	if ctx.Err() != nil {
+	if b.calls != nil {
+		b.calls.Stop()
+		defer b.calls.Reset(reportTime)
+	} else if ctx.Err() != nil {
 		return b.canceled(ctx)
 	}
 	if b.opts.MaxInFlight >= 0 && b.length > b.limit() {
 		return Errorf(ErrUnavailable, "busy", "Content-Length is %d, and %s bodies may use %d bytes (Options.MaxInFlight)", b.length, b.kind(), b.limit())
 	}
 	drained := drained(b.src)
-	b.watch(ctx)
+	b.began = time.Now()
+	if b.calls == nil {
+		b.watch(ctx)
+	}
 	defer b.unwatch() // also when the source ends this goroutine
 	err := b.fill(h)
 	b.unwatch()
@@ -81,12 +88,9 @@ func (b *body) arrive(ctx context.Context, h hash.Hash) error {
 // would replace that of the server, which cannot be read back. So http.Server.ReadTimeout
 // holds for the whole request, whoever reads it.
 func (b *body) watch(ctx context.Context) {
-	b.began = time.Now()
 	b.opts.budget.enter(b)
 	timeout := b.timeout // an inner wrapper may change it
-	b.late = time.AfterFunc(timeout, func() {
-		b.opts.budget.giveUp(b, Errorf(ErrUnavailable, "body_timeout", "%s in %v (Options.BodyTimeout)", b.arrived(), timeout))
-	})
+	b.late = time.AfterFunc(timeout, func() { b.opts.budget.giveUp(b, b.tooSlow(timeout)) })
 	if ctx.Done() != nil {
 		b.ended = context.AfterFunc(ctx, func() { b.opts.budget.giveUp(b, b.canceled(ctx)) })
 	}
@@ -103,6 +107,10 @@ func (b *body) unwatch() {
 	if b.ended != nil {
 		b.ended()
 	}
+}
+
+func (b *body) tooSlow(timeout time.Duration) *Error {
+	return Errorf(ErrUnavailable, "body_timeout", "%s in %v (Options.BodyTimeout)", b.arrived(), timeout)
 }
 
 func (b *body) canceled(ctx context.Context) *Error {
@@ -199,6 +207,8 @@ func (b *body) fill(h hash.Hash) (err error) {
 			return err
 		case b.givenUp.Load() != nil: // its read could not be ended
 			return nil
+		case b.calls != nil && time.Since(b.began) >= b.timeout: // nothing else ends a report
+			return b.tooSlow(b.timeout)
 		case n == 0:
 			empty++
 		default:

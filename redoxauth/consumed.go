@@ -32,6 +32,16 @@ func wasParsed(r *http.Request) bool { return len(r.PostForm) > 0 || r.Multipart
 // chunked body that something in front has read from one that was sent empty. net/http has no
 // method for it.
 func drained(src io.ReadCloser) bool {
+	for s := src; s != nil; {
+		if p, ok := s.(*peeked); ok { // we have read it
+			return p.drained
+		}
+		wrapper, ok := s.(interface{ Unwrap() io.ReadCloser })
+		if !ok {
+			break
+		}
+		s = wrapper.Unwrap()
+	}
 	v := reflect.ValueOf(innermost(src))
 	for {
 		v = reflect.Indirect(v)

@@ -54,7 +54,7 @@ func (w *waiter) end(now time.Time) {
 func (g *budget) wait(b *body, size int64) *waiter {
 	now := time.Now()
 	w := &waiter{body: b, size: size, since: now, over: make(chan struct{})}
-	if b.givenUp.Load() != nil {
+	if b.givenUp.Load() != nil || b.calls != nil {
 		close(w.over)
 		return w
 	}

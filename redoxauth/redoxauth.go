@@ -126,7 +126,8 @@ func positive(d, standard time.Duration) time.Duration {
 	return standard
 }
 
-// An Event is what a [Decision] is about: "message", "handshake" or "token_request".
+// An Event is what a [Decision] is about: "message", "handshake" or "token_request", or "report"
+// for what [InsecureReportOnly] would have decided about a message.
 type Event string
 
 // A Decision is what was decided about one request. Exactly one of Identity and Err is
@@ -137,7 +138,8 @@ type Decision struct {
 	Err      error
 
 	// Status is the HTTP status that the peer gets. It is 0 for an accepted message,
-	// because the handler has not answered yet. After [Check] it is StatusCode(Err).
+	// because the handler has not answered yet. After [Check] it is StatusCode(Err). Of a
+	// report it is what [Middleware] would have sent.
 	Status int
 
 	Duration time.Duration // of the verification, reading the body included
@@ -212,24 +214,30 @@ func Check(v Verifier, w http.ResponseWriter, r *http.Request, opts *Options) (*
 }
 
 func check(v Verifier, r *http.Request, o *Options, b *body) (*http.Request, error) {
+	d := o.decide("message", v, r, r, b)
+	if d.Err != nil {
+		b.refuse(d.Err.(*Error))
+		return nil, d.Err
+	}
+	return r.WithContext(NewContext(r.Context(), d.Identity)), nil
+}
+
+// decide asks v about r, and shows the Decision and seen to Observe.
+func (o *Options) decide(event Event, v Verifier, r, seen *http.Request, b *body) Decision {
 	start := time.Now()
 	if b != nil && o.Observe != nil {
 		b.observe = true
 	}
-	id, e := decide(v, r, o, b)
-	d := Decision{Event: "message", Identity: id}
+	id, e := o.ask(v, r, b)
+	d := Decision{Event: event, Identity: id}
 	if e != nil {
 		d.Err, d.Status = o.refusal(e, r), StatusCode(e)
 	}
 	if o.Observe != nil {
 		d.Duration = time.Since(start)
-		o.Observe(b.observed(r), d)
+		o.Observe(b.observed(seen), d)
 	}
-	if e != nil {
-		b.refuse(e)
-		return nil, d.Err
-	}
-	return r.WithContext(NewContext(r.Context(), id)), nil
+	return d
 }
 
 // refusal returns e with what the answer to r needs.
@@ -245,13 +253,13 @@ func (o *Options) refusal(e *Error, r *http.Request) *Error {
 	return e
 }
 
-func decide(v Verifier, r *http.Request, o *Options, b *body) (*Identity, *Error) {
+func (o *Options) ask(v Verifier, r *http.Request, b *body) (*Identity, *Error) {
 	if r.ContentLength > o.maxBodyBytes() {
 		return nil, tooLarge(r.ContentLength, o.maxBodyBytes())
 	}
 	streamed := b != nil && b.streamed
 	id, e := verify(v, r)
-	if e == nil && b != nil && b.streamed && !streamed && !b.buffered {
+	if e == nil && b != nil && b.streamed && !streamed && (!b.buffered || b.calls != nil) {
 		id, e = nil, Errorf(nil, "internal", "the Verifier read r.Body instead of Body: other copies of the request have no body now")
 	}
 	if e != nil {

@@ -1,0 +1,168 @@
+package redoxauth
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+)
+
+const reportTime = time.Second // for outgoing calls, before and after the body is read
+
+var errReportTime = fmt.Errorf("InsecureReportOnly gives %v for outgoing calls: %w", reportTime, context.DeadlineExceeded)
+
+// InsecureReportOnly returns a wrapper that lets every request through. It asks v about each and
+// tells opts.Observe the Decision, with the Event "report": Status is what [Middleware] would
+// have sent. So you can try a Verifier on live traffic before you enforce it, behind a check that
+// is enforced already. Alone it protects nothing.
+//
+// The handler gets the request as it came: without the Identity, with the whole body, however
+// large, with its trailers, and with the error if the body breaks off. Whatever v does changes
+// nothing: it gets a copy of the request, and its panic is reported as "internal". A panic of
+// Observe is dropped. A nil opts reports to nobody.
+//
+// The handler waits until v has decided:
+//
+//   - v has 1 s for outgoing calls. If it takes longer, the report is "canceled". A Verifier that
+//     does not honour the context of the request is waited for.
+//   - If v reads the body, it is kept in memory for the handler. A stalled sender is waited for as
+//     long as the handler would wait: until ReadTimeout of [http.Server]. With "Expect:
+//     100-continue" the sender is asked for the body.
+//   - A body that is larger than MaxBodyBytes, or that takes longer than BodyTimeout, is read no
+//     further, and is reported as "body_size" or "body_timeout".
+//
+// Bodies count for MaxInFlight until the handler has read them or returns. They are never given
+// up for others, and never wait for room: they are read no further, and reported as "busy". They
+// may use half of what bodies of Middleware may use, so that they do not keep these out. For a
+// body of MaxBodyBytes, MaxInFlight must be four times as large, or twice if a wrapper in front
+// has accepted the request.
+//
+// v must not share a replay store with a Verifier that is enforced: the one that comes second
+// would refuse a genuine message as replayed. The wrapper is safe for concurrent use.
+func InsecureReportOnly(v Verifier, opts *Options) func(http.Handler) http.Handler {
+	if v == nil {
+		panic("redoxauth: InsecureReportOnly: nil Verifier")
+	}
+	o := opts.orDefaults()
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			b := o.report(v, r)
+			if b != nil {
+				defer o.budget.release(b, nil)
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
+// report asks v about a copy of r. If that has read from the body, r gets one that is whole
+// again. What is charged for it is returned.
+func (o *Options) report(v Verifier, r *http.Request) *body {
+	ctx, cancel := context.WithCancelCause(r.Context())
+	defer cancel(nil)
+	calls := time.AfterFunc(reportTime, func() { cancel(errReportTime) })
+	defer calls.Stop()
+	asked := r.Clone(ctx)
+	b := o.peekAt(r, calls)
+	if b == nil {
+		o.tell(v, asked, r, nil)
+		return nil
+	}
+	asked.Body = b
+	drained := drained(b.src)
+	o.tell(v, asked, r, b)
+	if b.src != http.NoBody && (b.received.Load() > 0 || b.end != nil) {
+		r.Body = &peeked{src: b.src, charge: b, drained: drained, chunk: b.first, end: b.end}
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.err, b.first, b.at = errFreed, nil, nil // for a Verifier that reads on
+	return b
+}
+
+// tell is decide without the panics of Observe: a report must not end the request.
+func (o *Options) tell(v Verifier, asked, r *http.Request, b *body) {
+	defer func() { recover() }()
+	o.decide("report", v, asked, r, b)
+}
+
+// peekAt returns a body for a Verifier whose answer changes nothing. It is nil if r has none.
+func (o *Options) peekAt(r *http.Request, calls *time.Timer) *body {
+	if r.Body == nil || r.Body == http.NoBody {
+		return nil
+	}
+	b := &body{
+		src:     r.Body,
+		request: r,
+		opts:    o,
+		timeout: o.bodyTimeout(),
+		max:     o.maxBodyBytes(),
+		left:    o.maxBodyBytes(),
+		length:  r.ContentLength,
+		held:    true,
+		calls:   calls,
+	}
+	_, b.proven = FromContext(r.Context())
+	outer, ok := r.Body.(*body)
+	switch {
+	case ok && outer.buffered: // its bytes serve for both
+		for c := outer.first; c != nil; c = c.next {
+			c.owned = true
+		}
+		b.src, b.buffered, b.first, b.at, b.err = http.NoBody, true, outer.first, outer.first, outer.err
+		if n := outer.received.Load(); b.err == nil && n > b.max {
+			b.err = tooLarge(-1, b.max)
+		}
+	case ok:
+		b.streamed = outer.streamed
+	}
+	return b
+}
+
+// A peeked body is what the handler reads: first what was read for the Verifier, and then the
+// rest.
+type peeked struct {
+	src     io.ReadCloser
+	charge  *body
+	drained bool // before anything was read for the Verifier
+
+	mu    sync.Mutex // a handler may leave a reader behind
+	chunk *chunk     // the next to read
+	off   int
+	end   error // of src; nil if it goes on
+}
+
+func (p *peeked) Read(q []byte) (int, error) {
+	if n, err := p.again(q); n > 0 || err != nil {
+		return n, err
+	}
+	return p.src.Read(q)
+}
+
+// again reads what was read for the Verifier. It gives back the charge as it goes on.
+func (p *peeked) again(q []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for c := p.chunk; c != nil; c = p.chunk {
+		if n := copy(q, c.data[p.off:]); n > 0 || len(q) == 0 && p.off < len(c.data) {
+			p.off += n
+			return n, nil
+		}
+		p.chunk, p.off = c.next, 0
+		p.charge.opts.budget.discharge(p.charge, int64(cap(c.data)))
+	}
+	return 0, p.end
+}
+
+// Close makes Read return the error of src.
+func (p *peeked) Close() error {
+	p.mu.Lock()
+	p.chunk, p.end = nil, nil
+	p.mu.Unlock()
+	return p.src.Close()
+}
+
+// Unwrap is for a body that has p as its source: see ofServer and drained.
+func (p *peeked) Unwrap() io.ReadCloser { return p.src }
