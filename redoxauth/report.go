@@ -131,29 +131,35 @@ type peeked struct {
 	mu    sync.Mutex // a handler may leave a reader behind
 	chunk *chunk     // the next to read
 	off   int
-	end   error // of src; nil if it goes on
+	end   error // of src, which Read has not returned yet
 }
 
 func (p *peeked) Read(q []byte) (int, error) {
-	if n, err := p.again(q); n > 0 || err != nil {
+	if n, again, err := p.again(q); again {
 		return n, err
 	}
 	return p.src.Read(q)
 }
 
-// again reads what was read for the Verifier. It gives back the charge as it goes on.
-func (p *peeked) again(q []byte) (int, error) {
+// again reads what was read for the Verifier, if there is more of it. It gives back the charge as
+// it goes on.
+func (p *peeked) again(q []byte) (n int, more bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for c := p.chunk; c != nil; c = p.chunk {
-		if n := copy(q, c.data[p.off:]); n > 0 || len(q) == 0 && p.off < len(c.data) {
+		if p.off < len(c.data) {
+			n = copy(q, c.data[p.off:])
 			p.off += n
-			return n, nil
+			return n, true, nil
 		}
 		p.chunk, p.off = c.next, 0
 		p.charge.opts.budget.discharge(p.charge, int64(cap(c.data)))
 	}
-	return 0, p.end
+	if p.end != nil { // once: then src decides what a further read returns
+		err, p.end = p.end, nil
+		return 0, true, err
+	}
+	return 0, false, nil
 }
 
 // Close makes Read return the error of src.
