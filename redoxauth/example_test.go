@@ -1,12 +1,16 @@
 package redoxauth_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strings"
+	"sync/atomic"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
@@ -151,21 +155,129 @@ func ExampleVerifierFunc() {
 	// Output: 401
 }
 
-func ExampleLogDecisions() {
-	logger := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
-		if a.Key == slog.TimeKey || a.Key == "duration" {
-			return slog.Attr{} // so that the output is always the same
+// logStatus logs the status of every answer, also the handler's own. It is outermost.
+func logStatus(logger *slog.Logger, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s := &statusWriter{ResponseWriter: w}
+		level, status := slog.LevelError, http.StatusInternalServerError // of a panic
+		defer func() { logger.Log(r.Context(), level, "redox request answered", "status", status, "path", r.URL.Path) }()
+		next.ServeHTTP(s, r)
+		if status = cmp.Or(s.status, http.StatusOK); status < 500 {
+			level = slog.LevelInfo
+		}
+	})
+}
+
+// A statusWriter keeps the status of an answer.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (s *statusWriter) WriteHeader(status int) {
+	if s.status == 0 && status >= 200 {
+		s.status = status
+	}
+	s.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap leads to the read deadline of the connection: without it BodyTimeout ends no read.
+func (s *statusWriter) Unwrap() http.ResponseWriter { return s.ResponseWriter }
+
+// stdout returns a logger for examples. It leaves out what differs from run to run.
+func stdout() *slog.Logger {
+	return slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		switch a.Key {
+		case slog.TimeKey, "duration", "method", "path", "remote", "error":
+			return slog.Attr{}
 		}
 		return a
 	}}))
+}
+
+// The log shows the decisions, and beside them what the handler answered: its 500 pauses the
+// feed too. Alert on every line of level ERROR, and on refusals that are not "missing" or
+// "body_size".
+func ExampleLogDecisions() {
+	logger := stdout()
 	token, err := verifytoken.New(verifytoken.Config{Tokens: []string{"secret"}})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	h := redoxauth.Middleware(token, &redoxauth.Options{Observe: redoxauth.LogDecisions(logger)})(destination)
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Error(w, "the database is down", http.StatusInternalServerError)
+	})
+	protect := redoxauth.Middleware(token, &redoxauth.Options{Observe: redoxauth.LogDecisions(logger)})
+	h := logStatus(logger, protect(handler))
 	play(h, redoxtest.VerificationToken{Token: "guess"})
+	play(h, redoxtest.VerificationToken{Token: "secret"})
 	// Output:
-	// level=WARN msg="redox request refused" event=message status=401 method=POST path=/redox remote=192.0.2.1:1234 strategy=verifytoken reason=token error="verifytoken: credentials rejected (token): the token is none of Config.Tokens"
+	// level=WARN msg="redox request refused" event=message status=401 strategy=verifytoken reason=token help="redoxauth.Explain(verifier, r) tells what to change"
+	// level=INFO msg="redox request answered" status=401
 	// 401
+	// level=INFO msg="redox request accepted" event=message strategy=verifytoken subject="" key_id=0
+	// level=ERROR msg="redox request answered" status=500
+	// 500
+}
+
+// The verification token is enforced already. The signature is only tried, behind it: the log
+// says what Middleware would do. When it shows no refusal for a day, replace
+// InsecureReportOnly by Middleware.
+func ExampleInsecureReportOnly() {
+	token, err := verifytoken.New(verifytoken.Config{Tokens: []string{"secret"}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	signed, signer := signature()
+	opts := &redoxauth.Options{Observe: redoxauth.LogDecisions(stdout())}
+	h := redoxauth.Middleware(token, opts)(redoxauth.InsecureReportOnly(signed, opts)(destination))
+
+	play(h, redoxtest.VerificationToken{Token: "secret"})
+	play(h, redoxtest.VerificationToken{Token: "secret"}, signer)
+	// Output:
+	// level=INFO msg="redox request accepted" event=message strategy=verifytoken subject="" key_id=0
+	// level=WARN msg="redox request would be refused" event=report status=401 strategy=sigv4 reason=missing help="redoxauth.Explain(verifier, r) tells what to change"
+	// accepted by verifytoken
+	// 200
+	// level=INFO msg="redox request accepted" event=message strategy=verifytoken subject="" key_id=0
+	// level=INFO msg="redox request would be accepted" event=report strategy=sigv4 subject=AKIDEXAMPLE key_id=0
+	// accepted by verifytoken
+	// 200
+}
+
+// A page on a private port explains the last request that was refused. Observe keeps it: it has
+// the hash of its body, but not the body.
+func ExampleExplain() {
+	signed, signer := signature()
+	var last atomic.Pointer[http.Request]
+	opts := &redoxauth.Options{Observe: func(r *http.Request, d redoxauth.Decision) {
+		if d.Err != nil {
+			last.Store(r)
+		}
+	}}
+	debug := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		r := last.Load()
+		if r == nil {
+			fmt.Fprintln(w, "no request was refused")
+			return
+		}
+		fmt.Fprint(w, redoxauth.Explain(signed, r))
+	})
+	// go http.ListenAndServe("localhost:6060", debug) // on loopback only: the text is for operators
+
+	sent := httptest.NewRequest(http.MethodPost, "/redox", strings.NewReader(`{"Meta":{}}`))
+	if err := signer.Sign(sent); err != nil {
+		fmt.Println(err)
+		return
+	}
+	sent.Body = io.NopCloser(strings.NewReader(`{"Meta":[]}`)) // something on the way has changed it
+	redoxauth.Middleware(signed, opts)(destination).ServeHTTP(httptest.NewRecorder(), sent)
+
+	page := httptest.NewRecorder()
+	debug.ServeHTTP(page, httptest.NewRequest(http.MethodGet, "/", nil))
+	decision, _, _ := strings.Cut(page.Body.String(), "):")
+	fmt.Println(decision + ")")
+	// Output: sigv4: credentials rejected (signature)
 }

@@ -4,18 +4,41 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"sync"
+	"time"
 )
 
-// LogDecisions returns a function for [Options].Observe that logs every decision. The
-// level is Info for an accepted request, Warn for a refusal, and Error for a fault of
-// ours (503, 500).
+// LogDecisions returns a function for [Options].Observe that logs decisions. It is safe for
+// concurrent use.
 //
-// It logs event, status (unless it is 0), method, path, the address of the peer (behind a
-// proxy: of the proxy), duration and strategy. For an accepted request it also logs subject
-// and key ID, and for a refusal reason and error. It never logs the query, a header or a
-// credential.
+// Every accepted request is logged at level Info. A refusal is logged at level Warn, and at
+// level Error if it is a fault of ours (503, 500). Of the refusals with one event, strategy and
+// reason, at most 10 in one second are logged. The next line of the kind says in the attribute
+// suppressed how many were left out. Reports of [InsecureReportOnly] have messages of their own,
+// and are at most Warn: nobody was refused.
+//
+// The attributes are event, status (unless it is 0), method, path, remote (the address of the
+// peer, or of the proxy), duration and strategy. An accepted request also has subject and
+// key_id. A refusal also has reason and error, and the first one of its kind has help: it names
+// [Explain]. The query, a header or a credential is never logged.
+//
+// The handler's own status is not in it: log that outermost, as the example does.
 func LogDecisions(l *slog.Logger) func(r *http.Request, d Decision) {
+	var refusals limiter
 	return func(r *http.Request, d Decision) {
+		var e *Error
+		named := errors.As(d.Err, &e)
+		suppressed, first := 0, false
+		if d.Err != nil {
+			kind := refusal{event: d.Event}
+			if named {
+				kind.strategy, kind.reason = shorten(e.Strategy, 64), shorten(string(e.Reason), 64)
+			}
+			var ok bool
+			if suppressed, first, ok = refusals.allow(kind, time.Now()); !ok {
+				return
+			}
+		}
 		path := ""
 		if r.URL != nil {
 			path = r.URL.Path
@@ -31,6 +54,9 @@ func LogDecisions(l *slog.Logger) func(r *http.Request, d Decision) {
 			slog.String("remote", shorten(r.RemoteAddr, 256)),
 			slog.Duration("duration", d.Duration))
 		level, message := slog.LevelInfo, "redox request accepted"
+		if d.Event == "report" {
+			message = "redox request would be accepted"
+		}
 		if id := d.Identity; id != nil {
 			attrs = append(attrs,
 				slog.String("strategy", id.Strategy),
@@ -39,19 +65,85 @@ func LogDecisions(l *slog.Logger) func(r *http.Request, d Decision) {
 		}
 		if d.Err != nil {
 			level, message = slog.LevelWarn, "redox request refused"
-			if StatusCode(d.Err) >= http.StatusInternalServerError {
+			switch {
+			case d.Event == "report":
+				message = "redox request would be refused"
+			case StatusCode(d.Err) >= http.StatusInternalServerError:
 				level = slog.LevelError
 			}
-			var e *Error
-			if errors.As(d.Err, &e) {
+			if named {
 				attrs = append(attrs,
-					slog.String("strategy", e.Strategy),
-					slog.String("reason", string(e.Reason)))
+					slog.String("strategy", shorten(e.Strategy, 256)),
+					slog.String("reason", shorten(string(e.Reason), 256)))
 			}
 			attrs = append(attrs, slog.String("error", shorten(d.Err.Error(), 1024)))
+			if suppressed > 0 {
+				attrs = append(attrs, slog.Int("suppressed", suppressed))
+			}
+			if first {
+				attrs = append(attrs, slog.String("help", help(d.Event)))
+			}
 		}
 		l.LogAttrs(r.Context(), level, message, attrs...)
 	}
+}
+
+func help(event Event) string {
+	if event == "token_request" {
+		return "the token endpoint's Explain(r) tells what to change"
+	}
+	return "redoxauth.Explain(verifier, r) tells what to change"
+}
+
+// A refusal is a kind of refusals.
+type refusal struct {
+	event            Event
+	strategy, reason string
+}
+
+const (
+	maxLines    = 10  // a second, of one kind
+	maxRefusals = 256 // kinds; a Verifier may make up its own, and all others count as one
+)
+
+// A limiter says which refusals are logged.
+type limiter struct {
+	mu    sync.Mutex
+	kinds map[refusal]*lines
+}
+
+// lines are what was logged of one kind.
+type lines struct {
+	last       [maxLines]time.Time // when; the oldest is at next
+	next       int
+	suppressed int // since the last one
+}
+
+// allow reports whether a refusal is logged now, how many were not since the last one that was,
+// and whether it is the first.
+func (l *limiter) allow(kind refusal, now time.Time) (suppressed int, first, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	seen := l.kinds[kind]
+	if seen == nil && len(l.kinds) >= maxRefusals {
+		kind = refusal{}
+		seen = l.kinds[kind]
+	}
+	if first = seen == nil; first {
+		if l.kinds == nil {
+			l.kinds = make(map[refusal]*lines)
+		}
+		seen = &lines{}
+		l.kinds[kind] = seen
+	}
+	if now.Sub(seen.last[seen.next]) < time.Second {
+		seen.suppressed++
+		return 0, false, false
+	}
+	suppressed, seen.suppressed = seen.suppressed, 0
+	seen.last[seen.next] = now
+	seen.next = (seen.next + 1) % maxLines
+	return suppressed, first, true
 }
 
 // shorten limits what a peer can write into a log.

@@ -4,11 +4,15 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -31,6 +35,7 @@ func logged(t *testing.T, r *http.Request, d redoxauth.Decision) map[string]any 
 
 func TestLogDecisions(t *testing.T) {
 	r := httptest.NewRequest(http.MethodPost, "/redox/adt?verification-token=secret", nil)
+	const help = "redoxauth.Explain(verifier, r) tells what to change"
 	request := map[string]any{"event": "message", "method": "POST", "path": "/redox/adt", "remote": "192.0.2.1:1234", "duration": float64(time.Millisecond)}
 	for name, tt := range map[string]struct {
 		d    redoxauth.Decision
@@ -42,24 +47,41 @@ func TestLogDecisions(t *testing.T) {
 		},
 		"refused": {
 			redoxauth.Decision{Err: &redoxauth.Error{Kind: redoxauth.ErrRejected, Strategy: "sigv4", Reason: "signature"}},
-			map[string]any{"level": "WARN", "msg": "redox request refused", "status": 401.0, "strategy": "sigv4", "reason": "signature", "error": "sigv4: credentials rejected (signature)"},
+			map[string]any{"level": "WARN", "msg": "redox request refused", "status": 401.0, "strategy": "sigv4", "reason": "signature", "error": "sigv4: credentials rejected (signature)", "help": help},
 		},
 		"our own outage": {
 			redoxauth.Decision{Err: &redoxauth.Error{Kind: redoxauth.ErrUnavailable, Strategy: "wif", Reason: "keys", Err: errors.New("connection refused")}},
-			map[string]any{"level": "ERROR", "msg": "redox request refused", "status": 503.0, "strategy": "wif", "reason": "keys", "error": "wif: cannot be decided now (keys): connection refused"},
+			map[string]any{"level": "ERROR", "msg": "redox request refused", "status": 503.0, "strategy": "wif", "reason": "keys", "error": "wif: cannot be decided now (keys): connection refused", "help": help},
+		},
+		"a report": {
+			redoxauth.Decision{Event: "report", Err: &redoxauth.Error{Kind: redoxauth.ErrUnavailable, Strategy: "wif", Reason: "keys"}},
+			map[string]any{"level": "WARN", "msg": "redox request would be refused", "event": "report", "status": 503.0, "strategy": "wif", "reason": "keys", "error": "wif: cannot be decided now (keys)", "help": help},
+		},
+		"a report, accepted": {
+			redoxauth.Decision{Event: "report", Identity: &redoxauth.Identity{Strategy: "sigv4"}},
+			map[string]any{"level": "INFO", "msg": "redox request would be accepted", "event": "report", "strategy": "sigv4", "subject": "", "key_id": ""},
+		},
+		"a token request": {
+			redoxauth.Decision{Event: "token_request", Err: &redoxauth.Error{Kind: redoxauth.ErrForbidden, Strategy: "smartbackend", Reason: "scope"}, Status: 400},
+			map[string]any{"level": "WARN", "msg": "redox request refused", "event": "token_request", "status": 400.0, "strategy": "smartbackend", "reason": "scope", "error": "smartbackend: insufficient scope (scope)", "help": "the token endpoint's Explain(r) tells what to change"},
 		},
 		"a bug": {
 			redoxauth.Decision{Err: errors.New("no kind")},
-			map[string]any{"level": "ERROR", "msg": "redox request refused", "status": 500.0, "error": "no kind"},
+			map[string]any{"level": "ERROR", "msg": "redox request refused", "status": 500.0, "error": "no kind", "help": help},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			tt.d.Event, tt.d.Duration = "message", time.Millisecond
-			if tt.d.Err != nil {
+			if tt.d.Event == "" {
+				tt.d.Event = "message"
+			}
+			tt.d.Duration = time.Millisecond
+			if tt.d.Err != nil && tt.d.Status == 0 {
 				tt.d.Status = redoxauth.StatusCode(tt.d.Err)
 			}
 			for k, v := range request {
-				tt.want[k] = v
+				if tt.want[k] == nil {
+					tt.want[k] = v
+				}
 			}
 			if diff := cmp.Diff(tt.want, logged(t, r, tt.d)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
@@ -117,4 +139,86 @@ func TestLogLineIsBounded(t *testing.T) {
 	if log.Len() > 4096 {
 		t.Errorf("a line of %d bytes", log.Len())
 	}
+}
+
+// lines returns how many lines LogDecisions wrote, and the attributes of the last one.
+func lines(t *testing.T, log *bytes.Buffer) (n int, last map[string]any) {
+	t.Helper()
+	text := strings.TrimSuffix(log.String(), "\n")
+	log.Reset()
+	if text == "" {
+		return 0, nil
+	}
+	all := strings.Split(text, "\n")
+	if err := json.Unmarshal([]byte(all[len(all)-1]), &last); err != nil {
+		t.Fatal(err)
+	}
+	return len(all), last
+}
+
+// A flood of refusals fills no disk, and hides neither an accepted request nor another reason.
+func TestLogOfAFloodIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		observe := redoxauth.LogDecisions(slog.New(slog.NewJSONHandler(&log, nil)))
+		refuse := func(event redoxauth.Event, strategy string, reason redoxauth.Reason) {
+			observe(post(""), redoxauth.Decision{Event: event, Status: 401, Err: &redoxauth.Error{Kind: redoxauth.ErrRejected, Strategy: strategy, Reason: reason}})
+		}
+		for range 1000 {
+			refuse("message", "sigv4", "signature")
+			time.Sleep(time.Millisecond / 2)
+		}
+		if n, last := lines(t, &log); n != 10 || last["suppressed"] != nil || last["help"] != nil {
+			t.Errorf("%d lines of 1000 refusals in 0.5 s, the last is %v, want 10 without suppressed and help", n, last)
+		}
+		refuse("message", "sigv4", "host")
+		refuse("message", "jwtbearer", "signature")
+		refuse("report", "sigv4", "signature")
+		if n, last := lines(t, &log); n != 3 || last["help"] == nil {
+			t.Errorf("%d lines of three other kinds, the last is %v, want 3, each with help", n, last)
+		}
+		for range 100 {
+			observe(post(""), redoxauth.Decision{Event: "message", Identity: &redoxauth.Identity{Strategy: "sigv4"}})
+		}
+		if n, _ := lines(t, &log); n != 100 {
+			t.Errorf("%d lines of 100 accepted requests", n)
+		}
+		time.Sleep(time.Second / 2)
+		refuse("message", "sigv4", "signature")
+		if n, last := lines(t, &log); n != 1 || last["suppressed"] != 990.0 {
+			t.Errorf("a second later: %d lines, %v, want one with suppressed=990", n, last)
+		}
+		time.Sleep(time.Minute)
+		refuse("message", "sigv4", "signature")
+		if n, last := lines(t, &log); n != 1 || last["suppressed"] != nil || last["help"] != nil {
+			t.Errorf("a minute later: %d lines, %v, want one without suppressed and help", n, last)
+		}
+		// A Verifier makes up a reason for each request: memory and lines stay bounded.
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for i := range 100_000 {
+			refuse("message", "own", redoxauth.Reason(fmt.Sprint(i)))
+		}
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		if n, _ := lines(t, &log); n > 300 {
+			t.Errorf("%d lines of 100000 reasons", n)
+		}
+		if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 8<<20 {
+			t.Errorf("%d bytes are kept", grown)
+		}
+	})
+}
+
+func TestLogDecisionsIsSafeForConcurrentUse(t *testing.T) {
+	observe := redoxauth.LogDecisions(slog.New(slog.DiscardHandler))
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			for range 100 {
+				observe(post(""), redoxauth.Decision{Err: redoxauth.Errorf(redoxauth.ErrRejected, redoxauth.Reason(fmt.Sprint(i%2)), "")})
+			}
+		})
+	}
+	wg.Wait()
 }

@@ -156,9 +156,11 @@ func TestReportOnlyChangesNothing(t *testing.T) {
 	}
 	enforced := &redoxauth.Options{}
 	stacks := map[string]func(report wrapper, h http.Handler) http.Handler{
-		"alone":   func(report wrapper, h http.Handler) http.Handler { return report(h) },
-		"twice":   func(report wrapper, h http.Handler) http.Handler { return report(report(h)) },
-		"outside": func(report wrapper, h http.Handler) http.Handler { return report(redoxauth.Middleware(hashes(nil), enforced)(h)) },
+		"alone": func(report wrapper, h http.Handler) http.Handler { return report(h) },
+		"twice": func(report wrapper, h http.Handler) http.Handler { return report(report(h)) },
+		"outside": func(report wrapper, h http.Handler) http.Handler {
+			return report(redoxauth.Middleware(hashes(nil), enforced)(h))
+		},
 		"outside a reader": func(report wrapper, h http.Handler) http.Handler {
 			return report(redoxauth.Middleware(readsBody, nil)(h))
 		},
