@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"bytes"
 	"io"
 	"net"
 	"net/http"
@@ -8,23 +9,26 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
 
 // TestQuickstart runs the program of the README as a user would.
 func TestQuickstart(t *testing.T) {
-	url := start(t, "REDOX_TOKENS=theToken")
+	url, log := start(t, "REDOX_TOKENS=theToken")
 	for _, tt := range []struct {
 		name, body, token string
 		want              int
+		logged            string
 	}{
-		{"handshake", `{"verification-token":"theToken","challenge":"d9908e78"}`, "", http.StatusOK},
-		{"handshake, token in the header", `{"challenge":"d9908e78"}`, "theToken", http.StatusOK},
-		{"handshake without a token", `{"challenge":"d9908e78"}`, "", http.StatusUnauthorized},
-		{"message", `{"Meta":{}}`, "theToken", http.StatusOK},
-		{"message with a wrong token", `{"Meta":{}}`, "another", http.StatusUnauthorized},
-		{"message without a token", `{"Meta":{}}`, "", http.StatusUnauthorized},
+		{"handshake", `{"verification-token":"theToken","challenge":"d9908e78"}`, "", http.StatusOK, "accepted event=handshake status=200"},
+		{"handshake, token in the header", `{"challenge":"d9908e78"}`, "theToken", http.StatusOK, "accepted event=handshake status=200"},
+		{"handshake without a token", `{"challenge":"d9908e78"}`, "", http.StatusUnauthorized, ""},
+		{"handshake with a wrong token", `{"verification-token":"another","challenge":"d9908e78"}`, "", http.StatusUnauthorized, "refused event=handshake status=401"},
+		{"message", `{"Meta":{}}`, "theToken", http.StatusOK, "accepted event=message"},
+		{"message with a wrong token", `{"Meta":{}}`, "another", http.StatusUnauthorized, "refused event=message status=401"},
+		{"message without a token", `{"Meta":{}}`, "", http.StatusUnauthorized, "reason=missing"},
 	} {
 		r, err := http.NewRequest(http.MethodPost, url, strings.NewReader(tt.body))
 		if err != nil {
@@ -45,7 +49,39 @@ func TestQuickstart(t *testing.T) {
 		if handshake := strings.Contains(tt.body, "d9908e78"); handshake && (string(body) == "d9908e78") != (tt.want == http.StatusOK) {
 			t.Errorf("%s: got body %q", tt.name, body)
 		}
+		if text := log.take(); !strings.Contains(text, tt.logged) || strings.Contains(text, "theToken") || strings.Contains(text, "another") {
+			t.Errorf("%s: logged %q, want a line with %q and no token", tt.name, text, tt.logged)
+		}
 	}
+}
+
+// A buffer keeps what a program writes.
+type buffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+// take returns what was written since the last call. The program has written it before it
+// answered, but the pipe may take a moment.
+func (b *buffer) take() string {
+	for range 500 {
+		b.mu.Lock()
+		text := b.text.String()
+		if strings.Contains(text, "event=") {
+			b.text.Reset()
+			b.mu.Unlock()
+			return text
+		}
+		b.mu.Unlock()
+		time.Sleep(10 * time.Millisecond)
+	}
+	return "nothing"
 }
 
 // Without a token in the environment the program must not start: an empty token would
@@ -67,8 +103,8 @@ func build(t *testing.T) string {
 	return bin
 }
 
-// start runs the program on a free port and returns its URL when it listens.
-func start(t *testing.T, env ...string) string {
+// start runs the program on a free port, and returns its URL and its log when it listens.
+func start(t *testing.T, env ...string) (string, *buffer) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -77,6 +113,8 @@ func start(t *testing.T, env ...string) string {
 	l.Close()
 	cmd := exec.Command(build(t))
 	cmd.Env = append(os.Environ(), append(env, "ADDR="+addr)...)
+	log := &buffer{}
+	cmd.Stderr = log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +122,7 @@ func start(t *testing.T, env ...string) string {
 	for deadline := time.Now().Add(10 * time.Second); ; {
 		if c, err := net.Dial("tcp", addr); err == nil {
 			c.Close()
-			return "http://" + addr + "/redox"
+			return "http://" + addr + "/redox", log
 		} else if time.Now().After(deadline) {
 			t.Fatal(err)
 		}
