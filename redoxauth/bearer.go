@@ -1,6 +1,7 @@
 package redoxauth
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -16,25 +17,47 @@ import (
 func BearerToken(r *http.Request) (string, error) {
 	values := r.Header["Authorization"]
 	if len(values) == 0 {
-		return "", Errorf(ErrNoCredentials, "missing", "")
+		return "", &Error{Kind: ErrNoCredentials, Reason: "missing", Err: errNoAuthorization}
 	}
 	if len(values) > 1 {
-		return "", Errorf(ErrMalformed, "malformed", "more than one Authorization header")
+		return "", Errorf(ErrMalformed, "malformed", "%d Authorization headers, want one", len(values))
 	}
 	scheme, token, _ := strings.Cut(values[0], " ")
 	if !strings.EqualFold(scheme, "Bearer") {
-		return "", Errorf(ErrNoCredentials, "missing", "")
+		return "", &Error{Kind: ErrNoCredentials, Reason: "missing", Err: errScheme}
 	}
 	token = strings.TrimLeft(token, " ")
 	if !isToken68(token) {
-		return "", Errorf(ErrMalformed, "malformed", "not a bearer token")
+		return "", Errorf(ErrMalformed, "malformed", "%s after Bearer, want a token of letters, digits and -._~+/, with = only at its end (RFC 6750, Section 2.1)", whyNot(token))
 	}
 	if r.URL != nil && r.URL.RawQuery != "" {
 		if q, _ := url.ParseQuery(r.URL.RawQuery); q.Has("access_token") {
-			return "", Errorf(ErrMalformed, "malformed", "a bearer token in the query as well")
+			return "", Errorf(ErrMalformed, "malformed", "access_token is in the query as well, want the header Authorization alone (RFC 6750, Section 2)")
 		}
 	}
 	return token, nil
+}
+
+// Each request gets an Error of its own, but strangers cost no formatting. The scheme is not
+// shown: it may be a token without a scheme.
+var (
+	errNoAuthorization = errors.New(`Authorization is absent, want "Bearer <token>"`)
+	errScheme          = errors.New(`Authorization has another scheme, want "Bearer <token>"`)
+)
+
+// whyNot says what is wrong with a token that is not a b64token, and shows nothing of it.
+func whyNot(token string) string {
+	switch {
+	case token == "":
+		return "nothing"
+	case strings.ContainsAny(token, " \t"):
+		return "white space inside the token"
+	case strings.ContainsAny(token, `"'`):
+		return "a quotation mark"
+	case strings.Contains(token, ","):
+		return "a comma"
+	}
+	return "a character that no token has"
 }
 
 // isToken68 reports whether s is a b64token of RFC 6750.

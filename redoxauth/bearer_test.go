@@ -98,3 +98,32 @@ func FuzzBearerToken(f *testing.F) {
 		}
 	})
 }
+
+// The error says what to change, and shows no part of what may be a token.
+func TestBearerTokenSaysWhatArrived(t *testing.T) {
+	const secret = "c2VjcmV0LXRva2Vu"
+	for _, tt := range []struct {
+		values []string
+		query  string
+		want   string
+	}{
+		{nil, "", `Authorization is absent, want "Bearer <token>"`},
+		{[]string{secret}, "", `Authorization has another scheme, want "Bearer <token>"`},
+		{[]string{"Basic " + secret}, "", "another scheme"},
+		{[]string{"Bearer " + secret, "Bearer " + secret}, "", "2 Authorization headers, want one"},
+		{[]string{"Bearer "}, "", "nothing after Bearer, want a token"},
+		{[]string{"Bearer Bearer " + secret}, "", "white space inside the token after Bearer"},
+		{[]string{`Bearer "` + secret + `"`}, "", "a quotation mark after Bearer"},
+		{[]string{"Bearer " + secret + ", Basic x"}, "", "white space inside"},
+		{[]string{"Bearer " + secret + ",x"}, "", "a comma"},
+		{[]string{"Bearer " + secret + "%3D"}, "", "a character that no token has"},
+		{[]string{"Bearer " + secret}, "access_token=x", "access_token is in the query as well, want the header Authorization alone"},
+	} {
+		r := httptest.NewRequest("POST", "/?"+tt.query, nil)
+		r.Header["Authorization"] = tt.values
+		_, err := redoxauth.BearerToken(r)
+		if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), secret) {
+			t.Errorf("%q: got %v, want %q", tt.values, err, tt.want)
+		}
+	}
+}

@@ -87,9 +87,9 @@ func ReadBody(w http.ResponseWriter, r *http.Request, opts *Options) ([]byte, er
 // tooLarge is the error of a body above limit; length is its Content-Length, or -1.
 func tooLarge(length, limit int64) *Error {
 	if length > limit {
-		return Errorf(ErrTooLarge, "body_size", "Content-Length is %d, want at most %d (Options.MaxBodyBytes)", length, limit)
+		return Errorf(ErrTooLarge, "body_size", "Content-Length is %d bytes, want at most %d (Options.MaxBodyBytes)", length, limit)
 	}
-	return Errorf(ErrTooLarge, "body_size", "more than %d bytes arrived (Options.MaxBodyBytes)", limit)
+	return Errorf(ErrTooLarge, "body_size", "more than %d bytes arrived, want at most that (Options.MaxBodyBytes)", limit)
 }
 
 // readBody calls read with the body of r, if r has one.

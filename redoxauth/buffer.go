@@ -51,7 +51,7 @@ func (b *body) arrive(ctx context.Context, h hash.Hash) error {
 		return b.canceled(ctx)
 	}
 	if b.opts.MaxInFlight >= 0 && b.length > b.limit() {
-		return Errorf(ErrUnavailable, "busy", "Content-Length is %d, and %s bodies may use %d bytes (Options.MaxInFlight)", b.length, b.kind(), b.limit())
+		return Errorf(ErrUnavailable, "busy", "Content-Length is %d bytes, want at most %d, which %s bodies may use (Options.MaxInFlight)", b.length, b.limit(), b.kind())
 	}
 	drained := drained(b.src)
 	b.began = time.Now()
@@ -110,11 +110,11 @@ func (b *body) unwatch() {
 }
 
 func (b *body) tooSlow(timeout time.Duration) *Error {
-	return Errorf(ErrUnavailable, "body_timeout", "%s in %v (Options.BodyTimeout)", b.arrived(), timeout)
+	return Errorf(ErrUnavailable, "body_timeout", "%s arrived in %v, want all in that time (Options.BodyTimeout)", b.arrived(), timeout)
 }
 
 func (b *body) canceled(ctx context.Context) *Error {
-	return Errorf(ErrUnavailable, "canceled", "%s, when the context of the request ended: %w", b.arrived(), context.Cause(ctx))
+	return Errorf(ErrUnavailable, "canceled", "%s had arrived when the context of the request ended: %w", b.arrived(), context.Cause(ctx))
 }
 
 // arrived says how much of the body has arrived.
@@ -228,7 +228,7 @@ func (b *body) grow() error {
 	size := min(rest, max(received, minChunk))
 	c, ok := b.opts.budget.charge(b, size)
 	if !ok {
-		return Errorf(ErrUnavailable, "busy", "%s, and the %d bytes for %s bodies are full (Options.MaxInFlight)", b.arrived(), b.limit(), b.kind())
+		return Errorf(ErrUnavailable, "busy", "%s arrived, and there is no room for more: %s bodies may use %d bytes (Options.MaxInFlight)", b.arrived(), b.kind(), b.limit())
 	}
 	b.last = c
 	return nil
@@ -327,9 +327,9 @@ func (b *body) readError(err error) error {
 	case errors.As(err, &limit):
 		return tooLarge(-1, b.max)
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
-		return Errorf(ErrUnavailable, "body_timeout", "%s (ReadTimeout of http.Server, or a deadline of the application): %w", b.arrived(), err)
+		return Errorf(ErrUnavailable, "body_timeout", "%s had arrived at the read deadline (http.Server.ReadTimeout, or a deadline of the application): %w", b.arrived(), err)
 	case errors.Is(err, context.Canceled):
-		return Errorf(ErrUnavailable, "canceled", "%s: %w", b.arrived(), err)
+		return Errorf(ErrUnavailable, "canceled", "%s had arrived when the read was canceled: %w", b.arrived(), err)
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return Errorf(ErrMalformed, "body_read", "the body broke off after %s: %w", b.arrived(), io.ErrUnexpectedEOF)
 	}

@@ -1,6 +1,7 @@
 package redoxauth
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -72,9 +73,7 @@ func (vs allOf) Verify(r *http.Request) (*Identity, error) {
 			if i > 0 && e.Kind == ErrNoCredentials {
 				// A secret was already compared. An AnyOf around this must not try another
 				// member.
-				c := Errorf(ErrRejected, e.Reason, "the proof before it was accepted, and this credential is missing").In(e.Strategy)
-				c.Challenge = e.Challenge
-				return nil, c
+				return nil, vs.lacks(i, e)
 			}
 			return nil, e
 		}
@@ -83,4 +82,19 @@ func (vs allOf) Verify(r *http.Request) (*Identity, error) {
 		}
 	}
 	return id, nil
+}
+
+// lacks is the error of member i, which finds no credential. The cause is only quoted: it may
+// wrap ErrNoCredentials.
+func (vs allOf) lacks(i int, e *Error) *Error {
+	c := Errorf(ErrRejected, e.Reason, "%s", vs.lacking(i))
+	if e.Err != nil && e.Err != e.Kind {
+		c.Err = fmt.Errorf("%w: %v", c.Err, e.Err)
+	}
+	c.Strategy, c.Challenge = e.Strategy, e.Challenge
+	return c
+}
+
+func (vs allOf) lacking(i int) string {
+	return fmt.Sprintf("AllOf wants a credential of each of its %d members, and member %d finds none", len(vs), i+1)
 }

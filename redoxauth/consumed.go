@@ -12,7 +12,7 @@ import (
 // sender is not at fault, so it must not be a 401 or a 400. And a signature over an empty body
 // must not verify: a handler may act on what was parsed in front.
 func consumed(format string, args ...any) *Error {
-	return Errorf(nil, "body_consumed", "%s: something in front has read the body (ParseForm, PostForm or ShouldBind of gin, "+
+	return Errorf(nil, "body_consumed", "%s, want the whole body: something in front has read it (ParseForm, PostForm or ShouldBind of gin, "+
 		"FormValue or Bind of echo, middleware that logs bodies); put the wrapper or Check in front of it", fmt.Sprintf(format, args...))
 }
 

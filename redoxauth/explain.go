@@ -52,7 +52,7 @@ func (vs anyOf) Explain(r *http.Request) string {
 		case strings.HasPrefix(d, "not called"):
 		case !strings.HasPrefix(d, "no credentials"):
 			return fmt.Sprintf("%sAnyOf: member %d of %d is the first that recognises a credential, and decides\n", firstLine(text), i+1, len(vs)) + listed(texts)
-		case telling < 0, strings.HasPrefix(decision(texts[telling]), missing) && !strings.HasPrefix(d, missing):
+		case telling < 0, strings.HasPrefix(decision(texts[telling]), missing):
 			telling = i
 		}
 	}
@@ -64,10 +64,20 @@ func (vs allOf) Explain(r *http.Request) string {
 	texts := explainAll(vs, r)
 	for i, text := range texts {
 		if !strings.HasPrefix(decision(text), "accepted") {
-			return fmt.Sprintf("%sAllOf: each of the %d members must accept; member %d is the first that does not\n", firstLine(text), len(vs), i+1) + listed(texts)
+			return fmt.Sprintf("%sAllOf: each of the %d members must accept; member %d is the first that does not\n", vs.refusal(i, firstLine(text)), len(vs), i+1) + listed(texts)
 		}
 	}
 	return firstLine(texts[len(texts)-1]) + fmt.Sprintf("AllOf: each of the %d members accepts\n", len(vs)) + listed(texts)
+}
+
+// refusal returns the first line of member i as Verify changes its error.
+func (vs allOf) refusal(i int, line string) string {
+	strategy, why, missing := strings.Cut(line, ": no credentials")
+	if i == 0 || !missing {
+		return line
+	}
+	reason, cause, _ := strings.Cut(strings.TrimSuffix(why, "\n"), ")")
+	return fmt.Sprintf("%s: credentials rejected%s): %s%s\n", strategy, reason, vs.lacking(i), cause)
 }
 
 func explainAll(vs []Verifier, r *http.Request) []string {

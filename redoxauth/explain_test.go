@@ -58,7 +58,7 @@ member 2:
 member 3:
   b: no credentials (issuer): iss is "x", want "y" (Config.Issuer)
 `},
-		"AllOf, one refuses": {redoxauth.AllOf(accepted, missing), `a: no credentials (missing): no header
+		"AllOf, one refuses": {redoxauth.AllOf(accepted, missing), `a: credentials rejected (missing): AllOf wants a credential of each of its 2 members, and member 2 finds none: no header
 AllOf: each of the 2 members must accept; member 2 is the first that does not
 member 1:
   d: accepted: d
@@ -86,5 +86,48 @@ func TestExplainOutlivesAPanic(t *testing.T) {
 	text := redoxauth.Explain(redoxauth.AnyOf(panicking{}, explained("d: accepted: d\n")), httptest.NewRequest("POST", "/", nil))
 	if !strings.Contains(text, "panicked") || strings.Contains(text, "what a peer sent") || !strings.Contains(text, "d: accepted") {
 		t.Errorf("got %s", text)
+	}
+}
+
+// saying refuses with one error, and explains it as the Verifiers of this module do.
+type saying struct{ err error }
+
+func (s saying) Verify(*http.Request) (*redoxauth.Identity, error) {
+	if s.err != nil {
+		return nil, s.err
+	}
+	return &redoxauth.Identity{Strategy: "a"}, nil
+}
+
+func (s saying) Explain(*http.Request) string {
+	if s.err != nil {
+		return s.err.Error() + "\n"
+	}
+	return "a: accepted: a\n"
+}
+
+// The first line is the decision, as in the log, also where a combinator changes the error.
+func TestFirstLineOfExplainIsTheDecision(t *testing.T) {
+	accepts := saying{}
+	missing := saying{redoxauth.Errorf(redoxauth.ErrNoCredentials, "missing", "no header").In("a")}
+	bare := saying{redoxauth.Errorf(redoxauth.ErrNoCredentials, "missing", "").In("a")}
+	foreign := saying{redoxauth.Errorf(redoxauth.ErrNoCredentials, "issuer", "iss is absent (x)").In("b")}
+	refuses := saying{redoxauth.Errorf(redoxauth.ErrRejected, "token", "wrong").In("c")}
+	for name, v := range map[string]redoxauth.Verifier{
+		"AllOf, the second is missing":       redoxauth.AllOf(accepts, missing),
+		"AllOf, the second says no more":     redoxauth.AllOf(accepts, bare),
+		"AllOf, the first is missing":        redoxauth.AllOf(missing, accepts),
+		"AllOf, the second is foreign":       redoxauth.AllOf(accepts, foreign),
+		"AllOf, the second refuses":          redoxauth.AllOf(accepts, refuses),
+		"AllOf, none of an AnyOf":            redoxauth.AllOf(accepts, redoxauth.AnyOf(missing, foreign)),
+		"AnyOf, the second refuses":          redoxauth.AnyOf(missing, refuses),
+		"AnyOf, none":                        redoxauth.AnyOf(missing, bare),
+		"AnyOf, none, one is foreign":        redoxauth.AnyOf(missing, foreign, bare),
+		"AnyOf, an AllOf whose second lacks": redoxauth.AnyOf(missing, redoxauth.AllOf(accepts, foreign)),
+	} {
+		_, err := v.Verify(post(""))
+		if first, _, _ := strings.Cut(redoxauth.Explain(v, post("")), "\n"); err == nil || first != err.Error() {
+			t.Errorf("%s: the first line is %q, the error %q", name, first, err)
+		}
 	}
 }

@@ -62,8 +62,8 @@ func (g *budget) end(p pace) {
 	}
 	g.giveBack(b, b.charged-kept)
 	g.free.push(b.take())
-	b.givenUp.Store(Errorf(ErrUnavailable, "busy", "%s in %v: this body was the slowest, and the %d bytes for %s bodies were full (Options.MaxInFlight)",
-		b.arrived(), p.age.Round(time.Millisecond), b.limit(), b.kind()))
+	b.givenUp.Store(Errorf(ErrUnavailable, "busy", "%s arrived in %v, and this body was the slowest when there was no room for others: %s bodies may use %d bytes (Options.MaxInFlight)",
+		b.arrived(), p.age.Round(time.Millisecond), b.kind(), b.limit()))
 	g.queue.remove(b.waiting)
 }
 

@@ -260,7 +260,7 @@ func (o *Options) ask(v Verifier, r *http.Request, b *body) (*Identity, *Error) 
 	streamed := b != nil && b.streamed
 	id, e := verify(v, r)
 	if e == nil && b != nil && b.streamed && !streamed && (!b.buffered || b.calls != nil) {
-		id, e = nil, Errorf(nil, "internal", "the Verifier read r.Body instead of Body: other copies of the request have no body now")
+		id, e = nil, Errorf(nil, "internal", "the Verifier has read r.Body, want redoxauth.Body or HashBody: other copies of the request have no body now")
 	}
 	if e != nil {
 		return nil, e
@@ -282,7 +282,7 @@ func verify(v Verifier, r *http.Request) (id *Identity, e *Error) {
 		return nil, classify(err)
 	}
 	if id == nil {
-		return nil, Errorf(nil, "internal", "the Verifier returned neither an Identity nor an error")
+		return nil, Errorf(nil, "internal", "the Verifier returned neither an Identity nor an error, want one of them")
 	}
 	return id, nil
 }
