@@ -31,7 +31,7 @@
 //
 // [Middleware] is Wrap with [Options]: limits for bodies, and Observe for logs and
 // metrics. [Check] is for frameworks that do not use http.Handler. [AnyOf] and [AllOf]
-// combine Verifiers.
+// combine Verifiers. [InsecureReportOnly] tries one without refusing anything.
 //
 // # Put the wrapper first
 //
@@ -59,13 +59,29 @@
 // The peer gets the status, a challenge and one fixed line. The operator gets the rest
 // through [Options].Observe. No error holds a secret.
 //
+// # When a request is refused
+//
+// First read the log. [LogDecisions] writes a line for each decision: event, status, strategy,
+// reason, and an error that says what arrived, what was expected, and which field of the Config
+// or of Redox's dashboard decides. Then ask [Explain] about the request that Observe got. It
+// makes every check, and gives hints; an example shows it on a private port. Last, run
+// examples/inspect in a development environment: it prints the Config that accepts what Redox
+// sends there.
+//
+// To try a Verifier on live traffic before it may refuse, put [InsecureReportOnly] behind a
+// check that is enforced, until the log shows a day without refusals.
+//
 // # Alerts
 //
-// Every answer of 400 or more pauses the whole feed until a retry succeeds. Alert on:
+// Every answer of 400 or more pauses the whole feed until a retry succeeds, also one of your
+// handler. A [Decision] is made before the handler answers, so count both: decisions by Event,
+// strategy and Reason, and outermost the status that was sent. The examples of [LogDecisions] and
+// in examples/frameworks do. Alert on:
 //
-//   - status 503: a dependency of yours is down, a limit is reached, or a body is too slow.
-//     The Reason says which.
-//   - status 500: a bug, or the wrapper stands in the wrong place (Reason "body_consumed")
+//   - a sent status of 503: a dependency of yours is down, a limit is reached, or a body is too
+//     slow. The Reason says which. Without a refusal beside it, it is your handler's.
+//   - a sent status of 500: your handler failed, there is a bug, or the wrapper stands in the
+//     wrong place (Reason "body_consumed")
 //   - a refusal with a Reason other than "missing" and "body_size": whoever sends a
 //     credential is Redox or an attacker
 //   - no accepted message for N minutes, where N depends on your feed. A message with a right
@@ -74,7 +90,8 @@
 //     what the innermost one accepts: the outer one has accepted before it decides.
 //
 // A refusal has no subject, because the request proved none. If [Identity].KeyID names an
-// old secret long after a rotation, the dashboard was not changed.
+// old secret long after a rotation, the dashboard was not changed. Decisions with the Event
+// "report" refuse nobody: leave them out.
 //
 // # Limits of your server
 //

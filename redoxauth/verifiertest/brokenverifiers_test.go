@@ -264,6 +264,16 @@ func brokenVerifiers() map[string]broken {
 	add("challenge on 401", "no error code for a wrong token", challenge(`Bearer realm="redox"`))
 	add("challenge on 401", "not a Bearer challenge", challenge(""))
 	add("challenge on 401", "cannot be parsed", challenge(`Bearer realm="redox`))
+
+	explaining := func(f func(*http.Request) string) verifiertest.Suite { return macSuite(explainer{newMAC(), f}) }
+	add("explain decides nothing", "explains with the credential", explaining(func(r *http.Request) string { return fmt.Sprint(r.Header) }))
+	add("explain decides nothing", "explains the header alone", explaining(func(r *http.Request) string { return r.Header["Content-Type"][0] }))
+	add("explain decides nothing", "uses up the body", explaining(func(r *http.Request) string {
+		if r.Body != nil {
+			io.ReadAll(r.Body)
+		}
+		return ""
+	}))
 	return all
 }
 
@@ -281,6 +291,13 @@ func (m missingReturn) Wrap(next http.Handler) http.Handler {
 type printable struct{ Key []byte }
 
 func (p printable) Verify(r *http.Request) (*redoxauth.Identity, error) { return newMAC().Verify(r) }
+
+type explainer struct {
+	redoxauth.Verifier
+	explain func(*http.Request) string
+}
+
+func (e explainer) Explain(r *http.Request) string { return e.explain(r) }
 
 type verify = func(r *http.Request) (*redoxauth.Identity, error)
 

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"runtime"
 	"strings"
 	"sync"
@@ -16,9 +17,6 @@ import (
 
 func testSecrets(c *check) {
 	v := c.suite.New()
-	var log bytes.Buffer
-	h := redoxauth.Middleware(v, &redoxauth.Options{Observe: redoxauth.LogDecisions(slog.New(slog.NewJSONHandler(&log, nil)))})(
-		http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	requests := c.suite.refused()
 	requests["genuine"] = c.suite.Genuine()
 	for _, part := range c.suite.Covers {
@@ -44,11 +42,43 @@ func testSecrets(c *check) {
 				c.conceals("a wrapped error of "+name, fmt.Sprintf("%+v", e), secrets)
 			}
 		}
-		log.Reset()
+		var log bytes.Buffer
+		h := redoxauth.Middleware(v, &redoxauth.Options{Observe: redoxauth.LogDecisions(slog.New(slog.NewJSONHandler(&log, nil)))})(
+			http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 		w := c.serve(name, h, again)
 		c.conceals("the log line of "+name, log.String(), secrets)
 		c.conceals("the answer to "+name, fmt.Sprint(w.Result().Header, w.Body), secrets)
 		c.conceals("%+v of the Verifier after "+name, fmt.Sprintf("%v %+v", v, v), secrets)
+	}
+}
+
+// testExplain asks for an explanation before the decision: it must change nothing.
+func testExplain(c *check) {
+	v := c.suite.New()
+	if _, ok := v.(interface{ Explain(*http.Request) string }); !ok {
+		c.Skip("the Verifier has no method Explain(*http.Request) string")
+	}
+	requests := c.suite.refused()
+	requests["genuine"] = c.suite.Genuine()
+	for name, r := range requests {
+		secrets := append(wireSecrets(r), c.suite.Secrets...)
+		body, err := readBody(r)
+		if err != nil {
+			c.Fatal(err)
+		}
+		c.conceals("the explanation of "+name, redoxauth.Explain(v, r), secrets)
+		_, err = c.verify(name, v, r)
+		if (err == nil) != (name == "genuine") {
+			c.fail("%s: after Explain: %v", name, err)
+		}
+		if got, err := readBody(r); err != nil || !bytes.Equal(got, body) {
+			c.fail("%s: after Explain the body is %q, %v", name, got, err)
+		}
+	}
+	for _, r := range []*http.Request{{}, {Method: http.MethodPost, URL: &url.URL{}}} {
+		if text := redoxauth.Explain(v, r); strings.Contains(text, "panicked") {
+			c.fail("%s", text)
+		}
 	}
 }
 

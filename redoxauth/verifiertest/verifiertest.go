@@ -108,6 +108,7 @@ var promises = []struct {
 	{"memory bounded", "memory stays bounded whatever a peer sends", testMemory},
 	{"nesting is AllOf", "two nested wrappers accept and answer the same as AllOf", testNesting},
 	{"challenge on 401", "a 401 carries WWW-Authenticate (RFC 9110, Section 15.5.2), and bearer challenges follow RFC 6750, Section 3", testChallenge},
+	{"explain decides nothing", "if the Verifier has the method Explain(*http.Request) string, it changes nothing, does not panic, and shows no secret", testExplain},
 }
 
 var parts = []string{"method", "host", "path", "query", "body"}

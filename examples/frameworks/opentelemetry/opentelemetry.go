@@ -1,13 +1,27 @@
-// Package opentelemetry exports the decisions of Verifiers, and the health of the keys that
-// they fetch, as OpenTelemetry metrics. It also describes decisions on the request's span.
-// The middleware that starts the span, such as otelhttp, must be in front of the Verifier.
+// Package opentelemetry exports, as OpenTelemetry metrics, the decisions of Verifiers, the status
+// of every answer, and the health of the keys that Verifiers fetch. It also describes decisions
+// on the request's span. The middleware that starts the span, such as otelhttp, must be in front
+// of the Verifier.
 //
-// Every attribute of a metric has a bounded set of values. The library defines strategy,
-// status and reason. The attribute key names a configured secret or a published key,
-// because only an Identity has one. The Subject is only on the span.
+// Every attribute of a metric has a bounded set of values. The library defines event, strategy,
+// status and reason. The attribute key names a configured secret or a published key, because only
+// an Identity has one. The Subject is only on the span.
+//
+// A decision is made before the handler answers: an accepted message has no status. So the answers
+// are counted beside the decisions, outermost: a 500 of the handler pauses the feed too. If you
+// use otelhttp, its http.server.request.duration has that status as http.response.status_code.
+//
+// Alert if one of these grows:
+//
+//	redoxauth.answers, redoxauth.status >= 500   the feed pauses, because of a Verifier or of the handler
+//	redoxauth.decisions, redoxauth.reason not "missing" or "body_size", redoxauth.event not "report"
+//
+// and if redoxauth.decisions of the event "message" without a reason do not grow: nothing was
+// accepted.
 package opentelemetry
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -28,7 +42,10 @@ func Observe(m metric.Meter) (func(*http.Request, redoxauth.Decision), error) {
 		metric.WithDescription("Time to decide, reading the body included."),
 		metric.WithExplicitBucketBoundaries(10e-6, 100e-6, 1e-3, 10e-3, 0.1, 1, 10, 60))
 	observe := func(r *http.Request, d redoxauth.Decision) {
-		attributes := []attribute.KeyValue{attribute.Int("redoxauth.status", redoxauth.StatusCode(d.Err))}
+		attributes := []attribute.KeyValue{attribute.String("redoxauth.event", string(d.Event))}
+		if d.Status != 0 {
+			attributes = append(attributes, attribute.Int("redoxauth.status", d.Status))
+		}
 		span := trace.SpanFromContext(r.Context())
 		var refusal *redoxauth.Error
 		switch {
@@ -45,6 +62,39 @@ func Observe(m metric.Meter) (func(*http.Request, redoxauth.Decision), error) {
 	}
 	return observe, errors.Join(err, err2)
 }
+
+// Count returns a wrapper that counts the status of every answer. It goes outermost.
+func Count(m metric.Meter) (func(http.Handler) http.Handler, error) {
+	total, err := m.Int64Counter("redoxauth.answers", metric.WithDescription("Answers by the status that was sent, by Verifiers and by the handler."))
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			answer := &answer{ResponseWriter: w}
+			status := http.StatusInternalServerError // of a panic
+			defer func() {
+				total.Add(r.Context(), 1, metric.WithAttributes(attribute.Int("redoxauth.status", status)))
+			}()
+			next.ServeHTTP(answer, r)
+			status = cmp.Or(answer.status, http.StatusOK)
+		})
+	}, err
+}
+
+// An answer keeps its status.
+type answer struct {
+	http.ResponseWriter
+	status int
+}
+
+func (a *answer) WriteHeader(status int) {
+	if a.status == 0 && status >= 200 { // not "100 Continue" or "103 Early Hints"
+		a.status = status
+	}
+	a.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap leads to the read deadline of the connection: without it redoxauth cannot end the read
+// of a stalled body.
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
 // ObserveKeys exports the health of set under a name of your choice. A failed fetch is a
 // warning: without keys the answer to every token is 503.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -41,8 +42,8 @@ func TestObserve(t *testing.T) {
 		span.End()
 	}
 
-	const accepted = "redoxauth.key=1,redoxauth.status=200,redoxauth.strategy=verifytoken"
-	const refused = "redoxauth.reason=token,redoxauth.status=401,redoxauth.strategy=verifytoken"
+	const accepted = "redoxauth.event=message,redoxauth.key=1,redoxauth.strategy=verifytoken"
+	const refused = "redoxauth.event=message,redoxauth.reason=token,redoxauth.status=401,redoxauth.strategy=verifytoken"
 	want := map[string]float64{
 		"redoxauth.decisions " + accepted:         2,
 		"redoxauth.decisions " + refused:          1,
@@ -53,7 +54,7 @@ func TestObserve(t *testing.T) {
 		t.Error(diff)
 	}
 	ended := spans.Ended()
-	if got := attribute.NewSet(ended[0].Attributes()...); encode(got) != "redoxauth.key=1,redoxauth.status=200,redoxauth.strategy=verifytoken,redoxauth.subject=" {
+	if got := attribute.NewSet(ended[0].Attributes()...); encode(got) != "redoxauth.event=message,redoxauth.key=1,redoxauth.strategy=verifytoken,redoxauth.subject=" {
 		t.Errorf("got span attributes %s", encode(got))
 	}
 	if got := attribute.NewSet(ended[2].Attributes()...); encode(got) != refused {
@@ -61,6 +62,62 @@ func TestObserve(t *testing.T) {
 	}
 	if len(ended[2].Events()) != 1 {
 		t.Errorf("got %d events in the refusal's span, want its error", len(ended[2].Events()))
+	}
+}
+
+// A message that is accepted and that the handler then fails on pauses the feed. No decision
+// shows it, the answers do.
+func TestFailureOfTheHandlerIsCounted(t *testing.T) {
+	reader := metric.NewManualReader()
+	meter := metric.NewMeterProvider(metric.WithReader(reader)).Meter("redox")
+	observe, err := redoxotel.Observe(meter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	count, err := redoxotel.Count(meter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := verifytoken.New(verifytoken.Config{Tokens: []string{"secret"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	protect := redoxauth.Middleware(token, &redoxauth.Options{Observe: observe})
+	handler := count(protect(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/stores":
+			w.Write([]byte("stored"))
+		case "/fails":
+			http.Error(w, "the database is down", http.StatusInternalServerError)
+		case "/panics":
+			panic("p")
+		}
+	})))
+	for _, target := range []string{"/stores", "/fails", "/panics"} {
+		for _, value := range []string{"secret", "forged"} {
+			r := httptest.NewRequest(http.MethodPost, target, http.NoBody)
+			r.Header.Set("Verification-Token", value)
+			func() {
+				defer func() { recover() }()
+				handler.ServeHTTP(httptest.NewRecorder(), r)
+			}()
+		}
+	}
+	want := map[string]float64{
+		"redoxauth.answers redoxauth.status=200":                                                                                 1,
+		"redoxauth.answers redoxauth.status=401":                                                                                 3,
+		"redoxauth.answers redoxauth.status=500":                                                                                 2,
+		"redoxauth.decisions redoxauth.event=message,redoxauth.key=0,redoxauth.strategy=verifytoken":                             3,
+		"redoxauth.decisions redoxauth.event=message,redoxauth.reason=token,redoxauth.status=401,redoxauth.strategy=verifytoken": 3,
+	}
+	got := collect(t, reader)
+	for name := range got {
+		if strings.HasPrefix(name, "redoxauth.decision.duration") {
+			delete(got, name)
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }
 
@@ -128,11 +185,16 @@ func ExampleObserve() {
 		fmt.Println(err)
 		return
 	}
+	count, err := redoxotel.Count(otel.Meter("example.com/destination"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
 	token, err := verifytoken.New(verifytoken.Config{Tokens: []string{"theToken"}, Observe: observe}) // handshakes
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	protect := redoxauth.Middleware(token, &redoxauth.Options{Observe: observe}) // messages
-	http.Handle("/redox", token.Handshake(protect(http.NotFoundHandler())))
+	http.Handle("/redox", count(token.Handshake(protect(http.NotFoundHandler()))))
 }

@@ -36,9 +36,9 @@ func TestObserve(t *testing.T) {
 	const want = `
 # HELP redoxauth_decisions_total Decisions about requests; a refusal has a reason, an acceptance the key that matched.
 # TYPE redoxauth_decisions_total counter
-redoxauth_decisions_total{key="",reason="token",status="401",strategy="verifytoken"} 1
-redoxauth_decisions_total{key="0",reason="",status="200",strategy="verifytoken"} 1
-redoxauth_decisions_total{key="1",reason="",status="200",strategy="verifytoken"} 2
+redoxauth_decisions_total{event="message",key="",reason="token",status="401",strategy="verifytoken"} 1
+redoxauth_decisions_total{event="message",key="0",reason="",status="",strategy="verifytoken"} 1
+redoxauth_decisions_total{event="message",key="1",reason="",status="",strategy="verifytoken"} 2
 `
 	if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "redoxauth_decisions_total"); err != nil {
 		t.Error(err)
@@ -56,6 +56,64 @@ redoxauth_decisions_total{key="1",reason="",status="200",strategy="verifytoken"}
 		}
 	}
 	t.Error("no durations")
+}
+
+// A message that is accepted and that the handler then fails on pauses the feed. No decision
+// shows it, the answers do.
+func TestFailureOfTheHandlerIsCounted(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	observe, err := redoxprometheus.Observe(registry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	count, err := redoxprometheus.Count(registry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := verifytoken.New(verifytoken.Config{Tokens: []string{"secret"}, Observe: observe})
+	if err != nil {
+		t.Fatal(err)
+	}
+	protect := redoxauth.Middleware(token, &redoxauth.Options{Observe: observe})
+	handler := count(token.Handshake(protect(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/stores":
+			w.Write([]byte("stored"))
+		case "/hints":
+			w.WriteHeader(http.StatusEarlyHints)
+		case "/fails":
+			http.Error(w, "the database is down", http.StatusInternalServerError)
+		case "/panics":
+			panic("p")
+		}
+	}))))
+	for _, target := range []string{"/stores", "/hints", "/fails", "/panics"} {
+		for _, value := range []string{"secret", "forged"} {
+			r := httptest.NewRequest(http.MethodPost, target, http.NoBody)
+			r.Header.Set("Verification-Token", value)
+			func() {
+				defer func() { recover() }()
+				handler.ServeHTTP(httptest.NewRecorder(), r)
+			}()
+		}
+	}
+	handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/?challenge=c&verification-token=secret", http.NoBody))
+	const want = `
+# HELP redoxauth_answers_total Answers by the status that was sent, by Verifiers and by the handler.
+# TYPE redoxauth_answers_total counter
+redoxauth_answers_total{status="200"} 3
+redoxauth_answers_total{status="401"} 4
+redoxauth_answers_total{status="500"} 2
+redoxauth_answers_total{status="503"} 0
+# HELP redoxauth_decisions_total Decisions about requests; a refusal has a reason, an acceptance the key that matched.
+# TYPE redoxauth_decisions_total counter
+redoxauth_decisions_total{event="handshake",key="0",reason="",status="200",strategy="verifytoken"} 1
+redoxauth_decisions_total{event="message",key="",reason="token",status="401",strategy="verifytoken"} 4
+redoxauth_decisions_total{event="message",key="0",reason="",status="",strategy="verifytoken"} 4
+`
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "redoxauth_answers_total", "redoxauth_decisions_total"); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestObserveTwiceInOneRegistry(t *testing.T) {
@@ -107,11 +165,16 @@ func ExampleObserve() {
 		fmt.Println(err)
 		return
 	}
+	count, err := redoxprometheus.Count(prometheus.DefaultRegisterer)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
 	token, err := verifytoken.New(verifytoken.Config{Tokens: []string{"theToken"}, Observe: observe}) // handshakes
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	protect := redoxauth.Middleware(token, &redoxauth.Options{Observe: observe}) // messages
-	http.Handle("/redox", token.Handshake(protect(http.NotFoundHandler())))
+	http.Handle("/redox", count(token.Handshake(protect(http.NotFoundHandler()))))
 }
