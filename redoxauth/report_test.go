@@ -161,9 +161,6 @@ func TestReportOnlyChangesNothing(t *testing.T) {
 		"outside": func(report wrapper, h http.Handler) http.Handler {
 			return report(redoxauth.Middleware(hashes(nil), enforced)(h))
 		},
-		"outside a reader": func(report wrapper, h http.Handler) http.Handler {
-			return report(redoxauth.Middleware(readsBody, nil)(h))
-		},
 		"inside": func(report wrapper, h http.Handler) http.Handler {
 			return redoxauth.Middleware(verifier("outer", nil), nil)(report(h))
 		},
@@ -178,6 +175,9 @@ func TestReportOnlyChangesNothing(t *testing.T) {
 		server := newSwitched(t, proto)
 		for bodyName, body := range bodies {
 			for stackName, stack := range stacks {
+				if bodyName == "large" && stackName != "alone" && stackName != "between" {
+					continue
+				}
 				var want seen
 				data, trailer := body()
 				server.send(t, stack(func(h http.Handler) http.Handler { return h }, sees(&want)), data, trailer)
