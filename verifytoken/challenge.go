@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -84,11 +85,11 @@ type challenge struct {
 func (c *challenge) check() (wrong string) {
 	switch {
 	case c.text == "":
-		return "the challenge is empty"
+		return "the challenge is empty, want 1 to 1024 bytes"
 	case len(c.text) > maxChallenge:
-		return "the challenge is longer than 1024 bytes"
+		return fmt.Sprintf("the challenge has %d bytes, want 1 to 1024", len(c.text))
 	case !utf8.ValidString(c.text), strings.ContainsRune(c.text, utf8.RuneError), strings.ContainsFunc(c.text, unicode.IsControl):
-		return "the challenge has a control character or is not UTF-8"
+		return "the challenge has a control character or is not UTF-8, want printable text"
 	}
 	return ""
 }
@@ -118,7 +119,8 @@ func fromQuery(r *http.Request) *challenge {
 	c.hasToken = c.token != ""
 	if err != nil || len(challenges) > 1 || len(tokens) > 1 {
 		// Not err itself: it quotes the query, and the token with it.
-		c.malformed = refused(redoxauth.ErrMalformed, "query", "the query has a repeated or malformed parameter")
+		c.malformed = refused(redoxauth.ErrMalformed, "query", fmt.Sprintf("the query has %d challenge and %d verification-token, want one challenge, at most one token, and no malformed parameter",
+			len(challenges), len(tokens)))
 	}
 	return c
 }
@@ -235,7 +237,7 @@ func fromObject(data []byte) *challenge {
 	}
 	c.alone = !others && !c.hasToken
 	if !isText || !isTextToo || len(tokens) > 1 || len(challenges) > 1 {
-		c.malformed = refused(redoxauth.ErrMalformed, "malformed", "challenge or verification-token is repeated, or is not a string")
+		c.malformed = refused(redoxauth.ErrMalformed, "malformed", "challenge or verification-token is repeated or is not a string, want one of each, as strings")
 	}
 	return c
 }

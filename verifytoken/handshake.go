@@ -74,7 +74,7 @@ func (v *Verifier) CheckHandshake(w http.ResponseWriter, r *http.Request) (chall
 	if v.observe != nil {
 		d.Status, d.Duration = redoxauth.StatusCode(d.Err), time.Since(start)
 		seen := *r
-		seen.Body = http.NoBody // the next reader needs the body
+		seen.Body = observed{c, err} // the next reader needs the body
 		v.observe(&seen, d)
 	}
 	if d.Err != nil {
@@ -106,7 +106,7 @@ func (v *Verifier) verifyHandshake(r *http.Request, c *challenge) (*redoxauth.Id
 		return nil, err
 	}
 	if inHeader != "" && inHeader != token {
-		return nil, refused(redoxauth.ErrRejected, "token", "the header holds another token")
+		return nil, errOther
 	}
 	if wrong := c.check(); wrong != "" {
 		return nil, refused(redoxauth.ErrMalformed, "challenge", wrong)

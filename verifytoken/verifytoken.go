@@ -66,6 +66,10 @@
 // If it fails although your handler has answered 200, the handler took the handshake for a
 // message: put Challenge around it, inside the wrappers.
 //
+// For more, look at the error that Config.Observe and [redoxauth.Options].Observe get, and call
+// [Verifier.Explain] with the request: it finds a token that arrived with quotes, encoded, or in
+// another header.
+//
 // [Authenticate incoming data]: https://docs.redoxengine.com/basics/data-exchange-with-redox/authenticating-incoming-data
 // [Create an auth credential]: https://developer.redoxengine.com/how-to-use-redox/manage-your-redox-setup/manage-authentication/create-an-auth-credential
 // [Create and verify an endpoint]: https://docs.redoxengine.com/how-to/manage-your-redox-configuration/create-and-verify-an-endpoint
@@ -175,31 +179,44 @@ func (v *Verifier) match(ctx context.Context, token string) (*redoxauth.Identity
 	if err != nil {
 		return nil, err
 	}
-	if token == "" || len(token) > maxToken {
-		return nil, errWrong
+	switch {
+	case token == "":
+		return nil, errEmpty
+	case len(token) > maxToken:
+		return nil, errLong
 	}
-	var stack [256]byte // most tokens fit: no allocation
-	presented := digest(sha256.Sum256(append(stack[:0], token...)))
-	found := -1
-	for i := range digests {
-		found = subtle.ConstantTimeSelect(subtle.ConstantTimeCompare(presented[:], digests[i][:]), i, found)
-	}
+	found := position(digests, token)
 	if found < 0 {
 		return nil, errWrong
 	}
 	return &redoxauth.Identity{Strategy: strategy, KeyID: strconv.Itoa(found)}, nil
 }
 
+// position returns where token is among the tokens with the digests, or -1.
+func position(digests []digest, token string) int {
+	var stack [256]byte // most tokens fit: no allocation
+	presented := digest(sha256.Sum256(append(stack[:0], token...)))
+	found := -1
+	for i := range digests {
+		found = subtle.ConstantTimeSelect(subtle.ConstantTimeCompare(presented[:], digests[i][:]), i, found)
+	}
+	return found
+}
+
 func refused(kind error, reason redoxauth.Reason, why string) error {
 	return &redoxauth.Error{Kind: kind, Strategy: strategy, Reason: reason, Challenge: wwwAuthenticate, Err: errors.New(why)}
 }
 
-// These errors are the same for all requests, because strangers cause many.
+// These errors are the same for all requests, because strangers cause many. [Verifier.Explain]
+// says more.
 var (
 	errZero   = refused(nil, "internal", "a zero Verifier: make it with New")
-	errAbsent = refused(redoxauth.ErrNoCredentials, "missing", "no verification-token header")
-	errTwo    = refused(redoxauth.ErrMalformed, "malformed", "more than one verification-token header")
-	errWrong  = refused(redoxauth.ErrRejected, "token", "the token is none of Config.Tokens")
+	errAbsent = refused(redoxauth.ErrNoCredentials, "missing", "the header verification-token is absent, want one of Config.Tokens in it (Redox dashboard: verification token)")
+	errTwo    = refused(redoxauth.ErrMalformed, "malformed", "more than one verification-token header, want one: something on the way added another")
+	errEmpty  = refused(redoxauth.ErrRejected, "token", "the token is empty, want one of Config.Tokens (Redox dashboard: verification token)")
+	errLong   = refused(redoxauth.ErrRejected, "token", "the token has more than 4096 bytes, want one of Config.Tokens (Redox dashboard: verification token)")
+	errWrong  = refused(redoxauth.ErrRejected, "token", "the token is none of Config.Tokens, or of those that Config.TokensFunc returned (Redox dashboard: verification token)")
+	errOther  = refused(redoxauth.ErrRejected, "token", "the token of the handshake is right, and the header verification-token holds another one, want the same or no header")
 )
 
 func digestsOfFunc(tokens []string) ([]digest, error) { return digestsOf(tokens, "TokensFunc: ") }
