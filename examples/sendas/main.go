@@ -1,16 +1,18 @@
 // Command sendas sends a message to any URL as Redox would. Use it to try a deployed
-// destination. It prints the status and the body of the answer. It exits with an error
-// unless the status is 2xx.
+// destination. It prints what it sends, without secrets, and what the destination answers. It
+// exits with an error unless the status is 2xx.
 //
-//	sendas -strategy handshake   -secret theToken -url https://…
-//	sendas -strategy verifytoken -secret theToken -url https://…
-//	sendas -strategy verifytoken -secret theToken -url https://… -challenge
+//	sendas -strategy handshake   -token theToken -url https://…
+//	sendas -strategy verifytoken -token theToken -url https://…
+//	sendas -strategy verifytoken -token theToken -url https://… -challenge
+//	sendas -strategy verifytoken,sigv4 -token theToken -secret theKey -access-key … -url https://…
 //
-// The flag -h lists all strategies with their flags. With -challenge it sends a handshake
-// that the strategy proves, as to a destination without a verification token.
+// The flag -h lists all strategies with their flags. The verification token may be sent together
+// with one credential. With -challenge it sends a handshake that the strategies prove, as to a
+// destination without a verification token.
 //
-// Other users of the machine can see a secret on the command line. So leave out -secret,
-// and set the variable SENDAS_SECRET.
+// Other users of the machine can see a secret on the command line. So leave out -token and
+// -secret, and set the variables SENDAS_TOKEN and SENDAS_SECRET.
 package main
 
 import (
@@ -19,6 +21,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"time"
 
@@ -39,47 +42,56 @@ func run(args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), s.timeout)
-	defer cancel()
-	if s.strategy == "handshake" {
-		if err := redoxtest.Handshake(ctx, s.url, s.secret, s.method); err != nil {
-			return err
-		}
-		fmt.Fprintln(out, "the destination answered the challenge")
-		return nil
-	}
-	sender, err := s.sender()
-	if err != nil {
-		return err
-	}
-	if signer, ok := sender.(redoxtest.Signer); ok && s.challenge {
-		if err := redoxtest.SignedHandshake(ctx, s.url, signer, s.method); err != nil {
-			return err
-		}
-		fmt.Fprintln(out, "the destination answered the challenge")
-		return nil
-	}
 	message := redoxtest.PatientAdmin()
 	if s.message != "" {
 		if message, err = os.ReadFile(s.message); err != nil {
 			return err
 		}
 	}
+	sender, err := s.sender()
+	if err != nil {
+		return err
+	}
+	// The senders use the default transport, also for token requests.
+	original := http.DefaultTransport
+	http.DefaultTransport = printer{original, out}
+	defer func() { http.DefaultTransport = original }()
+
+	ctx, cancel := context.WithTimeout(context.Background(), s.timeout)
+	defer cancel()
+	switch {
+	case s.isHandshake():
+		err = redoxtest.Handshake(ctx, s.url, s.token, s.method)
+	case s.challenge:
+		err = redoxtest.SignedHandshake(ctx, s.url, sender, s.method)
+	default:
+		return send(ctx, s.url, sender, message, out)
+	}
+	if err == nil {
+		fmt.Fprintln(out, "the destination answered the challenge")
+	}
+	return err
+}
+
+// send sends a message and prints the answer.
+func send(ctx context.Context, url string, sender redoxtest.Sender, message []byte, out io.Writer) error {
 	start := time.Now()
-	response, err := sender.Send(ctx, s.url, message)
+	response, err := sender.Send(ctx, url, message)
 	if err != nil {
 		return err
 	}
 	defer response.Body.Close()
 	fmt.Fprintf(out, "%s after %d ms\n", response.Status, time.Since(start).Milliseconds())
-	if challenge := response.Header.Get("WWW-Authenticate"); challenge != "" {
-		fmt.Fprintln(out, "WWW-Authenticate:", challenge)
+	for _, name := range []string{"WWW-Authenticate", "Retry-After", "Location"} {
+		if value := response.Header.Get(name); value != "" {
+			fmt.Fprintf(out, "%s: %s\n", name, value)
+		}
 	}
 	if _, err := io.Copy(out, io.LimitReader(response.Body, 64<<10)); err != nil {
 		return err
 	}
-	if response.StatusCode >= 300 {
-		return fmt.Errorf("on %s Redox would pause the feed and retry", response.Status)
+	if response.StatusCode != http.StatusOK && response.StatusCode < 300 {
+		fmt.Fprintln(out, "Redox documents 200 as the answer to a message of a feed")
 	}
-	return nil
+	return verdict(response)
 }

@@ -85,13 +85,16 @@ func TestSendAs(t *testing.T) {
 		attempts []attempt
 	}{
 		{"handshake", token, "", []attempt{
+			{"-token theToken", "answered the challenge", false},
+			{"-token theToken -method GET", "answered the challenge", false},
 			{"-secret theToken", "answered the challenge", false},
-			{"-secret theToken -method GET", "answered the challenge", false},
-			{"-secret guessed", "401", true},
+			{"-token guessed", "401", true},
 		}},
 		{"verifytoken", token, "", []attempt{
+			{"-token theToken", "200 OK", false},
 			{"-secret theToken", "200 OK", false},
-			{"-secret guessed", "pause the feed", true},
+			{"-token guessed", "pause the feed", true},
+			{"-token guessed", "the destination does not accept the proof", true},
 		}},
 		{"sigv4", must(sigv4.New(sigv4.Config{
 			Credentials: []sigv4.Credential{{AccessKeyID: "AK", SecretAccessKey: "theSecret"}}, Region: "us-east-1", Service: "execute-api",
@@ -107,7 +110,7 @@ func TestSendAs(t *testing.T) {
 		})), "-algorithm RS384 -issuer redox", []attempt{
 			{"-audience us" + keyFile, "200 OK", false},
 			{"-audience them" + keyFile, "401", true},
-			{"-audience us", "-key or -secret is required", true},
+			{"-audience us", "-key or -secret is required for -strategy jwtbearer", true},
 		}},
 		{"clientcredentials", must(client.Verifier()), "-client-id redox -token-url " + url + "/token", []attempt{
 			{"-secret theSecret", "200 OK", false},
@@ -164,7 +167,7 @@ func TestEveryFlagBelongsToAStrategy(t *testing.T) {
 	if strings.Contains(usage.String(), "theSecret") {
 		t.Error("-h shows the secret")
 	}
-	used := " -url -strategy -message -method -challenge -timeout "
+	used := " -token -" + strings.Join(common, " -") + " "
 	for _, s := range strategies {
 		used += s.flags + " "
 	}
