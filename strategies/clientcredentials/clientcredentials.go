@@ -108,6 +108,7 @@ import (
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/bearer"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/diagnosis"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
 	"github.com/redoxauth/redoxauth-go/strategies/keyset"
 )
@@ -190,9 +191,7 @@ func New(cfg Config) (*Verifier, error) {
 		return nil, err
 	}
 	a := &accessTokens{
-		policy:        newPolicy(cfg.ClientIDs, cfg.Scopes),
-		clientIDClaim: cfg.ClientIDClaim,
-		scopeClaim:    cfg.ScopeClaim,
+		policy: newPolicy("Config", cfg.ClientIDClaim, cfg.ScopeClaim, cfg.ClientIDs, cfg.Scopes),
 		tokens: jose.New(jose.Config{
 			Keys:       jose.SourceOf(cfg.Keys),
 			Algorithms: cfg.Algorithms,
@@ -205,7 +204,7 @@ func New(cfg Config) (*Verifier, error) {
 			Now:        cfg.Now,
 		}),
 	}
-	return &Verifier{bearer.New(strategy, a.decide)}, nil
+	return &Verifier{bearer.New(strategy, a.decide, a.explain)}, nil
 }
 
 func (c *Config) check() error {
@@ -245,6 +244,14 @@ func (c *Config) check() error {
 //   - [redoxauth.ErrRejected]: everything else, such as a token that is bound to a key (cnf)
 func (v *Verifier) Verify(r *http.Request) (*redoxauth.Identity, error) { return v.bearer.Verify(r) }
 
+// Explain tells an operator what v makes of r: see [redoxauth.Explain].
+func (v *Verifier) Explain(r *http.Request) string {
+	if v == nil {
+		v = &Verifier{}
+	}
+	return v.bearer.Explain(r)
+}
+
 // Wrap is redoxauth.Middleware(v, nil).
 func (v *Verifier) Wrap(next http.Handler) http.Handler {
 	return redoxauth.Middleware(v, nil)(next)
@@ -253,8 +260,7 @@ func (v *Verifier) Wrap(next http.Handler) http.Handler {
 // accessTokens decides about JWTs.
 type accessTokens struct {
 	policy
-	tokens                    *jose.Verifier
-	clientIDClaim, scopeClaim string
+	tokens *jose.Verifier
 }
 
 func (a *accessTokens) decide(r *http.Request, token string) (*redoxauth.Identity, error) {
@@ -263,22 +269,28 @@ func (a *accessTokens) decide(r *http.Request, token string) (*redoxauth.Identit
 		return nil, err
 	}
 	id := t.Identity(strategy, a.scopeClaim)
-	client, _ := t.Claim(a.clientIDClaim).Text()
-	if err := a.accept(id, a.clientIDClaim, client); err != nil {
+	client, present := t.Claim(a.clientClaim).Text()
+	if err := a.accept(id, client, present); err != nil {
 		return nil, err
 	}
 	t.Remember()
 	return id, nil
 }
 
-// A policy says which clients are accepted, and with which scopes.
-type policy struct {
-	clientIDs []string // empty: any
-	scopes    []string // all of them
+func (a *accessTokens) explain(r *http.Request, token string, to *diagnosis.Report) {
+	a.tokens.Explain(r.Context(), token, to)
 }
 
-func newPolicy(clientIDs, scopes []string) policy {
-	return policy{slices.Clone(clientIDs), slices.Clone(scopes)}
+// A policy says which clients are accepted, and with which scopes.
+type policy struct {
+	config                  string   // the name of the Config that users see
+	clientClaim, scopeClaim string   // where client and scopes are
+	clientIDs               []string // empty: any
+	scopes                  []string // all of them
+}
+
+func newPolicy(config, clientClaim, scopeClaim string, clientIDs, scopes []string) policy {
+	return policy{config, clientClaim, scopeClaim, slices.Clone(clientIDs), slices.Clone(scopes)}
 }
 
 func checkPolicy(p *config.Problems, clientIDs []string, anyClient bool, scopes []string) {
@@ -289,13 +301,51 @@ func checkPolicy(p *config.Problems, clientIDs []string, anyClient bool, scopes 
 	p.Scopes("Scopes", scopes)
 }
 
-// accept refuses id unless the client in the claim and the scopes are accepted. The client
-// becomes the Subject, because it is the one who acts. The sub may be a user (RFC 9068,
-// Section 5).
-func (p policy) accept(id *redoxauth.Identity, claim, client string) error {
-	if len(p.clientIDs) > 0 && !slices.Contains(p.clientIDs, client) {
-		return redoxauth.Errorf(redoxauth.ErrRejected, "client", "the claim %s is %+.128q, want one of ClientIDs", claim, client)
+// accept refuses id unless the client in the claim and the scopes are accepted. present tells an
+// absent client from an empty one. The client becomes the Subject, because it is the one who
+// acts. The sub may be a user (RFC 9068, Section 5).
+func (p policy) accept(id *redoxauth.Identity, client string, present bool) error {
+	if err := p.checkClient(client, present); err != nil {
+		return err
 	}
 	id.Subject = cmp.Or(client, id.Subject)
-	return bearer.CheckScopes(id.Scopes, p.scopes)
+	return p.checkScopes(id.Scopes)
+}
+
+func (p policy) checkClient(client string, present bool) error {
+	if len(p.clientIDs) > 0 && !slices.Contains(p.clientIDs, client) {
+		return redoxauth.Errorf(redoxauth.ErrRejected, "client", "%s is %s, want %s (%s)",
+			p.clientClaim, diagnosis.Text(client, present), diagnosis.OneOf(p.clientIDs), p.clientField())
+	}
+	return nil
+}
+
+func (p policy) clientField() string {
+	return p.config + ".ClientIDs; Redox dashboard: clientId"
+}
+
+func (p policy) checkScopes(granted []string) error {
+	return bearer.CheckScopes(granted, p.scopes, p.scopeClaim, p.scopeField())
+}
+
+func (p policy) scopeField() string {
+	return p.config + ".Scopes; Redox dashboard: scopes"
+}
+
+// explain adds a line for the client and one for the scopes.
+func (p policy) explain(to *diagnosis.Report, client string, present bool, granted []string) {
+	switch err := p.checkClient(client, present); {
+	case err != nil:
+		to.Error(err)
+		to.Near(p.clientClaim, client, p.clientIDs, p.clientField())
+	case len(p.clientIDs) == 0:
+		to.Line("%s: %s, and any is accepted (%s.InsecureAnyClient)", p.clientClaim, diagnosis.Text(client, present), p.config)
+	default:
+		to.Line("%s: %s, as configured (%s)", p.clientClaim, diagnosis.Text(client, present), p.clientField())
+	}
+	if err := p.checkScopes(granted); err != nil {
+		to.Error(err)
+	} else {
+		to.Line("%s: %s, which is enough (%s)", p.scopeClaim, diagnosis.List(granted), p.scopeField())
+	}
 }

@@ -145,7 +145,7 @@ func NewIntrospection(cfg IntrospectionConfig) (*Verifier, error) {
 		auth.SetBasicAuth(url.QueryEscape(cfg.ClientID), url.QueryEscape(cfg.ClientSecret))
 	}
 	i := &introspection{
-		policy:   newPolicy(cfg.ClientIDs, cfg.Scopes),
+		policy:   newPolicy("IntrospectionConfig", "client_id", "scope", cfg.ClientIDs, cfg.Scopes),
 		issuer:   cfg.Issuer,
 		audience: slices.Clone(cfg.Audience),
 		url:      cfg.URL,
@@ -156,7 +156,7 @@ func NewIntrospection(cfg IntrospectionConfig) (*Verifier, error) {
 	i.answers = lookup.New(lookup.Config{
 		Positive: cfg.CacheTTL, Negative: min(negativeTTL, cfg.CacheTTL), PerMinute: perMinute, Peer: cfg.Peer, Now: cfg.Now,
 	}, i.fetch)
-	return &Verifier{bearer.New(strategy, i.decide)}, nil
+	return &Verifier{bearer.New(strategy, i.decide, nil)}, nil
 }
 
 func (c *IntrospectionConfig) check() error {
@@ -212,7 +212,7 @@ func (i *introspection) decide(r *http.Request, token string) (*redoxauth.Identi
 		Strategy: strategy, Subject: a.sub, Issuer: a.iss, Scopes: slices.Clone(a.scopes),
 		Expiry: a.exp.UTC(), RawClaims: bytes.Clone(a.raw),
 	}
-	if err := i.accept(id, "client_id", a.clientID); err != nil {
+	if err := i.accept(id, a.clientID, a.clientID != ""); err != nil {
 		return nil, err
 	}
 	answer.Remember()

@@ -83,6 +83,7 @@ import (
 	"github.com/redoxauth/redoxauth-go/redoxauth/rotation"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/bearer"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/diagnosis"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/singleuse"
 	"github.com/redoxauth/redoxauth-go/strategies/keyset"
@@ -184,7 +185,7 @@ func New(cfg Config) (*Verifier, error) {
 		replay: cfg.Replay,
 		leeway: cfg.Leeway,
 	}
-	return &Verifier{bearer.New(strategy, d.decide)}, nil
+	return &Verifier{bearer.New(strategy, d.decide, d.explain)}, nil
 }
 
 func (c *Config) setDefaults() {
@@ -268,6 +269,14 @@ func (c *Config) check() (keys jose.Source, _ error) {
 //   - [redoxauth.ErrRejected]: everything else, such as a token that is bound to a key (cnf)
 func (v *Verifier) Verify(r *http.Request) (*redoxauth.Identity, error) { return v.bearer.Verify(r) }
 
+// Explain tells an operator what v makes of r: see [redoxauth.Explain].
+func (v *Verifier) Explain(r *http.Request) string {
+	if v == nil {
+		v = &Verifier{}
+	}
+	return v.bearer.Explain(r)
+}
+
 // Wrap is redoxauth.Middleware(v, nil).
 func (v *Verifier) Wrap(next http.Handler) http.Handler {
 	return redoxauth.Middleware(v, nil)(next)
@@ -281,13 +290,19 @@ type directTokens struct {
 	leeway time.Duration
 }
 
+const scopesField = "Config.Scopes; Redox dashboard: scopes"
+
+func (d *directTokens) explain(r *http.Request, token string, to *diagnosis.Report) {
+	d.tokens.Explain(r.Context(), token, to)
+}
+
 func (d *directTokens) decide(r *http.Request, token string) (*redoxauth.Identity, error) {
 	t, err := d.tokens.Verify(r.Context(), token)
 	if err != nil {
 		return nil, err
 	}
 	id := t.Identity(strategy, "scope")
-	if err := bearer.CheckScopes(id.Scopes, d.scopes); err != nil {
+	if err := bearer.CheckScopes(id.Scopes, d.scopes, "scope", scopesField); err != nil {
 		return nil, err
 	}
 	if d.replay == nil {

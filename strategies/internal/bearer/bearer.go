@@ -12,6 +12,7 @@ import (
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/diagnosis"
 )
 
 // A Verifier verifies the bearer token of a request. The zero Verifier refuses every
@@ -19,12 +20,13 @@ import (
 type Verifier struct {
 	strategy string
 	decide   func(r *http.Request, token string) (*redoxauth.Identity, error)
+	explain  Explainer
 }
 
 // New returns a Verifier. It calls decide with a request and its token. Errors of decide
-// need neither a strategy nor a challenge: the Verifier adds both.
-func New(strategy string, decide func(r *http.Request, token string) (*redoxauth.Identity, error)) Verifier {
-	return Verifier{strategy, decide}
+// need neither a strategy nor a challenge: the Verifier adds both. A nil explain adds nothing.
+func New(strategy string, decide func(r *http.Request, token string) (*redoxauth.Identity, error), explain Explainer) Verifier {
+	return Verifier{strategy, decide, explain}
 }
 
 // Verify returns what decide returns for the token of r. The errors of a request without
@@ -66,25 +68,33 @@ func (v Verifier) complete(err error) error {
 }
 
 // CheckScopes returns [Insufficient] unless granted holds all required scopes.
-func CheckScopes(granted, required []string) error {
+func CheckScopes(granted, required []string, claim, field string) error {
 	for _, scope := range required {
 		if !slices.Contains(granted, scope) {
-			return Insufficient(granted, required)
+			return Insufficient(granted, required, claim, field)
 		}
 	}
 	return nil
 }
 
 // Insufficient returns the redoxauth.ErrForbidden of a genuine token that lacks one of
-// the required scopes. The challenge names them. If one of them is no scope-token
-// (RFC 6749, Section 3.3), the challenge names none: a quote or a line break in a scope
-// must not end the header.
-func Insufficient(granted, required []string) error {
-	scope := strings.Join(required, " ")
-	e := redoxauth.Errorf(redoxauth.ErrForbidden, "scope", "the scopes are %+.128q, want all of %+q", strings.Join(granted, " "), scope)
+// the required scopes. claim is where granted comes from, and field says what is required. A
+// nil granted means that there is no such claim. The challenge names the required scopes. If one
+// of them is no scope-token (RFC 6749, Section 3.3), the challenge names none: a quote or a line
+// break in a scope must not end the header.
+func Insufficient(granted, required []string, claim, field string) error {
+	e := redoxauth.Errorf(redoxauth.ErrForbidden, "scope", "%s is %s, want %s%s",
+		claim, diagnosis.List(granted), allOf(required), diagnosis.Field(field))
 	e.Challenge = `Bearer realm="redox", error="insufficient_scope"`
 	if !slices.ContainsFunc(required, func(s string) bool { return !config.ValidScope(s) }) {
-		e.Challenge += `, scope="` + scope + `"`
+		e.Challenge += `, scope="` + strings.Join(required, " ") + `"`
 	}
 	return e
+}
+
+func allOf(required []string) string {
+	if len(required) == 1 {
+		return diagnosis.Quote(required[0])
+	}
+	return strings.Replace(diagnosis.OneOf(required), "one of", "all of", 1)
 }

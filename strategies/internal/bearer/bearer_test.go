@@ -16,7 +16,7 @@ import (
 
 // refuse returns the error that a Verifier makes of err.
 func refuse(err error) error {
-	v := bearer.New("test", func(*http.Request, string) (*redoxauth.Identity, error) { return nil, err })
+	v := bearer.New("test", func(*http.Request, string) (*redoxauth.Identity, error) { return nil, err }, nil)
 	r := httptest.NewRequest("POST", "/", nil)
 	r.Header.Set("Authorization", "Bearer abc")
 	_, err = v.Verify(r)
@@ -71,7 +71,7 @@ func TestVerify(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			v := bearer.New("test", func(_ *http.Request, token string) (*redoxauth.Identity, error) {
 				return &redoxauth.Identity{Subject: token}, nil
-			})
+			}, nil)
 			r := httptest.NewRequest("POST", "/"+test.query, nil)
 			r.Header["Authorization"] = test.authorization
 			id, err := v.Verify(r)
@@ -108,7 +108,7 @@ func TestCheckScopes(t *testing.T) {
 		// Not a scope of RFC 6749, Section 3.3. It must not end the quoted string or the header.
 		{nil, []string{"a", "b\"\r\nSet-Cookie: x"}, `Bearer realm="redox", error="insufficient_scope"`},
 	} {
-		err := bearer.CheckScopes(test.granted, test.required)
+		err := bearer.CheckScopes(test.granted, test.required, "scope", "Config.Scopes")
 		if test.challenge == "" {
 			if err != nil {
 				t.Error(err)
@@ -132,7 +132,7 @@ func FuzzInsufficient(f *testing.F) {
 	form := regexp.MustCompile(`^Bearer realm="redox", error="insufficient_scope"(, scope="[\x21\x23-\x5B\x5D-\x7E]+")?$`)
 	f.Fuzz(func(t *testing.T, scope string) {
 		var e *redoxauth.Error
-		if err := bearer.Insufficient(nil, []string{scope}); !errors.As(err, &e) || !form.MatchString(e.Challenge) {
+		if err := bearer.Insufficient(nil, []string{scope}, "scope", "Config.Scopes"); !errors.As(err, &e) || !form.MatchString(e.Challenge) {
 			t.Errorf("challenge %q", e.Challenge)
 		}
 	})

@@ -39,7 +39,7 @@ func (v *verifier) accessToken(r *http.Request, token string) (*redoxauth.Identi
 	if now := v.cfg.Now(); !now.Before(i.expiry.Add(config.DefaultLeeway)) {
 		return nil, redoxauth.Errorf(redoxauth.ErrRejected, "expired", "expired %v ago", now.Sub(i.expiry).Round(time.Second))
 	}
-	if err := bearer.CheckScopes(i.scopes, v.cfg.Scopes); err != nil {
+	if err := bearer.CheckScopes(i.scopes, v.cfg.Scopes, "scope", "Config.Scopes"); err != nil {
 		return nil, err
 	}
 	answer.Remember()

@@ -73,7 +73,7 @@ func New(cfg Config) (none bearer.Verifier, err error) {
 	if cfg.AccessTokens {
 		v.answers = newAnswers(cfg)
 	}
-	return bearer.New(cfg.Strategy, v.decide), nil
+	return bearer.New(cfg.Strategy, v.decide, nil), nil
 }
 
 func (c *Config) check() error {

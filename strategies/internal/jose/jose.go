@@ -73,6 +73,15 @@ type Config struct {
 	MatchJKU bool
 
 	Now func() time.Time // default time.Now
+
+	Fields Fields
+}
+
+// Fields are the names under which users configured what a Config holds, such as
+// "Config.Audience; Redox dashboard: audience". Errors and Explain show them behind what was
+// expected. Those that are empty are left out.
+type Fields struct {
+	Keys, Algorithms, Issuers, Subject, Audience, Types, Required, MaxLifetime, Leeway string
 }
 
 // A Verifier verifies tokens. It is safe for concurrent use.

@@ -99,10 +99,10 @@ func (e *Endpoint) Verifier(required []string) (bearer.Verifier, error) {
 		identity := t.Identity(e.cfg.Strategy, "scope")
 		for _, scope := range required {
 			if !e.cfg.Scopes.Covers(identity.Scopes, scope) {
-				return nil, bearer.Insufficient(identity.Scopes, required)
+				return nil, bearer.Insufficient(identity.Scopes, required, "scope", "the scopes of Verifier")
 			}
 		}
 		t.Remember()
 		return identity, nil
-	}), nil
+	}, nil), nil
 }
