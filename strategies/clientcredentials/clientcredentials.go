@@ -202,9 +202,27 @@ func New(cfg Config) (*Verifier, error) {
 			Required:   required,
 			Leeway:     cfg.Leeway,
 			Now:        cfg.Now,
+			Fields:     cfg.fields(),
 		}),
 	}
 	return &Verifier{bearer.New(strategy, a.decide, a.explain)}, nil
+}
+
+// fields names what errors show, in the words of Config and of the package comment.
+func (c *Config) fields() jose.Fields {
+	f := jose.Fields{
+		Keys:       "Config.Keys",
+		Algorithms: "Config.Algorithms",
+		Issuers:    "Config.Issuer",
+		Audience:   "Config.Audience; Redox dashboard: audience or resource",
+		Types:      "Config.Types",
+		Required:   "required by RFC 9068 and the default of Config.Types",
+		Leeway:     "Config.Leeway",
+	}
+	if c.InsecureNoAudience {
+		f.Audience = "Config.InsecureNoAudience; list the audience in Config.Audience instead"
+	}
+	return f
 }
 
 func (c *Config) check() error {
@@ -278,8 +296,29 @@ func (a *accessTokens) decide(r *http.Request, token string) (*redoxauth.Identit
 }
 
 func (a *accessTokens) explain(r *http.Request, token string, to *diagnosis.Report) {
-	a.tokens.Explain(r.Context(), token, to)
+	t := a.tokens.Explain(r.Context(), token, to)
+	if t == nil {
+		return
+	}
+	client, present := t.Claim(a.clientClaim).Text()
+	a.explainClient(to, client, present)
+	for _, claim := range clientClaims {
+		if id, _ := t.Claim(claim).Text(); !present && id != "" {
+			note := ""
+			if slices.Contains(a.clientIDs, id) {
+				note = ", which is one of Config.ClientIDs"
+			}
+			to.Hint("the token has no %s, and its %s is %s%s: set Config.ClientIDClaim to the claim that names the client", a.clientClaim, claim, diagnosis.Quote(id), note)
+		}
+	}
+	bearer.ExplainScopes(to, t, a.scopes, a.scopeClaim, a.scopeField())
+	if aud, _ := t.Claim("aud").Texts(); len(aud) == 1 && slices.Contains(a.clientIDs, aud[0]) {
+		to.Hint("aud is one of Config.ClientIDs, as in an ID token: want an access token for this API")
+	}
 }
+
+// clientClaims are the claims in which well-known servers name the client.
+var clientClaims = []string{"azp", "cid", "appid", "client_id", "sub"}
 
 // A policy says which clients are accepted, and with which scopes.
 type policy struct {
@@ -321,7 +360,15 @@ func (p policy) checkClient(client string, present bool) error {
 }
 
 func (p policy) clientField() string {
-	return p.config + ".ClientIDs; Redox dashboard: clientId"
+	return p.config + ".ClientIDs; Redox dashboard: clientId" + p.claimField("ClientIDClaim")
+}
+
+// claimField names the field that decides which claim is read, if there is one.
+func (p policy) claimField(name string) string {
+	if p.config != "Config" {
+		return ""
+	}
+	return "; the claim: Config." + name
 }
 
 func (p policy) checkScopes(granted []string) error {
@@ -329,11 +376,11 @@ func (p policy) checkScopes(granted []string) error {
 }
 
 func (p policy) scopeField() string {
-	return p.config + ".Scopes; Redox dashboard: scopes"
+	return p.config + ".Scopes; Redox dashboard: scopes" + p.claimField("ScopeClaim")
 }
 
-// explain adds a line for the client and one for the scopes.
-func (p policy) explain(to *diagnosis.Report, client string, present bool, granted []string) {
+// explainClient adds a line for the client.
+func (p policy) explainClient(to *diagnosis.Report, client string, present bool) {
 	switch err := p.checkClient(client, present); {
 	case err != nil:
 		to.Error(err)
@@ -342,10 +389,5 @@ func (p policy) explain(to *diagnosis.Report, client string, present bool, grant
 		to.Line("%s: %s, and any is accepted (%s.InsecureAnyClient)", p.clientClaim, diagnosis.Text(client, present), p.config)
 	default:
 		to.Line("%s: %s, as configured (%s)", p.clientClaim, diagnosis.Text(client, present), p.clientField())
-	}
-	if err := p.checkScopes(granted); err != nil {
-		to.Error(err)
-	} else {
-		to.Line("%s: %s, which is enough (%s)", p.scopeClaim, diagnosis.List(granted), p.scopeField())
 	}
 }

@@ -74,7 +74,7 @@ func TestGrantRefusalTellsWhichSigner(t *testing.T) {
 	for name, c := range map[string]struct{ assertion, want string }{
 		"unknown": {grantAssertion(t, claim("iss", "nobody\n")), `(issuer): iss is "nobody\n", want one of Signers[].Issuer`},
 		"no JWT":  {"x", `(issuer): the assertion is no JWT, or has no iss`},
-		"no sub":  {grantAssertion(t, claim("sub", nil)), `(malformed): assertion of "redox": the claim sub is missing`},
+		"no sub":  {grantAssertion(t, claim("sub", nil)), `(malformed): assertion of "redox": the claim sub is absent, want a value`},
 	} {
 		_, d := newEndpoint(t).ask(t, grantRequest(c.assertion), "400 invalid_grant")
 		if !strings.HasSuffix(d.Err.Error(), c.want) {

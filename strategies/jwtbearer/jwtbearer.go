@@ -180,12 +180,37 @@ func New(cfg Config) (*Verifier, error) {
 			MaxLifetime: cfg.MaxLifetime,
 			Leeway:      cfg.Leeway,
 			Now:         cfg.Now,
+			Fields:      cfg.fields(),
 		}),
 		scopes: slices.Clone(cfg.Scopes),
 		replay: cfg.Replay,
 		leeway: cfg.Leeway,
 	}
 	return &Verifier{bearer.New(strategy, d.decide, d.explain)}, nil
+}
+
+// fields names what errors show, in the words of Config and of the package comment.
+func (c *Config) fields() jose.Fields {
+	f := jose.Fields{
+		Keys:        "Config.Keys; Redox dashboard: the public keys or JKU of the credential",
+		Algorithms:  "Config.Algorithms; Redox dashboard: signing algorithm",
+		Issuers:     "Config.Issuer; Redox dashboard: issuer",
+		Subject:     "Config.Subject; Redox dashboard: subject",
+		Audience:    "Config.Audience; Redox dashboard: audience",
+		Types:       "Config.Types",
+		MaxLifetime: "Config.MaxLifetime",
+		Leeway:      "Config.Leeway",
+	}
+	switch {
+	case c.SecretsFunc != nil:
+		f.Keys = "Config.SecretsFunc; Redox dashboard: shared secret"
+	case c.Secrets != nil:
+		f.Keys = "Config.Secrets; Redox dashboard: shared secret"
+	}
+	if c.InsecureNoAudience {
+		f.Audience = "Config.InsecureNoAudience; list the audience in Config.Audience instead"
+	}
+	return f
 }
 
 func (c *Config) setDefaults() {
@@ -293,7 +318,14 @@ type directTokens struct {
 const scopesField = "Config.Scopes; Redox dashboard: scopes"
 
 func (d *directTokens) explain(r *http.Request, token string, to *diagnosis.Report) {
-	d.tokens.Explain(r.Context(), token, to)
+	t := d.tokens.Explain(r.Context(), token, to)
+	if t == nil {
+		return
+	}
+	bearer.ExplainScopes(to, t, d.scopes, "scope", scopesField)
+	if d.replay != nil {
+		to.Line("replay: the replay store is not asked, so a token that was used before looks accepted here (Config.Replay)")
+	}
 }
 
 func (d *directTokens) decide(r *http.Request, token string) (*redoxauth.Identity, error) {

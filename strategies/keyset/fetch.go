@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/diagnosis"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/lookup"
 )
@@ -32,6 +33,16 @@ type published struct {
 
 // download fetches the keys. If an Issuer is configured, discovery finds their URL.
 func (s *remote) download(ctx context.Context) (published, error) {
+	got, err := s.fetchKeys(ctx)
+	if err != nil && s.cfg.Issuer != "" {
+		err = fmt.Errorf("%w (RemoteConfig.Issuer)", err)
+	} else if err != nil {
+		err = fmt.Errorf("%w (RemoteConfig.URL)", err)
+	}
+	return got, err
+}
+
+func (s *remote) fetchKeys(ctx context.Context) (published, error) {
 	address := s.cfg.URL
 	if s.cfg.Issuer != "" {
 		var err error
@@ -45,9 +56,17 @@ func (s *remote) download(ctx context.Context) (published, error) {
 	}
 	keys, dropped, err := jose.ParseJWKS(resp.Body)
 	if err != nil {
-		return published{}, fmt.Errorf("%s: %w", resp.URL, err)
+		return published{}, fmt.Errorf("%s: %s, want a JWK Set%s", resp.URL, diagnosis.Content(resp.Body), metadataHint(resp.Body))
 	}
 	return published{keys, dropped, address, life(resp.Header)}, nil
+}
+
+// metadataHint recognises the URL of metadata where that of keys is expected.
+func metadataHint(body []byte) string {
+	if m, err := jose.ReadShallow(body, "jwks_uri"); err == nil && m.Get("jwks_uri") != "" {
+		return "; it is the metadata of an issuer: set RemoteConfig.Issuer to the issuer, instead of URL"
+	}
+	return ""
 }
 
 // discover returns the URL of the issuer's JWK Set. It asks for all metadata side by side, so
@@ -89,13 +108,22 @@ func (s *remote) discover(ctx context.Context) (string, error) {
 		case <-late:
 			preferred = false
 		case <-ctx.Done():
-			return "", errors.Join(errs...)
+			return "", joined(errs)
 		}
 		if other != "" && !preferred {
 			return other, nil
 		}
 	}
-	return "", errors.Join(errs...)
+	return "", joined(errs)
+}
+
+// joined returns the errors on one line.
+func joined(errs []error) error {
+	all := make([]any, len(errs))
+	for i, err := range errs {
+		all[i] = err
+	}
+	return fmt.Errorf(strings.TrimPrefix(strings.Repeat("; %w", len(errs)), "; "), all...)
 }
 
 // metadataURLs returns where the metadata of an issuer may be, OpenID Connect's first.
@@ -150,10 +178,14 @@ func (s *remote) jwksURI(metadata []byte) (string, error) {
 	issuer, hasIssuer := m.Get("issuer").Text()
 	keys, hasKeys := m.Get("jwks_uri").Text()
 	if err != nil || !hasIssuer || !hasKeys {
-		return "", errors.New("not the metadata of an issuer")
+		return "", fmt.Errorf("%s, want the metadata of an issuer: issuer and jwks_uri", diagnosis.Content(metadata))
 	}
 	if issuer != s.cfg.Issuer {
-		return "", fmt.Errorf("the metadata of another issuer, %+.256q, want %+.256q (RemoteConfig.Issuer)", issuer, s.cfg.Issuer)
+		what := ""
+		if d := diagnosis.Difference(issuer, s.cfg.Issuer); d != "" {
+			what = "; they differ only in " + d
+		}
+		return "", fmt.Errorf("the metadata of another issuer, %s, want %s (RemoteConfig.Issuer)%s", diagnosis.Text(issuer, true), diagnosis.Quote(s.cfg.Issuer), what)
 	}
 	if wrong := config.WrongURL(keys, s.cfg.InsecureAllowHTTP); wrong != "" {
 		return "", errors.New("jwks_uri: " + wrong)
@@ -178,7 +210,10 @@ func (s *remote) get(ctx context.Context, address string) (*lookup.Response, err
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		return nil, &busyError{resp.URL, resp.Status, resp.Header.Get("Retry-After")}
 	}
-	return nil, fmt.Errorf("%s: status %d", resp.URL, resp.Status)
+	if to := resp.Header.Get("Location"); to != "" && resp.Status/100 == 3 {
+		return nil, fmt.Errorf("%s: status %d, a redirect to %s, which is not followed, want 200", resp.URL, resp.Status, diagnosis.URL(to))
+	}
+	return nil, fmt.Errorf("%s: status %d %s, want 200", resp.URL, resp.Status, http.StatusText(resp.Status))
 }
 
 // A busyError is an answer with a status that may come with Retry-After.
@@ -188,7 +223,9 @@ type busyError struct {
 	retryAfter string
 }
 
-func (e *busyError) Error() string { return fmt.Sprintf("%s: status %d", e.url, e.status) }
+func (e *busyError) Error() string {
+	return fmt.Sprintf("%s: status %d %s, want 200", e.url, e.status, http.StatusText(e.status))
+}
 
 // retryAfter returns the pause after a fetch that failed: what the server asks for (RFC
 // 9110, Section 10.2.3), within bounds.

@@ -1,15 +1,18 @@
 package keyset
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/rotation"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/diagnosis"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/lookup"
 )
@@ -86,7 +89,23 @@ func (s *remote) Find(ctx context.Context, q *jose.Search) (*jose.Key, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if rotation.IsLoadedOnly(ctx) {
+		return nil, s.refuseLoaded(&r)
+	}
 	return s.findNewer(ctx, &r)
+}
+
+// refuseLoaded is refuse for a context of rotation.LoadedOnly.
+func (s *remote) refuseLoaded(r *request) error {
+	const note = "; Explain fetches none, and the next request that needs other keys does"
+	var refused *redoxauth.Error
+	switch {
+	case s.err == nil && errors.As(r.refused, &refused):
+		return redoxauth.Errorf(refused.Kind, refused.Reason, "%w; %s (%s)"+note, refused.Err, s.age(), s.published())
+	case s.err != nil:
+		return redoxauth.Errorf(redoxauth.ErrUnavailable, "keys", "%w; %s"+note, s.err, s.age())
+	}
+	return redoxauth.Errorf(redoxauth.ErrUnavailable, "keys", "not loaded yet; %s (%s)"+note, s.age(), s.published())
 }
 
 // findNewer waits for other keys than r has tried, and finds the key of r among them. The
@@ -149,7 +168,7 @@ func (s *remote) try(r *request) *jose.Key {
 func (s *remote) refuse(r *request) error {
 	var refused *redoxauth.Error
 	if s.err == nil && errors.As(r.refused, &refused) {
-		return redoxauth.Errorf(refused.Kind, refused.Reason, "%w; %s", refused.Err, s.age())
+		return redoxauth.Errorf(refused.Kind, refused.Reason, "%w; %s (%s)", refused.Err, s.age(), s.published())
 	}
 	return s.unavailable(s.err)
 }
@@ -172,6 +191,14 @@ func (s *remote) age() string {
 		return fmt.Sprintf("%s, next fetch in %v at the earliest", keys, next.Round(time.Second/10))
 	}
 	return keys + ", next fetch on demand"
+}
+
+// published tells where the keys are from.
+func (s *remote) published() string {
+	if s.cfg.Issuer != "" {
+		return "RemoteConfig.Issuer " + diagnosis.URL(s.cfg.Issuer)
+	}
+	return "RemoteConfig.URL " + diagnosis.URL(s.cfg.URL)
 }
 
 // wait waits for the fetch that is running, and returns its error. If none is running, it
@@ -254,7 +281,10 @@ func (s *remote) untilNext(now time.Time, asked bool) time.Duration {
 // wait at all, and neither do those that come in the middle of an outage.
 func (s *remote) keepFresh(ctx context.Context, now time.Time) {
 	age := rotation.Age(now, s.fetched)
-	if (age < 0 || age >= s.life/5*4) && s.untilNext(now, false) == 0 {
+	if 0 <= age && age < s.life/5*4 || rotation.IsLoadedOnly(ctx) {
+		return
+	}
+	if s.untilNext(now, false) == 0 {
 		s.start(false)
 	}
 	if 0 <= age && age < s.life || s.running == nil {
@@ -322,9 +352,18 @@ func (s *remote) replace(got published, number int, began time.Time) error {
 	s.number = number
 	if len(got.keys) == 0 {
 		s.number = 0
-		return errors.New("the set has no usable key")
+		return noUsableKey(got)
 	}
 	return nil
+}
+
+func noUsableKey(got published) error {
+	const most = 4
+	why := strings.Join(got.dropped[:min(len(got.dropped), most)], "; ")
+	if more := len(got.dropped) - most; more > 0 {
+		why += fmt.Sprintf("; and %d more", more)
+	}
+	return fmt.Errorf("%s: no usable key among %d: %s", diagnosis.URL(got.url), len(got.dropped), cmp.Or(why, "the set is empty"))
 }
 
 // URL implements [jose.Source]. It is empty until discovery has found it.

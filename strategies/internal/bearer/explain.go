@@ -7,6 +7,7 @@ import (
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/rotation"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/diagnosis"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
 )
 
 // An Explainer adds to a report what a strategy makes of the token of r: a line for each check
@@ -109,5 +110,31 @@ func explainCharacters(token string, to *diagnosis.Report) {
 		to.Hint("the token has white space in it or after it")
 	case strings.ContainsAny(token, "{}<>$"):
 		to.Hint("the token has characters of a template (one of {}<>$): its value may not have been filled in")
+	}
+}
+
+// ExplainScopes adds a line about the scopes in a claim of a token, and hints about other claims
+// that may have them.
+func ExplainScopes(to *diagnosis.Report, t *jose.Unverified, required []string, claim, field string) {
+	granted := t.Scopes(claim)
+	err := CheckScopes(granted, required, claim, field)
+	if err == nil {
+		to.Line("%s: %s, which is enough%s", claim, diagnosis.List(granted), diagnosis.Field(field))
+		return
+	}
+	to.Error(err)
+	for _, other := range []string{"scope", "scp", "scopes", "roles", "permissions"} {
+		switch scopes := t.Scopes(other); {
+		case other == claim || scopes == nil:
+		case CheckScopes(scopes, required, other, field) == nil:
+			to.Hint("the claim %s has all that is required: %s", other, diagnosis.List(scopes))
+		case granted == nil:
+			to.Hint("the claim %s is there: %s", other, diagnosis.List(scopes))
+		}
+	}
+	for _, want := range required {
+		for _, scope := range granted[:min(len(granted), 64)] {
+			to.Near(claim, scope, []string{want}, field)
+		}
 	}
 }

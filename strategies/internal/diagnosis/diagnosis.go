@@ -72,6 +72,38 @@ func list(values []string, most int) string {
 	return text
 }
 
+// URL returns an address without what may be a secret: user, password, query and fragment.
+func URL(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "a URL that cannot be read"
+	}
+	return Quote((&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String())
+}
+
+// Content says what an answer of a server is that should have been another.
+func Content(body []byte) string {
+	text := strings.TrimSpace(string(body[:min(len(body), 4<<10)]))
+	lower := strings.ToLower(text)
+	switch {
+	case text == "":
+		return "an empty answer"
+	case strings.HasPrefix(lower, "<!doctype html"), strings.HasPrefix(lower, "<html"):
+		return "an HTML page"
+	case strings.HasPrefix(text, "<"):
+		return "XML or HTML"
+	case strings.HasPrefix(text, "-----BEGIN "):
+		return "PEM"
+	case strings.HasPrefix(text, "{") && (strings.Contains(text, `"error"`) || strings.Contains(text, `"errors"`)):
+		return "a JSON object that tells an error"
+	case strings.HasPrefix(text, "{"):
+		return "a JSON object"
+	case strings.HasPrefix(text, "["):
+		return "a JSON array"
+	}
+	return "text that is no JSON"
+}
+
 // Field returns " (field)", or nothing if field is empty.
 func Field(field string) string {
 	if field == "" {
@@ -147,14 +179,14 @@ func (r *Report) Text(decision string) string {
 // received, such as "iss", and field decides what is accepted.
 func (r *Report) Near(name, received string, accepted []string, field string) {
 	for _, want := range accepted {
-		if difference := differ(received, want); difference != "" {
+		if difference := Difference(received, want); difference != "" {
 			r.Hint("%s %s and the configured %s%s differ only in %s", name, Quote(received), Quote(want), Field(field), difference)
 		}
 	}
 }
 
-// differ says in what received and want differ, if that is little; else "".
-func differ(received, want string) string {
+// Difference says in what received and want differ, if that is little; else "".
+func Difference(received, want string) string {
 	if received == want || received == "" || want == "" {
 		return ""
 	}

@@ -1,16 +1,27 @@
 package jose
 
 import (
+	"bytes"
 	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"slices"
+	"strings"
+	"time"
 
+	"github.com/redoxauth/redoxauth-go/redoxauth/rotation"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/diagnosis"
 )
+
+// telling are claims that no check reads, and that show what kind of token this is.
+var telling = []string{"azp", "cid", "appid", "client_id", "scope", "scp", "scopes", "roles", "permissions", "nonce", "at_hash", "c_hash"}
 
 // An Unverified token is what a token says, whoever wrote it. It is for hints, and for nothing
 // else.
 type Unverified struct{ content *content }
 
-// Claim returns a claim, as [Token.Claim] does.
+// Claim returns a claim, as [Token.Claim] does, or one of azp, cid, appid, client_id, scope,
+// scp, scopes, roles and permissions. Its nil has none.
 func (u *Unverified) Claim(name string) Value {
 	if u == nil {
 		return ""
@@ -18,9 +29,285 @@ func (u *Unverified) Claim(name string) Value {
 	return u.content.body.Get(name)
 }
 
+// Scopes returns the scopes in a claim, as [Token.Identity] does.
+func (u *Unverified) Scopes(claim string) []string {
+	if u == nil {
+		return nil
+	}
+	return (&Token{content: u.content}).scopes(claim)
+}
+
+// Present returns which of the claims the token has.
+func (u *Unverified) Present(names ...string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return u.Claim(name) == "" })
+}
+
 // Explain adds what v makes of a token: a line for the header and for each check, and hints. It
-// returns what the token says, for the checks of the strategy; nil if it cannot be read. ctx
-// must be of rotation.LoadedOnly.
+// returns what the token says, for the checks of the strategy; nil if it cannot be read. It uses
+// the keys that are loaded, and changes nothing.
 func (v *Verifier) Explain(ctx context.Context, token string, to *diagnosis.Report) *Unverified {
-	return nil
+	if v == nil || v.cfg.Keys == nil {
+		return nil
+	}
+	err := checkForm(token)
+	var c *content
+	if err == nil {
+		c, err = readContent(token, slices.Concat(v.claims, telling))
+	}
+	if err != nil {
+		to.Error(v.unlessForeign(token, err))
+		return nil
+	}
+	e := explanation{v, c, to, v.cfg.Now(), false}
+	to.Line("header: alg %s, typ %s, kid %s", diagnosis.Text(c.alg, c.hasAlg), diagnosis.Text(c.typ, c.hasTyp), diagnosis.Text(c.kid, c.hasKid))
+	e.issuer()
+	e.check("typ: "+diagnosis.Text(c.typ, c.hasTyp), v.cfg.Fields.Types, v.typeError(c))
+	e.signature(rotation.LoadedOnly(ctx), token)
+	if v.cfg.MatchJKU && c.jku != "" {
+		e.check("jku: "+c.jku.said(), v.cfg.Fields.Keys, v.checkJKU(c))
+	}
+	if err := c.readClaims(); err != nil {
+		e.fails(err)
+	}
+	e.claims()
+	e.kind()
+	return &Unverified{c}
+}
+
+func (v *Verifier) typeError(c *content) error {
+	if v.acceptsType(c) {
+		return nil
+	}
+	return v.wrongType(c)
+}
+
+// An explanation explains one token.
+type explanation struct {
+	v       *Verifier
+	c       *content
+	to      *diagnosis.Report
+	now     time.Time
+	refused bool
+}
+
+// check adds a line for one check: the error, or what is accepted and why.
+func (e *explanation) check(accepted, field string, err error) {
+	if err != nil {
+		e.fails(err)
+		return
+	}
+	e.to.Line("%s, accepted%s", accepted, diagnosis.Field(field))
+}
+
+func (e *explanation) fails(err error) {
+	e.refused = true
+	e.to.Error(err)
+}
+
+func (e *explanation) issuer() {
+	cfg, iss := &e.v.cfg, e.c.iss
+	if iss != "" && slices.Contains(cfg.Issuers, iss) {
+		e.to.Line("iss: %s, as configured%s", quote(iss), diagnosis.Field(cfg.Fields.Issuers))
+		return
+	}
+	e.refused = true
+	e.to.Line("iss is %s, want %s", e.c.body.Get("iss").said(), e.v.issuers)
+	e.to.Near("iss", iss, cfg.Issuers, cfg.Fields.Issuers)
+	const v1, v2 = "https://sts.windows.net/", "https://login.microsoftonline.com/"
+	for _, want := range cfg.Issuers {
+		switch {
+		case strings.HasPrefix(iss, v1) && strings.HasPrefix(want, v2):
+			e.to.Hint("the token is one of Entra ID v1.0, and the issuer of v2.0 is configured: set requestedAccessTokenVersion to 2 in the manifest of the API, or configure what the token says")
+		case strings.HasPrefix(iss, v2) && strings.HasPrefix(want, v1):
+			e.to.Hint("the token is one of Entra ID v2.0, and the issuer of v1.0 is configured: configure what the token says")
+		}
+	}
+	switch sub := e.c.body.Get("sub"); {
+	case slices.Contains([]string{"accounts.google.com", "https://accounts.google.com"}, iss):
+		e.to.Hint("iss is Google's: gcpjwt or wif verifies ID tokens of Google")
+	case iss != "" && sub == e.c.body.Get("iss"):
+		e.to.Hint("iss and sub are equal, as in a client assertion (RFC 7523, SMART Backend Services): one belongs to a token endpoint (NewTokenEndpoint), which exchanges it for an access token")
+	}
+}
+
+// kind names other kinds of tokens.
+func (e *explanation) kind() {
+	if !e.refused {
+		return
+	}
+	u := &Unverified{e.c}
+	if names := u.Present("nonce", "at_hash", "c_hash"); len(names) > 0 {
+		e.to.Hint("the token has %s, as ID tokens have (OpenID Connect Core 1.0): the sender must send the access token", strings.Join(names, " and "))
+	}
+	if strings.EqualFold(strings.TrimPrefix(e.c.typ, "application/"), "at+jwt") && e.c.alg == "HS256" {
+		e.to.Hint("typ at+jwt with HS256 is what our own token endpoints issue: TokenEndpoint.Verifier verifies it")
+	}
+}
+
+// signature says under which key the signature verifies, also if the token is refused for
+// another reason.
+func (e *explanation) signature(ctx context.Context, token string) {
+	v, c := e.v, e.c
+	if err := c.check(token, &v.cfg); err != nil {
+		e.fails(err)
+	} else {
+		e.to.Line("alg: %s, accepted%s", quote(c.alg), diagnosis.Field(v.cfg.Fields.Algorithms))
+	}
+	if a, ok := algorithms[c.alg]; !ok || len(v.cfg.Algorithms) > 0 && (a.secret > 0) != (algorithms[v.cfg.Algorithms[0]].secret > 0) {
+		return
+	}
+	q := c.search(token, &v.cfg, nil)
+	key, err := v.cfg.Keys.Find(ctx, q)
+	if err == nil {
+		e.to.Line("signature: verifies under %s%s", key.describe(), diagnosis.Field(v.cfg.Fields.Keys))
+		return
+	}
+	e.fails(err)
+	if input, signature, err := q.split(); err == nil {
+		e.otherKeys(q, input, signature)
+		e.otherSecrets(q, input, signature)
+	}
+}
+
+// otherKeys tries the keys that the kid or their alg excludes.
+func (e *explanation) otherKeys(q *Search, input, signature []byte) {
+	most := 16
+	for _, k := range q.seen {
+		if _, secret := k.material.([]byte); secret || most == 0 || !k.fits(q.jws.alg) || slices.ContainsFunc(q.tried, k.same) {
+			continue
+		}
+		if most--; k.verify(q.jws.alg, input, signature) {
+			e.to.Hint("the signature verifies under %s: the token names %s and alg %s, which do not fit that key", k.describe(), q.name(), quote(q.jws.alg))
+			return
+		}
+	}
+}
+
+// otherSecrets tries forms of the secrets that people confuse.
+func (e *explanation) otherSecrets(q *Search, input, signature []byte) {
+	check := algorithms[q.jws.alg].check
+	for _, k := range q.seen[:min(len(q.seen), 32)] {
+		secret, ok := k.material.([]byte)
+		if !ok {
+			continue
+		}
+		for _, form := range forms {
+			other := form.of(secret)
+			if len(other) > 0 && check.Verify(input, signature, other) == nil {
+				e.to.Hint("the signature verifies if the secret at position %s is %s: the sender uses that form, so configure the same bytes%s", k.id, form.name, diagnosis.Field(q.field))
+				return
+			}
+		}
+	}
+}
+
+var forms = []struct {
+	name string
+	of   func([]byte) []byte // nil: there is no such form
+}{
+	{"taken with a line break at its end", func(s []byte) []byte { return slices.Concat(s, []byte("\n")) }},
+	{"taken with a line break (CR LF) at its end", func(s []byte) []byte { return slices.Concat(s, []byte("\r\n")) }},
+	{"taken without the white space around it", bytes.TrimSpace},
+	{"taken without the quotation marks around it", func(s []byte) []byte { return bytes.Trim(s, `"'`) }},
+	{"taken with quotation marks around it", func(s []byte) []byte { return slices.Concat([]byte(`"`), s, []byte(`"`)) }},
+	{"decoded from base64", func(s []byte) []byte {
+		text := strings.TrimRight(strings.NewReplacer("-", "+", "_", "/").Replace(string(s)), "=")
+		other, err := base64.RawStdEncoding.DecodeString(text)
+		if err != nil {
+			return nil
+		}
+		return other
+	}},
+	{"decoded from hex", func(s []byte) []byte {
+		other, err := hex.DecodeString(string(s))
+		if err != nil {
+			return nil
+		}
+		return other
+	}},
+	{"encoded as base64", func(s []byte) []byte { return []byte(base64.StdEncoding.EncodeToString(s)) }},
+	{"encoded as base64 without padding", func(s []byte) []byte { return []byte(base64.RawStdEncoding.EncodeToString(s)) }},
+	{"encoded as base64url", func(s []byte) []byte { return []byte(base64.URLEncoding.EncodeToString(s)) }},
+	{"encoded as base64url without padding", func(s []byte) []byte { return []byte(base64.RawURLEncoding.EncodeToString(s)) }},
+	{"encoded as hex", func(s []byte) []byte { return []byte(hex.EncodeToString(s)) }},
+	{"encoded as hex in upper case", func(s []byte) []byte { return bytes.ToUpper([]byte(hex.EncodeToString(s))) }},
+	{"written in lower case", bytes.ToLower},
+	{"written in upper case", bytes.ToUpper},
+}
+
+func (e *explanation) claims() {
+	v, c, f, now := e.v, e.c, &e.v.cfg.Fields, e.now
+	if err := checkBinding(c); err != nil {
+		e.fails(err)
+	}
+	if c.body.Get("exp") == "" || !c.exp.IsZero() { // else readClaims has told
+		e.check("exp: "+e.distance(c.exp), f.Leeway, v.checkExpiry(c, now))
+	}
+	for _, start := range []struct {
+		name string
+		date time.Time
+	}{{"nbf", c.nbf}, {"iat", c.iat}} {
+		name, date := start.name, start.date
+		if date.IsZero() {
+			continue
+		}
+		err := v.checkStart(name, date, now)
+		e.check(name+": "+e.distance(date), f.Leeway, err)
+		ahead := date.Sub(now)
+		if whole := ahead.Round(time.Hour); err != nil && whole > 0 && whole <= 14*time.Hour && (ahead-whole).Abs() < 2*time.Minute {
+			e.to.Hint("%s is %v ahead, to within two minutes a whole number of hours: a sender that takes its local time for UTC writes that", name, ahead.Round(time.Second))
+		}
+	}
+	if !c.exp.IsZero() && v.cfg.MaxLifetime > 0 {
+		e.check("lifetime: at most "+v.cfg.MaxLifetime.String(), f.MaxLifetime, v.checkLifetime(c, now))
+	}
+	e.audience()
+	if v.cfg.Subject != "" {
+		e.check("sub: "+c.body.Get("sub").said(), f.Subject, v.checkSubject(c))
+		e.to.Near("sub", c.sub, []string{v.cfg.Subject}, f.Subject)
+	} else {
+		e.to.Line("sub: %s, and any is accepted", c.body.Get("sub").said())
+	}
+	for _, name := range v.cfg.Required {
+		if err := v.checkRequired(c, name); err != nil {
+			e.fails(err)
+		}
+	}
+}
+
+func (e *explanation) distance(date time.Time) string {
+	if ahead := date.Sub(e.now); ahead > 0 {
+		return diagnosis.Time(date) + ", in " + ahead.Round(time.Second).String()
+	}
+	return diagnosis.Time(date) + ", " + e.now.Sub(date).Round(time.Second).String() + " ago"
+}
+
+func (e *explanation) audience() {
+	cfg, aud := &e.v.cfg, e.c.aud
+	err := e.v.checkAudience(aud)
+	e.check("aud: "+e.c.body.Get("aud").said(), cfg.Fields.Audience, err)
+	if err == nil {
+		return
+	}
+	u := &Unverified{e.c}
+	for _, name := range aud[:min(len(aud), 8)] {
+		e.to.Near("aud", name, cfg.Audience, cfg.Fields.Audience)
+		for _, claim := range []string{"azp", "client_id", "cid", "appid"} {
+			if id, _ := u.Claim(claim).Text(); id != "" && id == name {
+				e.to.Hint("aud is the token's own client ID (%s), as in an ID token: the sender must ask for a token for this API", claim)
+			}
+		}
+		for _, part := range strings.FieldsFunc(name, func(r rune) bool { return r == ' ' || r == ',' }) {
+			if part != name && slices.Contains(cfg.Audience, part) {
+				e.to.Hint("aud has several values in one string, and %s is one of them: a token has them in an array", quote(part))
+			}
+		}
+	}
+	for _, want := range cfg.Audience {
+		for _, part := range strings.FieldsFunc(want, func(r rune) bool { return r == ' ' || r == ',' }) {
+			if part != want && slices.Contains(aud, part) {
+				e.to.Hint("the configured %s is a list in one string: configure each value on its own%s", quote(want), diagnosis.Field(cfg.Fields.Audience))
+			}
+		}
+	}
 }

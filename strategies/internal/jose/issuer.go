@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/diagnosis"
 )
 
 // unlessForeign returns err, which says why token cannot be read. If token is another
@@ -32,14 +33,14 @@ func (v *Verifier) unlessForeign(token string, err error) error {
 	}
 	var malformed *redoxauth.Error
 	errors.As(err, &malformed)
-	return redoxauth.Errorf(redoxauth.ErrNoCredentials, "issuer", "iss is %s, and the token is malformed: %w", quote(iss), malformed.Err)
+	return redoxauth.Errorf(redoxauth.ErrNoCredentials, "issuer", "iss is %s, want %s, and the token is malformed: %w", diagnosis.Text(iss, iss != ""), v.issuers, malformed.Err)
 }
 
 // laxIssuer returns the iss of claims that may be malformed in any way: the first that is
 // one of ours, or else the last; "" if there is none. It looks at the outermost object
 // only. It allocates little, however large claims is.
 func laxIssuer(claims string, ours []string) (iss string, isObject bool) {
-	longest := maxQuoted
+	longest := 128 // what errors show
 	for _, name := range ours {
 		longest = max(longest, len(name))
 	}

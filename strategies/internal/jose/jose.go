@@ -12,6 +12,7 @@
 package jose
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -19,6 +20,8 @@ import (
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/rotation"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/diagnosis"
 )
 
 // Config says which tokens a [Verifier] accepts. Its zero fields are strict: no issuer,
@@ -89,6 +92,8 @@ type Verifier struct {
 	cfg    Config
 	claims []string // the names of those that are read
 	cache  *cache
+
+	issuers string // for the errors of tokens that are another Verifier's
 }
 
 // New returns the Verifier of cfg. [CheckAlgorithms] must accept Algorithms. New panics
@@ -107,7 +112,8 @@ func New(cfg Config) *Verifier {
 		cfg.Now = time.Now
 	}
 	registered := []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "cnf"}
-	return &Verifier{cfg, slices.Concat(registered, cfg.Required, cfg.Claims), newCache()}
+	issuers := diagnosis.OneOf(cfg.Issuers) + diagnosis.Field(cfg.Fields.Issuers)
+	return &Verifier{cfg, slices.Concat(registered, cfg.Required, cfg.Claims), newCache(), issuers}
 }
 
 // Verify returns the verified token, or an [*redoxauth.Error]:
@@ -128,7 +134,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Token, error) {
 		return nil, v.unlessForeign(token, err)
 	}
 	now := v.cfg.Now()
-	id, known := v.cache.get(token, now)
+	id, known := v.cache.get(ctx, token, now)
 	c := known.content
 	if c == nil {
 		var err error
@@ -137,7 +143,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Token, error) {
 		}
 	}
 	if !v.acceptsType(c) {
-		return nil, refuse("type", "typ is %s, want %s", quote(c.typ), oneOf(v.cfg.Types))
+		return nil, v.wrongType(c)
 	}
 	key, err := c.Verify(ctx, token, &v.cfg, known.key)
 	if err != nil {
@@ -155,7 +161,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Token, error) {
 		return nil, err
 	}
 	t := &Token{Issuer: c.iss, Subject: c.sub, JTI: c.jti, KeyID: key.id, Expiry: c.exp, content: c}
-	if known.content == nil {
+	if known.content == nil && !rotation.IsLoadedOnly(ctx) {
 		t.remember = func() { v.cache.add(id, entry{c, key}) }
 	}
 	return t, nil
@@ -168,9 +174,21 @@ func (v *Verifier) read(token string) (*content, error) {
 		return nil, v.unlessForeign(token, err)
 	}
 	if c.iss == "" || !slices.Contains(v.cfg.Issuers, c.iss) {
-		return nil, redoxauth.Errorf(redoxauth.ErrNoCredentials, "issuer", "iss is %s, want %s", quote(c.iss), oneOf(v.cfg.Issuers))
+		return nil, redoxauth.Errorf(redoxauth.ErrNoCredentials, "issuer", "iss is %s, want %s", c.body.Get("iss").said(), v.issuers)
 	}
 	return c, nil
+}
+
+func (v *Verifier) wrongType(c *content) error {
+	accepted := slices.DeleteFunc(slices.Clone(v.cfg.Types), func(t string) bool { return t == "" })
+	want := diagnosis.OneOf(accepted)
+	switch {
+	case len(accepted) == 0:
+		want = "no typ"
+	case len(accepted) < len(v.cfg.Types):
+		want += " or no typ"
+	}
+	return refuse("type", "typ is %s, want %s%s", diagnosis.Text(c.typ, c.hasTyp), want, diagnosis.Field(v.cfg.Fields.Types))
 }
 
 // acceptsType reports whether the typ is one of Types (RFC 8725, Section 3.11).
@@ -192,97 +210,136 @@ func (v *Verifier) checkJKU(c *content) error {
 	if c.jku == "" || !v.cfg.MatchJKU {
 		return nil
 	}
-	if s, ok := c.jku.Text(); !ok || s == "" || s != v.cfg.Keys.URL() {
-		return refuse("unknown_key", "jku is not the URL of the configured keys")
+	ours := v.cfg.Keys.URL()
+	if s, ok := c.jku.Text(); ok && s != "" && s == ours {
+		return nil
 	}
-	return nil
+	if ours == "" {
+		return refuse("unknown_key", "jku is %s, and the configured keys have no URL%s", c.jku.said(), diagnosis.Field(v.cfg.Fields.Keys))
+	}
+	return refuse("unknown_key", "jku is %s, want %s, the URL of the configured keys%s", c.jku.said(), quote(ours), diagnosis.Field(v.cfg.Fields.Keys))
 }
 
 func (v *Verifier) checkClaims(c *content, now time.Time) error {
-	if c.body.Get("cnf") != "" {
-		// RFC 7800. To accept such a token as a bearer token would drop its binding.
-		return refuse("binding", "the token is bound to a key: cnf")
+	if err := checkBinding(c); err != nil {
+		return err
 	}
-	if err := v.checkTime(c, now); err != nil {
+	if err := v.checkExpiry(c, now); err != nil {
+		return err
+	}
+	if err := v.checkStart("nbf", c.nbf, now); err != nil {
+		return err
+	}
+	if err := v.checkStart("iat", c.iat, now); err != nil {
+		return err
+	}
+	if err := v.checkLifetime(c, now); err != nil {
 		return err
 	}
 	if err := v.checkAudience(c.aud); err != nil {
 		return err
 	}
-	if s := v.cfg.Subject; s != "" && c.sub != s {
-		return refuse("subject", "sub is %s, want %s", quote(c.sub), quote(s))
+	if err := v.checkSubject(c); err != nil {
+		return err
 	}
 	for _, name := range v.cfg.Required {
-		if v := c.body.Get(name); v == "" || v == "null" || v == `""` {
-			return refuse("malformed", "the claim %s is missing", name)
+		if err := v.checkRequired(c, name); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func (v *Verifier) checkTime(c *content, now time.Time) error {
-	leeway := v.cfg.Leeway
-	if c.exp.IsZero() {
-		return refuse("lifetime", "the claim exp is missing")
+// checkBinding refuses tokens of RFC 7800. To accept one as a bearer token would drop its
+// binding.
+func checkBinding(c *content) error {
+	if c.body.Get("cnf") != "" {
+		return refuse("binding", "the token is bound to a key (cnf), which is not checked here: want a bearer token without cnf")
 	}
-	if c.exp.Unix() > MaxDate {
+	return nil
+}
+
+func (v *Verifier) checkExpiry(c *content, now time.Time) error {
+	switch unit := diagnosis.Unit(c.exp.Unix()); {
+	case c.exp.IsZero():
+		return refuse("lifetime", "exp is absent, want seconds since 1970")
+	case c.exp.Unix() > MaxDate && unit != "":
+		return refuse("lifetime", "exp is %d, which looks like %s: want seconds since 1970", c.exp.Unix(), unit)
+	case c.exp.Unix() > MaxDate:
 		return refuse("lifetime", "exp is %d, want seconds since 1970, up to the year 9999", c.exp.Unix())
+	case !now.Before(c.exp.Add(v.cfg.Leeway)):
+		return refuse("expired", "expired %v ago by this server's clock (%s)", now.Sub(c.exp).Round(time.Second), v.times("exp", c.exp, now))
 	}
-	if !now.Before(c.exp.Add(leeway)) {
-		return refuse("expired", "expired %v ago", now.Sub(c.exp).Round(time.Second))
+	return nil
+}
+
+// checkStart checks nbf or iat.
+func (v *Verifier) checkStart(name string, start, now time.Time) error {
+	if v.cfg.ExpiryAlone || !now.Before(start.Add(-v.cfg.Leeway)) {
+		return nil
 	}
-	if now.Before(c.nbf.Add(-leeway)) && !v.cfg.ExpiryAlone {
-		return refuse("not_yet_valid", "valid in %v", c.nbf.Sub(now).Round(time.Second))
+	if unit := diagnosis.Unit(start.Unix()); unit != "" {
+		return refuse("not_yet_valid", "%s is %d, which looks like %s: want seconds since 1970", name, start.Unix(), unit)
 	}
-	if now.Before(c.iat.Add(-leeway)) && !v.cfg.ExpiryAlone {
-		return refuse("not_yet_valid", "issued in %v", c.iat.Sub(now).Round(time.Second))
+	verb := "valid"
+	if name == "iat" {
+		verb = "issued"
 	}
-	start, most := c.iat, v.cfg.MaxLifetime
+	return refuse("not_yet_valid", "%s in %v by this server's clock (%s)", verb, start.Sub(now).Round(time.Second), v.times(name, start, now))
+}
+
+// times tells what a date was compared with.
+func (v *Verifier) times(name string, date, now time.Time) string {
+	field := cmp.Or(v.cfg.Fields.Leeway, "leeway")
+	return fmt.Sprintf("%s %s, now %s, %s %v", name, diagnosis.Time(date), diagnosis.Time(now), field, v.cfg.Leeway)
+}
+
+func (v *Verifier) checkLifetime(c *content, now time.Time) error {
+	start, most, from := c.iat, v.cfg.MaxLifetime, "from iat to exp"
 	if start.IsZero() {
-		start, most = now, most+leeway
+		start, most, from = now, most+v.cfg.Leeway, "from now to exp, without iat"
 	}
 	if life := c.exp.Sub(start); v.cfg.MaxLifetime > 0 && life > most {
-		return refuse("lifetime", "valid for %v, more than %v", life.Round(time.Second), v.cfg.MaxLifetime)
+		return refuse("lifetime", "valid for %v (%s), more than %v%s", life.Round(time.Second), from, v.cfg.MaxLifetime, diagnosis.Field(v.cfg.Fields.MaxLifetime))
 	}
 	return nil
 }
 
 func (v *Verifier) checkAudience(aud []string) error {
+	field := diagnosis.Field(v.cfg.Fields.Audience)
 	if len(v.cfg.Audience) == 0 {
-		if len(aud) > 0 {
-			return refuse("audience", "aud is %s, but none is configured", quote(strings.Join(aud, " ")))
+		if aud != nil {
+			return refuse("audience", "aud is %s, want none%s", diagnosis.List(aud), field)
 		}
 		return nil
 	}
 	if v.cfg.OneAudience && len(aud) > 1 {
-		return refuse("audience", "aud has more than one value")
+		return refuse("audience", "aud is %s, which is more than one value, want %s alone%s", diagnosis.List(aud), diagnosis.OneOf(v.cfg.Audience), field)
 	}
 	for _, name := range aud {
 		if slices.Contains(v.cfg.Audience, name) {
 			return nil
 		}
 	}
-	return refuse("audience", "aud is %s, want %s", quote(strings.Join(aud, " ")), oneOf(v.cfg.Audience))
+	return refuse("audience", "aud is %s, want %s%s", diagnosis.List(aud), diagnosis.OneOf(v.cfg.Audience), field)
 }
 
-// oneOf says which values are accepted.
-func oneOf(accepted []string) string {
-	if len(accepted) == 1 {
-		return quote(accepted[0])
+func (v *Verifier) checkSubject(c *content) error {
+	if s := v.cfg.Subject; s != "" && c.sub != s {
+		return refuse("subject", "sub is %s, want %s%s", c.body.Get("sub").said(), quote(s), diagnosis.Field(v.cfg.Fields.Subject))
 	}
-	return fmt.Sprintf("one of %+q", accepted)
+	return nil
+}
+
+func (v *Verifier) checkRequired(c *content, name string) error {
+	if value := c.body.Get(name); value == "" || value == "null" || value == `""` {
+		return refuse("malformed", "the claim %s is %s, want a value%s", name, value.said(), diagnosis.Field(v.cfg.Fields.Required))
+	}
+	return nil
 }
 
 func refuse(reason redoxauth.Reason, format string, args ...any) error {
 	return redoxauth.Errorf(redoxauth.ErrRejected, reason, format, args...)
 }
 
-const maxQuoted = 128 // bytes
-
-// quote makes what a peer wrote fit for a log: bounded, printable ASCII.
-func quote(s string) string {
-	if len(s) > maxQuoted {
-		s = s[:maxQuoted] + "..."
-	}
-	return fmt.Sprintf("%+q", s)
-}
+func quote(s string) string { return diagnosis.Quote(s) }

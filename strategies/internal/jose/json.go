@@ -2,6 +2,7 @@ package jose
 
 import (
 	"errors"
+	"fmt"
 	"iter"
 	"math"
 	"slices"
@@ -11,6 +12,8 @@ import (
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/redoxauth/redoxauth-go/strategies/internal/diagnosis"
 )
 
 // These bound the nesting of arrays and objects. The latter is for values of which each is
@@ -134,6 +137,49 @@ func (v Value) Date() (time.Time, bool) {
 	}
 	seconds, fraction := math.Modf(f)
 	return time.Unix(int64(seconds), int64(fraction*1e9)), true
+}
+
+// said tells an operator what a peer sent: absent, empty, or what it is.
+func (v Value) said() string {
+	if v == "" {
+		return "absent"
+	}
+	if s, ok := v.Text(); ok {
+		return diagnosis.Text(s, true)
+	}
+	if v.isArray() {
+		return v.listed()
+	}
+	switch v[0] {
+	case '{':
+		return "an object"
+	case 'n', 't', 'f':
+		return string(v)
+	}
+	return "the number " + string(v[:min(len(v), 32)])
+}
+
+// listed is said for an array, which may be large.
+func (v Value) listed() string {
+	const most = 8 // that diagnosis.List shows
+	var texts []string
+	n := 0
+	for e := range v.elements() {
+		s, ok := e.Text()
+		if !ok {
+			return "an array of other values than strings"
+		}
+		if n++; n <= most {
+			texts = append(texts, s)
+		}
+	}
+	switch {
+	case n == 0:
+		return "empty"
+	case n > most:
+		return fmt.Sprintf("%s and %d more", diagnosis.List(texts), n-most)
+	}
+	return diagnosis.List(texts)
 }
 
 func (v Value) isArray() bool { return v != "" && v[0] == '[' }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/diagnosis"
 )
 
 // maxToken bounds the bytes of a token, and so what one can cost before its signature
@@ -23,10 +24,10 @@ const removedSignature = ".SIGNATURE_REMOVED_BY_GOOGLE"
 type JWS struct {
 	Payload string // what is signed, beside the header
 
-	alg, typ, kid  string
-	hasTyp, hasKid bool
-	jku            Value
-	extended       bool // the header has crit or b64
+	alg, typ, kid          string
+	hasAlg, hasTyp, hasKid bool
+	jku                    Value
+	extended               string // crit or b64, if the header has it
 }
 
 // ParseJWS reads the compact form: three segments, and the first of them is JSON. Anything
@@ -68,7 +69,7 @@ func (j *JWS) parse(token string) error {
 		switch m.name {
 		case "alg":
 			j.alg, ok = m.value.Text()
-			j.alg = canonical(j.alg)
+			j.alg, j.hasAlg = canonical(j.alg), true
 		case "typ":
 			j.typ, ok = m.value.Text()
 			j.hasTyp = true
@@ -78,10 +79,10 @@ func (j *JWS) parse(token string) error {
 		case "jku":
 			j.jku = m.value
 		default:
-			j.extended = true
+			j.extended = m.name
 		}
 		if !ok {
-			return refuse("malformed", "header: %s is not a string", m.name)
+			return refuse("malformed", "header: %s is %s, want a string", m.name, m.value.said())
 		}
 	}
 	return nil
@@ -96,33 +97,62 @@ func (j *JWS) parse(token string) error {
 // If known is still among the keys, it has verified the same token before, and the
 // signature is not checked again.
 func (j *JWS) Verify(ctx context.Context, token string, cfg *Config, known *Key) (*Key, error) {
-	if j.extended {
-		return nil, refuse("malformed", "the header has an extension: crit or b64")
+	if err := j.check(token, cfg); err != nil {
+		return nil, err
+	}
+	return cfg.Keys.Find(ctx, j.search(token, cfg, known))
+}
+
+// check is what Verify refuses whatever the keys are.
+func (j *JWS) check(token string, cfg *Config) error {
+	if j.extended != "" {
+		return refuse("malformed", "the header has the extension %s, want none: none is understood", j.extended)
 	}
 	if !slices.Contains(cfg.Algorithms, j.alg) {
-		return nil, refuse("algorithm", "alg is %s, want %s", quote(j.alg), oneOf(cfg.Algorithms))
+		return j.wrongAlgorithm(cfg)
 	}
 	if strings.HasSuffix(token, removedSignature) {
 		// No key can verify it, so none is fetched for it.
-		return nil, refuse("signature", "Cloud Run has replaced the signature by %s: turn its IAM check off (--no-invoker-iam-check), so that the token arrives as it was sent", removedSignature[1:])
+		return refuse("signature", "Cloud Run has replaced the signature by %s: turn its IAM check off (--no-invoker-iam-check), so that the token arrives as it was sent", removedSignature[1:])
 	}
-	return cfg.Keys.Find(ctx, &Search{jws: j, token: token, known: known, oneKey: cfg.OneKey})
+	return nil
+}
+
+func (j *JWS) search(token string, cfg *Config, known *Key) *Search {
+	return &Search{jws: j, token: token, known: known, oneKey: cfg.OneKey, field: cfg.Fields.Keys}
+}
+
+func (j *JWS) wrongAlgorithm(cfg *Config) error {
+	why := ""
+	symmetric := len(cfg.Algorithms) > 0 && algorithms[cfg.Algorithms[0]].secret > 0
+	switch a, known := algorithms[j.alg]; {
+	case strings.EqualFold(j.alg, "none"):
+		why = "; the token is not signed"
+	case known && a.secret > 0 && !symmetric:
+		why = "; " + j.alg + " is for shared secrets, and public keys are configured" + diagnosis.Field(cfg.Fields.Keys)
+	case known && a.secret == 0 && symmetric:
+		why = "; " + j.alg + " is for public keys, and shared secrets are configured" + diagnosis.Field(cfg.Fields.Keys)
+	}
+	return refuse("algorithm", "alg is %s, want %s%s%s", diagnosis.Text(j.alg, j.hasAlg), diagnosis.OneOf(cfg.Algorithms), diagnosis.Field(cfg.Fields.Algorithms), why)
 }
 
 // checkForm allocates no memory, however large the token is. CVE-2025-30204 (golang-jwt)
 // and CVE-2025-27144 (go-jose) came from splitting a token before its size was checked.
 func checkForm(token string) error {
-	if strings.Count(token, ".") != 2 {
+	switch dots := strings.Count(token, "."); {
+	case dots == 4:
+		return redoxauth.Errorf(redoxauth.ErrNoCredentials, "missing", "five segments, as an encrypted token (JWE) has, want the three of a signed JWT")
+	case dots != 2:
 		return notJWT()
 	}
 	if len(token) > maxToken {
-		return refuse("malformed", "the token is larger than 16 KiB")
+		return refuse("malformed", "the token has %d bytes, want at most %d (fixed)", len(token), maxToken)
 	}
 	return nil
 }
 
 func notJWT() error {
-	return redoxauth.Errorf(redoxauth.ErrNoCredentials, "missing", "not a JWT")
+	return redoxauth.Errorf(redoxauth.ErrNoCredentials, "missing", "not a JWT: want three segments with dots between them, the first of them a JSON object in base64url")
 }
 
 // decode decodes base64url without padding.

@@ -32,6 +32,28 @@ func (k *Key) ID() string { return k.id }
 // String keeps a secret out of logs.
 func (k *Key) String() string { return "key " + quote(k.id) }
 
+// describe says what kind of public key k is.
+func (k *Key) describe() string {
+	kind := ""
+	switch m := k.material.(type) {
+	case *rsa.PublicKey:
+		kind = fmt.Sprintf("RSA %d bits", m.N.BitLen())
+	case *ecdsa.PublicKey:
+		kind = "EC " + m.Curve.Params().Name
+	case ed25519.PublicKey:
+		kind = "Ed25519"
+	default:
+		return "secret " + quote(k.id)
+	}
+	if k.alg != "" {
+		kind += ", alg " + k.alg
+	}
+	if !k.hasKid {
+		return fmt.Sprintf("key %s without kid (%s)", k.id, kind)
+	}
+	return fmt.Sprintf("key %s (%s)", quote(k.id), kind)
+}
+
 // NewKey returns the Key of a copy of a public key, without kid. It accepts RSA of 2048 to
 // 8192 bits, P-256, P-384, P-521 and Ed25519.
 func NewKey(public crypto.PublicKey) (*Key, error) {

@@ -3,8 +3,11 @@ package jose
 import (
 	"context"
 	"encoding/base64"
+	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/redoxauth/redoxauth-go/strategies/internal/diagnosis"
 )
 
 // A Source finds the key that signed a token. [SourceOf] returns that of a keyset.Set.
@@ -34,8 +37,10 @@ type Search struct {
 	token  string
 	known  *Key // that has verified the token before; or nil
 	oneKey bool
+	field  string // which decides about the keys
 
-	rounds, left int // of tries
+	seen         []*Key // those that it looked among last
+	rounds, left int    // of tries
 	tried        []*Key
 }
 
@@ -43,6 +48,7 @@ type Search struct {
 // When it is called again, with keys that were fetched since, it tries those that it has
 // not tried before, at most four more, however often that is.
 func (q *Search) In(keys []*Key) (*Key, error) {
+	q.seen = keys
 	named := q.Names(keys)
 	candidates, fit, known := 0, (*Key)(nil), (*Key)(nil)
 	for _, k := range keys {
@@ -54,7 +60,7 @@ func (q *Search) In(keys []*Key) (*Key, error) {
 			continue
 		}
 		if fit != nil && named && q.oneKey && !k.same(fit) {
-			return nil, refuse("unknown_key", "more than one key has the %s", q.name())
+			return nil, refuse("unknown_key", "more than one key has the %s, want one%s", q.name(), diagnosis.Field(q.field))
 		}
 		fit = k
 		if known == nil && q.known != nil && k.same(q.known) {
@@ -65,9 +71,10 @@ func (q *Search) In(keys []*Key) (*Key, error) {
 	case known != nil:
 		return known, nil
 	case candidates == 0:
-		return nil, refuse("unknown_key", "no key fits %s", q.name())
+		return nil, refuse("unknown_key", "kid is %s, want %s%s", diagnosis.Text(q.jws.kid, true), diagnosis.OneOf(ids(keys)), diagnosis.Field(q.field))
 	case fit == nil:
-		return nil, refuse("algorithm", "no key is for alg %s and %s", quote(q.jws.alg), q.name())
+		return nil, refuse("algorithm", "no key is for alg %s and %s: %s%s", diagnosis.Text(q.jws.alg, q.jws.hasAlg), q.name(),
+			described(slices.DeleteFunc(slices.Clone(keys), func(k *Key) bool { return !q.concerns(k, named) })), diagnosis.Field(q.field))
 	}
 	return q.try(keys, named)
 }
@@ -93,7 +100,30 @@ func (q *Search) try(keys []*Key, named bool) (*Key, error) {
 			return k, nil
 		}
 	}
-	return nil, refuse("signature", "the signature verifies under none of the keys that fit %s: %d tried", q.name(), len(q.tried))
+	return nil, refuse("signature", "the signature verifies under none of the keys that fit %s: %d tried, %s%s", q.name(), len(q.tried), described(q.tried), diagnosis.Field(q.field))
+}
+
+// ids returns the kids of the keys.
+func ids(keys []*Key) (ids []string) {
+	for _, k := range keys {
+		if k.hasKid && !slices.Contains(ids, k.id) {
+			ids = append(ids, k.id)
+		}
+	}
+	return ids
+}
+
+// described tells which keys these are, up to eight.
+func described(keys []*Key) string {
+	const most = 8
+	var texts []string
+	for _, k := range keys[:min(len(keys), most)] {
+		texts = append(texts, k.describe())
+	}
+	if more := len(keys) - most; more > 0 {
+		texts = append(texts, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(texts, ", ")
 }
 
 // Names reports whether the token has the kid of one of the keys.
@@ -111,9 +141,10 @@ func (q *Search) concerns(k *Key, named bool) bool {
 // amongSecrets returns the secret that made the signature. It compares all of them, so that
 // the time does not show which one matched.
 func (q *Search) amongSecrets(secrets []*Key) (*Key, error) {
+	q.seen = secrets
 	for _, k := range secrets {
 		if !k.serves(q.jws.alg) {
-			return nil, refuse("algorithm", "a secret does not fit alg %s", quote(q.jws.alg))
+			return nil, refuse("algorithm", "alg is %s, which secret %s is too short for%s", quote(q.jws.alg), quote(k.id), diagnosis.Field(q.field))
 		}
 	}
 	if key := q.known.among(secrets); key != nil {
@@ -130,7 +161,7 @@ func (q *Search) amongSecrets(secrets []*Key) (*Key, error) {
 		}
 	}
 	if found == nil {
-		return nil, refuse("signature", "the signature verifies under none of the %d secrets", len(secrets))
+		return nil, refuse("signature", "the signature verifies under none of the %d secrets%s", len(secrets), diagnosis.Field(q.field))
 	}
 	return found, nil
 }

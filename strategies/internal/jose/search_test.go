@@ -217,7 +217,7 @@ func TestErrorOfASignature(t *testing.T) {
 	}
 	cfg.Keys = jwks(jwk(keys().rsa2, map[string]any{"kid": "2"}))
 	_, err = jose.New(cfg).Verify(t.Context(), signed(nil, nil))
-	if want := `no key fits kid "1"`; err == nil || !strings.Contains(fmt.Sprint(err), want) {
+	if want := `kid is "1", want "2"`; err == nil || !strings.Contains(fmt.Sprint(err), want) {
 		t.Errorf("error %v, want %s", err, want)
 	}
 }

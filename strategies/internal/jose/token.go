@@ -1,14 +1,18 @@
 package jose
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/rotation"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/diagnosis"
 )
 
 // A Token is a verified token.
@@ -115,8 +119,9 @@ func readContent(token string, names []string) (*content, error) {
 	return c, nil
 }
 
-// readClaims reads the claims of a token whose signature verified.
-func (c *content) readClaims() error {
+// readClaims reads the claims of a token whose signature verified. The error is about the first
+// that cannot be read.
+func (c *content) readClaims() (err error) {
 	for _, m := range c.body {
 		ok := true
 		switch m.name {
@@ -126,9 +131,6 @@ func (c *content) readClaims() error {
 			c.jti, ok = m.value.Text()
 		case "aud":
 			c.aud, ok = m.value.Texts()
-			if ok && len(c.aud) == 0 {
-				return refuse("audience", "aud is empty")
-			}
 		case "exp":
 			c.exp, ok = m.value.Date()
 		case "nbf":
@@ -136,11 +138,25 @@ func (c *content) readClaims() error {
 		case "iat":
 			c.iat, ok = m.value.Date()
 		}
-		if !ok {
-			return refuse("malformed", "the claim %s is of another type", m.name)
+		if !ok && err == nil {
+			err = wrongValue(m)
 		}
 	}
-	return nil
+	return err
+}
+
+func wrongValue(m member) error {
+	want := "a string"
+	switch m.name {
+	case "aud":
+		want = "a string or an array of strings"
+	case "exp", "nbf", "iat":
+		want = "a number: seconds since 1970"
+		if n, err := strconv.ParseInt(string(m.value), 10, 64); err == nil && diagnosis.Unit(n) != "" {
+			want = "seconds since 1970: it looks like " + diagnosis.Unit(n)
+		}
+	}
+	return refuse("malformed", "the claim %s is %s, want %s", m.name, m.value.said(), want)
 }
 
 // maxRemembered bounds a cache. It holds accepted tokens only, so a stranger cannot push
@@ -163,13 +179,15 @@ func newCache() *cache { return &cache{entries: make(map[[sha256.Size]byte]entry
 
 // get returns what is remembered of a token, and the id to add it under. It never returns
 // a token that has expired.
-func (c *cache) get(token string, now time.Time) (id [sha256.Size]byte, _ entry) {
+func (c *cache) get(ctx context.Context, token string, now time.Time) (id [sha256.Size]byte, _ entry) {
 	id = hash(token)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e, ok := c.entries[id]
 	if ok && !now.Before(e.content.exp) {
-		delete(c.entries, id)
+		if !rotation.IsLoadedOnly(ctx) {
+			delete(c.entries, id)
+		}
 		return id, entry{}
 	}
 	return id, e
