@@ -84,5 +84,5 @@ func ExampleNew_unknownToken() {
 
 	redox := &redoxtest.JWTBearer{Key: key, Issuer: "https://redox.example", Subject: "feed", Audience: []string{"urn:customer"}}
 	handler.ServeHTTP(httptest.NewRecorder(), redoxtest.NewRequest(redox))
-	// Output: jwtbearer: no credentials (issuer): iss is "https://redox.example", want "?"
+	// Output: jwtbearer: no credentials (issuer): iss is "https://redox.example", want "?" (Config.Issuer; Redox dashboard: issuer)
 }

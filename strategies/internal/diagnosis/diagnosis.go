@@ -239,15 +239,20 @@ func withoutScheme(s string) string {
 }
 
 func withoutPort(s string) string {
-	host, path, _ := strings.Cut(s, "/")
-	u, err := url.Parse("//" + host)
+	scheme, rest, ok := strings.Cut(s, "://")
+	if !ok {
+		scheme, rest = "", s
+	}
+	end := strings.IndexByte(rest+"/", '/')
+	u, err := url.Parse("//" + rest[:end])
 	if err != nil || u.Port() == "" {
 		return s
 	}
-	if host = strings.TrimSuffix(host, ":"+u.Port()); path == "" && !strings.HasSuffix(s, "/") {
-		return host
+	rest = strings.TrimSuffix(rest[:end], ":"+u.Port()) + rest[end:]
+	if ok {
+		return scheme + "://" + rest
 	}
-	return host + "/" + path
+	return rest
 }
 
 // oneCharacter returns the position of the only character in which a and b differ, from 1; 0
