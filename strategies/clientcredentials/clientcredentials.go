@@ -73,6 +73,23 @@
 // golang.org/x/oauth2. It does not decode HTTP Basic, so use only letters and digits in
 // secrets. Restart it for new keys: resetting the plugin can crash it.
 //
+// # When a token is refused
+//
+// The error says what arrived, what was expected, and which field decides, such as
+//
+//	client_id is absent, want "redox" (Config.ClientIDs; Redox dashboard: clientId; the claim: Config.ClientIDClaim)
+//
+// "absent" is a claim that the token does not have, and "empty" one without text. With the
+// reason "issuer" the token is of another server, or Issuer is not written as in the token. With
+// "type", "client" and "scope", compare with the table above. "audience" means that Redox asks
+// for a token for another API, or for none: see audience, resource and scopes in the dashboard.
+// "unknown_key" lists the keys that there are. "keys" means that the server's keys cannot be
+// fetched, and says why.
+//
+// [Verifier].Explain runs all checks, also after the first that fails, and names causes that fit,
+// such as a slash at the end, a client ID in another claim, or an ID token instead of an access
+// token. Call it with the request that [redoxauth.Options].Observe gets.
+//
 // # Operation
 //
 // Keys rotate without a restart with [keyset.NewRemote]. Publish a new key before

@@ -44,6 +44,36 @@
 // alg ("algorithm") and kid ("unknown_key"). When the signature verifies, you see aud
 // ("audience") and sub ("subject"). No token is accepted until all of this is right.
 //
+// # When a token is refused
+//
+// The error says what arrived, what was expected, and which field decides, such as
+//
+//	aud is "https://x/", want "https://x" (Config.Audience; Redox dashboard: audience)
+//
+// "absent" is a claim that the token does not have, and "empty" one without text. These are the
+// reasons, in the order of the checks:
+//
+//	missing         no bearer token, or one that is no JWT
+//	issuer          iss is another than Issuer: a token of another sender, or a wrong Issuer
+//	malformed       the token cannot be read, or a required claim is absent
+//	type            typ is none of Types
+//	algorithm       alg is none of Algorithms, or the key is for another one
+//	unknown_key     no key has the kid of the token: the error lists those that there are
+//	keys, secrets   no keys or secrets are there: their server or function failed (503)
+//	signature       no key or secret made the signature
+//	binding         the token is bound to a key (cnf)
+//	expired         exp is over, by this server's clock
+//	not_yet_valid   nbf or iat is later, by this server's clock
+//	lifetime        exp is absent, or the token is valid for longer than MaxLifetime
+//	audience        aud has none of Audience
+//	subject         sub is another than Subject
+//	scope           scope lacks one of Scopes (403)
+//	replayed        the token was used before (with Replay)
+//
+// [Verifier].Explain runs all checks, also after the first that fails, and names causes that fit:
+// a slash at the end, a secret that is meant as base64, a token of another kind. Call it with the
+// request that [redoxauth.Options].Observe gets.
+//
 // # Operation
 //
 // Published keys rotate without your help: the first token of a new key makes

@@ -44,6 +44,9 @@
 // that they do not verify is answered 503 (reason "keys"), which Redox retries, and never
 // 401. Alert on [Status].Err.
 //
+// Such an error says what the server answered, such as "status 404 Not Found" or "an HTML page",
+// and why keys were left out. That of an unknown key ID lists the key IDs that there are.
+//
 // A process that starts while the key server is down answers 503 until the server is up.
 // It needs no restart.
 //

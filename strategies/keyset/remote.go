@@ -174,7 +174,7 @@ func (s *remote) refuse(r *request) error {
 }
 
 func (s *remote) unavailable(err error) error {
-	return redoxauth.Errorf(redoxauth.ErrUnavailable, "keys", "%w; %s", err, s.age())
+	return redoxauth.Errorf(redoxauth.ErrUnavailable, "keys", "%w; %s (%s)", err, s.age(), s.published())
 }
 
 // age tells an operator how old the keys are, and when others can be expected.
@@ -363,7 +363,7 @@ func noUsableKey(got published) error {
 	if more := len(got.dropped) - most; more > 0 {
 		why += fmt.Sprintf("; and %d more", more)
 	}
-	return fmt.Errorf("%s: no usable key among %d: %s", diagnosis.URL(got.url), len(got.dropped), cmp.Or(why, "the set is empty"))
+	return fmt.Errorf("%s: no usable key: %s", diagnosis.URL(got.url), cmp.Or(why, "the set is empty"))
 }
 
 // URL implements [jose.Source]. It is empty until discovery has found it.

@@ -232,7 +232,7 @@ var steps = []struct {
 }
 
 func withoutScheme(s string) string {
-	if _, rest, ok := strings.Cut(s, "://"); ok {
+	if scheme, rest, ok := strings.Cut(s, "://"); ok && !strings.ContainsAny(scheme, " \t\r\n\"'") {
 		return rest
 	}
 	return s

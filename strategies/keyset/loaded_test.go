@@ -1,0 +1,71 @@
+package keyset_test
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/rotation"
+	"github.com/redoxauth/redoxauth-go/strategies/keyset"
+)
+
+// With a context of rotation.LoadedOnly nothing is fetched and nobody waits. The keys serve as
+// long as they would otherwise.
+func TestLoadedOnlyFetchesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, srv := remote(t, keyset.RemoteConfig{}, "a")
+		ctx, start := rotation.LoadedOnly(t.Context()), time.Now()
+		err := lookUp(ctx, s, "a")
+		check(t, err, redoxauth.ErrUnavailable, "keys")
+		if !strings.Contains(err.Error(), "not loaded yet") || !strings.Contains(err.Error(), `RemoteConfig.URL "https://keys.example`) {
+			t.Errorf("error %v", err)
+		}
+		synctest.Wait()
+		srv.wantFetches(t, 0)
+
+		check(t, s.Ready(t.Context()), nil, "")
+		check(t, lookUp(ctx, s, "a"), nil, "")
+		check(t, lookUp(ctx, s, "b"), redoxauth.ErrRejected, "unknown_key")
+		time.Sleep(time.Hour) // past their life
+		check(t, lookUp(ctx, s, "a"), nil, "")
+		srv.set(respond(200, jwks("b")))
+		check(t, lookUp(ctx, s, "b"), redoxauth.ErrRejected, "unknown_key")
+		time.Sleep(24 * time.Hour) // past MaxStale
+		check(t, lookUp(ctx, s, "a"), redoxauth.ErrUnavailable, "keys")
+		if d := time.Since(start); d != 25*time.Hour {
+			t.Errorf("somebody waited: %v", d)
+		}
+		synctest.Wait()
+		srv.wantFetches(t, 1)
+		check(t, lookUp(t.Context(), s, "b"), nil, "")
+	})
+}
+
+// The error of an answer that is no key set says what it is.
+func TestErrorSaysWhatTheServerAnswered(t *testing.T) {
+	for _, test := range []struct {
+		status int
+		body   string
+		want   string
+	}{
+		{404, "", "https://keys.example/jwks.json: status 404 Not Found, want 200"},
+		{200, "<html>log in</html>", "https://keys.example/jwks.json: an HTML page, want a JWK Set"},
+		{200, `{"error":"x"}`, "a JSON object that tells an error, want a JWK Set"},
+		{200, "", "an empty answer, want a JWK Set"},
+		{200, `{"issuer":"https://x","jwks_uri":"https://x/k"}`, "it is the metadata of an issuer: set RemoteConfig.Issuer"},
+		{200, `{"keys":[]}`, "no usable key: the set is empty"},
+		{200, `{"keys":[{"kty":"oct","k":"AA"}]}`, "no usable key: key 0: not a public key"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s, srv := remote(t, keyset.RemoteConfig{}, "a")
+			srv.set(respond(test.status, test.body))
+			err := s.Ready(t.Context())
+			check(t, err, redoxauth.ErrUnavailable, "keys")
+			if err != nil && (!strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), "RemoteConfig.URL") || strings.Contains(err.Error(), "\n")) {
+				t.Errorf("error %v, want %s", err, test.want)
+			}
+		})
+	}
+}
