@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/rotation"
 	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
 )
@@ -43,6 +44,34 @@ func TestTokenIsRememberedWhenAccepted(t *testing.T) {
 		remember()
 		if n := v.Remembered(); n != want {
 			t.Errorf("%d tokens remembered, want %d", n, want)
+		}
+	}
+}
+
+// What runs for Explain remembers nothing, and forgets nothing.
+func TestLoadedOnlyLeavesTheMemoryAlone(t *testing.T) {
+	token := signed(nil, nil)
+	v := jose.New(config())
+	ctx := rotation.LoadedOnly(t.Context())
+	accepted, err := v.Verify(ctx, token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	accepted.Remember()
+	if n := v.Remembered(); n != 0 {
+		t.Errorf("%d tokens remembered, want none", n)
+	}
+	v, clock, _ := remembering(t, token)
+	*clock = clock.Add(48 * time.Hour)
+	for _, test := range []struct {
+		ctx  context.Context
+		want int
+	}{{ctx, 1}, {t.Context(), 0}} {
+		if _, err := v.Verify(test.ctx, token); err == nil {
+			t.Error("an expired token was accepted")
+		}
+		if n := v.Remembered(); n != test.want {
+			t.Errorf("%d tokens remembered, want %d", n, test.want)
 		}
 	}
 }

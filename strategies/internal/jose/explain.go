@@ -156,7 +156,9 @@ func (e *explanation) signature(ctx context.Context, token string) {
 	if a, ok := algorithms[c.alg]; !ok || len(v.cfg.Algorithms) > 0 && (a.secret > 0) != (algorithms[v.cfg.Algorithms[0]].secret > 0) {
 		return
 	}
+	var seen []*Key
 	q := c.search(token, &v.cfg, nil)
+	q.seen = &seen
 	key, err := v.cfg.Keys.Find(ctx, q)
 	if err == nil {
 		e.to.Line("signature: verifies under %s%s", key.describe(), diagnosis.Field(v.cfg.Fields.Keys))
@@ -164,15 +166,15 @@ func (e *explanation) signature(ctx context.Context, token string) {
 	}
 	e.fails(err)
 	if input, signature, err := q.split(); err == nil {
-		e.otherKeys(q, input, signature)
-		e.otherSecrets(q, input, signature)
+		e.otherKeys(q, seen, input, signature)
+		e.otherSecrets(q, seen, input, signature)
 	}
 }
 
 // otherKeys tries the keys that the kid or their alg excludes.
-func (e *explanation) otherKeys(q *Search, input, signature []byte) {
+func (e *explanation) otherKeys(q *Search, seen []*Key, input, signature []byte) {
 	most := 16
-	for _, k := range q.seen {
+	for _, k := range seen {
 		if _, secret := k.material.([]byte); secret || most == 0 || !k.fits(q.jws.alg) || slices.ContainsFunc(q.tried, k.same) {
 			continue
 		}
@@ -184,9 +186,9 @@ func (e *explanation) otherKeys(q *Search, input, signature []byte) {
 }
 
 // otherSecrets tries forms of the secrets that people confuse.
-func (e *explanation) otherSecrets(q *Search, input, signature []byte) {
+func (e *explanation) otherSecrets(q *Search, seen []*Key, input, signature []byte) {
 	check := algorithms[q.jws.alg].check
-	for _, k := range q.seen[:min(len(q.seen), 32)] {
+	for _, k := range seen[:min(len(seen), 32)] {
 		secret, ok := k.material.([]byte)
 		if !ok {
 			continue
@@ -194,7 +196,7 @@ func (e *explanation) otherSecrets(q *Search, input, signature []byte) {
 		for _, form := range forms {
 			other := form.of(secret)
 			if len(other) > 0 && check.Verify(input, signature, other) == nil {
-				e.to.Hint("the signature verifies if the secret at position %s is %s: the sender uses that form, so configure the same bytes%s", k.id, form.name, diagnosis.Field(q.field))
+				e.to.Hint("the signature verifies if the secret at position %s is %s: the sender uses that form, so configure the same bytes%s", k.id, form.name, diagnosis.Field(q.cfg.Fields.Keys))
 				return
 			}
 		}

@@ -306,22 +306,22 @@ func (v *Verifier) checkLifetime(c *content, now time.Time) error {
 }
 
 func (v *Verifier) checkAudience(aud []string) error {
-	field := diagnosis.Field(v.cfg.Fields.Audience)
-	if len(v.cfg.Audience) == 0 {
-		if aud != nil {
-			return refuse("audience", "aud is %s, want none%s", diagnosis.List(aud), field)
-		}
+	switch ours := v.cfg.Audience; {
+	case len(ours) == 0 && aud == nil:
 		return nil
+	case len(ours) == 0:
+		return v.wrongAudience(aud, "none")
+	case v.cfg.OneAudience && len(aud) > 1:
+		return v.wrongAudience(aud, diagnosis.OneOf(ours)+" and nothing else")
+	case slices.ContainsFunc(aud, func(name string) bool { return slices.Contains(ours, name) }):
+		return nil
+	default:
+		return v.wrongAudience(aud, diagnosis.OneOf(ours))
 	}
-	if v.cfg.OneAudience && len(aud) > 1 {
-		return refuse("audience", "aud is %s, which is more than one value, want %s alone%s", diagnosis.List(aud), diagnosis.OneOf(v.cfg.Audience), field)
-	}
-	for _, name := range aud {
-		if slices.Contains(v.cfg.Audience, name) {
-			return nil
-		}
-	}
-	return refuse("audience", "aud is %s, want %s%s", diagnosis.List(aud), diagnosis.OneOf(v.cfg.Audience), field)
+}
+
+func (v *Verifier) wrongAudience(aud []string, want string) error {
+	return refuse("audience", "aud is %s, want %s%s", diagnosis.List(aud), want, diagnosis.Field(v.cfg.Fields.Audience))
 }
 
 func (v *Verifier) checkSubject(c *content) error {

@@ -119,7 +119,7 @@ func (j *JWS) check(token string, cfg *Config) error {
 }
 
 func (j *JWS) search(token string, cfg *Config, known *Key) *Search {
-	return &Search{jws: j, token: token, known: known, oneKey: cfg.OneKey, field: cfg.Fields.Keys}
+	return &Search{jws: j, token: token, known: known, cfg: cfg}
 }
 
 func (j *JWS) wrongAlgorithm(cfg *Config) error {

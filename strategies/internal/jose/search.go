@@ -33,14 +33,13 @@ const maxTries = 4
 
 // A Search looks for the public key that signed a token. It serves one request.
 type Search struct {
-	jws    *JWS
-	token  string
-	known  *Key // that has verified the token before; or nil
-	oneKey bool
-	field  string // which decides about the keys
+	jws   *JWS
+	token string
+	known *Key // that has verified the token before; or nil
+	cfg   *Config
 
-	seen         []*Key // those that it looked among last
-	rounds, left int    // of tries
+	seen         *[]*Key // for Explain: those that it looked among last; else nil
+	rounds, left int32   // of tries
 	tried        []*Key
 }
 
@@ -48,7 +47,7 @@ type Search struct {
 // When it is called again, with keys that were fetched since, it tries those that it has
 // not tried before, at most four more, however often that is.
 func (q *Search) In(keys []*Key) (*Key, error) {
-	q.seen = keys
+	q.see(keys)
 	named := q.Names(keys)
 	candidates, fit, known := 0, (*Key)(nil), (*Key)(nil)
 	for _, k := range keys {
@@ -59,8 +58,8 @@ func (q *Search) In(keys []*Key) (*Key, error) {
 		if !k.serves(q.jws.alg) {
 			continue
 		}
-		if fit != nil && named && q.oneKey && !k.same(fit) {
-			return nil, refuse("unknown_key", "more than one key has the %s, want one%s", q.name(), diagnosis.Field(q.field))
+		if fit != nil && named && q.cfg.OneKey && !k.same(fit) {
+			return nil, refuse("unknown_key", "more than one key has the %s, want one%s", q.name(), diagnosis.Field(q.cfg.Fields.Keys))
 		}
 		fit = k
 		if known == nil && q.known != nil && k.same(q.known) {
@@ -71,12 +70,28 @@ func (q *Search) In(keys []*Key) (*Key, error) {
 	case known != nil:
 		return known, nil
 	case candidates == 0:
-		return nil, refuse("unknown_key", "kid is %s, want %s%s", diagnosis.Text(q.jws.kid, true), diagnosis.OneOf(ids(keys)), diagnosis.Field(q.field))
+		return nil, refuse("unknown_key", "kid is %s, want %s%s", diagnosis.Text(q.jws.kid, true), diagnosis.OneOf(ids(keys)), diagnosis.Field(q.cfg.Fields.Keys))
 	case fit == nil:
-		return nil, refuse("algorithm", "no key is for alg %s and %s: %s%s", diagnosis.Text(q.jws.alg, q.jws.hasAlg), q.name(),
-			described(slices.DeleteFunc(slices.Clone(keys), func(k *Key) bool { return !q.concerns(k, named) })), diagnosis.Field(q.field))
+		return nil, q.noneServes(keys, named)
 	}
 	return q.try(keys, named)
+}
+
+func (q *Search) noneServes(keys []*Key, named bool) error {
+	var concerned []*Key
+	for _, k := range keys {
+		if q.concerns(k, named) {
+			concerned = append(concerned, k)
+		}
+	}
+	return refuse("algorithm", "no key is for alg %s and %s: %s%s",
+		diagnosis.Text(q.jws.alg, q.jws.hasAlg), q.name(), described(concerned), diagnosis.Field(q.cfg.Fields.Keys))
+}
+
+func (q *Search) see(keys []*Key) {
+	if q.seen != nil {
+		*q.seen = keys
+	}
 }
 
 func (q *Search) try(keys []*Key, named bool) (*Key, error) {
@@ -100,7 +115,7 @@ func (q *Search) try(keys []*Key, named bool) (*Key, error) {
 			return k, nil
 		}
 	}
-	return nil, refuse("signature", "the signature verifies under none of the keys that fit %s: %d tried, %s%s", q.name(), len(q.tried), described(q.tried), diagnosis.Field(q.field))
+	return nil, refuse("signature", "the signature verifies under none of the keys that fit %s: %d tried, %s%s", q.name(), len(q.tried), described(q.tried), diagnosis.Field(q.cfg.Fields.Keys))
 }
 
 // ids returns the kids of the keys.
@@ -141,10 +156,10 @@ func (q *Search) concerns(k *Key, named bool) bool {
 // amongSecrets returns the secret that made the signature. It compares all of them, so that
 // the time does not show which one matched.
 func (q *Search) amongSecrets(secrets []*Key) (*Key, error) {
-	q.seen = secrets
+	q.see(secrets)
 	for _, k := range secrets {
 		if !k.serves(q.jws.alg) {
-			return nil, refuse("algorithm", "alg is %s, which secret %s is too short for%s", quote(q.jws.alg), quote(k.id), diagnosis.Field(q.field))
+			return nil, refuse("algorithm", "alg is %s, which secret %s is too short for%s", quote(q.jws.alg), quote(k.id), diagnosis.Field(q.cfg.Fields.Keys))
 		}
 	}
 	if key := q.known.among(secrets); key != nil {
@@ -161,7 +176,7 @@ func (q *Search) amongSecrets(secrets []*Key) (*Key, error) {
 		}
 	}
 	if found == nil {
-		return nil, refuse("signature", "the signature verifies under none of the %d secrets%s", len(secrets), diagnosis.Field(q.field))
+		return nil, refuse("signature", "the signature verifies under none of the %d secrets%s", len(secrets), diagnosis.Field(q.cfg.Fields.Keys))
 	}
 	return found, nil
 }
