@@ -247,7 +247,7 @@ func TestExplainOfOtherCredentials(t *testing.T) {
 		header http.Header
 		want   []string
 	}{
-		{"none", nil, []string{"jwtbearer: no credentials (missing)\n", `Authorization is absent, want "Bearer" and a token`}},
+		{"none", nil, []string{"jwtbearer: no credentials (missing)", `Authorization is absent, want "Bearer" and a token`}},
 		{"the verification token", http.Header{"Verification-Token": {secret}}, []string{"verifytoken verifies it"}},
 		{"the verification token as bearer token", http.Header{"Authorization": {"Bearer " + secret}, "Verification-Token": {secret}}, []string{"token: 27 bytes with 0 dots", "Redox's verification token"}},
 		{"Basic", http.Header{"Authorization": {"Basic " + secret}}, []string{`scheme "Basic" and 33 bytes, want "Bearer"`, "belongs to a token request"}},

@@ -124,10 +124,14 @@ func Time(t time.Time) string {
 // "microseconds" or "nanoseconds"; else "".
 func Unit(sinceEpoch int64) string {
 	const from, to = 946684800, 4102444800 // the years 2000 and 2100
-	for unit, perSecond := range map[string]int64{"milliseconds": 1e3, "microseconds": 1e6, "nanoseconds": 1e9} {
-		if s := sinceEpoch / perSecond; from <= s && s < to {
-			return unit
-		}
+	within := func(s int64) bool { return from <= s && s < to }
+	switch {
+	case within(sinceEpoch / 1e3):
+		return "milliseconds"
+	case within(sinceEpoch / 1e6):
+		return "microseconds"
+	case within(sinceEpoch / 1e9):
+		return "nanoseconds"
 	}
 	return ""
 }

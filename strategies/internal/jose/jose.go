@@ -260,12 +260,13 @@ func checkBinding(c *content) error {
 }
 
 func (v *Verifier) checkExpiry(c *content, now time.Time) error {
-	switch unit := diagnosis.Unit(c.exp.Unix()); {
+	switch {
 	case c.exp.IsZero():
 		return refuse("lifetime", "exp is absent, want seconds since 1970")
-	case c.exp.Unix() > MaxDate && unit != "":
-		return refuse("lifetime", "exp is %d, which looks like %s: want seconds since 1970", c.exp.Unix(), unit)
 	case c.exp.Unix() > MaxDate:
+		if unit := diagnosis.Unit(c.exp.Unix()); unit != "" {
+			return refuse("lifetime", "exp is %d, which looks like %s: want seconds since 1970", c.exp.Unix(), unit)
+		}
 		return refuse("lifetime", "exp is %d, want seconds since 1970, up to the year 9999", c.exp.Unix())
 	case !now.Before(c.exp.Add(v.cfg.Leeway)):
 		return refuse("expired", "expired %v ago by this server's clock (%s)", now.Sub(c.exp).Round(time.Second), v.times("exp", c.exp, now))
