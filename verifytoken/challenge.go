@@ -2,6 +2,7 @@ package verifytoken
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -88,8 +89,14 @@ func (c *challenge) check() (wrong string) {
 		return "the challenge is empty, want 1 to 1024 bytes"
 	case len(c.text) > maxChallenge:
 		return fmt.Sprintf("the challenge has %d bytes, want 1 to 1024", len(c.text))
-	case !utf8.ValidString(c.text), strings.ContainsRune(c.text, utf8.RuneError), strings.ContainsFunc(c.text, unicode.IsControl):
-		return "the challenge has a control character or is not UTF-8, want printable text"
+	}
+	for i, char := range c.text {
+		switch {
+		case char == utf8.RuneError:
+			return fmt.Sprintf("the challenge is not UTF-8 at byte %d, want UTF-8", i)
+		case unicode.IsControl(char):
+			return fmt.Sprintf("the challenge has the control character %U at byte %d, want none", char, i)
+		}
 	}
 	return ""
 }
@@ -117,12 +124,21 @@ func fromQuery(r *http.Request) *challenge {
 	}
 	c := &challenge{text: challenges[0], alone: true, token: strings.Join(tokens, "")}
 	c.hasToken = c.token != ""
-	if err != nil || len(challenges) > 1 || len(tokens) > 1 {
-		// Not err itself: it quotes the query, and the token with it.
-		c.malformed = refused(redoxauth.ErrMalformed, "query", fmt.Sprintf("the query has %d challenge and %d verification-token, want one challenge, at most one token, and no malformed parameter",
-			len(challenges), len(tokens)))
+	wrong := cmp.Or(repeated(challengeName, len(challenges)), repeated(tokenName, len(tokens)))
+	if err != nil { // not err itself: it quotes the query, and the token with it
+		wrong = `the query has a "%" that starts no escape, or a semicolon, want neither`
+	}
+	if wrong != "" {
+		c.malformed = refused(redoxauth.ErrMalformed, "query", wrong)
 	}
 	return c
+}
+
+func repeated(name string, times int) (wrong string) {
+	if times > 1 {
+		return fmt.Sprintf("%s is there %d times, want it once", name, times)
+	}
+	return ""
 }
 
 // peek are the limits of reading a possible handshake. It has no budget: 4 KiB a request
@@ -175,7 +191,7 @@ func (p *part) Unwrap() io.ReadCloser { return p.whole }
 // A complete body was read to its end. It has no Unwrap, because nobody reads the connection
 // any more.
 type complete struct {
-	io.Reader
+	*bytes.Reader
 	io.Closer
 }
 
@@ -227,17 +243,38 @@ func fromObject(data []byte) *challenge {
 		return nil
 	}
 	c := &challenge{}
-	isText, isTextToo := false, true
-	c.text, isText = challenges[0].(string)
+	wrong := cmp.Or(repeated(challengeName, len(challenges)), repeated(tokenName, len(tokens)))
 	for _, token := range tokens {
 		if token != nil && token != "" {
 			c.hasToken = true
-			c.token, isTextToo = token.(string)
+			c.token, _ = token.(string)
+			wrong = cmp.Or(wrong, noText(tokenName, token))
 		}
 	}
+	c.text, _ = challenges[0].(string)
+	wrong = cmp.Or(wrong, noText(challengeName, challenges[0]))
 	c.alone = !others && !c.hasToken
-	if !isText || !isTextToo || len(tokens) > 1 || len(challenges) > 1 {
-		c.malformed = refused(redoxauth.ErrMalformed, "malformed", "challenge or verification-token is repeated or is not a string, want one of each, as strings")
+	if wrong != "" {
+		c.malformed = refused(redoxauth.ErrMalformed, "malformed", wrong)
 	}
 	return c
+}
+
+func noText(name string, value any) (wrong string) {
+	kind := ""
+	switch value.(type) {
+	case string:
+		return ""
+	case nil:
+		kind = "null"
+	case bool:
+		kind = "a boolean"
+	case float64:
+		kind = "a number"
+	case []any:
+		kind = "an array"
+	default:
+		kind = "an object"
+	}
+	return fmt.Sprintf("%s is %s, want a string", name, kind)
 }

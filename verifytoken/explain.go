@@ -1,12 +1,13 @@
 package verifytoken
 
 import (
-	"encoding/base64"
-	"encoding/hex"
+	"bytes"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
-	"net/url"
+	"net/textproto"
 	"slices"
 	"strings"
 
@@ -14,79 +15,73 @@ import (
 	"github.com/redoxauth/redoxauth-go/redoxauth/rotation"
 )
 
-// An observed body is in the request that Config.Observe gets. It is empty, and holds what the
-// handshake was, for [Verifier.Explain].
-type observed struct {
-	c   *challenge
-	err error // of reading it
-}
+const (
+	maxHashes = 1000 // of one Explain
+	maxValues = 64   // other headers, parameters and members in which Explain looks for a token
+	maxNames  = 8    // members of a body that are listed
+)
 
-func (observed) Read([]byte) (int, error) { return http.NoBody.Read(nil) }
-
-func (observed) Close() error { return nil }
-
-// Explain tells an operator what v makes of r, a handshake or a message, and what to change in
-// the dashboard or in Config; see [redoxauth.Explain]. The text has lengths and positions of
-// tokens, and never a byte of one. It looks for a token that arrived changed, in another header,
-// in the query, or as a bearer token.
+// Explain tells an operator what r is, a handshake or a message, what arrived, and what to
+// change. See [redoxauth.Explain] for what holds for all strategies. A request that
+// [Verifier.Handshake] would take for a handshake is explained as one, also if [Verifier.Wrap]
+// has refused it. r may be the request that Config.Observe got.
 //
-// Like [Verifier.Handshake] it reads the body of a small POST, and the handler can still read it.
-// With TokensFunc it uses the list that is loaded.
+// Explain compares what arrived with the digests of the tokens, and so do its hints: it hashes
+// what a token often becomes on its way, such as one with quotation marks around it. It does
+// not call TokensFunc. It shows the length of what arrived, and no byte of a token.
 func (v *Verifier) Explain(r *http.Request) string {
-	if v == nil || v.tokens == nil {
-		return errZero.Error() + "\n"
+	if v == nil {
+		v = &Verifier{}
 	}
-	// As decided here, r is a copy that calls nothing.
-	loaded := r.WithContext(rotation.LoadedOnly(r.Context()))
-	e := explanation{request: loaded}
-	e.digests, e.unavailable = v.tokens.Get(loaded.Context())
-	c, unread := readAgain(r)
-	headers := r.Header[header]
-	var id *redoxauth.Identity
-	var err error
-	_, seen := r.Body.(observed)
-	handshake := seen || c.isHandshake(headers)
-	switch {
-	case seen && unread != nil:
-		err = unread
-	case handshake:
-		id, err = v.verifyHandshake(loaded, c)
-	default:
-		id, err = v.Verify(loaded)
+	if r == nil {
+		return strategy + ": no request\n"
 	}
+	e := &explanation{v: v, r: r.WithContext(rotation.LoadedOnly(r.Context())), hashes: maxHashes}
+	e.read(r)
+	id, handled, err := v.decide(e.r, e.challenge, e.readErr)
+	if !handled {
+		id, err = v.Verify(e.r)
+	}
+	decision := fmt.Sprintf("%s: accepted: %v", strategy, id)
 	if err != nil {
-		e.fact("%v", err)
-	} else {
-		e.fact("%s: accepted: %v", strategy, id)
+		decision = err.Error()
 	}
-	e.kind(r, c, handshake, unread)
-	e.tokens(headers, c)
-	if err != nil {
-		e.search(r, c)
+	if v.tokens != nil {
+		e.digests, e.tokensErr = v.tokens.Get(e.r.Context())
 	}
-	return e.text()
+	e.kind(handled, err)
+	e.tokens()
+	e.place(handled)
+	if e.challenge != nil {
+		e.line("challenge: %d bytes, want 1 to %d, UTF-8 without control characters", len(e.challenge.text), maxChallenge)
+	}
+	e.elsewhere()
+	e.near()
+	return e.text(decision)
 }
 
-// readAgain returns the challenge of r, also of the request that Observe got. The error says why
-// the body shows none.
-func readAgain(r *http.Request) (*challenge, error) {
-	if seen, ok := r.Body.(observed); ok {
-		return seen.c, seen.err
-	}
-	return readChallenge(nil, r)
-}
-
-// An explanation is what Explain returns.
+// An explanation is what Explain tells beside the decision.
 type explanation struct {
-	request     *http.Request
-	digests     []digest
-	unavailable error // why there are none
-	facts       []string
-	hints       []string
+	v *Verifier
+	r *http.Request // loads no tokens
+
+	challenge *challenge
+	readErr   error
+	data      []byte // of a small body that can be read
+
+	digests   []digest
+	tokensErr error
+	hashes    int // that may still be computed
+	wrong     []wrong
+
+	lines, hints []string
 }
 
-func (e *explanation) fact(format string, args ...any) {
-	e.facts = append(e.facts, fmt.Sprintf(format, args...))
+// A wrong value is where a token belongs, and is none.
+type wrong struct{ where, value string }
+
+func (e *explanation) line(format string, args ...any) {
+	e.lines = append(e.lines, fmt.Sprintf(format, args...))
 }
 
 func (e *explanation) hint(format string, args ...any) {
@@ -95,169 +90,290 @@ func (e *explanation) hint(format string, args ...any) {
 	}
 }
 
-func (e *explanation) text() string {
-	text := strings.Join(e.facts, "\n") + "\n"
+func (e *explanation) text(decision string) string {
+	text := strings.ReplaceAll(decision, "\n", "; ") + "\n" + strings.Join(append(e.lines, ""), "\n")
 	if len(e.hints) > 0 {
 		text += "\nhints:\n- " + strings.Join(e.hints, "\n- ") + "\n"
 	}
 	return text
 }
 
-// kind says what r was taken for, and why.
-func (e *explanation) kind(r *http.Request, c *challenge, handshake bool, unread error) {
-	switch {
-	case handshake && c == nil:
-		e.fact("read as: what may be a handshake, but its body could not be read")
-	case handshake && r.Method == http.MethodGet:
-		e.fact("read as: a handshake by GET, with a challenge of %d bytes in the query", len(c.text))
-	case handshake:
-		e.fact("read as: a handshake by POST, with a challenge of %d bytes in the body", len(c.text))
-	case c != nil && c.alone:
-		e.fact("read as: a challenge without a token: the credential must prove it")
-		e.hint("if the destination has no verification token, put verifytoken.Challenge inside the wrapper of the credential; otherwise choose the token in the dashboard")
-	case r.Method == http.MethodGet:
-		e.fact("read as: a message, because the query has no challenge; but Redox posts messages: received the method GET, want POST")
-	default:
-		e.fact("read as: a message, received by %+q; its token is in the header verification-token", bounded(r.Method))
+// read finds the challenge, and leaves the body of r readable.
+func (e *explanation) read(r *http.Request) {
+	if seen, ok := r.Body.(*observed); ok {
+		e.challenge, e.readErr = seen.challenge, seen.err
+		return
 	}
-	if consumed(unread) && !handshake {
-		e.fact("body: empty, though Content-Length is %d: if this is not the request that Observe got, something in front has read the body, "+
-			"and a handshake with its token there cannot be seen", r.ContentLength)
+	e.challenge, e.readErr = readChallenge(nil, e.r)
+	read, isComplete := e.r.Body.(complete)
+	if isComplete && read.Len() == 0 {
+		return // r may be what Observe got, whose body keeps a hash for other Verifiers
+	}
+	if isComplete {
+		e.data = make([]byte, read.Len())
+		read.ReadAt(e.data, 0)
+	}
+	r.Body = e.r.Body
+}
+
+// kind says whether the request is a handshake, and why.
+func (e *explanation) kind(handled bool, err error) {
+	r, inHeader := e.r, strings.Join(e.r.Header[header], "") != ""
+	switch {
+	case handled && e.readErr != nil:
+		e.line("request: a POST that may be a handshake; its body could not be read")
+		if consumed(e.readErr) {
+			e.hint("put Handshake in front of everything that reads the body; a request that Options.Observe got has no body either, so explain the one that Config.Observe of verifytoken got")
+		}
+	case handled:
+		e.line("request: a %s", e.challenge.form(r.Method))
+		if _, answered := r.Body.(*observed); err == nil && e.challenge.hasToken && !answered {
+			e.hint("Verify and Wrap look for the token in the header alone: if one of them refused this handshake, Handshake is missing or is not the outermost wrapper")
+		}
+	case consumed(e.readErr):
+		e.line("request: a message, because nothing is left of its body, and a token is in the header")
+	case r.Method != http.MethodGet && r.Method != http.MethodPost:
+		e.line("request: a message, because its method is %s, want POST or GET of a handshake", quote(r.Method))
+	case r.Method == http.MethodGet && e.challenge == nil:
+		e.line("request: a message, because the query has no challenge")
+	case r.Method == http.MethodPost && r.ContentLength > maxHandshake:
+		e.line("request: a message, because Content-Length is %d, want at most %d bytes of a handshake", r.ContentLength, maxHandshake)
+	case e.challenge == nil:
+		e.line("request: a message, because its body is %s", e.body())
+	case inHeader:
+		e.line("request: a message with a token in the header, because its body has members beside challenge: %s", e.members())
+	default:
+		e.line("request: a message, because a challenge arrived without a token in header, body or query")
+		if e.challenge.alone {
+			e.hint("a challenge without a token is the handshake of a destination that has a credential and no verification token: put verifytoken.Challenge inside the credential's wrapper, or set the verification token in the Redox dashboard")
+		}
+	}
+	if method, _, ok := strings.Cut(r.Pattern, " "); ok {
+		e.hint("the pattern %s has the method %s, so other methods never arrive here: messages and most handshakes are POST, a destination whose verification method is GET sends GET; register the path alone", quote(r.Pattern), quote(method))
+	}
+	if id, ok := redoxauth.FromContext(r.Context()); ok && handled {
+		e.hint("a wrapper of %s is in front of this one and has accepted the request: Handshake is to be the outermost wrapper", quote(id.Strategy))
 	}
 }
 
-// tokens says where tokens arrived, and how many are configured.
-func (e *explanation) tokens(headers []string, c *challenge) {
+// body says what a POST body is that has no challenge.
+func (e *explanation) body() string {
+	data := bytes.TrimSpace(bytes.TrimPrefix(e.data, []byte("\ufeff")))
+	var object map[string]any
+	switch {
+	case e.data == nil && (e.r.Body == nil || e.r.Body == http.NoBody):
+		return "absent"
+	case e.data == nil:
+		if read, ok := e.r.Body.(complete); ok && read.Len() == 0 {
+			return "empty, or was not kept (the request that Options.Observe gets has none)"
+		}
+		return fmt.Sprintf("longer than the %d bytes of a handshake", maxHandshake)
+	case bytes.HasPrefix(data, []byte("{")) && json.Unmarshal(data, &object) == nil:
+		return fmt.Sprintf("a JSON object of the members %s, want challenge and verification-token of a handshake", e.members())
+	case bytes.HasPrefix(data, []byte("{")):
+		return "no complete JSON object, want one of a handshake"
+	}
+	return fmt.Sprintf("no JSON object (%d bytes), want one of a handshake", len(e.data))
+}
+
+// members lists the names in the body. A name that is a token is left out.
+func (e *explanation) members() string {
+	var object map[string]json.RawMessage
+	json.Unmarshal(bytes.TrimPrefix(e.data, []byte("\ufeff")), &object)
+	var names []string
+	for name := range object {
+		if e.match(name) < 0 && len(names) < maxNames {
+			names = append(names, quote(name))
+			if isNearly(name, challengeName) || isNearly(name, tokenName) {
+				e.hint("the body has the member %s, want %q or %q, exactly so (fixed by Redox)", quote(name), challengeName, tokenName)
+			}
+		}
+	}
+	slices.Sort(names)
+	text := "[" + strings.Join(names, " ") + "]"
+	if more := len(object) - len(names); more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
+
+func (e *explanation) tokens() {
+	switch {
+	case e.v.tokens == nil:
+		e.line("Config: none, because the Verifier was not made by New")
+	case e.tokensErr != nil:
+		e.line("%s: nothing to compare with: %s", e.v.field, strings.ReplaceAll(cause(e.tokensErr), "\n", "; "))
+	default:
+		e.line("%s: %d to compare with", e.v.field, len(e.digests))
+	}
+}
+
+// place says of each place of the token what arrived there.
+func (e *explanation) place(handled bool) {
+	headers := e.r.Header[header]
 	switch len(headers) {
 	case 0:
-		e.fact("header verification-token: absent")
+		e.line("header verification-token: absent")
 	case 1:
-		e.fact("header verification-token: %d bytes", len(headers[0]))
+		e.value("header verification-token", headers[0])
 	default:
-		e.fact("header verification-token: %d of them, want one", len(headers))
+		for i, value := range headers[:min(len(headers), maxNames)] {
+			e.value(fmt.Sprintf("header verification-token, %d of %d", i+1, len(headers)), value)
+		}
+		if !slices.ContainsFunc(headers, func(h string) bool { return h != headers[0] }) {
+			e.hint("the verification-token headers are equal: something between Redox and this server adds one, or a custom header of the dashboard repeats the verification token")
+		}
 	}
-	if c != nil && c.hasToken {
-		e.fact("verification-token beside the challenge: %d bytes", len(c.token))
-	}
-	if e.unavailable != nil {
-		e.fact("configured: %v", e.unavailable)
+	if !handled || e.challenge == nil || !e.challenge.hasToken {
 		return
 	}
-	e.fact("configured: %d in Config.Tokens or from Config.TokensFunc (Redox dashboard: verification token)", len(e.digests))
+	where := "body"
+	if e.r.Method == http.MethodGet {
+		where = "query"
+	}
+	if e.challenge.malformed == nil {
+		e.value(where+" verification-token", e.challenge.token)
+	}
 }
 
-// The places where a token belongs.
-const (
-	inHeader    = "the header verification-token"
-	inHandshake = "verification-token beside the challenge"
-)
-
-// maxSearched bounds the values that are compared, and so the hashes, to a thousand.
-const maxSearched = 60
-
-// search compares what arrived, in any place and in several forms, with the configured tokens.
-func (e *explanation) search(r *http.Request, c *challenge) {
-	if len(e.digests) == 0 {
-		return
+// value says which token arrived in a place where it belongs, or what is near to one.
+func (e *explanation) value(where, value string) {
+	i := e.match(value)
+	switch {
+	case value == "":
+		e.line("%s: empty", where)
+	case e.digests == nil:
+		e.line("%s: %d bytes, not compared", where, len(value))
+	case i >= 0:
+		e.line("%s: %d bytes, equal to %s", where, len(value), e.name(i))
+	case len(value) > maxToken:
+		e.line("%s: %d bytes, want at most %d", where, len(value), maxToken)
+	default:
+		e.line("%s: %d bytes, equal to none of %s (Redox dashboard: verification token)", where, len(value), e.v.field)
+		e.wrong = append(e.wrong, wrong{where, value})
 	}
-	left := maxSearched
-	look := func(where, value string) {
-		if left--; left >= 0 && value != "" && len(value) <= maxToken {
-			e.compare(where, value)
+}
+
+// near adds a hint for each wrong token that is near to a configured one.
+func (e *explanation) near() {
+	for _, w := range e.wrong {
+		if i, did, advice := e.nearly(w.value); i >= 0 {
+			e.hint("%s: it matches %s %s: %s", w.where, e.name(i), did, fmt.Sprintf(advice, e.name(i)))
+		} else if placeholder.MatchString(w.value) {
+			e.hint("%s: it has the form of a variable that nothing has replaced, such as ${NAME}: enter the token itself in the Redox dashboard", w.where)
 		}
 	}
-	for _, value := range r.Header[header] {
-		look(inHeader, value)
+}
+
+// elsewhere looks for tokens where Verify does not look.
+func (e *explanation) elsewhere() {
+	h := e.r.Header
+	scheme, bearer, _ := strings.Cut(h.Get("Authorization"), " ")
+	if strings.EqualFold(scheme, "Bearer") {
+		switch i := e.match(bearer); {
+		case i >= 0 && len(h[header]) > 0:
+			e.line("header Authorization: Bearer with %s, as Redox's older pages show; nobody compares it", e.name(i))
+		case i >= 0:
+			e.line("header Authorization: Bearer with %s, and nobody compares it", e.name(i))
+			e.hint("the token arrived in Authorization: Bearer alone: enter it as the verification token of the destination in the Redox dashboard, and not as a credential or a custom header")
+		default:
+			e.line("header Authorization: Bearer with no token of %s; that is a credential for another package", e.v.field)
+		}
 	}
-	if c != nil && c.hasToken {
-		look(inHandshake, c.token)
-	}
-	if r.URL != nil {
-		for name, values := range r.URL.Query() {
-			for _, value := range values {
-				look(fmt.Sprintf("the parameter %+q of the query", bounded(name)), value)
+	if user, password, ok := e.r.BasicAuth(); ok {
+		for part, value := range map[string]string{"user": user, "password": password} {
+			if i := e.match(value); i >= 0 {
+				e.hint("%s arrived as the %s of Authorization: Basic: enter it as the verification token of the destination in the Redox dashboard", e.name(i), part)
 			}
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(r.Header)) {
-		for _, value := range r.Header[name] {
-			if name != header {
-				look(fmt.Sprintf("the header %+q", bounded(name)), value)
+	left := maxValues
+	for _, name := range sorted(h) {
+		canonical := textproto.CanonicalMIMEHeaderKey(name)
+		switch {
+		case name == header || name == "Authorization":
+			continue
+		case canonical == header:
+			e.hint("http.Header has the key %s, want %q: what makes the request must set headers by Header.Set or Header.Add", quote(name), header)
+		case isNearly(name, tokenName):
+			e.hint("the header %s arrived, want the name verification-token (fixed by Redox); something in front of this server may rename headers", quote(name))
+		}
+		for _, value := range h[name] {
+			if left--; left < 0 {
+				break
+			}
+			if i := e.match(value); i >= 0 {
+				e.hint("%s arrived in the header %s, want it in verification-token", e.name(i), quote(name))
 			}
 		}
 	}
-	if left < 0 {
-		e.fact("more headers and parameters than %d: the rest was not compared with the tokens", maxSearched)
-	}
+	e.inQueryAndBody()
 }
 
-// compare names the form of value that is a configured token.
-func (e *explanation) compare(where, value string) {
-	elsewhere := "; want it in the header verification-token: the sender has another name for it, or something on the way renames or drops headers"
-	if where == inHeader || where == inHandshake {
-		elsewhere = ""
-	}
-	if i := position(e.digests, value); i >= 0 {
-		if elsewhere != "" {
-			e.hint("%s holds the token at position %d%s", where, i, elsewhere)
-		}
-		return
-	}
-	for _, form := range forms {
-		if changed := form.change(value); changed != value && changed != "" {
-			if i := position(e.digests, changed); i >= 0 {
-				e.hint("%s holds the token at position %d %s%s", where, i, form.how, elsewhere)
-				return
+func (e *explanation) inQueryAndBody() {
+	left := maxValues
+	if e.r.URL != nil {
+		query := e.r.URL.Query()
+		for _, name := range sorted(query) {
+			for _, value := range query[name] {
+				if left--; left < 0 {
+					return
+				}
+				i := e.match(value)
+				if i < 0 || e.r.Method == http.MethodGet && name == tokenName && e.challenge != nil {
+					continue
+				}
+				e.hint("%s arrived in the query, want it in the header verification-token; only a GET handshake, with a parameter challenge, has it there", e.name(i))
 			}
 		}
 	}
-}
-
-// forms are the ways in which a token changes between two settings. change returns "" if there
-// is no such form.
-var forms = []struct {
-	how    string
-	change func(string) string
-}{
-	{"with white space or invisible characters around it: correct it in the dashboard", func(s string) string { return strings.TrimFunc(s, isBlank) }},
-	{"with quotes around it: remove them in the dashboard", unquoted},
-	{`with "Bearer " in front`, withoutScheme},
-	{"URL-encoded: want it as it is", func(s string) string { decoded, _ := url.PathUnescape(s); return decoded }},
-	{"URL-encoded as in a form: want it as it is", func(s string) string { decoded, _ := url.QueryUnescape(s); return decoded }},
-	{"in base64: want it as it is", func(s string) string { decoded, _ := base64.StdEncoding.DecodeString(s); return string(decoded) }},
-	{"in hex: want it as it is", func(s string) string { decoded, _ := hex.DecodeString(s); return string(decoded) }},
-	{"but for upper and lower case: the configured one is in lower case", strings.ToLower},
-	{"but for upper and lower case: the configured one is in upper case", strings.ToUpper},
-	{"twice or in a list: something on the way has joined two headers", func(s string) string { first, _, _ := strings.Cut(s, ","); return first }},
-	{"without the quotes that the configured one has around it: remove them in Config.Tokens", func(s string) string { return `"` + s + `"` }},
-	{"without the quotes that the configured one has around it: remove them in Config.Tokens", func(s string) string { return "'" + s + "'" }},
-	{"and the configured one is its base64 form: configure the token itself", func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }},
-	{"and the configured one is its URL-encoded form: configure the token itself", url.QueryEscape},
-}
-
-func unquoted(s string) string {
-	for _, quote := range []string{`"`, "'", "`"} {
-		if inner, ok := strings.CutPrefix(s, quote); ok {
-			if inner, ok = strings.CutSuffix(inner, quote); ok {
-				return inner
-			}
+	var object map[string]any
+	json.Unmarshal(bytes.TrimPrefix(e.data, []byte("\ufeff")), &object)
+	for _, name := range sorted(object) {
+		if left--; left < 0 {
+			return
 		}
+		value, _ := object[name].(string)
+		i := e.match(value)
+		if i < 0 || name == tokenName && e.challenge != nil {
+			continue
+		}
+		e.hint("%s arrived in the body, want it in the header verification-token; only a POST handshake, with a member challenge, has it there", e.name(i))
 	}
-	return ""
 }
 
-func withoutScheme(s string) string {
-	const scheme = "bearer "
-	if len(s) > len(scheme) && strings.EqualFold(s[:len(scheme)], scheme) {
-		return strings.TrimSpace(s[len(scheme):])
+// match returns the position of the token that value is, or -1.
+func (e *explanation) match(value string) int {
+	if value == "" || len(value) > maxToken || e.hashes == 0 {
+		return -1
 	}
-	return ""
+	e.hashes--
+	return find(e.digests, value)
 }
 
-// bounded shortens a name that a peer chose.
-func bounded(s string) string {
-	if len(s) > 64 {
-		return s[:64] + "..."
-	}
-	return s
+// name names the token at a position.
+func (e *explanation) name(i int) string { return fmt.Sprintf("%s[%d]", e.v.field, i) }
+
+// isNearly reports whether name is another spelling of want.
+func isNearly(name, want string) bool {
+	plain := strings.NewReplacer("-", "", "_", "", " ", "", ".", "")
+	return name != want && strings.HasSuffix(strings.ToLower(plain.Replace(name)), plain.Replace(want))
 }
+
+// quote returns what a peer wrote, bounded.
+func quote(s string) string {
+	if len(s) > 128 {
+		return fmt.Sprintf("%+q...", s[:128])
+	}
+	return fmt.Sprintf("%+q", s)
+}
+
+func cause(err error) string {
+	var e *redoxauth.Error
+	if errors.As(err, &e) && e.Err != nil {
+		err = e.Err
+	}
+	return err.Error()
+}
+
+func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,6 +1,9 @@
 package verifytoken
 
 import (
+	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -60,27 +63,57 @@ func (v *Verifier) Handshake(next http.Handler) http.Handler {
 // r. w may be nil where the body is in memory, such as on AWS Lambda; see [redoxauth.Check].
 func (v *Verifier) CheckHandshake(w http.ResponseWriter, r *http.Request) (challenge string, handled bool, err error) {
 	start := time.Now()
-	c, err := readChallenge(w, r)
-	switch headers := r.Header[header]; {
-	case err == nil && !c.isHandshake(headers):
+	c, readErr := readChallenge(w, r)
+	id, handled, err := v.decide(r, c, readErr)
+	if !handled {
 		return "", false, nil
-	case consumed(err) && strings.Join(headers, "") != "":
-		return "", false, nil // a message, whose body may be nobody's business
-	}
-	d := redoxauth.Decision{Event: "handshake", Err: err}
-	if err == nil {
-		d.Identity, d.Err = v.verifyHandshake(r, c)
 	}
 	if v.observe != nil {
-		d.Status, d.Duration = redoxauth.StatusCode(d.Err), time.Since(start)
 		seen := *r
-		seen.Body = observed{c, err} // the next reader needs the body
-		v.observe(&seen, d)
+		seen.Body = &observed{c, readErr}
+		v.observe(&seen, redoxauth.Decision{Event: "handshake", Identity: id, Err: err, Status: redoxauth.StatusCode(err), Duration: time.Since(start)})
 	}
-	if d.Err != nil {
-		return "", true, d.Err
+	if err != nil {
+		return "", true, err
 	}
 	return c.text, true, nil
+}
+
+// An observed body is in the request that Config.Observe gets. It is empty, because the next
+// reader needs the body. It holds what Handshake has read, so that Explain works later too.
+type observed struct {
+	challenge *challenge // a pointer, so that printing the request does not show the token
+	err       error
+}
+
+func (*observed) Read([]byte) (int, error) { return 0, io.EOF }
+
+func (*observed) Close() error { return nil }
+
+// decide decides about a request in which readChallenge has found c or readErr.
+func (v *Verifier) decide(r *http.Request, c *challenge, readErr error) (id *redoxauth.Identity, handled bool, err error) {
+	headers := r.Header[header]
+	switch {
+	case readErr == nil && !c.isHandshake(headers):
+		return nil, false, nil
+	case consumed(readErr) && strings.Join(headers, "") != "":
+		return nil, false, nil // a message, whose body may be nobody's business
+	case readErr != nil:
+		return nil, true, within("a POST with a small body may be a handshake", readErr)
+	}
+	id, err = v.verifyHandshake(r, c)
+	return id, true, err
+}
+
+// within says in err, which is an [redoxauth.Error], what it is about.
+func within(form string, err error) error {
+	var e *redoxauth.Error
+	if !errors.As(err, &e) || e.Kind == nil && e.Reason == "internal" {
+		return err
+	}
+	e = e.In(strategy)
+	e.Err = fmt.Errorf("%s: %w", form, e.Err)
+	return e
 }
 
 // isHandshake reports whether a token is beside c, or is in the headers and nothing but c is
@@ -89,13 +122,35 @@ func (c *challenge) isHandshake(headers []string) bool {
 	return c != nil && (c.hasToken || c.alone && strings.Join(headers, "") != "")
 }
 
+// form says how the parts of a handshake arrived.
+func (c *challenge) form(method string) string {
+	where := "header"
+	switch {
+	case c.hasToken && method == http.MethodGet:
+		where = "query"
+	case c.hasToken:
+		where = "body"
+	}
+	return fmt.Sprintf("handshake (%s, token in the %s)", method, where)
+}
+
 func (v *Verifier) verifyHandshake(r *http.Request, c *challenge) (*redoxauth.Identity, error) {
+	id, err := v.matchHandshake(r, c)
+	if err != nil {
+		return nil, within(c.form(r.Method), err)
+	}
+	return id, nil
+}
+
+func (v *Verifier) matchHandshake(r *http.Request, c *challenge) (*redoxauth.Identity, error) {
 	headers := r.Header[header]
 	inHeader := strings.Join(headers, "")
 	token := c.token
 	switch {
+	case v.tokens == nil:
+		return nil, errZero
 	case len(headers) > 1:
-		return nil, errTwo
+		return nil, v.two
 	case c.malformed != nil:
 		return nil, c.malformed
 	case !c.hasToken:
@@ -106,7 +161,7 @@ func (v *Verifier) verifyHandshake(r *http.Request, c *challenge) (*redoxauth.Id
 		return nil, err
 	}
 	if inHeader != "" && inHeader != token {
-		return nil, errOther
+		return nil, refused(redoxauth.ErrRejected, "token", "the verification-token header has another token, want the same in both (Redox dashboard: verification token)")
 	}
 	if wrong := c.check(); wrong != "" {
 		return nil, refused(redoxauth.ErrMalformed, "challenge", wrong)

@@ -409,7 +409,15 @@ func FuzzHandshake(f *testing.F) {
 			}
 
 			r := request()
+			explained, _, _ := strings.Cut(v.Explain(r), "\n")
 			challenge, handled, err := v.CheckHandshake(nil, r)
+			decided := err
+			if !handled {
+				_, decided = v.Verify(r)
+			}
+			if decided != nil && explained != decided.Error() || decided == nil && !strings.HasPrefix(explained, "verifytoken: accepted") {
+				t.Errorf("%s %q %q: explained as %q, decided %v", method, query, body, explained, decided)
+			}
 			if want := w.Code != http.StatusAccepted; handled != want || redoxauth.StatusCode(err) != w.Code && handled || err == nil && handled && challenge != w.Body.String() {
 				t.Errorf("CheckHandshake: %q, %v, %v; Handshake: %d %q", challenge, handled, err, w.Code, w.Body)
 			}

@@ -63,12 +63,30 @@
 //	503         TokensFunc failed, or the body was too slow
 //	Error code  a time-out, or a self-signed certificate
 //
+// The log of Config.Observe has the cause. For more, see [Verifier.Explain].
+//
 // If it fails although your handler has answered 200, the handler took the handshake for a
 // message: put Challenge around it, inside the wrappers.
 //
-// For more, look at the error that Config.Observe and [redoxauth.Options].Observe get, and call
-// [Verifier.Explain] with the request: it finds a token that arrived with quotes, encoded, or in
-// another header.
+// # When a request is refused
+//
+// The error says what arrived, what was expected, and where to change it. It is in the log of
+// [redoxauth.Options].Observe for messages, and of Config.Observe for handshakes:
+//
+//	another token   the dashboard's verification token is none of Tokens: enter it anew in one of the two places
+//	absent          the destination has no verification token, or Handshake is missing or is not the outermost wrapper
+//	more than once  something in front of the server adds the header, or a custom header of the dashboard repeats it
+//	header differs  a custom header of the dashboard has another token than the dashboard
+//	challenge       the handshake is no Redox handshake: a limit, or the form of its body, is fixed
+//
+// [Verifier.Explain] says more. It tries what often happens to a token: white space, quotation
+// marks, another encoding, the wrong header. Call it for the request that Observe got:
+//
+//	Observe: func(r *http.Request, d redoxauth.Decision) {
+//		if d.Err != nil {
+//			lastRefused.Store(r) // and, when an operator asks: token.Explain(lastRefused.Load())
+//		}
+//	}
 //
 // [Authenticate incoming data]: https://docs.redoxengine.com/basics/data-exchange-with-redox/authenticating-incoming-data
 // [Create an auth credential]: https://developer.redoxengine.com/how-to-use-redox/manage-your-redox-setup/manage-authentication/create-an-auth-credential
@@ -117,7 +135,9 @@ type Config struct {
 // A Verifier verifies the token of a message. It is safe for concurrent use. The zero
 // Verifier refuses every message and handshake with status 500.
 type Verifier struct {
-	tokens  *rotation.Secrets[[]digest]
+	tokens *rotation.Secrets[[]digest]
+	field  string // of Config, that has the tokens
+	refusals
 	observe func(*http.Request, redoxauth.Decision)
 }
 
@@ -130,19 +150,25 @@ type digest [sha256.Size]byte
 // New returns a Verifier. Its error names everything that is wrong with cfg. It makes no
 // request.
 func New(cfg Config) (*Verifier, error) {
-	v := &Verifier{observe: cfg.Observe}
+	v := &Verifier{observe: cfg.Observe, field: "Config.Tokens"}
+	wanted := "Config.Tokens[0]"
 	switch {
 	case (len(cfg.Tokens) == 0) == (cfg.TokensFunc == nil):
 		return nil, errors.New("verifytoken: Tokens: exactly one of Tokens and TokensFunc is required")
 	case cfg.TokensFunc != nil:
 		v.tokens = rotation.NewSecrets(strategy, "TokensFunc", cfg.TokensFunc, digestsOfFunc, time.Now)
+		v.field, wanted = "Config.TokensFunc", "one of those that Config.TokensFunc returns"
 	default:
 		digests, err := digestsOf(cfg.Tokens, "verifytoken: Tokens")
 		if err != nil {
 			return nil, err
 		}
 		v.tokens = rotation.Static(digests)
+		if n := len(digests); n > 1 {
+			wanted = fmt.Sprintf("one of the %d in Config.Tokens", n)
+		}
 	}
+	v.refusals = refusalsFor(wanted)
 	return v, nil
 }
 
@@ -159,9 +185,9 @@ func (v *Verifier) Verify(r *http.Request) (*redoxauth.Identity, error) {
 	case v.tokens == nil:
 		return nil, errZero
 	case len(values) == 0:
-		return nil, errAbsent
+		return nil, v.absent
 	}
-	return nil, errTwo
+	return nil, v.two
 }
 
 // Wrap is redoxauth.Middleware(v, nil).
@@ -169,8 +195,6 @@ func (v *Verifier) Wrap(next http.Handler) http.Handler {
 	return redoxauth.Middleware(v, nil)(next)
 }
 
-// match compares token with every configured token. It does not stop at the first match,
-// so the time it takes does not show which one matched.
 func (v *Verifier) match(ctx context.Context, token string) (*redoxauth.Identity, error) {
 	if v.tokens == nil {
 		return nil, errZero
@@ -181,19 +205,20 @@ func (v *Verifier) match(ctx context.Context, token string) (*redoxauth.Identity
 	}
 	switch {
 	case token == "":
-		return nil, errEmpty
+		return nil, v.empty
 	case len(token) > maxToken:
-		return nil, errLong
+		return nil, v.long
 	}
-	found := position(digests, token)
+	found := find(digests, token)
 	if found < 0 {
-		return nil, errWrong
+		return nil, v.wrong
 	}
 	return &redoxauth.Identity{Strategy: strategy, KeyID: strconv.Itoa(found)}, nil
 }
 
-// position returns where token is among the tokens with the digests, or -1.
-func position(digests []digest, token string) int {
+// find compares token with all digests, and returns the position of the last that matches, or
+// -1. It does not stop at the first match, so the time it takes does not show which one matched.
+func find(digests []digest, token string) int {
 	var stack [256]byte // most tokens fit: no allocation
 	presented := digest(sha256.Sum256(append(stack[:0], token...)))
 	found := -1
@@ -207,17 +232,23 @@ func refused(kind error, reason redoxauth.Reason, why string) error {
 	return &redoxauth.Error{Kind: kind, Strategy: strategy, Reason: reason, Challenge: wwwAuthenticate, Err: errors.New(why)}
 }
 
-// These errors are the same for all requests, because strangers cause many. [Verifier.Explain]
-// says more.
-var (
-	errZero   = refused(nil, "internal", "a zero Verifier: make it with New")
-	errAbsent = refused(redoxauth.ErrNoCredentials, "missing", "the header verification-token is absent, want one of Config.Tokens in it (Redox dashboard: verification token)")
-	errTwo    = refused(redoxauth.ErrMalformed, "malformed", "more than one verification-token header, want one: something on the way added another")
-	errEmpty  = refused(redoxauth.ErrRejected, "token", "the token is empty, want one of Config.Tokens (Redox dashboard: verification token)")
-	errLong   = refused(redoxauth.ErrRejected, "token", "the token has more than 4096 bytes, want one of Config.Tokens (Redox dashboard: verification token)")
-	errWrong  = refused(redoxauth.ErrRejected, "token", "the token is none of Config.Tokens, or of those that Config.TokensFunc returned (Redox dashboard: verification token)")
-	errOther  = refused(redoxauth.ErrRejected, "token", "the token of the handshake is right, and the header verification-token holds another one, want the same or no header")
-)
+var errZero = refused(nil, "internal", "a zero Verifier: make it with New")
+
+// refusals are the same for all requests, because strangers cause many.
+type refusals struct{ absent, two, empty, long, wrong error }
+
+func refusalsFor(wanted string) refusals {
+	const dashboard = " (Redox dashboard: verification token)"
+	return refusals{
+		absent: refused(redoxauth.ErrNoCredentials, "missing", "the verification-token header is absent, want it with "+wanted+dashboard+
+			"; a handshake may have its token in the body or query, where only Handshake looks"),
+		two: refused(redoxauth.ErrMalformed, "malformed", "the verification-token header arrived more than once, want it once, with "+wanted+dashboard+
+			"; something in front of this server may have added one"),
+		empty: refused(redoxauth.ErrRejected, "token", "the token is empty, want "+wanted+dashboard),
+		long:  refused(redoxauth.ErrRejected, "token", fmt.Sprintf("the token is longer than %d bytes, want %s%s", maxToken, wanted, dashboard)),
+		wrong: refused(redoxauth.ErrRejected, "token", "the token is another one, want "+wanted+dashboard),
+	}
+}
 
 func digestsOfFunc(tokens []string) ([]digest, error) { return digestsOf(tokens, "TokensFunc: ") }
 
