@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"strings"
 
+	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/tokenendpoint"
 )
 
@@ -78,26 +79,29 @@ func (s secrets) claimed(value string) string {
 	return id
 }
 
-// verdict tells the operator what was presented. It takes as long for an unknown client as
-// for a wrong secret.
-func (s secrets) verdict(found *secret, id, adjective string) string {
-	presented := sha256.Sum256([]byte(id))
-	known, swapped := false, 0
+// look reports whether a client has the ID, and whether the ID is, or has in it, a secret. It
+// takes as long for any ID.
+func (s secrets) look(id string) (known, misplaced bool) {
+	_, after, _ := strings.Cut(id, ":")
+	found := 0
+	for _, text := range [...]string{id, config.Trim(id), after} {
+		presented := sha256.Sum256([]byte(text))
+		for i := range s {
+			found |= subtle.ConstantTimeCompare(presented[:], s[i].alone[:])
+		}
+	}
 	for i := range s {
 		known = same(id, s[i].client) || known
-		swapped |= subtle.ConstantTimeCompare(presented[:], s[i].alone[:])
 	}
-	switch {
-	case found != nil:
-		return "client " + tokenendpoint.Quote(found.client)
-	case swapped == 1:
-		return "a secret in the place of the client ID"
-	case id == "":
-		return "no client ID"
-	case known:
-		return adjective + " secret of client " + tokenendpoint.Quote(id)
+	return known, found == 1
+}
+
+// named quotes a client ID, unless it is a secret.
+func (s secrets) named(id string) string {
+	if _, misplaced := s.look(id); misplaced {
+		return "a secret"
 	}
-	return "unknown client " + tokenendpoint.Quote(id)
+	return tokenendpoint.Quote(id)
 }
 
 func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }

@@ -25,6 +25,7 @@ func newGrant(cfg EndpointConfig, p *config.Problems) *grant {
 		Now:                cfg.Now,
 		UnknownReason:      "issuer",
 		IssuerField:        "Signers[].Issuer",
+		LifetimeBy:         "fixed",
 	}}
 	g.Check(p)
 	for i, s := range cfg.Signers {
@@ -43,10 +44,20 @@ func newGrant(cfg EndpointConfig, p *config.Problems) *grant {
 // prove is the Prove of a tokenendpoint.Config.
 func (g *grant) prove(ctx context.Context, q *tokenendpoint.Request) (*tokenendpoint.Proof, error) {
 	if q.HasBasic || q.HasAny("client_secret", "client_assertion", "client_assertion_type") {
-		return nil, tokenendpoint.Malformed("a client credential beside the assertion")
+		return nil, tokenendpoint.Malformed("a client credential beside the assertion", "%s arrived, want the parameter assertion alone: no client authenticates here (Redox dashboard: noBasic)", g.credential(q))
 	}
 	if !q.HasAny("assertion") {
-		return nil, tokenendpoint.Malformed("assertion is missing")
+		return nil, tokenendpoint.Malformed("assertion is missing", "%s, want a signed JWT", q.Absence("assertion"))
 	}
 	return g.Verify(ctx, q.Get("assertion"))
+}
+
+// credential names the credential that is beside an assertion.
+func (g *grant) credential(q *tokenendpoint.Request) string {
+	for _, name := range []string{"client_secret", "client_assertion", "client_assertion_type"} {
+		if q.HasAny(name) {
+			return "the parameter " + name
+		}
+	}
+	return "Authorization: Basic"
 }

@@ -38,6 +38,8 @@ func newGrant(cfg EndpointConfig, p *config.Problems) *grant {
 		Now:                cfg.Now,
 		UnknownReason:      "client",
 		IssuerField:        "Clients[].ID",
+		Dashboard:          "clientId",
+		LifetimeBy:         "fixed by SMART App Launch",
 	}}
 	g.Check(p)
 	for i, c := range cfg.Clients {
@@ -70,17 +72,17 @@ func (g *grant) prove(ctx context.Context, q *tokenendpoint.Request) (*tokenendp
 	secret := q.HasBasic || q.HasAny("client_secret")
 	switch {
 	case secret && q.HasAny("client_assertion", "client_assertion_type"):
-		return nil, tokenendpoint.Malformed("a secret beside an assertion")
+		return nil, tokenendpoint.Malformed("a secret beside an assertion", "%s arrived, want client_assertion and client_assertion_type alone (Redox dashboard: noBasic, clientSecret)", secretIn(q))
 	case secret:
-		return nil, unproven(client, redoxauth.ErrRejected, "client", "secrets are not accepted")
+		return nil, unproven(client, redoxauth.ErrRejected, "client", secretIn(q)+" arrived, and secrets are not accepted: want a client_assertion, signed with the client's key")
 	case assertion == "" && kind == "":
-		return nil, unproven(client, redoxauth.ErrNoCredentials, "missing", "no assertion")
+		return nil, unproven(client, redoxauth.ErrNoCredentials, "missing", "no assertion: "+q.Absence("client_assertion")+", want a signed JWT")
 	case assertion == "":
-		return nil, tokenendpoint.Malformed("client_assertion is missing")
+		return nil, tokenendpoint.Malformed("client_assertion is missing", "%s, want a signed JWT", q.Absence("client_assertion"))
 	case kind == "":
-		return nil, tokenendpoint.Malformed("client_assertion_type is missing")
+		return nil, tokenendpoint.Malformed("client_assertion_type is missing", "%s, want %q", q.Absence("client_assertion_type"), assertionType)
 	case kind != assertionType: // RFC 6749, Section 5.2: "an unsupported parameter value"
-		return nil, redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "%w: it is %s, want %s",
+		return nil, redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "%w: it is %s, want %q (fixed by SMART App Launch)",
 			tokenendpoint.InvalidRequest("this client_assertion_type is not supported"), tokenendpoint.Quote(kind), assertionType)
 	}
 	p, err := g.Verify(ctx, assertion)
@@ -89,9 +91,9 @@ func (g *grant) prove(ctx context.Context, q *tokenendpoint.Request) (*tokenendp
 		return nil, err
 	case client != "" && client != p.Client:
 		return nil, tokenendpoint.WrongCredential(p.Client, redoxauth.ErrRejected, "client",
-			"iss is %q, but client_id %s", p.Client, tokenendpoint.Quote(client))
+			"client_id is %s, want %s or none, as iss of the assertion is (Redox dashboard: clientId)", tokenendpoint.Quote(client), tokenendpoint.Quote(p.Client))
 	case !q.HasAny("scope"):
-		return nil, redoxauth.Errorf(redoxauth.ErrForbidden, "scope", "client %q: the parameter scope is missing", p.Client)
+		return nil, redoxauth.Errorf(redoxauth.ErrForbidden, "scope", "client %s: %s, want some of EndpointConfig.Clients[].Scopes (Redox dashboard: scopes)", tokenendpoint.Quote(p.Client), q.Absence("scope"))
 	}
 	return p, nil
 }
@@ -99,4 +101,12 @@ func (g *grant) prove(ctx context.Context, q *tokenendpoint.Request) (*tokenendp
 // unproven refuses a client that sends no assertion.
 func unproven(client string, kind error, reason redoxauth.Reason, why string) error {
 	return tokenendpoint.WrongCredential(client, kind, reason, "client_id is %s: %s", tokenendpoint.Quote(client), why)
+}
+
+// secretIn says where a secret is.
+func secretIn(q *tokenendpoint.Request) string {
+	if q.HasBasic {
+		return "Authorization: Basic"
+	}
+	return "the parameter client_secret"
 }

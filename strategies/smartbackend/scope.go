@@ -1,8 +1,11 @@
 package smartbackend
 
 import (
+	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/redoxauth/redoxauth-go/strategies/internal/tokenendpoint"
 )
 
 // scopes compares scopes by what they give access to. It implements tokenendpoint.Scopes.
@@ -20,6 +23,41 @@ func (scopes) Narrow(allowed, requested []string) []string {
 // Covers reports whether the granted scopes include the required one.
 func (scopes) Covers(granted []string, required string) bool {
 	return coverOf(parseScopes(granted)).includes(parseScope(required))
+}
+
+// Why says why nothing of the requested scope is allowed.
+func (scopes) Why(allowed []string, requested string) string {
+	r := parseScope(requested)
+	if r.context == "" {
+		context, rest, _ := strings.Cut(requested, "/")
+		_, word, _ := strings.Cut(rest, ".")
+		word, _, _ = strings.Cut(word, "?")
+		a, _ := parseAccess(word)
+		switch {
+		case !slices.Contains(contexts, context):
+			return "is no SMART scope: it begins with none of system/, patient/, user/"
+		case a == 0:
+			return fmt.Sprintf("is misspelt: after the dot it has %s, want letters of %q in this order (SMART App Launch 2), or read, write or * (SMART App Launch 1)", tokenendpoint.Quote(word), letters)
+		}
+		return "is misspelt: want such as \"system/Patient.rs\""
+	}
+	rank, why := 0, fmt.Sprintf("has the context %s/, and none of them has", r.context)
+	for _, a := range parseScopes(allowed) {
+		if a.context != r.context {
+			continue
+		}
+		_, sameResource := narrower(r.resource, a.resource, "*")
+		_, sameQuery := narrower(r.query, a.query, "")
+		switch {
+		case sameResource && sameQuery:
+			return fmt.Sprintf("asks for the access %q to %s, and they give none of it", r.letters(), tokenendpoint.Quote(r.resource))
+		case sameResource:
+			rank, why = 2, "has another query than theirs: "+tokenendpoint.Quote(r.query)
+		case rank < 1:
+			rank, why = 1, "is for "+tokenendpoint.Quote(r.resource)+", and none of them is"
+		}
+	}
+	return why
 }
 
 // A scope of SMART App Launch: "system/Patient.rs?status=active". Version 1 wrote
@@ -184,12 +222,7 @@ func narrower(a, b, all string) (string, bool) {
 
 // String writes s in version 1 of the syntax if it was requested so and has a word there.
 func (s scope) String() string {
-	word := ""
-	for i := range len(letters) {
-		if s.access&(1<<i) != 0 {
-			word += letters[i : i+1]
-		}
-	}
+	word := s.letters()
 	for _, form := range v1 {
 		if s.v1 && form.access == s.access {
 			word = form.word
@@ -200,4 +233,14 @@ func (s scope) String() string {
 		text += "?" + s.query
 	}
 	return text
+}
+
+// letters returns the access, in version 2 of the syntax.
+func (s scope) letters() (word string) {
+	for i := range len(letters) {
+		if s.access&(1<<i) != 0 {
+			word += letters[i : i+1]
+		}
+	}
+	return word
 }

@@ -66,8 +66,8 @@ func (e *Endpoint) sign(p *Proof, scopes []string) (string, *redoxauth.Identity,
 	mac.Write([]byte(input))
 	token := input + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 	if len(token) > maxToken {
-		return "", nil, redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "client %q: %w",
-			p.Client, InvalidRequest("the access token would be too long"))
+		return "", nil, redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "client %s: %w: %d bytes, want at most %d (fixed): sub of the assertion has %d bytes",
+			Quote(p.Client), InvalidRequest("the access token would be too long"), len(token), maxToken, len(p.Subject))
 	}
 	return token, &redoxauth.Identity{
 		Strategy: e.cfg.Strategy, Subject: p.Subject, Issuer: e.cfg.Issuer, KeyID: p.KeyID,
@@ -94,7 +94,7 @@ func (e *Endpoint) Verifier(required []string) (bearer.Verifier, error) {
 		id, _ := t.Claim("client_id").Text()
 		client, known := e.clients[id]
 		if !known || client.Subject != "" && client.Subject != t.Subject {
-			return nil, redoxauth.Errorf(redoxauth.ErrRejected, "client", "the client %q with sub %q is no longer configured", id, t.Subject)
+			return nil, redoxauth.Errorf(redoxauth.ErrRejected, "client", "client %s with sub %s is no longer configured (EndpointConfig.%s[].%s)", Quote(id), Quote(t.Subject), e.cfg.ClientField, e.cfg.ClientKey)
 		}
 		identity := t.Identity(e.cfg.Strategy, "scope")
 		for _, scope := range required {

@@ -53,8 +53,9 @@ var (
 )
 
 // answerTo decides the answer to err: the one that is a cause of err, or else the one for
-// its kind. It also counts wrong credentials.
-func (e *Endpoint) answerTo(err *redoxauth.Error, r *http.Request, q *Request) (a answer) {
+// its kind. It also counts wrong credentials. It returns err, and says so in it if there were
+// too many.
+func (e *Endpoint) answerTo(err *redoxauth.Error, r *http.Request, q *Request) (a answer, _ *redoxauth.Error) {
 	if !errors.As(err, &a) {
 		a = answers[redoxauth.StatusCode(err)]
 	}
@@ -72,9 +73,26 @@ func (e *Endpoint) answerTo(err *redoxauth.Error, r *http.Request, q *Request) (
 	if errors.As(err, &wrong) {
 		if wait := e.failures.add(wrong.client, peer(r), e.cfg.Now()); wait > 0 {
 			a.status, a.retryAfter = http.StatusTooManyRequests, wait
+			limited := *err
+			limited.Err = tooMany{err.Err, wait}
+			err = &limited
 		}
 	}
-	return a
+	return a, err
+}
+
+// tooMany is the cause of an error that is answered 429. Many guesses make many of them, so
+// the text is written when it is read.
+type tooMany struct {
+	error
+	wait time.Duration
+}
+
+func (t tooMany) Unwrap() error { return t.error }
+
+func (t tooMany) Error() string {
+	return fmt.Sprintf("%v; answered 429, because more than %d wrong credentials of one client came from one address within %v (fixed): this ends in %v, and a right credential passes meanwhile",
+		t.error, failuresMost, failuresWindow, t.wait.Round(time.Second))
 }
 
 // Error makes an answer the cause of an error.
@@ -112,9 +130,9 @@ func InvalidRequest(description string) error {
 }
 
 // Malformed returns the error of a request that cannot be read, or that contradicts
-// itself. The description is that of [InvalidRequest].
-func Malformed(description string) *redoxauth.Error {
-	return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "%w", InvalidRequest(description))
+// itself. The description is that of [InvalidRequest]. The rest is for the operator alone.
+func Malformed(description, format string, args ...any) *redoxauth.Error {
+	return redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "%w: "+format, append([]any{InvalidRequest(description)}, args...)...)
 }
 
 // wrongCredential is the cause of an error that answerTo counts.
@@ -130,16 +148,6 @@ func (w wrongCredential) Unwrap() error { return w.error }
 // come from.
 func WrongCredential(client string, kind error, reason redoxauth.Reason, format string, args ...any) *redoxauth.Error {
 	return redoxauth.Errorf(kind, reason, "%w", wrongCredential{client, fmt.Errorf(format, args...)})
-}
-
-// Quote returns what a peer sent in a form that is fit for the operator's log: short, and
-// on one line.
-func Quote(s string) string {
-	const most = 64
-	if len(s) <= most {
-		return strconv.Quote(s)
-	}
-	return strconv.Quote(s[:most]) + "..."
 }
 
 // failure returns err as an Error. An Error of no known kind is a fault of ours.

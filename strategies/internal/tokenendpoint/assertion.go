@@ -40,10 +40,13 @@ type Assertions struct {
 
 	UnknownReason redoxauth.Reason // of an assertion of an issuer that was not added
 	IssuerField   string           // the exported field that lists the issuers
+	Dashboard     string           // the field of Redox's dashboard for the issuer, or ""
+	LifetimeBy    string           // what fixes MaxLifetime
 
 	Clients []Client // that were added, for Config
 
 	issuers map[string]*jose.Verifier
+	want    string // the accepted issuers, for errors
 }
 
 // Check sets the defaults and adds what is wrong to p.
@@ -65,6 +68,7 @@ func (a *Assertions) Check(p *config.Problems) {
 // Add adds a client. Its ID is the iss of its assertions. field is that of the client.
 func (a *Assertions) Add(p *config.Problems, field string, c Client, keys keyset.Set, algorithms []string) {
 	a.Clients = append(a.Clients, c)
+	a.want = a.wantIssuer()
 	if keys == nil {
 		p.Add(field+".Keys", "required")
 		return
@@ -97,9 +101,9 @@ func (a *Assertions) Verify(ctx context.Context, assertion string) (*Proof, erro
 	verifier, ok := a.issuers[issuer]
 	switch {
 	case issuer == "":
-		return nil, WrongCredential("", redoxauth.ErrRejected, a.UnknownReason, "the assertion is no JWT, or has no iss")
+		return nil, WrongCredential("", redoxauth.ErrRejected, a.UnknownReason, "%s", a.noIssuer(assertion))
 	case !ok:
-		return nil, WrongCredential(issuer, redoxauth.ErrRejected, a.UnknownReason, "iss is %s, want one of %s", Quote(issuer), a.IssuerField)
+		return nil, WrongCredential(issuer, redoxauth.ErrRejected, a.UnknownReason, "iss of the assertion is %s, want %s", Quote(issuer), a.want)
 	}
 	t, err := verifier.Verify(ctx, assertion)
 	if err == nil {
@@ -113,6 +117,29 @@ func (a *Assertions) Verify(ctx context.Context, assertion string) (*Proof, erro
 		p.Once = &Once{a.Replay, fmt.Sprintf("%q %q", a.TokenURL, issuer), t.ReplayID(assertion), singleuse.Until(t.Expiry, a.Leeway)}
 	}
 	return p, nil
+}
+
+// noIssuer says why an assertion has no issuer.
+func (a *Assertions) noIssuer(assertion string) string {
+	_, err := jose.ParseJWS(assertion)
+	var e *redoxauth.Error
+	if errors.As(err, &e) {
+		return fmt.Sprintf("the assertion has %d bytes and is no JWT that can be read (%v), want a signed JWT", len(assertion), e.Err)
+	}
+	return "iss of the assertion is absent, or its claims cannot be read, want " + a.want
+}
+
+// wantIssuer says which issuers are accepted.
+func (a *Assertions) wantIssuer() string {
+	ids := make([]string, len(a.Clients))
+	for i, c := range a.Clients {
+		ids[i] = c.ID
+	}
+	text := OneOf(ids) + " (EndpointConfig." + a.IssuerField
+	if a.Dashboard != "" {
+		text += "; Redox dashboard: " + a.Dashboard
+	}
+	return text + ")"
 }
 
 // checkLife bounds how long an assertion is of use to whoever captures it, and how long the
@@ -131,15 +158,16 @@ func (a *Assertions) checkLife(t *jose.Token) error {
 	most := maxAge + a.Leeway
 	switch {
 	case len(t.JTI) > maxJTI:
-		return redoxauth.Errorf(redoxauth.ErrRejected, "malformed", "jti has %d bytes, want at most %d", len(t.JTI), maxJTI)
+		return redoxauth.Errorf(redoxauth.ErrRejected, "malformed", "jti has %d bytes, want at most %d (fixed)", len(t.JTI), maxJTI)
 	case life > a.MaxLifetime+a.Leeway:
-		return redoxauth.Errorf(redoxauth.ErrRejected, "lifetime", "valid for %v, want at most %v", life.Round(time.Second), a.MaxLifetime)
+		return redoxauth.Errorf(redoxauth.ErrRejected, "lifetime", "valid for %v, want at most %v (%s)", life.Round(time.Second), a.MaxLifetime, a.LifetimeBy)
 	case t.JTI != "":
 	case !hasIssued:
-		return redoxauth.Errorf(redoxauth.ErrRejected, "malformed", "the claims jti and iat are missing, want a jti, or else an iat")
+		return redoxauth.Errorf(redoxauth.ErrRejected, "malformed", "jti and iat are absent, want a jti, or else an iat in seconds since 1970")
 	case !now.Before(issued.Add(most)):
 		return redoxauth.Errorf(redoxauth.ErrRejected, "expired",
-			"an assertion without jti is accepted for %v after iat, which was %v ago (EndpointConfig.Leeway)", most, now.Sub(issued).Round(time.Second))
+			"issued %v ago by this server's clock (iat %s), want at most %v for an assertion without jti (EndpointConfig.Leeway and 1m0s); one with a jti is accepted until it expires",
+			now.Sub(issued).Round(time.Second), issued.UTC().Format(time.RFC3339), most)
 	}
 	return nil
 }

@@ -1,7 +1,10 @@
 package tokenendpoint
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -29,8 +32,11 @@ type Request struct {
 	HasBasic bool
 	Basic    string // what follows the scheme in "Authorization: Basic"
 
+	OtherScheme bool // an Authorization header of another scheme than Basic
+
 	parameters url.Values
-	unread     bool // the body was not read to its end
+	json       []byte // the body, if it is JSON
+	unread     bool   // the body was not read to its end
 }
 
 // targets are the parameters that may come several times ([RFC 8707, Section 2],
@@ -51,16 +57,17 @@ func (q *Request) HasAny(names ...string) bool {
 	return slices.ContainsFunc(names, func(name string) bool { return q.Get(name) != "" })
 }
 
-// otherTarget returns an audience or a resource that is not ours, or "".
-func (q *Request) otherTarget(ours string) string {
+// otherTarget returns the name and the value of an audience or a resource that is not ours,
+// or "".
+func (q *Request) otherTarget(ours string) (name, target string) {
 	for _, name := range targets {
 		for _, target := range q.parameters[name] {
 			if target != "" && target != ours {
-				return target
+				return name, target
 			}
 		}
 	}
-	return ""
+	return "", ""
 }
 
 // read reads r into q.
@@ -78,24 +85,45 @@ func (e *Endpoint) read(w http.ResponseWriter, r *http.Request, q *Request) erro
 	defer cancel()
 	body, err := redoxauth.ReadBody(w, r.WithContext(ctx), e.bodies) // of a copy: ReadBody replaces its Body
 	if err != nil {
-		return err
+		return unread(err)
 	}
 	q.unread = false
-	q.parameters, err = parse(body)
+	return parse(q, body)
+}
+
+// unread returns the error of a body that was not read. Its text names the limits of a
+// Middleware, and those of an endpoint are fixed.
+func unread(err error) error {
+	var e *redoxauth.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	limits := map[redoxauth.Reason]string{
+		"body_size":    fmt.Sprintf("at most %d bytes", maxBody),
+		"body_timeout": fmt.Sprintf("at most %v", bodyTimeout),
+		"busy":         fmt.Sprintf("at most %d bytes of bodies at once, half of it for those that still arrive", maxBodies),
+	}
+	if want, ok := limits[e.Reason]; ok {
+		c := *e
+		c.Err = fmt.Errorf("a token request: %w; a token endpoint takes %s (fixed), or less if the Options of a wrapper in front say so", e.Err, want)
+		return &c
+	}
 	return err
 }
 
-type parser func([]byte) (url.Values, error)
+type parser func(*Request, []byte) error
 
 // readHead reads what comes before the body. It ignores an Authorization header of another
 // scheme than Basic, which authenticates no client: a sender may put its verification token
 // there on every request.
 func (e *Endpoint) readHead(r *http.Request, q *Request) (parser, error) {
 	if r.Method != http.MethodPost {
-		return nil, redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "method %s: %w", Quote(r.Method), notPosted)
+		return nil, redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "%w: the method is %s, want \"POST\" (RFC 6749, Section 3.2)", notPosted, Quote(r.Method))
 	}
-	if err := checkQuery(r.URL.RawQuery); err != nil {
-		return nil, err
+	if r.URL != nil {
+		if err := checkQuery(r.URL.RawQuery); err != nil {
+			return nil, err
+		}
 	}
 	switch values := r.Header["Authorization"]; len(values) {
 	case 0:
@@ -103,15 +131,37 @@ func (e *Endpoint) readHead(r *http.Request, q *Request) (parser, error) {
 		scheme, rest, _ := strings.Cut(values[0], " ")
 		if strings.EqualFold(scheme, "Basic") {
 			q.HasBasic, q.Basic = true, strings.TrimLeft(rest, " ")
+		} else {
+			q.OtherScheme = true
 		}
 	default:
-		return nil, Malformed("more than one Authorization header")
+		return nil, Malformed("more than one Authorization header", "%d, want at most one", len(values))
 	}
 	parse := e.parserFor(r.Header)
 	if parse == nil {
-		return nil, redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "%w", wrongMediaType)
+		return nil, redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "%w: %s", wrongMediaType, e.wrongType(r.Header))
 	}
 	return parse, nil
+}
+
+// wrongType says why there is no parser for the media type.
+func (e *Endpoint) wrongType(h http.Header) string {
+	types := h["Content-Type"]
+	switch encoding := h.Get("Content-Encoding"); {
+	case len(types) > 1:
+		return fmt.Sprintf("%d Content-Type headers arrived, want one", len(types))
+	case encoding != "" && !strings.EqualFold(encoding, "identity"):
+		return fmt.Sprintf("Content-Encoding is %s, want it absent", Quote(encoding))
+	}
+	return fmt.Sprintf("Content-Type is %s, want %s (Redox dashboard: contentType)", Quote(h.Get("Content-Type")), e.types())
+}
+
+// types says which media types are accepted.
+func (e *Endpoint) types() string {
+	if e.cfg.JSON {
+		return OneOf([]string{"application/x-www-form-urlencoded", "application/json"})
+	}
+	return OneOf([]string{"application/x-www-form-urlencoded"})
 }
 
 // checkQuery refuses credentials in the URL, where every proxy logs them
@@ -120,18 +170,18 @@ func (e *Endpoint) readHead(r *http.Request, q *Request) (parser, error) {
 // [RFC 6749, Section 2.3.1]: https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1
 func checkQuery(query string) error {
 	if strings.Contains(query, ";") {
-		return Malformed("the query of the URL is malformed")
+		return Malformed("the query of the URL is malformed", "it has a semicolon, want \"&\" between parameters")
 	}
 	for pair := range strings.SplitSeq(query, "&") {
 		name, _, _ := strings.Cut(pair, "=")
 		name, err := url.QueryUnescape(name)
 		if err != nil {
-			return Malformed("the query of the URL is malformed")
+			return Malformed("the query of the URL is malformed", "a name has a wrong escape")
 		}
 		switch strings.ToLower(name) {
 		case "client_id", "client_secret", "client_assertion", "client_assertion_type", "assertion",
 			"username", "password", "code", "token", "access_token", "refresh_token":
-			return Malformed("credentials in the query of the URL")
+			return Malformed("credentials in the query of the URL", "it has %s, want it in the body (Redox dashboard: url)", Quote(name))
 		}
 	}
 	return nil
@@ -160,7 +210,7 @@ func (e *Endpoint) parserFor(h http.Header) parser {
 
 // parseForm is stricter than url.ParseQuery: no name may come twice but those of targets,
 // and the number of parameters is limited.
-func parseForm(body []byte) (url.Values, error) {
+func parseForm(q *Request, body []byte) error {
 	values, n := make(url.Values), 0
 	for pair := range strings.SplitSeq(string(body), "&") {
 		if pair == "" {
@@ -172,25 +222,29 @@ func parseForm(body []byte) (url.Values, error) {
 		n++
 		switch {
 		case err1 != nil || err2 != nil || strings.Contains(pair, ";"):
-			return nil, Malformed("the form is malformed")
+			return Malformed("the form is malformed", "parameter %d of the body has a wrong escape or a semicolon, want application/x-www-form-urlencoded", n)
 		case !utf8.ValidString(name) || !utf8.ValidString(value):
-			return nil, Malformed("a parameter is not UTF-8")
+			return Malformed("a parameter is not UTF-8", "it is number %d of the body", n)
 		case values.Has(name) && !slices.Contains(targets, name):
-			return nil, Malformed("a parameter is repeated")
+			return Malformed("a parameter is repeated", "%s arrived twice, want it once: only audience and resource may be repeated", nameOf(name))
 		case n > maxParameters:
-			return nil, Malformed("too many parameters")
+			return Malformed("too many parameters", "more than %d arrived (fixed)", maxParameters)
 		}
 		values.Add(name, value)
 	}
-	return values, nil
+	q.parameters = values
+	return nil
 }
 
 // parseJSON reads an object of strings. Those of targets may be arrays of strings. A member
 // that is no parameter of ours may have any type.
-func parseJSON(body []byte) (url.Values, error) {
+func parseJSON(q *Request, body []byte) error {
 	object, err := jose.ReadObject(body, parameters...)
-	if err != nil {
-		return nil, Malformed("the JSON is malformed")
+	switch {
+	case err != nil && bytes.Contains(body, []byte("grant_type=")):
+		return Malformed("the JSON is malformed", "the body looks like a form, but its Content-Type says JSON (Redox dashboard: contentType)")
+	case err != nil:
+		return Malformed("the JSON is malformed", "the body, of %d bytes, is %w, want an object of strings", len(body), err)
 	}
 	values := make(url.Values)
 	for _, name := range parameters {
@@ -204,10 +258,11 @@ func parseJSON(body []byte) (url.Values, error) {
 			values[name], ok = v.Texts()
 		}
 		if !ok {
-			return nil, Malformed("a parameter is not a string")
+			return Malformed("a parameter is not a string", "%s is of another type, want a string", name)
 		}
 	}
-	return values, nil
+	q.parameters, q.json = values, body
+	return nil
 }
 
 // parameters lists the parameters that an endpoint reads.

@@ -1,6 +1,7 @@
 package tokenendpoint
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -22,6 +23,10 @@ type Scopes interface {
 
 	// Covers reports whether the granted scopes include the required one.
 	Covers(granted []string, required string) bool
+
+	// Why says why nothing of the requested scope is allowed, if there is more to say than
+	// that: such as "is misspelt". It is for the operator.
+	Why(allowed []string, requested string) string
 }
 
 // plainScopes are scopes that mean themselves alone.
@@ -35,41 +40,69 @@ func (plainScopes) Covers(granted []string, required string) bool {
 	return slices.Contains(granted, required)
 }
 
+func (plainScopes) Why(allowed []string, requested string) string {
+	for _, s := range allowed {
+		if strings.EqualFold(s, requested) {
+			return fmt.Sprintf("differs from %q only in case", s)
+		}
+	}
+	if strings.Contains(requested, ",") {
+		return "has a comma, and scopes are separated by spaces"
+	}
+	return "is not among them"
+}
+
 // grant returns the scopes that a client gets.
 func (e *Endpoint) grant(client, parameter string) ([]string, error) {
 	allowed := e.clients[client].Scopes
 	if parameter == "" {
 		return allowed, nil
 	}
-	var granted []string
-	if requested, ok := splitScopes(parameter); ok {
-		granted = e.cfg.Scopes.Narrow(allowed, requested)
+	requested, err := splitScopes(parameter)
+	if err != nil {
+		return nil, redoxauth.Errorf(redoxauth.ErrForbidden, "scope", "client %s: scope %w (Redox dashboard: scopes)", Quote(client), err)
 	}
-	if len(granted) == 0 || len(joinScopes(granted)) > 2*maxScope { // the token would be too long
-		return nil, redoxauth.Errorf(redoxauth.ErrForbidden, "scope", "client %q", client)
+	granted := e.cfg.Scopes.Narrow(allowed, requested)
+	switch {
+	case len(granted) == 0:
+		return nil, redoxauth.Errorf(redoxauth.ErrForbidden, "scope", "client %s: scope is %s, want some of %s (EndpointConfig.%s[].Scopes; Redox dashboard: scopes)%s",
+			Quote(client), Quote(parameter), list(allowed), e.cfg.ClientField, e.why(allowed, requested))
+	case len(joinScopes(granted)) > 2*maxScope:
+		return nil, redoxauth.Errorf(redoxauth.ErrForbidden, "scope", "client %s: the scopes that it may get of those it asks for have %d bytes, want at most %d (fixed; Redox dashboard: scopes)",
+			Quote(client), len(joinScopes(granted)), 2*maxScope)
 	}
 	return granted, nil
+}
+
+// why says of the first scopes why they are not allowed.
+func (e *Endpoint) why(allowed, requested []string) (text string) {
+	for _, s := range requested[:min(len(requested), maxListed)] {
+		text += "; " + Quote(s) + " " + e.cfg.Scopes.Why(allowed, s)
+	}
+	return text
 }
 
 // splitScopes reads the parameter scope ([RFC 6749, Section 3.3]). A scope that is repeated
 // counts once.
 //
 // [RFC 6749, Section 3.3]: https://www.rfc-editor.org/rfc/rfc6749#section-3.3
-func splitScopes(parameter string) ([]string, bool) {
+func splitScopes(parameter string) ([]string, error) {
 	if len(parameter) > maxScope {
-		return nil, false
+		return nil, fmt.Errorf("has %d bytes, want at most %d (fixed)", len(parameter), maxScope)
 	}
 	var scopes []string
 	for s := range strings.SplitSeq(parameter, " ") {
 		switch {
 		case s == "" || slices.Contains(scopes, s):
-		case !config.ValidScope(s) || len(scopes) == maxScopes:
-			return nil, false
+		case !config.ValidScope(s):
+			return nil, fmt.Errorf("has the part %s, want printable ASCII without quotes and backslashes (RFC 6749, Section 3.3)", Quote(s))
+		case len(scopes) == maxScopes:
+			return nil, fmt.Errorf("has more than %d scopes (fixed)", maxScopes)
 		default:
 			scopes = append(scopes, s)
 		}
 	}
-	return scopes, true
+	return scopes, nil
 }
 
 func joinScopes(scopes []string) string { return strings.Join(scopes, " ") }

@@ -188,13 +188,13 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id, body, err := e.issue(w, r, q)
 	if err != nil {
 		failure := e.failure(err)
-		a, d.Err = e.answerTo(failure, r, q), failure
-		body = a.body()
+		a, failure = e.answerTo(failure, r, q)
+		d.Err, body = failure, a.body()
 	}
 	if e.cfg.Observe != nil {
 		d.Identity, d.Status, d.Duration = id, a.status, time.Since(start)
 		seen := *r
-		seen.Body = http.NoBody // of a peer that may stall
+		seen.Body = &observed{q, d.Err} // the peer's may stall
 		e.cfg.Observe(&seen, d)
 	}
 	if q.unread && r.ProtoMajor < 2 {
@@ -217,20 +217,26 @@ func (e *Endpoint) issue(w http.ResponseWriter, r *http.Request, q *Request) (id
 	if err := e.read(w, r, q); err != nil {
 		return nil, nil, err
 	}
-	switch q.Get("grant_type") {
+	return e.answer(r.Context(), q)
+}
+
+// answer is issue for a request that was read.
+func (e *Endpoint) answer(ctx context.Context, q *Request) (id *redoxauth.Identity, body []byte, err error) {
+	switch grant := q.Get("grant_type"); grant {
 	case e.cfg.GrantType:
 	case "":
-		return nil, nil, Malformed("grant_type is missing")
+		return nil, nil, Malformed("grant_type is missing", "%s, want %q (Redox dashboard: grantType)", q.Absence("grant_type"), e.cfg.GrantType)
 	default:
-		return nil, nil, redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "%w", unsupportedGrant)
+		return nil, nil, redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "%w: grant_type is %s, want %q (Redox dashboard: grantType)",
+			unsupportedGrant, Quote(grant), e.cfg.GrantType)
 	}
-	p, err := e.cfg.Prove(r.Context(), q)
+	p, err := e.cfg.Prove(ctx, q)
 	if err != nil {
 		return nil, nil, err
 	}
-	if target := q.otherTarget(e.cfg.Audience); target != "" {
-		return nil, nil, redoxauth.Errorf(redoxauth.ErrRejected, "audience", "client %q: %w: it is %s, want %q (EndpointConfig.Audience)",
-			p.Client, invalidTarget, Quote(target), e.cfg.Audience)
+	if name, target := q.otherTarget(e.cfg.Audience); target != "" {
+		return nil, nil, redoxauth.Errorf(redoxauth.ErrRejected, "audience", "client %s: %w: %s is %s, want %q or none (EndpointConfig.Audience; Redox dashboard: %[3]s)",
+			Quote(p.Client), invalidTarget, name, Quote(target), e.cfg.Audience)
 	}
 	granted, err := e.grant(p.Client, q.Get("scope"))
 	if err != nil {
@@ -241,7 +247,7 @@ func (e *Endpoint) issue(w http.ResponseWriter, r *http.Request, q *Request) (id
 		return nil, nil, err
 	}
 	if p.Once != nil {
-		if err := e.use(r.Context(), p); err != nil {
+		if err := e.use(ctx, p); err != nil {
 			return nil, nil, err
 		}
 	}

@@ -1,0 +1,131 @@
+package tokenendpoint
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+const (
+	maxQuoted = 128 // bytes of one value
+	maxListed = 8   // values of a list
+
+	maxNamed = 8 << 10 // bytes of a JSON body whose names are listed
+)
+
+// Quote returns what a peer sent in a form that is fit for the operator's log: short, and
+// printable ASCII on one line. It says "absent" of nothing.
+func Quote(s string) string {
+	switch {
+	case s == "":
+		return "absent"
+	case len(s) > maxQuoted:
+		s = s[:maxQuoted] + "..."
+	}
+	return fmt.Sprintf("%+q", s)
+}
+
+// OneOf says which values are accepted.
+func OneOf(accepted []string) string {
+	if len(accepted) == 1 {
+		return Quote(accepted[0])
+	}
+	return "one of " + list(accepted)
+}
+
+// list returns the values, quoted.
+func list(values []string) string {
+	var quoted []string
+	for _, v := range values[:min(len(values), maxListed)] {
+		quoted = append(quoted, Quote(v))
+	}
+	text := "[" + strings.Join(quoted, " ") + "]"
+	if more := len(values) - maxListed; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
+
+// dashboard holds the fields of Redox's dashboard for a parameter: the one for its value, and
+// the one for its name. Where Redox documents no such field it is empty.
+var dashboard = map[string]struct{ value, name string }{
+	"grant_type":    {"grantType", "grantTypeName"},
+	"client_id":     {"clientId", "clientIdName"},
+	"client_secret": {"clientSecret", "clientSecretName"},
+	"scope":         {value: "scopes"},
+	"audience":      {value: "audience"},
+	"resource":      {value: "resource"},
+}
+
+// Absence says that a parameter is absent or empty, and what arrived instead. A field of the
+// dashboard may have given it another name.
+func (q *Request) Absence(name string) string {
+	state := "absent"
+	if q.parameters.Has(name) {
+		state = "empty"
+	}
+	text := fmt.Sprintf("the parameter %s is %s, and %s", name, state, q.arrived())
+	if field := dashboard[name].name; field != "" && state == "absent" {
+		text += fmt.Sprintf(" (Redox dashboard: %s, want %q)", field, name)
+	}
+	return text
+}
+
+// arrived lists the names of the parameters. It lists no values: names are all that can be
+// shown of a request with a secret.
+func (q *Request) arrived() string {
+	if len(q.json) > maxNamed {
+		return "the names of the parameters are not listed, because the body is large"
+	}
+	names := q.names()
+	if len(names) == 0 {
+		return "no parameters arrived"
+	}
+	if len(names) == 1 && strings.HasPrefix(strings.TrimSpace(names[0]), "{") {
+		return "the body looks like JSON, but its Content-Type says a form (Redox dashboard: contentType)"
+	}
+	shown := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !isName(name) })
+	text := "the parameters that arrived are " + list(shown)
+	if hidden := len(names) - len(shown); hidden > 0 {
+		text += fmt.Sprintf(" and %d whose names are not shown, because they may be values", hidden)
+	}
+	return text
+}
+
+// names returns the names of all parameters, in order.
+func (q *Request) names() []string {
+	if q.json == nil {
+		return slices.Sorted(maps.Keys(q.parameters))
+	}
+	var members map[string]json.RawMessage
+	_ = json.Unmarshal(q.json, &members) // was checked
+	return slices.Sorted(maps.Keys(members))
+}
+
+// isName reports whether a name may be shown. A sender that writes no name, or a secret
+// without its name, must not get it into a log.
+func isName(name string) bool {
+	if slices.Contains(parameters, name) {
+		return true
+	}
+	if name == "" || len(name) > 40 {
+		return false
+	}
+	for _, c := range []byte(name) {
+		letter := 'a' <= c|0x20 && c|0x20 <= 'z' || c == '_' || c == '-' || c == '.'
+		if !letter && (c < '0' || c > '9' || len(name) >= 12) {
+			return false
+		}
+	}
+	return true
+}
+
+// nameOf quotes the name of a parameter, if it may be shown.
+func nameOf(name string) string {
+	if isName(name) {
+		return Quote(name)
+	}
+	return "a parameter whose name is not shown"
+}
