@@ -127,11 +127,11 @@ func (g *grant) nothing(q *tokenendpoint.Request) string {
 	if q.HasAny("client_assertion", "assertion") {
 		why += ", and an assertion, which this strategy does not take (packages smartbackend and jwtbearer do)"
 	}
-	client := "no client ID"
+	client := "no client ID and no secret"
 	if id := q.Get("client_id"); id != "" {
 		client = g.verdict(nil, id, true)
 	}
-	return client + "; " + why + ", and " + q.Absence("client_secret") + ", want HTTP Basic or the parameters client_id and client_secret (Redox dashboard: noBasic)"
+	return client + "; there is " + why + ", " + q.Absence("client_id", "client_secret") + ", want HTTP Basic or both parameters (Redox dashboard: noBasic)"
 }
 
 // verdict tells the operator what was presented. It takes as long for an unknown client as

@@ -84,7 +84,7 @@ func (s secrets) claimed(value string) string {
 func (s secrets) look(id string) (known, misplaced bool) {
 	_, after, _ := strings.Cut(id, ":")
 	found := 0
-	for _, text := range [...]string{id, config.Trim(id), after} {
+	for _, text := range [...]string{id, config.Trim(id), unescaped(id), after} {
 		presented := sha256.Sum256([]byte(text))
 		for i := range s {
 			found |= subtle.ConstantTimeCompare(presented[:], s[i].alone[:])

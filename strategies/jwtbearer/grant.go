@@ -25,7 +25,12 @@ func newGrant(cfg EndpointConfig, p *config.Problems) *grant {
 		Now:                cfg.Now,
 		UnknownReason:      "issuer",
 		IssuerField:        "Signers[].Issuer",
+		SubjectField:       "Signers[].Subject",
+		KeysField:          "Signers[].Keys",
+		AlgorithmsBy:       "EndpointConfig.Signers[].Algorithms",
 		LifetimeBy:         "fixed",
+		Issuer:             cfg.Issuer,
+		Audience:           cfg.Audience,
 	}}
 	g.Check(p)
 	for i, s := range cfg.Signers {
@@ -50,6 +55,23 @@ func (g *grant) prove(ctx context.Context, q *tokenendpoint.Request) (*tokenendp
 		return nil, tokenendpoint.Malformed("assertion is missing", "%s, want a signed JWT", q.Absence("assertion"))
 	}
 	return g.Verify(ctx, q.Get("assertion"))
+}
+
+// explain is the Facts of a tokenendpoint.Config.
+func (g *grant) explain(ctx context.Context, x *tokenendpoint.Report, q *tokenendpoint.Request) string {
+	if q.HasBasic || q.HasAny("client_secret", "client_assertion", "client_assertion_type") {
+		x.Fact("client authentication: %s arrived, want none (Redox dashboard: noBasic)", g.credential(q))
+	} else {
+		x.Fact("client authentication: none, as required")
+	}
+	if q.HasAny("assertion") {
+		return g.Explain(ctx, x, "assertion", q.Get("assertion"))
+	}
+	x.Fact("assertion: absent, want a signed JWT")
+	if q.HasAny("client_assertion") {
+		x.Hint("the JWT is in client_assertion, want it in assertion; package smartbackend takes client_assertion")
+	}
+	return ""
 }
 
 // credential names the credential that is beside an assertion.

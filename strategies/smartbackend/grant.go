@@ -39,7 +39,12 @@ func newGrant(cfg EndpointConfig, p *config.Problems) *grant {
 		UnknownReason:      "client",
 		IssuerField:        "Clients[].ID",
 		Dashboard:          "clientId",
+		SubjectField:       "Clients[].ID",
+		KeysField:          "Clients[].Keys",
+		AlgorithmsBy:       "fixed by SMART App Launch",
 		LifetimeBy:         "fixed by SMART App Launch",
+		Issuer:             cfg.Issuer,
+		Audience:           cfg.Audience,
 	}}
 	g.Check(p)
 	for i, c := range cfg.Clients {
@@ -101,6 +106,43 @@ func (g *grant) prove(ctx context.Context, q *tokenendpoint.Request) (*tokenendp
 // unproven refuses a client that sends no assertion.
 func unproven(client string, kind error, reason redoxauth.Reason, why string) error {
 	return tokenendpoint.WrongCredential(client, kind, reason, "client_id is %s: %s", tokenendpoint.Quote(client), why)
+}
+
+// explain is the Facts of a tokenendpoint.Config.
+func (g *grant) explain(ctx context.Context, x *tokenendpoint.Report, q *tokenendpoint.Request) (issuer string) {
+	if q.HasBasic || q.HasAny("client_secret") {
+		x.Fact("secret: %s arrived, want none (Redox dashboard: noBasic, clientSecret)", secretIn(q))
+		x.Hint("a secret arrived: smartbackend takes a signed assertion only, and package clientcredentials takes secrets")
+	} else {
+		x.Fact("secret: none, as required")
+	}
+	switch kind := q.Get("client_assertion_type"); {
+	case kind == assertionType:
+		x.Fact("client_assertion_type: %q, as required", kind)
+	default:
+		x.Fact("client_assertion_type: %s, want %q (fixed by SMART App Launch)", tokenendpoint.Quote(kind), assertionType)
+		x.Near("client_assertion_type", kind, assertionType, "the value that SMART App Launch fixes")
+	}
+	if q.HasAny("client_assertion") {
+		issuer = g.Explain(ctx, x, "client_assertion", q.Get("client_assertion"))
+	} else {
+		x.Fact("client_assertion: absent, want a signed JWT")
+		if q.HasAny("assertion") {
+			x.Hint("the JWT is in assertion, want it in client_assertion; package jwtbearer takes assertion")
+		}
+	}
+	switch client := q.Get("client_id"); {
+	case client == "":
+		x.Fact("client_id: absent, as allowed")
+	case client == issuer:
+		x.Fact("client_id: %s, as iss of the assertion", tokenendpoint.Quote(client))
+	case issuer == "":
+		x.Fact("client_id: %s", tokenendpoint.Quote(client))
+	default:
+		x.Fact("client_id: %s, want %s, as iss of the assertion, or none (Redox dashboard: clientId)", tokenendpoint.Quote(client), tokenendpoint.Quote(issuer))
+		x.Near("client_id", client, issuer, "iss of the assertion")
+	}
+	return issuer
 }
 
 // secretIn says where a secret is.

@@ -228,16 +228,16 @@ func TestRefusalTellsWhichClient(t *testing.T) {
 		change func(url.Values)
 		want   string
 	}{
-		{"unknown", claim("iss", "nobody\n"), nil, `(client): iss is "nobody\n", want one of Clients[].ID`},
-		{"a long name", claim("iss", strings.Repeat("x", 65)), nil, `(client): iss is "` + strings.Repeat("x", 64) + `"..., want one of Clients[].ID`},
-		{"no JWT", nil, set("client_assertion", "x"), `(client): the assertion is no JWT, or has no iss`},
-		{"of another client_id", nil, set("client_id", "other"), `(client): iss is "redox", but client_id "other"`},
-		{"expired", claim("exp", now.Add(-time.Hour).Unix(), "iat", nil), nil, `(expired): assertion of "redox": expired 1h0m0s ago by this server's clock`},
-		{"no jti", claim("jti", nil), nil, `(malformed): assertion of "redox": the claim jti is absent, want a value`},
-		{"no scope", nil, set("scope", "x"), `(scope): client "redox"`},
-		{"a secret", nil, set("client_assertion", "", "client_assertion_type", "", "client_id", "redox", "client_secret", "s"), `(client): client_id is "redox": secrets are not accepted`},
-		{"another kind of assertion", nil, set("client_assertion_type", "x"), `(malformed): this client_assertion_type is not supported: it is "x", want urn:ietf:params:oauth:client-assertion-type:jwt-bearer`},
-		{"no assertion", nil, set("client_assertion", "", "client_assertion_type", "", "client_id", "redox"), `(missing): client_id is "redox": no assertion`},
+		{"unknown", claim("iss", "nobody\n"), nil, `(client): iss of the assertion is "nobody\n", want one of ["redox" "other"] (EndpointConfig.Clients[].ID; Redox dashboard: clientId)`},
+		{"a long name", claim("iss", strings.Repeat("x", 129)), nil, `(client): iss of the assertion is "` + strings.Repeat("x", 128) + `...", want one of ["redox" "other"] (EndpointConfig.Clients[].ID; Redox dashboard: clientId)`},
+		{"no JWT", nil, set("client_assertion", "x"), `(client): the assertion, of 1 bytes, cannot be read: want a signed JWT: not a JWT`},
+		{"of another client_id", nil, set("client_id", "other"), `(client): client_id is "other", want "redox" or none, as iss of the assertion is (Redox dashboard: clientId)`},
+		{"expired", claim("exp", now.Add(-time.Hour).Unix(), "iat", nil), nil, `(expired): assertion of "redox": expired 1h0m0s ago`},
+		{"no jti", claim("jti", nil), nil, `(malformed): assertion of "redox": the claim jti is `},
+		{"no scope", nil, set("scope", "x"), `(scope): client "redox": scope is "x", want some of ["system/*.rs" "system/Patient.c"] (EndpointConfig.Clients[].Scopes; Redox dashboard: scopes); "x" is no SMART scope: it begins with none of system/, patient/, user/`},
+		{"a secret", nil, set("client_assertion", "", "client_assertion_type", "", "client_id", "redox", "client_secret", "s"), `(client): client_id is "redox": the parameter client_secret arrived, and secrets are not accepted: want a client_assertion, signed with the client's key`},
+		{"another kind of assertion", nil, set("client_assertion_type", "x"), `(malformed): this client_assertion_type is not supported: it is "x", want "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" (fixed by SMART App Launch)`},
+		{"no assertion", nil, set("client_assertion", "", "client_assertion_type", "", "client_id", "redox"), `(missing): client_id is "redox": no assertion: the parameter client_assertion is empty, the parameters that arrived: ["client_assertion" "client_assertion_type" "client_id" "grant_type" "scope"], want a signed JWT`},
 	} {
 		p := parameters(assertion(t, sender(c.sender)))
 		if c.change != nil {

@@ -186,6 +186,7 @@ func NewTokenEndpoint(cfg EndpointConfig) (*TokenEndpoint, error) {
 		ClientKey:    "ID",
 		Scopes:       scopes{},
 		Prove:        g.prove,
+		Facts:        g.explain,
 		Observe:      cfg.Observe,
 		Now:          cfg.Now,
 	})
@@ -198,6 +199,20 @@ func NewTokenEndpoint(cfg EndpointConfig) (*TokenEndpoint, error) {
 // ServeHTTP answers a token request.
 func (t *TokenEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	t.endpoint.ServeHTTP(w, r)
+}
+
+// Explain tells an operator, in plain lines, what t makes of a token request: the decision, and
+// then each check, with what arrived, what is expected, and the field that decides. See
+// [redoxauth.Explain], whose promises it keeps: it uses up no assertion,
+// counts no failure and fetches no key.
+//
+// r is a request that t has not read, or the one that Observe got, which keeps what was parsed.
+// A body that Explain reads can be read again.
+func (t *TokenEndpoint) Explain(r *http.Request) string {
+	if t == nil {
+		t = &TokenEndpoint{}
+	}
+	return t.endpoint.Explain(r)
 }
 
 // Verifier returns a Verifier of the access tokens that t issues. It also accepts those of

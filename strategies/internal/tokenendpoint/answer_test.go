@@ -42,7 +42,7 @@ func TestAnswers(t *testing.T) {
 		{"wrong grant", wrong(redoxauth.ErrRejected), grants, false, "400 invalid_grant", redoxauth.ErrRejected, "client", "", true},
 		{"wrong grant, and Basic", wrong(redoxauth.ErrRejected), grants, true, "400 invalid_grant", redoxauth.ErrRejected, "client", "", true},
 		{"two credentials", wrong(redoxauth.ErrMalformed), clients, false, "400 invalid_request", redoxauth.ErrMalformed, "client", "", true},
-		{"malformed", failing(tokenendpoint.Malformed("x is missing")), clients, false, "400 invalid_request", redoxauth.ErrMalformed, "malformed", "", false},
+		{"malformed", failing(tokenendpoint.Malformed("x is missing", "x is %s", "absent")), clients, false, "400 invalid_request", redoxauth.ErrMalformed, "malformed", "", false},
 		{"scope", failing(redoxauth.Errorf(redoxauth.ErrForbidden, "scope", "")), grants, false, "400 invalid_scope", redoxauth.ErrForbidden, "scope", "", false},
 		{"unavailable", failing(unavailable), clients, false, "503 temporarily_unavailable", redoxauth.ErrUnavailable, "keys", "10", false},
 		{"unavailable for a time", failing(&later), grants, false, "503 temporarily_unavailable", redoxauth.ErrUnavailable, "keys", "60", false},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
@@ -41,12 +42,25 @@ type Assertions struct {
 	UnknownReason redoxauth.Reason // of an assertion of an issuer that was not added
 	IssuerField   string           // the exported field that lists the issuers
 	Dashboard     string           // the field of Redox's dashboard for the issuer, or ""
-	LifetimeBy    string           // what fixes MaxLifetime
+	SubjectField  string           // the exported field of the accepted sub
+	KeysField     string           // the exported field of the keys
+	AlgorithmsBy  string           // what decides the algorithms
+	LifetimeBy    string           // what decides MaxLifetime
+
+	Issuer, Audience string // of the EndpointConfig, for Explain
 
 	Clients []Client // that were added, for Config
 
-	issuers map[string]*jose.Verifier
+	issuers map[string]*signer
 	want    string // the accepted issuers, for errors
+}
+
+// A signer is a client that was added.
+type signer struct {
+	client     Client
+	keys       jose.Source
+	algorithms []string
+	tokens     *jose.Verifier
 }
 
 // Check sets the defaults and adds what is wrong to p.
@@ -74,10 +88,11 @@ func (a *Assertions) Add(p *config.Problems, field string, c Client, keys keyset
 		return
 	}
 	if a.issuers == nil {
-		a.issuers = make(map[string]*jose.Verifier)
+		a.issuers = make(map[string]*signer)
 	}
-	a.issuers[c.ID] = jose.New(jose.Config{
-		Keys:        jose.SourceOf(keys),
+	source := jose.SourceOf(keys)
+	a.issuers[c.ID] = &signer{c, source, slices.Clone(algorithms), jose.New(jose.Config{
+		Keys:        source,
 		Algorithms:  algorithms,
 		OneKey:      a.OneKey,
 		Issuers:     []string{c.ID},
@@ -89,7 +104,7 @@ func (a *Assertions) Add(p *config.Problems, field string, c Client, keys keyset
 		MatchJKU:    a.MatchJKU,
 		Leeway:      a.Leeway,
 		Now:         a.Now,
-	})
+	})}
 }
 
 // Verify returns what an assertion proves about its issuer. An assertion with a jti is
@@ -98,14 +113,14 @@ func (a *Assertions) Verify(ctx context.Context, assertion string) (*Proof, erro
 	// An unknown issuer is refused at once. There is no key whose check could take the
 	// same time, and the name of an issuer is no secret.
 	issuer := jose.UnverifiedIssuer(assertion)
-	verifier, ok := a.issuers[issuer]
+	signer, ok := a.issuers[issuer]
 	switch {
 	case issuer == "":
 		return nil, WrongCredential("", redoxauth.ErrRejected, a.UnknownReason, "%s", a.noIssuer(assertion))
 	case !ok:
 		return nil, WrongCredential(issuer, redoxauth.ErrRejected, a.UnknownReason, "iss of the assertion is %s, want %s", Quote(issuer), a.want)
 	}
-	t, err := verifier.Verify(ctx, assertion)
+	t, err := signer.tokens.Verify(ctx, assertion)
 	if err == nil {
 		err = a.checkLife(t)
 	}

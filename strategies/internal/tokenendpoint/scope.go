@@ -65,6 +65,7 @@ func (e *Endpoint) grant(client, parameter string) ([]string, error) {
 	granted := e.cfg.Scopes.Narrow(allowed, requested)
 	switch {
 	case len(granted) == 0:
+		requested, _ = splitScopes(parameter) // Narrow may have changed the others
 		return nil, redoxauth.Errorf(redoxauth.ErrForbidden, "scope", "client %s: scope is %s, want some of %s (EndpointConfig.%s[].Scopes; Redox dashboard: scopes)%s",
 			Quote(client), Quote(parameter), list(allowed), e.cfg.ClientField, e.why(allowed, requested))
 	case len(joinScopes(granted)) > 2*maxScope:

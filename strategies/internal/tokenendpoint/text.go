@@ -59,16 +59,25 @@ var dashboard = map[string]struct{ value, name string }{
 	"resource":      {value: "resource"},
 }
 
-// Absence says that a parameter is absent or empty, and what arrived instead. A field of the
-// dashboard may have given it another name.
-func (q *Request) Absence(name string) string {
-	state := "absent"
-	if q.parameters.Has(name) {
-		state = "empty"
+// Absence says that parameters are absent or empty, and what arrived instead. A field of the
+// dashboard may have given one another name.
+func (q *Request) Absence(names ...string) string {
+	var missing, fields []string
+	for _, name := range names {
+		switch field := dashboard[name].name; {
+		case q.Get(name) != "":
+			continue
+		case q.parameters.Has(name):
+			missing = append(missing, "the parameter "+name+" is empty")
+			continue
+		case field != "":
+			fields = append(fields, fmt.Sprintf("%s, want %q", field, name))
+		}
+		missing = append(missing, "the parameter "+name+" is absent")
 	}
-	text := fmt.Sprintf("the parameter %s is %s, and %s", name, state, q.arrived())
-	if field := dashboard[name].name; field != "" && state == "absent" {
-		text += fmt.Sprintf(" (Redox dashboard: %s, want %q)", field, name)
+	text := strings.Join(append(missing, q.arrived()), ", ")
+	if len(fields) > 0 {
+		text += " (Redox dashboard: " + strings.Join(fields, "; ") + ")"
 	}
 	return text
 }

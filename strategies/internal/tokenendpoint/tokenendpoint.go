@@ -53,6 +53,10 @@ type Config struct {
 	// Prove returns what a request proves, or an error.
 	Prove func(context.Context, *Request) (*Proof, error)
 
+	// Facts adds to the report what the request says of the client, for Explain. It returns
+	// the ID of the client that the request claims to come from, or "".
+	Facts func(context.Context, *Report, *Request) string
+
 	Observe func(*http.Request, redoxauth.Decision)
 	Now     func() time.Time // default time.Now
 }
