@@ -111,7 +111,7 @@ func NewTokenEndpoint(cfg EndpointConfig) (*TokenEndpoint, error) {
 		ClientField:  "Clients",
 		ClientKey:    "ID",
 		Prove:        g.prove,
-		Facts:        g.explain,
+		Explain:      g.explain,
 		Observe:      cfg.Observe,
 		Now:          cfg.Now,
 	})

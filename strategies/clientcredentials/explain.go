@@ -9,84 +9,85 @@ import (
 	"strings"
 
 	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/diagnosis"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/tokenendpoint"
 )
 
 // explain is the Facts of a tokenendpoint.Config.
-func (g *grant) explain(_ context.Context, x *tokenendpoint.Report, q *tokenendpoint.Request) (client string) {
+func (g *grant) explain(_ context.Context, to *diagnosis.Report, q *tokenendpoint.Request) (client string) {
 	id, text := q.Get("client_id"), q.Get("client_secret")
 	if q.HasBasic {
 		found := g.secrets.findBasic(q.Basic)
-		x.Fact("client authentication: %s", g.inBasic(found, q))
+		to.Line("client authentication: %s", g.inBasic(found, q))
 		if client = g.secrets.claimed(q.Basic); found != nil {
 			client = found.client
 		} else {
-			g.hintBasic(x, q)
+			g.hintBasic(to, q)
 		}
 	}
 	if text != "" {
 		found := g.secrets.findBody(id, text)
-		x.Fact("client authentication: %s", g.inBody(found, q))
+		to.Line("client authentication: %s", g.inBody(found, q))
 		if client = id; found == nil {
-			g.hint(x, "the body", id, text)
+			g.hint(to, "the body", id, text)
 		}
 	}
 	switch {
 	case !q.HasBasic && text == "":
-		x.Fact("client authentication: %s", g.nothing(q))
+		to.Line("client authentication: %s", g.nothing(q))
 		client = id
 	case q.HasBasic && id == "":
-		x.Fact("client_id: absent in the body, as allowed beside Basic")
+		to.Line("client_id: absent in the body, as allowed beside Basic")
 	case q.HasBasic && text == "":
-		x.Fact("client_id: %s in the body, want that of Basic, or none", g.secrets.named(id))
+		to.Line("client_id: %s in the body, want that of Basic, or none", g.secrets.named(id))
 	}
 	for _, name := range []string{"client_assertion", "client_assertion_type", "assertion"} {
 		if q.HasAny(name) {
-			x.Fact("%s: present, want it absent: this strategy takes secrets", name)
-			x.Hint("%s arrived: package smartbackend takes client_assertion, package jwtbearer takes assertion", name)
+			to.Line("%s: present, want it absent: this strategy takes secrets", name)
+			to.Hint("%s arrived: package smartbackend takes client_assertion, package jwtbearer takes assertion", name)
 		}
 	}
 	return client
 }
 
 // hintBasic tries what is often wrong in Basic.
-func (g *grant) hintBasic(x *tokenendpoint.Report, q *tokenendpoint.Request) {
+func (g *grant) hintBasic(to *diagnosis.Report, q *tokenendpoint.Request) {
 	value := strings.TrimSpace(q.Basic)
 	raw := decoded(value)
 	if raw == "" {
 		if unpadded, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(value, "=")); err == nil && g.secrets.find(string(unpadded)) != nil {
-			x.Hint("ID and secret are right when the base64 in Basic is read without padding, want base64 with padding")
+			to.Hint("ID and secret are right when the base64 in Basic is read without padding, want base64 with padding")
 		}
 		if decoded, err := base64.URLEncoding.DecodeString(value); err == nil && g.secrets.find(string(decoded)) != nil {
-			x.Hint("ID and secret are right when Basic is read as base64url, want base64 in its standard alphabet")
+			to.Hint("ID and secret are right when Basic is read as base64url, want base64 in its standard alphabet")
 		}
 		if len(value) <= maxBasic && g.secrets.find(value) != nil {
-			x.Hint("Basic has ID and secret as they are, want base64 of them")
+			to.Hint("Basic has ID and secret as they are, want base64 of them")
 		}
 		return
 	}
 	if whole, err := url.QueryUnescape(raw); err == nil && whole != raw && g.secrets.find(whole) != nil {
-		x.Hint("ID and secret in Basic are right, but the colon between them is form-encoded too, want each encoded alone (RFC 6749, Section 2.3.1)")
+		to.Hint("ID and secret in Basic are right, but the colon between them is form-encoded too, want each encoded alone (RFC 6749, Section 2.3.1)")
 	}
 	if again := decoded(raw); again != "" && g.secrets.find(again) != nil {
-		x.Hint("ID and secret in Basic are right when they are decoded from base64 twice, want base64 once")
+		to.Hint("ID and secret in Basic are right when they are decoded from base64 twice, want base64 once")
 	}
 	for _, reading := range readings(raw) {
 		id, text, _ := strings.Cut(reading, ":")
 		if claimed := g.secrets.claimed(q.Basic); strings.HasPrefix(reading, claimed+":") {
 			id, text = claimed, reading[len(claimed)+1:]
 		}
-		g.hint(x, "Basic", id, text)
+		g.hint(to, "Basic", id, text)
 	}
 }
 
 // hint tries what is often wrong with an ID and a secret that do not match.
-func (g *grant) hint(x *tokenendpoint.Report, where, id, text string) {
+func (g *grant) hint(to *diagnosis.Report, where, id, text string) {
 	if len(id)+len(text) > maxBasic {
 		return
 	}
 	if g.secrets.find(text+":"+id) != nil {
-		x.Hint("client ID and secret in %s are exchanged", where)
+		to.Hint("client ID and secret in %s are exchanged", where)
 		return
 	}
 	ids := []variant{{text: id}}
@@ -97,25 +98,25 @@ func (g *grant) hint(x *tokenendpoint.Report, where, id, text string) {
 		switch {
 		case c.ID == id:
 		case strings.EqualFold(c.ID, id):
-			x.Hint("the client ID in %s differs from %s only in case (EndpointConfig.Clients[].ID; Redox dashboard: clientId)", where, tokenendpoint.Quote(c.ID))
+			to.Hint("the client ID in %s differs from %s only in case (EndpointConfig.Clients[].ID; Redox dashboard: clientId)", where, diagnosis.Quote(c.ID))
 			ids = append(ids, variant{c.ID, "so written"})
 		case config.Trim(id) == c.ID, strings.Trim(id, "\"'") == c.ID:
-			x.Hint("the client ID in %s is %s when white space and quotes around it are removed (Redox dashboard: clientId)", where, tokenendpoint.Quote(c.ID))
+			to.Hint("the client ID in %s is %s when white space and quotes around it are removed (Redox dashboard: clientId)", where, diagnosis.Quote(c.ID))
 			ids = append(ids, variant{c.ID, "so written"})
 		case unescaped(id) == c.ID:
-			x.Hint("the client ID in %s is the form-encoded %s", where, tokenendpoint.Quote(c.ID))
+			to.Hint("the client ID in %s is the form-encoded %s", where, diagnosis.Quote(c.ID))
 			ids = append(ids, variant{c.ID, "so written"})
 		}
 	}
 	for _, id := range ids {
 		for _, v := range variants(text) {
 			if v.text != text && v.text != "" && g.secrets.find(id.text+":"+v.text) != nil {
-				x.Hint("the secret in %s is right for client %s when %s (EndpointConfig.Clients[].Secrets; Redox dashboard: clientSecret)", where, tokenendpoint.Quote(id.text), v.when)
+				to.Hint("the secret in %s is right for client %s when %s (EndpointConfig.Clients[].Secrets; Redox dashboard: clientSecret)", where, diagnosis.Quote(id.text), v.when)
 				break
 			}
 		}
 		if id.when != "" && g.secrets.find(id.text+":"+text) != nil {
-			x.Hint("with the client ID %s the secret in %s is right", tokenendpoint.Quote(id.text), where)
+			to.Hint("with the client ID %s the secret in %s is right", diagnosis.Quote(id.text), where)
 		}
 	}
 	if text == "" {
@@ -124,7 +125,7 @@ func (g *grant) hint(x *tokenendpoint.Report, where, id, text string) {
 	presented := sha256.Sum256([]byte(text))
 	for i := range g.secrets {
 		if s := &g.secrets[i]; s.alone == presented && s.client != id {
-			x.Hint("the secret in %s is one of client %s", where, tokenendpoint.Quote(s.client))
+			to.Hint("the secret in %s is one of client %s", where, diagnosis.Quote(s.client))
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/diagnosis"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/tokenendpoint"
 )
 
@@ -41,7 +42,7 @@ func newGrant(clients []Client, p *config.Problems) *grant {
 		g.clients = append(g.clients, tokenendpoint.Client{ID: c.ID, Subject: c.ID, Scopes: c.Scopes})
 		ids = append(ids, c.ID)
 	}
-	g.want = tokenendpoint.OneOf(ids) + " (EndpointConfig.Clients[].ID; Redox dashboard: clientId)"
+	g.want = diagnosis.OneOf(ids) + " (EndpointConfig.Clients[].ID; Redox dashboard: clientId)"
 	return g
 }
 
@@ -70,7 +71,7 @@ func (g *grant) prove(_ context.Context, q *tokenendpoint.Request) (*tokenendpoi
 		return nil, g.refuse(q)
 	case id != "" && id != found.client:
 		return nil, redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "%w: it is %s, want %s, whose secret is in Basic (Redox dashboard: clientId)",
-			tokenendpoint.InvalidRequest("client_id names another client"), g.secrets.named(id), tokenendpoint.Quote(found.client))
+			tokenendpoint.InvalidRequest("client_id names another client"), g.secrets.named(id), diagnosis.Quote(found.client))
 	}
 	return &tokenendpoint.Proof{Client: found.client, Subject: found.client, KeyID: strconv.Itoa(found.position)}, nil
 }
@@ -144,13 +145,13 @@ func (g *grant) verdict(found *secret, id string, absent bool) string {
 	}
 	switch {
 	case found != nil:
-		return "a right secret of client " + tokenendpoint.Quote(found.client)
+		return "a right secret of client " + diagnosis.Quote(found.client)
 	case misplaced:
 		return "a secret in the place of the client ID, want " + g.want
 	case id == "":
 		return "no client ID, want " + g.want
 	case known:
-		return adjective + " secret of client " + tokenendpoint.Quote(id) + ", want one of its Secrets (EndpointConfig.Clients[].Secrets; Redox dashboard: clientSecret)"
+		return adjective + " secret of client " + diagnosis.Quote(id) + ", want one of its Secrets (EndpointConfig.Clients[].Secrets; Redox dashboard: clientSecret)"
 	}
-	return "unknown client " + tokenendpoint.Quote(id) + ", want " + g.want
+	return "unknown client " + diagnosis.Quote(id) + ", want " + g.want
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
-	"github.com/redoxauth/redoxauth-go/strategies/internal/tokenendpoint"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/diagnosis"
 )
 
 const maxSecret = 1 << 10 // bytes of a configured secret
@@ -101,7 +101,7 @@ func (s secrets) named(id string) string {
 	if _, misplaced := s.look(id); misplaced {
 		return "a secret"
 	}
-	return tokenendpoint.Quote(id)
+	return diagnosis.Quote(id)
 }
 
 func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }

@@ -149,7 +149,7 @@ func NewTokenEndpoint(cfg EndpointConfig) (*TokenEndpoint, error) {
 		ClientField:  "Signers",
 		ClientKey:    "Issuer",
 		Prove:        g.prove,
-		Facts:        g.explain,
+		Explain:      g.explain,
 		Observe:      cfg.Observe,
 		Now:          cfg.Now,
 	})

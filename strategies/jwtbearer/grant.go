@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/diagnosis"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/tokenendpoint"
 )
@@ -58,18 +59,18 @@ func (g *grant) prove(ctx context.Context, q *tokenendpoint.Request) (*tokenendp
 }
 
 // explain is the Facts of a tokenendpoint.Config.
-func (g *grant) explain(ctx context.Context, x *tokenendpoint.Report, q *tokenendpoint.Request) string {
+func (g *grant) explain(ctx context.Context, to *diagnosis.Report, q *tokenendpoint.Request) string {
 	if q.HasBasic || q.HasAny("client_secret", "client_assertion", "client_assertion_type") {
-		x.Fact("client authentication: %s arrived, want none (Redox dashboard: noBasic)", g.credential(q))
+		to.Line("client authentication: %s arrived, want none (Redox dashboard: noBasic)", g.credential(q))
 	} else {
-		x.Fact("client authentication: none, as required")
+		to.Line("client authentication: none, as required")
 	}
 	if q.HasAny("assertion") {
-		return g.Explain(ctx, x, "assertion", q.Get("assertion"))
+		return g.Explain(ctx, to, "assertion", q.Get("assertion"))
 	}
-	x.Fact("assertion: absent, want a signed JWT")
+	to.Line("assertion: absent, want a signed JWT")
 	if q.HasAny("client_assertion") {
-		x.Hint("the JWT is in client_assertion, want it in assertion; package smartbackend takes client_assertion")
+		to.Hint("the JWT is in client_assertion, want it in assertion; package smartbackend takes client_assertion")
 	}
 	return ""
 }

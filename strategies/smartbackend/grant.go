@@ -9,6 +9,7 @@ import (
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/diagnosis"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/tokenendpoint"
 )
@@ -79,16 +80,16 @@ func (g *grant) prove(ctx context.Context, q *tokenendpoint.Request) (*tokenendp
 	case secret && q.HasAny("client_assertion", "client_assertion_type"):
 		return nil, tokenendpoint.Malformed("a secret beside an assertion", "%s arrived, want client_assertion and client_assertion_type alone (Redox dashboard: noBasic, clientSecret)", secretIn(q))
 	case secret:
-		return nil, unproven(client, redoxauth.ErrRejected, "client", secretIn(q)+" arrived, and secrets are not accepted: want a client_assertion, signed with the client's key")
+		return nil, unproven(q, redoxauth.ErrRejected, "client", secretIn(q)+" arrived, and secrets are not accepted: want a client_assertion, signed with the client's key")
 	case assertion == "" && kind == "":
-		return nil, unproven(client, redoxauth.ErrNoCredentials, "missing", "no assertion: "+q.Absence("client_assertion")+", want a signed JWT")
+		return nil, unproven(q, redoxauth.ErrNoCredentials, "missing", "no assertion: "+q.Absence("client_assertion")+", want a signed JWT")
 	case assertion == "":
 		return nil, tokenendpoint.Malformed("client_assertion is missing", "%s, want a signed JWT", q.Absence("client_assertion"))
 	case kind == "":
 		return nil, tokenendpoint.Malformed("client_assertion_type is missing", "%s, want %q", q.Absence("client_assertion_type"), assertionType)
 	case kind != assertionType: // RFC 6749, Section 5.2: "an unsupported parameter value"
 		return nil, redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "%w: it is %s, want %q (fixed by SMART App Launch)",
-			tokenendpoint.InvalidRequest("this client_assertion_type is not supported"), tokenendpoint.Quote(kind), assertionType)
+			tokenendpoint.InvalidRequest("this client_assertion_type is not supported"), diagnosis.Quote(kind), assertionType)
 	}
 	p, err := g.Verify(ctx, assertion)
 	switch {
@@ -96,51 +97,51 @@ func (g *grant) prove(ctx context.Context, q *tokenendpoint.Request) (*tokenendp
 		return nil, err
 	case client != "" && client != p.Client:
 		return nil, tokenendpoint.WrongCredential(p.Client, redoxauth.ErrRejected, "client",
-			"client_id is %s, want %s or none, as iss of the assertion is (Redox dashboard: clientId)", tokenendpoint.Quote(client), tokenendpoint.Quote(p.Client))
+			"client_id is %s, want %s or none, as iss of the assertion is (Redox dashboard: clientId)", diagnosis.Quote(client), diagnosis.Quote(p.Client))
 	case !q.HasAny("scope"):
-		return nil, redoxauth.Errorf(redoxauth.ErrForbidden, "scope", "client %s: %s, want some of EndpointConfig.Clients[].Scopes (Redox dashboard: scopes)", tokenendpoint.Quote(p.Client), q.Absence("scope"))
+		return nil, redoxauth.Errorf(redoxauth.ErrForbidden, "scope", "client %s: %s, want some of EndpointConfig.Clients[].Scopes (Redox dashboard: scopes)", diagnosis.Quote(p.Client), q.Absence("scope"))
 	}
 	return p, nil
 }
 
 // unproven refuses a client that sends no assertion.
-func unproven(client string, kind error, reason redoxauth.Reason, why string) error {
-	return tokenendpoint.WrongCredential(client, kind, reason, "client_id is %s: %s", tokenendpoint.Quote(client), why)
+func unproven(q *tokenendpoint.Request, kind error, reason redoxauth.Reason, why string) error {
+	return tokenendpoint.WrongCredential(q.Get("client_id"), kind, reason, "client_id is %s: %s", q.Said("client_id"), why)
 }
 
 // explain is the Facts of a tokenendpoint.Config.
-func (g *grant) explain(ctx context.Context, x *tokenendpoint.Report, q *tokenendpoint.Request) (issuer string) {
+func (g *grant) explain(ctx context.Context, to *diagnosis.Report, q *tokenendpoint.Request) (issuer string) {
 	if q.HasBasic || q.HasAny("client_secret") {
-		x.Fact("secret: %s arrived, want none (Redox dashboard: noBasic, clientSecret)", secretIn(q))
-		x.Hint("a secret arrived: smartbackend takes a signed assertion only, and package clientcredentials takes secrets")
+		to.Line("secret: %s arrived, want none (Redox dashboard: noBasic, clientSecret)", secretIn(q))
+		to.Hint("a secret arrived: smartbackend takes a signed assertion only, and package clientcredentials takes secrets")
 	} else {
-		x.Fact("secret: none, as required")
+		to.Line("secret: none, as required")
 	}
 	switch kind := q.Get("client_assertion_type"); {
 	case kind == assertionType:
-		x.Fact("client_assertion_type: %q, as required", kind)
+		to.Line("client_assertion_type: %q, as required", kind)
 	default:
-		x.Fact("client_assertion_type: %s, want %q (fixed by SMART App Launch)", tokenendpoint.Quote(kind), assertionType)
-		x.Near("client_assertion_type", kind, assertionType, "the value that SMART App Launch fixes")
+		to.Line("client_assertion_type: %s, want %q (fixed by SMART App Launch)", q.Said("client_assertion_type"), assertionType)
+		to.Near("client_assertion_type", kind, []string{assertionType}, "the value that SMART App Launch fixes")
 	}
 	if q.HasAny("client_assertion") {
-		issuer = g.Explain(ctx, x, "client_assertion", q.Get("client_assertion"))
+		issuer = g.Explain(ctx, to, "client_assertion", q.Get("client_assertion"))
 	} else {
-		x.Fact("client_assertion: absent, want a signed JWT")
+		to.Line("client_assertion: absent, want a signed JWT")
 		if q.HasAny("assertion") {
-			x.Hint("the JWT is in assertion, want it in client_assertion; package jwtbearer takes assertion")
+			to.Hint("the JWT is in assertion, want it in client_assertion; package jwtbearer takes assertion")
 		}
 	}
 	switch client := q.Get("client_id"); {
 	case client == "":
-		x.Fact("client_id: absent, as allowed")
+		to.Line("client_id: absent, as allowed")
 	case client == issuer:
-		x.Fact("client_id: %s, as iss of the assertion", tokenendpoint.Quote(client))
+		to.Line("client_id: %s, as iss of the assertion", diagnosis.Quote(client))
 	case issuer == "":
-		x.Fact("client_id: %s", tokenendpoint.Quote(client))
+		to.Line("client_id: %s", diagnosis.Quote(client))
 	default:
-		x.Fact("client_id: %s, want %s, as iss of the assertion, or none (Redox dashboard: clientId)", tokenendpoint.Quote(client), tokenendpoint.Quote(issuer))
-		x.Near("client_id", client, issuer, "iss of the assertion")
+		to.Line("client_id: %s, want %s, as iss of the assertion, or none (Redox dashboard: clientId)", diagnosis.Quote(client), diagnosis.Quote(issuer))
+		to.Near("client_id", client, []string{issuer}, "iss of the assertion")
 	}
 	return issuer
 }

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/redoxauth/redoxauth-go/strategies/internal/tokenendpoint"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/diagnosis"
 )
 
 // scopes compares scopes by what they give access to. It implements tokenendpoint.Scopes.
@@ -37,7 +37,7 @@ func (scopes) Why(allowed []string, requested string) string {
 		case !slices.Contains(contexts, context):
 			return "is no SMART scope: it begins with none of system/, patient/, user/"
 		case a == 0:
-			return fmt.Sprintf("is misspelt: after the dot it has %s, want letters of %q in this order (SMART App Launch 2), or read, write or * (SMART App Launch 1)", tokenendpoint.Quote(word), letters)
+			return fmt.Sprintf("is misspelt: after the dot it has %s, want letters of %q in this order (SMART App Launch 2), or read, write or * (SMART App Launch 1)", diagnosis.Quote(word), letters)
 		}
 		return "is misspelt: want such as \"system/Patient.rs\""
 	}
@@ -50,11 +50,11 @@ func (scopes) Why(allowed []string, requested string) string {
 		_, sameQuery := narrower(r.query, a.query, "")
 		switch {
 		case sameResource && sameQuery:
-			return fmt.Sprintf("asks for the access %q to %s, and they give none of it", r.letters(), tokenendpoint.Quote(r.resource))
+			return fmt.Sprintf("asks for the access %q to %s, and they give none of it", r.letters(), diagnosis.Quote(r.resource))
 		case sameResource:
-			rank, why = 2, "has another query than theirs: "+tokenendpoint.Quote(r.query)
+			rank, why = 2, "has another query than theirs: "+diagnosis.Quote(r.query)
 		case rank < 1:
-			rank, why = 1, "is for "+tokenendpoint.Quote(r.resource)+", and none of them is"
+			rank, why = 1, "is for "+diagnosis.Quote(r.resource)+", and none of them is"
 		}
 	}
 	return why

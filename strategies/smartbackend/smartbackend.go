@@ -186,7 +186,7 @@ func NewTokenEndpoint(cfg EndpointConfig) (*TokenEndpoint, error) {
 		ClientKey:    "ID",
 		Scopes:       scopes{},
 		Prove:        g.prove,
-		Facts:        g.explain,
+		Explain:      g.explain,
 		Observe:      cfg.Observe,
 		Now:          cfg.Now,
 	})
@@ -249,6 +249,14 @@ var _ redoxauth.Verifier = (*Verifier)(nil)
 //   - [redoxauth.ErrForbidden]: a scope is missing
 //   - [redoxauth.ErrRejected]: everything else
 func (v *Verifier) Verify(r *http.Request) (*redoxauth.Identity, error) { return v.bearer.Verify(r) }
+
+// Explain tells an operator what v makes of r: see [redoxauth.Explain].
+func (v *Verifier) Explain(r *http.Request) string {
+	if v == nil {
+		v = &Verifier{}
+	}
+	return v.bearer.Explain(r)
+}
 
 // Wrap is redoxauth.Middleware(v, nil).
 func (v *Verifier) Wrap(next http.Handler) http.Handler {

@@ -8,12 +8,15 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/bearer"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/diagnosis"
 )
 
 const (
@@ -67,7 +70,7 @@ func (e *Endpoint) sign(p *Proof, scopes []string) (string, *redoxauth.Identity,
 	token := input + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 	if len(token) > maxToken {
 		return "", nil, redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "client %s: %w: %d bytes, want at most %d (fixed): sub of the assertion has %d bytes",
-			Quote(p.Client), InvalidRequest("the access token would be too long"), len(token), maxToken, len(p.Subject))
+			diagnosis.Quote(p.Client), InvalidRequest("the access token would be too long"), len(token), maxToken, len(p.Subject))
 	}
 	return token, &redoxauth.Identity{
 		Strategy: e.cfg.Strategy, Subject: p.Subject, Issuer: e.cfg.Issuer, KeyID: p.KeyID,
@@ -94,15 +97,50 @@ func (e *Endpoint) Verifier(required []string) (bearer.Verifier, error) {
 		id, _ := t.Claim("client_id").Text()
 		client, known := e.clients[id]
 		if !known || client.Subject != "" && client.Subject != t.Subject {
-			return nil, redoxauth.Errorf(redoxauth.ErrRejected, "client", "client %s with sub %s is no longer configured (EndpointConfig.%s[].%s)", Quote(id), Quote(t.Subject), e.cfg.ClientField, e.cfg.ClientKey)
+			return nil, redoxauth.Errorf(redoxauth.ErrRejected, "client", "client %s with sub %s is no longer configured (EndpointConfig.%s[].%s)", diagnosis.Quote(id), diagnosis.Quote(t.Subject), e.cfg.ClientField, e.cfg.ClientKey)
 		}
 		identity := t.Identity(e.cfg.Strategy, "scope")
 		for _, scope := range required {
 			if !e.cfg.Scopes.Covers(identity.Scopes, scope) {
-				return nil, bearer.Insufficient(identity.Scopes, required, "scope", "the scopes of Verifier")
+				return nil, bearer.Insufficient(identity.Scopes, required, "scope", fmt.Sprintf("the scopes of Verifier; EndpointConfig.%s[].Scopes; Redox dashboard: scopes", e.cfg.ClientField))
 			}
 		}
 		t.Remember()
 		return identity, nil
-	}, nil), nil
+	}, func(r *http.Request, token string, to *diagnosis.Report) { e.explainToken(r, token, to, required) }), nil
+}
+
+// explainToken says what is made of an access token.
+func (e *Endpoint) explainToken(r *http.Request, token string, to *diagnosis.Report, required []string) {
+	e.tokens.Explain(r.Context(), token, to)
+	claims, err := claimsOf(token)
+	if err != nil {
+		return
+	}
+	issuer, _ := claims.Get("iss").Text()
+	aud, _ := claims.Get("aud").Texts()
+	if issuer != e.cfg.Issuer || !slices.Contains(aud, e.cfg.Audience) {
+		to.Hint("the key of an access token depends on Issuer and Audience of its EndpointConfig beside TokenSecrets: the token of an endpoint with others has another signature")
+	}
+	id, _ := claims.Get("client_id").Text()
+	sub, _ := claims.Get("sub").Text()
+	field := fmt.Sprintf("EndpointConfig.%s[].%s", e.cfg.ClientField, e.cfg.ClientKey)
+	switch client, known := e.clients[id]; {
+	case !known:
+		to.Line("client_id is %s, want %s (%s)", said(claims.Get("client_id")), diagnosis.OneOf(slices.Sorted(maps.Keys(e.clients))), field)
+	case client.Subject != "" && client.Subject != sub:
+		to.Line("client_id: %s, and sub is %s, want %s (EndpointConfig.%s)", diagnosis.Quote(id), said(claims.Get("sub")), diagnosis.Quote(client.Subject), e.cfg.ClientField)
+	default:
+		to.Line("client_id: %s, as configured (%s)", diagnosis.Quote(id), field)
+	}
+	scope, _ := claims.Get("scope").Text()
+	granted := strings.Fields(scope)
+	for _, s := range required {
+		if e.cfg.Scopes.Covers(granted, s) {
+			to.Line("scope: has %s, which Verifier requires", diagnosis.Quote(s))
+		} else {
+			to.Line("scope is %s, want %s (the scopes of Verifier; what a client may get: EndpointConfig.%s[].Scopes; what it asks for: Redox dashboard: scopes)",
+				said(claims.Get("scope")), diagnosis.Quote(s), e.cfg.ClientField)
+		}
+	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/diagnosis"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/singleuse"
 	"github.com/redoxauth/redoxauth-go/strategies/keyset"
@@ -104,6 +105,10 @@ func (a *Assertions) Add(p *config.Problems, field string, c Client, keys keyset
 		MatchJKU:    a.MatchJKU,
 		Leeway:      a.Leeway,
 		Now:         a.Now,
+		Fields: jose.Fields{
+			Keys: "EndpointConfig." + a.KeysField, Algorithms: a.AlgorithmsBy, Issuers: a.issuerField(), Subject: "EndpointConfig." + a.SubjectField,
+			Audience: "EndpointConfig.AssertionAudiences, by default TokenURL", Types: "fixed", Required: "fixed", Leeway: "EndpointConfig.Leeway",
+		},
 	})}
 }
 
@@ -118,7 +123,7 @@ func (a *Assertions) Verify(ctx context.Context, assertion string) (*Proof, erro
 	case issuer == "":
 		return nil, WrongCredential("", redoxauth.ErrRejected, a.UnknownReason, "%s", a.noIssuer(assertion))
 	case !ok:
-		return nil, WrongCredential(issuer, redoxauth.ErrRejected, a.UnknownReason, "iss of the assertion is %s, want %s", Quote(issuer), a.want)
+		return nil, WrongCredential(issuer, redoxauth.ErrRejected, a.UnknownReason, "iss of the assertion is %s, want %s", diagnosis.Quote(issuer), a.want)
 	}
 	t, err := signer.tokens.Verify(ctx, assertion)
 	if err == nil {
@@ -150,11 +155,15 @@ func (a *Assertions) wantIssuer() string {
 	for i, c := range a.Clients {
 		ids[i] = c.ID
 	}
-	text := OneOf(ids) + " (EndpointConfig." + a.IssuerField
-	if a.Dashboard != "" {
-		text += "; Redox dashboard: " + a.Dashboard
+	return diagnosis.OneOf(ids) + diagnosis.Field(a.issuerField())
+}
+
+// issuerField names what decides the accepted issuers.
+func (a *Assertions) issuerField() string {
+	if a.Dashboard == "" {
+		return "EndpointConfig." + a.IssuerField
 	}
-	return text + ")"
+	return "EndpointConfig." + a.IssuerField + "; Redox dashboard: " + a.Dashboard
 }
 
 // checkLife bounds how long an assertion is of use to whoever captures it, and how long the
@@ -194,5 +203,5 @@ func refused(issuer string, err error) error {
 	if redoxauth.StatusCode(err) != 401 || !errors.As(err, &e) {
 		return err
 	}
-	return WrongCredential(issuer, redoxauth.ErrRejected, e.Reason, "assertion of %s: %w", Quote(issuer), e.Err)
+	return WrongCredential(issuer, redoxauth.ErrRejected, e.Reason, "assertion of %s: %w", diagnosis.Quote(issuer), e.Err)
 }

@@ -8,10 +8,10 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/rotation"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/diagnosis"
 )
 
 // An observed body is in the request that Observe gets. It reads as empty, and keeps what
@@ -24,24 +24,6 @@ type observed struct {
 func (*observed) Read([]byte) (int, error) { return 0, io.EOF }
 
 func (*observed) Close() error { return nil }
-
-// A Report collects what Explain says, beside the decision.
-type Report struct {
-	facts strings.Builder
-	hints []string
-}
-
-// Fact adds a line.
-func (x *Report) Fact(format string, args ...any) {
-	fmt.Fprintf(&x.facts, format+"\n", args...)
-}
-
-// Hint adds a cause that was tried and fits. It is written once.
-func (x *Report) Hint(format string, args ...any) {
-	if hint := "- " + fmt.Sprintf(format, args...) + "\n"; !slices.Contains(x.hints, hint) {
-		x.hints = append(x.hints, hint)
-	}
-}
 
 // Explain tells an operator what e makes of a token request, in the form of
 // [redoxauth.Explain]. It runs the code that decides, with a context that loads nothing.
@@ -60,22 +42,18 @@ func (e *Endpoint) Explain(r *http.Request) (text string) {
 	} else {
 		text = e.failure(err).Error()
 	}
-	x := &Report{}
+	to := &diagnosis.Report{}
 	if f := (*redoxauth.Error)(nil); errors.As(err, &f) && f.Reason == "body_consumed" {
-		x.Hint("explain the request that Observe got: it keeps what the endpoint has parsed")
+		to.Hint("explain the request that Observe got: it keeps what the endpoint has parsed")
 	}
 	if when != nil && when.Error() != text {
-		x.Fact("when the request was served: %v", when)
+		to.Line("when the request was served: %v", when)
 	}
-	e.head(x, r, q)
+	e.head(to, r, q)
 	if q.parameters != nil {
-		e.body(ctx, x, q, id)
+		e.body(ctx, to, q, id)
 	}
-	text += "\n" + x.facts.String()
-	if len(x.hints) > 0 {
-		text += "\nhints:\n" + strings.Join(x.hints, "")
-	}
-	return text
+	return to.Text(text)
 }
 
 // requestOf returns what ServeHTTP parsed, and its error, if r is the request that Observe
@@ -118,77 +96,77 @@ func (e *Endpoint) explained(ctx context.Context, r *http.Request, q *Request) (
 }
 
 // head explains what comes before the parameters.
-func (e *Endpoint) head(x *Report, r *http.Request, q *Request) {
+func (e *Endpoint) head(to *diagnosis.Report, r *http.Request, q *Request) {
 	if r.Method == http.MethodPost {
-		x.Fact("method: \"POST\", as required")
+		to.Line("method: \"POST\", as required")
 	} else {
-		x.Fact("method: %s, want \"POST\"", Quote(r.Method))
+		to.Line("method: %s, want \"POST\"", diagnosis.Text(r.Method, true))
 	}
 	if r.URL != nil {
-		x.Fact("path: %s; your mux decides it, and not the token endpoint", Quote(r.URL.Path))
+		to.Line("path: %s; your mux decides it, and not the token endpoint", diagnosis.Quote(r.URL.Path))
 		if err := checkQuery(r.URL.RawQuery); err != nil {
-			x.Fact("query: %v", err.(*redoxauth.Error).Err)
+			to.Line("query: %v", err.(*redoxauth.Error).Err)
 		} else {
-			x.Fact("query: no credentials in it, as required")
+			to.Line("query: no credentials in it, as required")
 		}
 	}
 	switch values := r.Header["Authorization"]; {
 	case len(values) > 1:
-		x.Fact("Authorization: %d headers, want at most one", len(values))
+		to.Line("Authorization: %d headers, want at most one", len(values))
 	case q.HasBasic:
-		x.Fact("Authorization: Basic")
+		to.Line("Authorization: Basic")
 	case len(values) == 1:
-		x.Fact("Authorization: another scheme than Basic, which is ignored")
+		to.Line("Authorization: another scheme than Basic, which is ignored")
 	default:
-		x.Fact("Authorization: absent")
+		to.Line("Authorization: absent")
 	}
 	if e.parserFor(r.Header) != nil {
-		x.Fact("media type: %s, as accepted", Quote(r.Header.Get("Content-Type")))
+		to.Line("media type: %s, as accepted", diagnosis.Quote(r.Header.Get("Content-Type")))
 	} else {
-		x.Fact("media type: %s", e.wrongType(r.Header))
+		to.Line("media type: %s", e.wrongType(r.Header))
 		if !e.cfg.JSON && strings.HasPrefix(strings.ToLower(r.Header.Get("Content-Type")), "application/json") {
-			x.Hint("the body is declared as JSON, and %s takes forms only: set contentType in Redox's dashboard to application/x-www-form-urlencoded", e.cfg.Strategy)
+			to.Hint("the body is declared as JSON, and %s takes forms only: set contentType in Redox's dashboard to application/x-www-form-urlencoded", e.cfg.Strategy)
 		}
 	}
 	switch {
 	case q.parameters != nil:
 	case q.unread:
-		x.Fact("body: not read, so nothing can be said of its parameters")
+		to.Line("body: not read, so nothing can be said of its parameters")
 	default:
-		x.Fact("body: read, and it cannot be parsed")
+		to.Line("body: read, and it cannot be parsed")
 	}
 }
 
 // body explains the parameters, and what they prove.
-func (e *Endpoint) body(ctx context.Context, x *Report, q *Request, id *redoxauth.Identity) {
+func (e *Endpoint) body(ctx context.Context, to *diagnosis.Report, q *Request, id *redoxauth.Identity) {
 	defer func() {
 		if p := recover(); p != nil {
-			x.Fact("panic: %T: this is a fault of redoxauth", p)
+			to.Line("panic: %T: this is a fault of redoxauth", p)
 		}
 	}()
-	x.Fact("body: %s", q.arrived())
-	e.misnamed(x, q)
+	to.Line("body: %s", q.arrived())
+	e.misnamed(to, q)
 	switch grant := q.Get("grant_type"); grant {
 	case e.cfg.GrantType:
-		x.Fact("grant_type: %q, as required", grant)
+		to.Line("grant_type: %q, as required", grant)
 	default:
-		x.Fact("grant_type: %s, want %q (Redox dashboard: grantType)", Quote(grant), e.cfg.GrantType)
-		e.foreign(x, q, grant)
+		to.Line("grant_type: %s, want %q (Redox dashboard: grantType)", q.Said("grant_type"), e.cfg.GrantType)
+		e.foreign(to, q, grant)
 	}
 	client := ""
-	if e.cfg.Facts != nil {
-		client = e.cfg.Facts(ctx, x, q)
+	if e.cfg.Explain != nil {
+		client = e.cfg.Explain(ctx, to, q)
 	}
-	e.target(x, q)
-	e.scopes(x, q, client)
+	e.target(to, q)
+	e.scopes(to, q, client)
 	if id != nil {
-		x.Fact("access token: it would have iss %q (EndpointConfig.Issuer), aud %q (EndpointConfig.Audience) and be valid for %v (EndpointConfig.Lifetime); none was issued",
+		to.Line("access token: it would have iss %q (EndpointConfig.Issuer), aud %q (EndpointConfig.Audience) and be valid for %v (EndpointConfig.Lifetime); none was issued",
 			e.cfg.Issuer, e.cfg.Audience, e.cfg.Lifetime)
 	}
 }
 
 // misnamed looks for parameters whose names are those of ours in another spelling.
-func (e *Endpoint) misnamed(x *Report, q *Request) {
+func (e *Endpoint) misnamed(to *diagnosis.Report, q *Request) {
 	if len(q.json) > maxNamed {
 		return
 	}
@@ -201,7 +179,7 @@ func (e *Endpoint) misnamed(x *Report, q *Request) {
 		if f := dashboard[parameters[i]].name; f != "" {
 			field = ": set " + f + " in Redox's dashboard"
 		}
-		x.Hint("the parameter %s is %q in another spelling, and names must be equal in every character%s", Quote(name), parameters[i], field)
+		to.Hint("the parameter %s is %q in another spelling, and names must be equal in every character%s", diagnosis.Quote(name), parameters[i], field)
 	}
 }
 
@@ -216,13 +194,13 @@ func plain(name string) string {
 }
 
 // foreign names the package that serves a request of another grant type.
-func (e *Endpoint) foreign(x *Report, q *Request, grant string) {
+func (e *Endpoint) foreign(to *diagnosis.Report, q *Request, grant string) {
 	serves := ""
 	switch {
 	case grant == "":
 		return
 	case strings.EqualFold(strings.TrimSpace(grant), e.cfg.GrantType):
-		x.Hint("grant_type differs from %q only in case or white space", e.cfg.GrantType)
+		to.Hint("grant_type differs from %q only in case or white space", e.cfg.GrantType)
 		return
 	case grant == "urn:ietf:params:oauth:grant-type:jwt-bearer" && q.HasAny("assertion"):
 		serves = "jwtbearer"
@@ -232,102 +210,63 @@ func (e *Endpoint) foreign(x *Report, q *Request, grant string) {
 		serves = "clientcredentials"
 	}
 	if serves != "" && serves != e.cfg.Strategy {
-		x.Hint("this is a token request for package %s: it has NewTokenEndpoint too", serves)
+		to.Hint("this is a token request for package %s: it has NewTokenEndpoint too", serves)
 	}
 }
 
-func (e *Endpoint) target(x *Report, q *Request) {
+func (e *Endpoint) target(to *diagnosis.Report, q *Request) {
 	for _, name := range targets {
 		for i, target := range q.parameters[name] {
 			switch {
-			case i == maxListed:
-				x.Fact("%s: and more values", name)
-			case i > maxListed || target == "":
+			case i == 8:
+				to.Line("%s: and more values", name)
+			case i > 8 || target == "":
 			case target == e.cfg.Audience:
-				x.Fact("%s: %s, as configured", name, Quote(target))
+				to.Line("%s: %s, as configured", name, diagnosis.Quote(target))
 			default:
-				x.Fact("%s: %s, want %q or none (EndpointConfig.Audience; Redox dashboard: %s)", name, Quote(target), e.cfg.Audience, name)
-				x.Near(name, target, e.cfg.Audience, "EndpointConfig.Audience")
+				to.Line("%s: %s, want %q or none (EndpointConfig.Audience; Redox dashboard: %s)", name, diagnosis.Quote(target), e.cfg.Audience, name)
+				to.Near(name, target, []string{e.cfg.Audience}, "EndpointConfig.Audience")
 				if target == e.cfg.Issuer {
-					x.Hint("%s is EndpointConfig.Issuer, where EndpointConfig.Audience is expected", name)
+					to.Hint("%s is EndpointConfig.Issuer, where EndpointConfig.Audience is expected", name)
 				}
 			}
 		}
 		if !q.HasAny(name) {
-			x.Fact("%s: absent, as allowed", name)
+			to.Line("%s: absent, as allowed", name)
 		}
 	}
 }
 
-func (e *Endpoint) scopes(x *Report, q *Request, client string) {
+func (e *Endpoint) scopes(to *diagnosis.Report, q *Request, client string) {
 	c, known := e.clients[client]
 	parameter := q.Get("scope")
 	if !known {
-		x.Fact("scope: %s; what may be granted is not known without a client", Quote(parameter))
+		to.Line("scope: %s; what may be granted is not known without a client", q.Said("scope"))
 		return
 	}
 	field := fmt.Sprintf("EndpointConfig.%s[].Scopes", e.cfg.ClientField)
 	if parameter == "" {
-		x.Fact("scope: absent; client %s may get %s (%s; Redox dashboard: scopes)", Quote(client), list(c.Scopes), field)
+		to.Line("scope: absent; client %s may get %s (%s; Redox dashboard: scopes)", diagnosis.Quote(client), offered(c.Scopes), field)
 		return
 	}
 	requested, err := splitScopes(parameter)
 	if err != nil {
-		x.Fact("scope: %v (Redox dashboard: scopes)", err)
+		to.Line("scope: %v (Redox dashboard: scopes)", err)
 		return
 	}
-	x.Fact("scope: %s; client %s may get %s (%s; Redox dashboard: scopes)", list(requested), Quote(client), list(c.Scopes), field)
+	to.Line("scope: %s; client %s may get %s (%s; Redox dashboard: scopes)", diagnosis.List(requested), diagnosis.Quote(client), offered(c.Scopes), field)
 	for i, s := range requested {
-		if i == maxListed {
-			x.Fact("scope: and %d more", len(requested)-i)
+		if i == 8 {
+			to.Line("scope: and %d more", len(requested)-i)
 			break
 		}
 		switch granted := e.cfg.Scopes.Narrow(c.Scopes, []string{s}); {
 		case len(granted) == 0:
-			x.Fact("scope %s: nothing of it would be granted: it %s", Quote(s), e.cfg.Scopes.Why(c.Scopes, s))
+			to.Line("scope %s: nothing of it would be granted: it %s", diagnosis.Quote(s), e.cfg.Scopes.Why(c.Scopes, s))
 		case slices.Equal(granted, []string{s}):
-			x.Fact("scope %s: would be granted", Quote(s))
+			to.Line("scope %s: would be granted", diagnosis.Quote(s))
 		default:
-			x.Fact("scope %s: would be narrowed to %s", Quote(s), list(granted))
+			to.Line("scope %s: would be narrowed to %s", diagnosis.Quote(s), diagnosis.List(granted))
 		}
 	}
-}
-
-// Near adds a hint if got is one of the values that are often mistaken for want.
-func (x *Report) Near(name, got, want, field string) {
-	trimmed := func(s string) string { return strings.TrimRight(s, "/") }
-	scheme := func(s string) string {
-		_, rest, ok := strings.Cut(s, "://")
-		if !ok {
-			return s
-		}
-		return rest
-	}
-	port := func(s string) string {
-		return strings.Replace(strings.Replace(s, ":443/", "/", 1), ":80/", "/", 1)
-	}
-	switch {
-	case got == want || got == "":
-	case strings.TrimSpace(got) == want:
-		x.Hint("%s has white space around it: without it, it is %s", name, field)
-	case trimmed(got) == trimmed(want):
-		x.Hint("%s and %s differ only in the slash at the end", name, field)
-	case strings.EqualFold(got, want):
-		x.Hint("%s and %s differ only in case", name, field)
-	case scheme(got) == scheme(want):
-		x.Hint("%s and %s differ only in http and https", name, field)
-	case port(got+"/") == port(want+"/"):
-		x.Hint("%s and %s differ only in the port", name, field)
-	case strings.EqualFold(trimmed(scheme(strings.TrimSpace(got))), trimmed(scheme(want))):
-		x.Hint("%s and %s differ only in http and https, the slash at the end, case or white space", name, field)
-	}
-}
-
-// date writes a time, and how far it is from now.
-func date(at, now time.Time) string {
-	how := fmt.Sprintf("in %v", at.Sub(now).Round(time.Second))
-	if !at.After(now) {
-		how = fmt.Sprintf("%v ago", now.Sub(at).Round(time.Second))
-	}
-	return fmt.Sprintf("%s, %s by this server's clock", at.UTC().Format(time.RFC3339), how)
 }

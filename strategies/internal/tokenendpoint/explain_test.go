@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/diagnosis"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/tokenendpoint"
 )
 
@@ -77,10 +78,10 @@ func TestDecisionIsWhatWasSent(t *testing.T) {
 		{"two Authorization headers", changed(grant(""), func(r *http.Request) { r.Header["Authorization"] = []string{"a", "b"} }), nil, 400, redoxauth.ErrMalformed,
 			[]string{"2, want at most one"}},
 		{"grant_type absent", form("scope=read&grantType=client_credentials"), nil, 400, redoxauth.ErrMalformed,
-			[]string{`grant_type is absent`, `["grantType" "scope"]`, `want "client_credentials"`, "grantTypeName"}},
+			[]string{`grant_type is absent`, `that arrived: ["grantType" "scope"]`, `want "client_credentials"`, "grantTypeName"}},
 		{"grant_type empty", form("grant_type="), nil, 400, redoxauth.ErrMalformed, []string{`grant_type is empty`, `want "client_credentials"`}},
 		{"grant_type absent in JSON", post("application/json", `{"grantType":"client_credentials"}`), nil, 400, redoxauth.ErrMalformed,
-			[]string{`grant_type is absent`, `["grantType"]`, `want "client_credentials"`}},
+			[]string{`grant_type is absent`, `parameters that arrived: "grantType"`, `want "client_credentials"`}},
 		{"no body", form(""), nil, 400, redoxauth.ErrMalformed, []string{"no parameters arrived"}},
 		{"another grant_type", form("grant_type=password"), nil, 400, redoxauth.ErrMalformed,
 			[]string{`grant_type is "password"`, `want "client_credentials"`, "Redox dashboard: grantType"}},
@@ -213,7 +214,7 @@ func TestExplainNeverPanics(t *testing.T) {
 	var none *tokenendpoint.Endpoint
 	e := newEndpoint(t)
 	panics := newEndpoint(t, func(c *tokenendpoint.Config) {
-		c.Facts = func(context.Context, *tokenendpoint.Report, *tokenendpoint.Request) string { panic("s3cret") }
+		c.Explain = func(context.Context, *diagnosis.Report, *tokenendpoint.Request) string { panic("s3cret") }
 	})
 	for name, r := range map[string]*http.Request{
 		"nil": nil, "zero": {}, "no header": {Method: "POST"}, "no URL": {Method: "POST", Header: http.Header{"Content-Type": {"application/json"}}},
@@ -237,10 +238,10 @@ func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 func TestNamesThatMayBeSecretsAreNotShown(t *testing.T) {
 	for body, want := range map[string]string{
 		"clientId=x&GrantType=y":                  `["GrantType" "clientId"]`,
-		"x1=y":                                    `["x1"]`,
-		"c2VjcmV0IG9mIGEgY2xpZW50=":               `[] and 1 whose names are not shown`,
-		"a%20secret":                              `[] and 1 whose names are not shown`,
-		strings.Repeat("x", 41) + "=&clientId=1":  `["clientId"] and 1 whose names are not shown`,
+		"x1=y":                                    `that arrived: "x1"`,
+		"c2VjcmV0IG9mIGEgY2xpZW50=":               `that arrived: none, and 1 whose names are not shown`,
+		"a%20secret":                              `that arrived: none, and 1 whose names are not shown`,
+		strings.Repeat("x", 41) + "=&clientId=1":  `that arrived: "clientId", and 1 whose names are not shown`,
 		"a=&b=&c=&d=&e=&f=&g=&h=&i=&j=&clientid=": `and 3 more`,
 	} {
 		text := newEndpoint(t).Explain(form(body))
@@ -256,11 +257,11 @@ func TestHintsOfTokenRequests(t *testing.T) {
 		{"grant_type=client_credentials&CLIENT_ID=x", `the parameter "CLIENT_ID" is "client_id" in another spelling, and names must be equal in every character: set clientIdName in Redox's dashboard`},
 		{"grant_type=Client_Credentials", `grant_type differs from "client_credentials" only in case or white space`},
 		{"grant_type=urn:ietf:params:oauth:grant-type:jwt-bearer&assertion=x", "this is a token request for package jwtbearer: it has NewTokenEndpoint too"},
-		{"grant_type=client_credentials&audience=https://api.example.com/redox/", "audience and EndpointConfig.Audience differ only in the slash at the end"},
-		{"grant_type=client_credentials&audience=http://api.example.com/redox", "audience and EndpointConfig.Audience differ only in http and https"},
-		{"grant_type=client_credentials&audience=https://api.example.com/Redox", "audience and EndpointConfig.Audience differ only in case"},
-		{"grant_type=client_credentials&audience=https://api.example.com:443/redox", "audience and EndpointConfig.Audience differ only in the port"},
-		{"grant_type=client_credentials&audience=https://api.example.com/redox+", "audience has white space around it: without it, it is EndpointConfig.Audience"},
+		{"grant_type=client_credentials&audience=https://api.example.com/redox/", `audience "https://api.example.com/redox/" and the configured "https://api.example.com/redox" (EndpointConfig.Audience) differ only in the slash at the end`},
+		{"grant_type=client_credentials&audience=http://api.example.com/redox", `audience "http://api.example.com/redox" and the configured "https://api.example.com/redox" (EndpointConfig.Audience) differ only in the scheme`},
+		{"grant_type=client_credentials&audience=https://api.example.com/Redox", `audience "https://api.example.com/Redox" and the configured "https://api.example.com/redox" (EndpointConfig.Audience) differ only in upper and lower case`},
+		{"grant_type=client_credentials&audience=https://api.example.com:443/redox", `audience "https://api.example.com:443/redox" and the configured "https://api.example.com/redox" (EndpointConfig.Audience) differ only in the port`},
+		{"grant_type=client_credentials&audience=https://api.example.com/redox+", `audience "https://api.example.com/redox " and the configured "https://api.example.com/redox" (EndpointConfig.Audience) differ only in white space`},
 		{"grant_type=client_credentials&resource=https://api.example.com", "resource is EndpointConfig.Issuer, where EndpointConfig.Audience is expected"},
 	} {
 		e := newEndpoint(t)

@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/diagnosis"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
 )
 
@@ -118,7 +119,7 @@ type parser func(*Request, []byte) error
 // there on every request.
 func (e *Endpoint) readHead(r *http.Request, q *Request) (parser, error) {
 	if r.Method != http.MethodPost {
-		return nil, redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "%w: the method is %s, want \"POST\" (RFC 6749, Section 3.2)", notPosted, Quote(r.Method))
+		return nil, redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "%w: the method is %s, want \"POST\" (RFC 6749, Section 3.2)", notPosted, diagnosis.Text(r.Method, true))
 	}
 	if r.URL != nil {
 		if err := checkQuery(r.URL.RawQuery); err != nil {
@@ -151,17 +152,17 @@ func (e *Endpoint) wrongType(h http.Header) string {
 	case len(types) > 1:
 		return fmt.Sprintf("%d Content-Type headers arrived, want one", len(types))
 	case encoding != "" && !strings.EqualFold(encoding, "identity"):
-		return fmt.Sprintf("Content-Encoding is %s, want it absent", Quote(encoding))
+		return fmt.Sprintf("Content-Encoding is %s, want it absent", diagnosis.Quote(encoding))
 	}
-	return fmt.Sprintf("Content-Type is %s, want %s (Redox dashboard: contentType)", Quote(h.Get("Content-Type")), e.types())
+	return fmt.Sprintf("Content-Type is %s, want %s (Redox dashboard: contentType)", diagnosis.Text(h.Get("Content-Type"), len(types) > 0), e.types())
 }
 
 // types says which media types are accepted.
 func (e *Endpoint) types() string {
 	if e.cfg.JSON {
-		return OneOf([]string{"application/x-www-form-urlencoded", "application/json"})
+		return diagnosis.OneOf([]string{"application/x-www-form-urlencoded", "application/json"})
 	}
-	return OneOf([]string{"application/x-www-form-urlencoded"})
+	return diagnosis.Quote("application/x-www-form-urlencoded")
 }
 
 // checkQuery refuses credentials in the URL, where every proxy logs them
@@ -181,7 +182,7 @@ func checkQuery(query string) error {
 		switch strings.ToLower(name) {
 		case "client_id", "client_secret", "client_assertion", "client_assertion_type", "assertion",
 			"username", "password", "code", "token", "access_token", "refresh_token":
-			return Malformed("credentials in the query of the URL", "it has %s, want it in the body (Redox dashboard: url)", Quote(name))
+			return Malformed("credentials in the query of the URL", "it has %s, want it in the body (Redox dashboard: url)", diagnosis.Quote(name))
 		}
 	}
 	return nil

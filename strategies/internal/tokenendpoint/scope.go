@@ -7,6 +7,7 @@ import (
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/diagnosis"
 )
 
 // The limits of the parameter scope. They bound the tokens, and the work to compare what
@@ -60,25 +61,33 @@ func (e *Endpoint) grant(client, parameter string) ([]string, error) {
 	}
 	requested, err := splitScopes(parameter)
 	if err != nil {
-		return nil, redoxauth.Errorf(redoxauth.ErrForbidden, "scope", "client %s: scope %w (Redox dashboard: scopes)", Quote(client), err)
+		return nil, redoxauth.Errorf(redoxauth.ErrForbidden, "scope", "client %s: scope %w (Redox dashboard: scopes)", diagnosis.Quote(client), err)
 	}
 	granted := e.cfg.Scopes.Narrow(allowed, requested)
 	switch {
 	case len(granted) == 0:
 		requested, _ = splitScopes(parameter) // Narrow may have changed the others
 		return nil, redoxauth.Errorf(redoxauth.ErrForbidden, "scope", "client %s: scope is %s, want some of %s (EndpointConfig.%s[].Scopes; Redox dashboard: scopes)%s",
-			Quote(client), Quote(parameter), list(allowed), e.cfg.ClientField, e.why(allowed, requested))
+			diagnosis.Quote(client), diagnosis.Quote(parameter), offered(allowed), e.cfg.ClientField, e.why(allowed, requested))
 	case len(joinScopes(granted)) > 2*maxScope:
 		return nil, redoxauth.Errorf(redoxauth.ErrForbidden, "scope", "client %s: the scopes that it may get of those it asks for have %d bytes, want at most %d (fixed; Redox dashboard: scopes)",
-			Quote(client), len(joinScopes(granted)), 2*maxScope)
+			diagnosis.Quote(client), len(joinScopes(granted)), 2*maxScope)
 	}
 	return granted, nil
 }
 
+// offered lists what a client may get.
+func offered(allowed []string) string {
+	if len(allowed) == 0 {
+		return "nothing, because none are configured"
+	}
+	return diagnosis.List(allowed)
+}
+
 // why says of the first scopes why they are not allowed.
 func (e *Endpoint) why(allowed, requested []string) (text string) {
-	for _, s := range requested[:min(len(requested), maxListed)] {
-		text += "; " + Quote(s) + " " + e.cfg.Scopes.Why(allowed, s)
+	for _, s := range requested[:min(len(requested), 8)] {
+		text += "; " + diagnosis.Quote(s) + " " + e.cfg.Scopes.Why(allowed, s)
 	}
 	return text
 }
@@ -96,7 +105,7 @@ func splitScopes(parameter string) ([]string, error) {
 		switch {
 		case s == "" || slices.Contains(scopes, s):
 		case !config.ValidScope(s):
-			return nil, fmt.Errorf("has the part %s, want printable ASCII without quotes and backslashes (RFC 6749, Section 3.3)", Quote(s))
+			return nil, fmt.Errorf("has the part %s, want printable ASCII without quotes and backslashes (RFC 6749, Section 3.3)", diagnosis.Quote(s))
 		case len(scopes) == maxScopes:
 			return nil, fmt.Errorf("has more than %d scopes (fixed)", maxScopes)
 		default:

@@ -6,47 +6,12 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/redoxauth/redoxauth-go/strategies/internal/diagnosis"
 )
 
-const (
-	maxQuoted = 128 // bytes of one value
-	maxListed = 8   // values of a list
-
-	maxNamed = 8 << 10 // bytes of a JSON body whose names are listed
-)
-
-// Quote returns what a peer sent in a form that is fit for the operator's log: short, and
-// printable ASCII on one line. It says "absent" of nothing.
-func Quote(s string) string {
-	switch {
-	case s == "":
-		return "absent"
-	case len(s) > maxQuoted:
-		s = s[:maxQuoted] + "..."
-	}
-	return fmt.Sprintf("%+q", s)
-}
-
-// OneOf says which values are accepted.
-func OneOf(accepted []string) string {
-	if len(accepted) == 1 {
-		return Quote(accepted[0])
-	}
-	return "one of " + list(accepted)
-}
-
-// list returns the values, quoted.
-func list(values []string) string {
-	var quoted []string
-	for _, v := range values[:min(len(values), maxListed)] {
-		quoted = append(quoted, Quote(v))
-	}
-	text := "[" + strings.Join(quoted, " ") + "]"
-	if more := len(values) - maxListed; more > 0 {
-		text += fmt.Sprintf(" and %d more", more)
-	}
-	return text
-}
+// maxNamed is up to how many bytes a JSON body is read again to list its names.
+const maxNamed = 8 << 10
 
 // dashboard holds the fields of Redox's dashboard for a parameter: the one for its value, and
 // the one for its name. Where Redox documents no such field it is empty.
@@ -57,6 +22,11 @@ var dashboard = map[string]struct{ value, name string }{
 	"scope":         {value: "scopes"},
 	"audience":      {value: "audience"},
 	"resource":      {value: "resource"},
+}
+
+// Said returns a parameter as errors show it: absent, empty or quoted.
+func (q *Request) Said(name string) string {
+	return diagnosis.Text(q.Get(name), q.parameters.Has(name))
 }
 
 // Absence says that parameters are absent or empty, and what arrived instead. A field of the
@@ -96,11 +66,19 @@ func (q *Request) arrived() string {
 		return "the body looks like JSON, but its Content-Type says a form (Redox dashboard: contentType)"
 	}
 	shown := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !isName(name) })
-	text := "the parameters that arrived are " + list(shown)
+	text := "the parameters that arrived: " + named(shown)
 	if hidden := len(names) - len(shown); hidden > 0 {
-		text += fmt.Sprintf(" and %d whose names are not shown, because they may be values", hidden)
+		text += fmt.Sprintf(", and %d whose names are not shown, because they may be values", hidden)
 	}
 	return text
+}
+
+// named lists names, of which there may be one or none.
+func named(names []string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	return diagnosis.List(names)
 }
 
 // names returns the names of all parameters, in order.
@@ -134,7 +112,7 @@ func isName(name string) bool {
 // nameOf quotes the name of a parameter, if it may be shown.
 func nameOf(name string) string {
 	if isName(name) {
-		return Quote(name)
+		return diagnosis.Quote(name)
 	}
 	return "a parameter whose name is not shown"
 }

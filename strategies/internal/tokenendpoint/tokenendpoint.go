@@ -16,6 +16,7 @@ import (
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/diagnosis"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/singleuse"
 	"github.com/redoxauth/redoxauth-go/strategies/replay"
@@ -53,9 +54,9 @@ type Config struct {
 	// Prove returns what a request proves, or an error.
 	Prove func(context.Context, *Request) (*Proof, error)
 
-	// Facts adds to the report what the request says of the client, for Explain. It returns
+	// Explain adds to the report what the request says of the client. It returns
 	// the ID of the client that the request claims to come from, or "".
-	Facts func(context.Context, *Report, *Request) string
+	Explain func(context.Context, *diagnosis.Report, *Request) string
 
 	Observe func(*http.Request, redoxauth.Decision)
 	Now     func() time.Time // default time.Now
@@ -124,13 +125,17 @@ func New(cfg Config) (*Endpoint, error) {
 	}
 	e.signing = keys[0]
 	e.tokens = jose.New(jose.Config{
-		Keys:        jose.Secrets(func(context.Context) ([]*jose.Key, error) { return joseKeys, nil }),
-		Algorithms:  []string{"HS256"},
-		Issuers:     []string{cfg.Issuer},
-		Audience:    []string{cfg.Audience},
-		Types:       []string{"at+jwt"},
-		Claims:      []string{"client_id", "scope"},
-		Leeway:      tokenLeeway,
+		Keys:       jose.Secrets(func(context.Context) ([]*jose.Key, error) { return joseKeys, nil }),
+		Algorithms: []string{"HS256"},
+		Issuers:    []string{cfg.Issuer},
+		Audience:   []string{cfg.Audience},
+		Types:      []string{"at+jwt"},
+		Claims:     []string{"client_id", "scope"},
+		Leeway:     tokenLeeway,
+		Fields: jose.Fields{
+			Keys: "EndpointConfig.TokenSecrets", Algorithms: "fixed for the tokens of a TokenEndpoint", Issuers: "EndpointConfig.Issuer",
+			Audience: "EndpointConfig.Audience", Types: "fixed for the tokens of a TokenEndpoint", Leeway: "fixed for the tokens of a TokenEndpoint",
+		},
 		ExpiryAlone: true, // no MaxLifetime either: when Lifetime gets shorter, old tokens stay valid
 		Now:         cfg.Now,
 	})
@@ -232,7 +237,7 @@ func (e *Endpoint) answer(ctx context.Context, q *Request) (id *redoxauth.Identi
 		return nil, nil, Malformed("grant_type is missing", "%s, want %q (Redox dashboard: grantType)", q.Absence("grant_type"), e.cfg.GrantType)
 	default:
 		return nil, nil, redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "%w: grant_type is %s, want %q (Redox dashboard: grantType)",
-			unsupportedGrant, Quote(grant), e.cfg.GrantType)
+			unsupportedGrant, diagnosis.Quote(grant), e.cfg.GrantType)
 	}
 	p, err := e.cfg.Prove(ctx, q)
 	if err != nil {
@@ -240,7 +245,7 @@ func (e *Endpoint) answer(ctx context.Context, q *Request) (id *redoxauth.Identi
 	}
 	if name, target := q.otherTarget(e.cfg.Audience); target != "" {
 		return nil, nil, redoxauth.Errorf(redoxauth.ErrRejected, "audience", "client %s: %w: %s is %s, want %q or none (EndpointConfig.Audience; Redox dashboard: %[3]s)",
-			Quote(p.Client), invalidTarget, name, Quote(target), e.cfg.Audience)
+			diagnosis.Quote(p.Client), invalidTarget, name, diagnosis.Quote(target), e.cfg.Audience)
 	}
 	granted, err := e.grant(p.Client, q.Get("scope"))
 	if err != nil {
