@@ -32,7 +32,9 @@ type EndpointConfig struct {
 	Lifetime time.Duration
 
 	// Observe is called once for every token request. The Decision's Status is the status
-	// that was sent, and the kind of its Err says what was wrong.
+	// that was sent, and its Err says what arrived, what was expected and which field
+	// decides. The body of the request reads as empty. It keeps what was parsed, the secret
+	// included, so that Explain works later too.
 	Observe func(*http.Request, redoxauth.Decision)
 
 	Now func() time.Time // default time.Now
@@ -84,6 +86,10 @@ type Client struct {
 //	500  server_error            a bug
 //	503  temporarily_unavailable the body did not arrive in time; 32 MiB of bodies are
 //	                             arriving
+//
+// When a token request is refused, the peer learns no more than that. The error that Observe
+// gets says what to change here or in Redox's dashboard, and Explain makes all checks and tries
+// the usual mistakes.
 //
 // The zero TokenEndpoint answers 500.
 //

@@ -60,7 +60,9 @@ type EndpointConfig struct {
 	Replay replay.Store
 
 	// Observe is called once for every token request. The Decision's Status is the status
-	// that was sent, and the kind of its Err says what was wrong.
+	// that was sent, and its Err says what arrived, what was expected and which field
+	// decides. The body of the request reads as empty. It keeps what was parsed, the assertion
+	// included, so that Explain works later too.
 	Observe func(*http.Request, redoxauth.Decision)
 
 	Now func() time.Time // default time.Now
@@ -124,6 +126,10 @@ type Signer struct {
 //
 // Google's libraries send a sub only if one is configured, and no jti. Version 1.5.1 of
 // Python's google-auth (Debian 12) pads its base64url, and is refused.
+//
+// When a token request is refused, the peer learns no more than that. The error that Observe
+// gets says what to change here or in Redox's dashboard, and Explain makes all checks and tries
+// the usual mistakes.
 //
 // The zero TokenEndpoint answers 500.
 //

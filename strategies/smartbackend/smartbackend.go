@@ -24,6 +24,14 @@
 //	grantTypeName, clientIdName           grant_type, client_id
 //	noBasic                               true: Basic beside an assertion is refused
 //
+// # When a token request is refused
+//
+// The error that EndpointConfig.Observe gets says what arrived, what was expected and which
+// field decides. For more, keep the request that Observe gets, and print
+// [TokenEndpoint.Explain] of it: the header and the claims of the assertion, every check with
+// the field, what each scope gives, and mistakes that were tried and fit, such as an aud that
+// is the issuer. The peer gets none of this.
+//
 // # Operation
 //
 // With [keyset.NewRemote], Redox can rotate its keys without you: the first assertion of a
@@ -111,7 +119,9 @@ type EndpointConfig struct {
 	Replay replay.Store
 
 	// Observe is called once for every token request. The Decision's Status is the status
-	// that was sent, and the kind of its Err says what was wrong.
+	// that was sent, and its Err says what arrived, what was expected and which field
+	// decides. The body of the request reads as empty. It keeps what was parsed, the assertion
+	// included, so that Explain works later too.
 	Observe func(*http.Request, redoxauth.Decision)
 
 	Now func() time.Time // default time.Now
@@ -158,6 +168,10 @@ type Client struct {
 //	500  server_error            a bug, or a panic of Replay
 //	503  temporarily_unavailable no keys or no replay store; the body did not arrive in
 //	                             time; 32 MiB of bodies are arriving
+//
+// When a token request is refused, the peer learns no more than that. The error that Observe
+// gets says what to change here or in Redox's dashboard, and Explain makes all checks and tries
+// the usual mistakes.
 //
 // The zero TokenEndpoint answers 500.
 type TokenEndpoint struct {

@@ -81,7 +81,7 @@ func (a *Assertions) misread(to *diagnosis.Report, parameter, assertion string) 
 // stranger adds hints for an issuer that is not configured.
 func (a *Assertions) stranger(to *diagnosis.Report, claims jose.Object, issuer string) {
 	for _, c := range a.Clients {
-		to.Near("iss", issuer, []string{c.ID}, "EndpointConfig."+a.IssuerField)
+		to.Near("iss", issuer, []string{c.ID}, a.issuerField())
 	}
 	if sub, _ := claims.Get("sub").Text(); a.issuers[sub] != nil {
 		to.Hint("sub is a configured sender, and iss is not: want iss %s too", diagnosis.Quote(sub))

@@ -65,10 +65,13 @@ func (e *Endpoint) grant(client, parameter string) ([]string, error) {
 	}
 	granted := e.cfg.Scopes.Narrow(allowed, requested)
 	switch {
+	case len(allowed) == 0:
+		return nil, redoxauth.Errorf(redoxauth.ErrForbidden, "scope", "client %s: scope is %s, want it absent, or what %[1]s may get configured: now that is nothing (EndpointConfig.%[3]s[].Scopes; Redox dashboard: scopes)",
+			diagnosis.Quote(client), diagnosis.Quote(parameter), e.cfg.ClientField)
 	case len(granted) == 0:
 		requested, _ = splitScopes(parameter) // Narrow may have changed the others
 		return nil, redoxauth.Errorf(redoxauth.ErrForbidden, "scope", "client %s: scope is %s, want some of %s (EndpointConfig.%s[].Scopes; Redox dashboard: scopes)%s",
-			diagnosis.Quote(client), diagnosis.Quote(parameter), offered(allowed), e.cfg.ClientField, e.why(allowed, requested))
+			diagnosis.Quote(client), diagnosis.Quote(parameter), diagnosis.List(allowed), e.cfg.ClientField, e.why(allowed, requested))
 	case len(joinScopes(granted)) > 2*maxScope:
 		return nil, redoxauth.Errorf(redoxauth.ErrForbidden, "scope", "client %s: the scopes that it may get of those it asks for have %d bytes, want at most %d (fixed; Redox dashboard: scopes)",
 			diagnosis.Quote(client), len(joinScopes(granted)), 2*maxScope)
@@ -79,7 +82,7 @@ func (e *Endpoint) grant(client, parameter string) ([]string, error) {
 // offered lists what a client may get.
 func offered(allowed []string) string {
 	if len(allowed) == 0 {
-		return "nothing, because none are configured"
+		return "nothing"
 	}
 	return diagnosis.List(allowed)
 }
