@@ -109,7 +109,7 @@ func TestRefusalsSayWhatToChange(t *testing.T) {
 			p.Set("client_id", "redox")
 			p.Set("client_secret", "s")
 		}), []string{"secrets are not accepted"}, []string{"- a secret arrived: smartbackend takes a signed assertion only"}},
-		{"not a JWT", of(sender(), with("client_assertion", "x")), []string{"the assertion has 1 bytes and is no JWT"}, []string{"client_assertion: 1 bytes with 0 dots"}},
+		{"not a JWT", of(sender(), with("client_assertion", "x")), []string{"the assertion, of 1 bytes, cannot be read: want a signed JWT"}, []string{"client_assertion: 1 bytes with 0 dots"}},
 		{"a JWT in quotation marks", of(sender(), func(p url.Values) { p.Set("client_assertion", `"`+p.Get("client_assertion")+`"`) }), nil,
 			[]string{"- client_assertion is a JWT when the white space and the quotation marks around it are removed"}},
 		{"a padded JWT", of(sender(), func(p url.Values) { p.Set("client_assertion", p.Get("client_assertion")+"==") }), nil,

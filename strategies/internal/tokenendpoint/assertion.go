@@ -144,7 +144,7 @@ func (a *Assertions) noIssuer(assertion string) string {
 	_, err := jose.ParseJWS(assertion)
 	var e *redoxauth.Error
 	if errors.As(err, &e) {
-		return fmt.Sprintf("the assertion has %d bytes and is no JWT that can be read (%v), want a signed JWT", len(assertion), e.Err)
+		return fmt.Sprintf("the assertion, of %d bytes, cannot be read: want a signed JWT: %v", len(assertion), e.Err)
 	}
 	return "iss of the assertion is absent, or its claims cannot be read, want " + a.want
 }
