@@ -9,6 +9,16 @@ import (
 // An environment returns the value of a variable. White space separates the items of a list.
 type environment func(name string) string
 
+// environmentOf returns the environment that os.Environ lists.
+func environmentOf(environ []string) environment {
+	values := map[string]string{}
+	for _, pair := range environ {
+		name, value, _ := strings.Cut(pair, "=")
+		values[name] = value
+	}
+	return func(name string) string { return values[name] }
+}
+
 func (e environment) text(name string) string { return e(name) }
 func (e environment) flag(name string) bool   { return e(name) != "" }
 

@@ -19,6 +19,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -42,7 +43,7 @@ func main() {
 	defer stop()
 	run := func() error { return rehearse(ctx, os.Stdout) }
 	if *listen != "" {
-		run = func() error { return serve(ctx, *listen, os.Getenv) }
+		run = func() error { return serve(ctx, *listen, os.Environ(), os.Stderr) }
 	}
 	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "destination:", err)
@@ -83,9 +84,11 @@ Flags:
 }
 
 // serve serves until ctx is done. Messages in progress may finish.
-func serve(ctx context.Context, address string, getenv func(string) string) error {
-	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	d := &destination{environment: getenv, observe: redoxauth.LogDecisions(log), log: log}
+func serve(ctx context.Context, address string, environ []string, out io.Writer) error {
+	log := slog.New(slog.NewTextHandler(out, nil))
+	env := environmentOf(environ)
+	d := &destination{environment: env, observe: redoxauth.LogDecisions(log), log: log}
+	d.checkNames(environ)
 	handler, err := d.handler()
 	if err != nil {
 		return err
@@ -104,12 +107,13 @@ func serve(ctx context.Context, address string, getenv func(string) string) erro
 	}
 	ended := make(chan error, 1)
 	go func() {
-		if cert, key := getenv("TLS_CERT"), getenv("TLS_KEY"); cert != "" || key != "" {
+		if cert, key := env("TLS_CERT"), env("TLS_KEY"); cert != "" || key != "" {
 			ended <- server.ServeTLS(l, cert, key)
 		} else {
 			ended <- server.Serve(l)
 		}
 	}()
+	d.announce(out, l.Addr().String())
 	log.Info("listening", "address", l.Addr().String())
 	select {
 	case err := <-ended:

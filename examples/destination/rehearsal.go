@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -192,8 +191,8 @@ func (h *rehearsal) forged(forgeries []redoxtest.Forgery) {
 }
 
 // withToken adds the verification token to what s signs.
-func (h *rehearsal) withToken(s redoxtest.Signer) both {
-	return both{s, redoxtest.VerificationToken{Token: h.env["REDOX_TOKENS"]}}
+func (h *rehearsal) withToken(s redoxtest.Signer) redoxtest.Pair {
+	return redoxtest.Both(s, redoxtest.VerificationToken{Token: h.env["REDOX_TOKENS"]})
 }
 
 func (h *rehearsal) forgedWithToken(forgeries []redoxtest.Forgery) {
@@ -201,23 +200,6 @@ func (h *rehearsal) forgedWithToken(forgeries []redoxtest.Forgery) {
 		h.expect(f.Status, f.Name, h.withToken(f))
 	}
 }
-
-// both sends a message with two proofs.
-type both [2]redoxtest.Signer
-
-func (b both) Send(ctx context.Context, url string, message []byte) (*http.Response, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(message))
-	if err != nil {
-		return nil, err
-	}
-	r.Header.Set("Content-Type", "application/json")
-	if err := b.Sign(r); err != nil {
-		return nil, err
-	}
-	return http.DefaultClient.Do(r)
-}
-
-func (b both) Sign(r *http.Request) error { return errors.Join(b[0].Sign(r), b[1].Sign(r)) }
 
 // handshake plans a handshake with the token beside the challenge.
 func (h *rehearsal) handshake(want int, request, token, method string) {

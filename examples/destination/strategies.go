@@ -28,6 +28,10 @@ type strategy struct {
 	// serves this strategy.
 	variables string
 
+	// dashboard are the fields of Redox's dashboard. unknown says what Redox does not document.
+	dashboard []setting
+	unknown   string
+
 	// serve mounts the endpoints and returns the Verifier.
 	serve func(*destination) (redoxauth.Verifier, error)
 
@@ -41,6 +45,7 @@ var strategies = []strategy{
 	{
 		name:      "verifytoken",
 		variables: "REDOX_TOKENS (verification tokens, new and old)",
+		dashboard: []setting{{"verification token", "REDOX_TOKENS"}},
 		serve: func(d *destination) (v redoxauth.Verifier, err error) {
 			d.token, err = verifytoken.New(verifytoken.Config{Tokens: d.list("REDOX_TOKENS"), Observe: d.observe})
 			return d.token, err
@@ -61,6 +66,10 @@ var strategies = []strategy{
 		name: "sigv4",
 		variables: "SIGV4_ACCESS_KEY SIGV4_SECRET_KEY SIGV4_REGION SIGV4_SERVICE SIGV4_SESSION_TOKEN SIGV4_HOSTS\n" +
 			"SIGV4_PATH_PREFIX SIGV4_DISABLE_PATH_NORMALIZATION SIGV4_DISABLE_DOUBLE_ENCODING",
+		dashboard: []setting{
+			{"accessKey", "SIGV4_ACCESS_KEY"}, {"secretKey", "SIGV4_SECRET_KEY"}, {"awsRegion", "SIGV4_REGION"},
+			{"serviceName", "SIGV4_SERVICE"}, {"sessionToken", "SIGV4_SESSION_TOKEN"},
+		},
 		serve: func(d *destination) (redoxauth.Verifier, error) {
 			return sigv4.New(sigv4.Config{
 				Credentials: []sigv4.Credential{{
@@ -84,7 +93,7 @@ var strategies = []strategy{
 			declared.DeclarePayloadHash = true
 			h.expect(200, "genuine", sender)
 			h.expect(200, "genuine, hash declared", declared)
-			h.expect(401, "replayed", redoxtest.Replay(sender))
+			h.expect(401, "replayed, with Config.Replay set", redoxtest.Replay(sender))
 			h.signedHandshakes(200, "handshake", sender)
 			guessed := sender
 			guessed.SecretKey = "guessed"
@@ -95,6 +104,8 @@ var strategies = []strategy{
 	{
 		name:      "jwtbearer", // JWTs that Redox signs and sends with each message
 		variables: "JWT_ISSUER JWT_AUDIENCE, JWT_JWKS_URL or JWT_SECRET, JWT_ALGORITHMS",
+		dashboard: []setting{{"issuer (iss)", "JWT_ISSUER"}, {"audience (aud)", "JWT_AUDIENCE"}, {"shared secret", "JWT_SECRET"}},
+		unknown:   "Redox does not document the fields of this strategy; go run ./examples/inspect shows what it sends.",
 		serve: func(d *destination) (redoxauth.Verifier, error) {
 			c := jwtbearer.Config{
 				Issuer:     d.text("JWT_ISSUER"),
@@ -121,6 +132,8 @@ var strategies = []strategy{
 		name:      "jwtbearer", // the RFC 7523 grant
 		endpoints: []string{"/token/jwtbearer"},
 		variables: "GRANT_ISSUER GRANT_JWKS_URL GRANT_ALGORITHMS GRANT_SCOPES GRANT_AUDIENCES (assertions for /token/jwtbearer)",
+		dashboard: []setting{{"url", "/token/jwtbearer"}, {"issuer (iss)", "GRANT_ISSUER"}, {"scopes", "GRANT_SCOPES"}},
+		unknown:   "Redox does not document the fields of this strategy; go run ./examples/inspect shows what it sends.",
 		serve: func(d *destination) (redoxauth.Verifier, error) {
 			e, err := jwtbearer.NewTokenEndpoint(jwtbearer.EndpointConfig{
 				Signers: []jwtbearer.Signer{{
@@ -149,6 +162,9 @@ var strategies = []strategy{
 		name:      "clientcredentials", // tokens of our own token endpoint
 		endpoints: []string{"/token/clientcredentials"},
 		variables: "OAUTH_CLIENT_ID OAUTH_CLIENT_SECRETS OAUTH_SCOPES (our own token endpoint)",
+		dashboard: []setting{
+			{"url", "/token/clientcredentials"}, {"clientId", "OAUTH_CLIENT_ID"}, {"clientSecret", "OAUTH_CLIENT_SECRETS"}, {"scopes", "OAUTH_SCOPES"},
+		},
 		serve: func(d *destination) (redoxauth.Verifier, error) {
 			e, err := clientcredentials.NewTokenEndpoint(clientcredentials.EndpointConfig{
 				Clients: []clientcredentials.Client{{
@@ -182,6 +198,8 @@ var strategies = []strategy{
 	{
 		name:      "clientcredentials", // JWTs of an authorization server
 		variables: "OAUTH_ISSUER OAUTH_AUDIENCE OAUTH_CLIENT_IDS OAUTH_JWKS_URL OAUTH_ALGORITHMS OAUTH_TYPES",
+		dashboard: []setting{{"audience", "OAUTH_AUDIENCE"}, {"clientId", "OAUTH_CLIENT_IDS"}},
+		unknown:   "url and clientSecret are those of your authorization server.",
 		serve: func(d *destination) (redoxauth.Verifier, error) {
 			return clientcredentials.New(clientcredentials.Config{
 				Keys:       d.keySet("OAUTH_JWKS_URL", d.text("OAUTH_ISSUER")),
@@ -196,6 +214,8 @@ var strategies = []strategy{
 	{
 		name:      "clientcredentials", // opaque tokens of an authorization server
 		variables: "OAUTH_INTROSPECTION_URL OAUTH_INTROSPECTION_ID OAUTH_INTROSPECTION_SECRET OAUTH_AUDIENCE OAUTH_CLIENT_IDS",
+		dashboard: []setting{{"audience", "OAUTH_AUDIENCE"}, {"clientId", "OAUTH_CLIENT_IDS"}},
+		unknown:   "url and clientSecret are those of your authorization server.",
 		serve: func(d *destination) (redoxauth.Verifier, error) {
 			return d.afterToken(clientcredentials.NewIntrospection(clientcredentials.IntrospectionConfig{
 				URL:               d.text("OAUTH_INTROSPECTION_URL"),
@@ -211,6 +231,8 @@ var strategies = []strategy{
 		name:      "smartbackend",
 		endpoints: []string{"/token/smartbackend", "/.well-known/smart-configuration"},
 		variables: "SMART_CLIENT_ID SMART_JWKS_URL SMART_SCOPES SMART_AUDIENCES",
+		dashboard: []setting{{"url", "/token/smartbackend"}, {"clientId", "SMART_CLIENT_ID"}, {"scopes", "SMART_SCOPES"}},
+		unknown:   "SMART_JWKS_URL is where Redox publishes the keys of the credential (JKU).",
 		serve: func(d *destination) (redoxauth.Verifier, error) {
 			e, err := smartbackend.NewTokenEndpoint(smartbackend.EndpointConfig{
 				Clients: []smartbackend.Client{{
@@ -246,6 +268,8 @@ var strategies = []strategy{
 	{
 		name:      "gcpjwt",
 		variables: "GCP_SERVICE_ACCOUNTS GCP_AUDIENCE GCP_ACCESS_TOKENS",
+		dashboard: []setting{{"service account", "GCP_SERVICE_ACCOUNTS"}, {"target audience", "GCP_AUDIENCE"}},
+		unknown:   "Redox does not document the fields of this strategy; go run ./examples/inspect shows what it sends.",
 		serve: func(d *destination) (redoxauth.Verifier, error) {
 			return d.afterToken(gcpjwt.New(gcpjwt.Config{
 				ServiceAccounts:   d.list("GCP_SERVICE_ACCOUNTS"),
@@ -269,6 +293,8 @@ var strategies = []strategy{
 	{
 		name:      "wif",
 		variables: "WIF_SERVICE_ACCOUNTS WIF_AUDIENCE WIF_ACCESS_TOKENS",
+		dashboard: []setting{{"service account of service_account_impersonation_url", "WIF_SERVICE_ACCOUNTS"}},
+		unknown:   "audience and token_url are those of your workload identity pool.",
 		serve: func(d *destination) (redoxauth.Verifier, error) {
 			return d.afterToken(wif.New(wif.Config{
 				ServiceAccounts:   d.list("WIF_SERVICE_ACCOUNTS"),

@@ -34,7 +34,7 @@ func (t *table) add(proof, request string, want, status int, reason redoxauth.Re
 // print returns an error if an answer is not as expected.
 func (t table) print(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "PROOF\tSTATUS\tREASON\tREQUESTS")
+	fmt.Fprintln(w, "PACKAGE\tSTATUS\tREASON\tREQUESTS")
 	sent, unexpected := 0, 0
 	for _, r := range t {
 		sent += len(r.requests)
