@@ -16,6 +16,7 @@ import (
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/bearer"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/diagnosis"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/lookup"
 )
@@ -151,12 +152,17 @@ func NewIntrospection(cfg IntrospectionConfig) (*Verifier, error) {
 		url:      cfg.URL,
 		header:   auth.Header,
 		client:   lookup.NewClient(cfg.Client, maxAnswer),
+		proof:    "IntrospectionConfig.ClientID and ClientSecret",
 		now:      cfg.Now,
 	}
+	if cfg.ClientID == "" {
+		i.proof = "what IntrospectionConfig.Client sends"
+	}
 	i.answers = lookup.New(lookup.Config{
+		Service: fmt.Sprintf("introspection (%s)", lookup.Name(cfg.URL)), Fields: "IntrospectionConfig",
 		Positive: cfg.CacheTTL, Negative: min(negativeTTL, cfg.CacheTTL), PerMinute: perMinute, Peer: cfg.Peer, Now: cfg.Now,
 	}, i.fetch)
-	return &Verifier{bearer.New(strategy, i.decide, nil)}, nil
+	return &Verifier{bearer.New(strategy, i.decide, i.explain)}, nil
 }
 
 func (c *IntrospectionConfig) check() error {
@@ -187,18 +193,14 @@ type introspection struct {
 	url      string
 	header   http.Header
 	client   *lookup.Client
+	proof    string // of this API at the server
 	answers  *lookup.Cache[*response]
 	now      func() time.Time
 }
 
 func (i *introspection) decide(r *http.Request, token string) (*redoxauth.Identity, error) {
-	if len(token) > maxToken {
-		return nil, redoxauth.Errorf(redoxauth.ErrNoCredentials, "malformed", "a bearer token of %d bytes, want at most %d", len(token), maxToken)
-	}
-	if i.issuer != "" {
-		if iss := jose.UnverifiedIssuer(token); iss != i.issuer && isJWT(token) {
-			return nil, redoxauth.Errorf(redoxauth.ErrNoCredentials, "issuer", "a JWT with the iss %+.128q (empty if it cannot be read), want %q (IntrospectionConfig.Issuer)", iss, i.issuer)
-		}
+	if err := i.checkForm(token); err != nil {
+		return nil, err
 	}
 	answer, err := i.answers.Get(r, token)
 	if err != nil {
@@ -212,11 +214,29 @@ func (i *introspection) decide(r *http.Request, token string) (*redoxauth.Identi
 		Strategy: strategy, Subject: a.sub, Issuer: a.iss, Scopes: slices.Clone(a.scopes),
 		Expiry: a.exp.UTC(), RawClaims: bytes.Clone(a.raw),
 	}
-	if err := i.accept(id, a.clientID, a.clientID != ""); err != nil {
+	if err := i.accept(id, a.clientID, a.has("client_id")); err != nil {
 		return nil, err
 	}
 	answer.Remember()
 	return id, nil
+}
+
+// checkForm refuses what is not sent to the server.
+func (i *introspection) checkForm(token string) error {
+	if len(token) > maxToken {
+		return redoxauth.Errorf(redoxauth.ErrNoCredentials, "malformed", "the token has %d bytes, want at most %d, because longer ones are not sent to the introspection endpoint", len(token), maxToken)
+	}
+	if i.issuer == "" {
+		return nil
+	}
+	if iss := jose.UnverifiedIssuer(token); iss != i.issuer && isJWT(token) {
+		received := "absent or cannot be read"
+		if iss != "" {
+			received = diagnosis.Quote(iss)
+		}
+		return redoxauth.Errorf(redoxauth.ErrNoCredentials, "issuer", "the token is a JWT whose iss is %s, want %s (%s): those of other issuers are not sent to the introspection endpoint", received, diagnosis.Quote(i.issuer), issuerField)
+	}
+	return nil
 }
 
 // isJWT reports whether any reader could take token for a JWT. It is less strict than our
@@ -233,23 +253,47 @@ func isJWT(token string) bool {
 
 // fetch is a [lookup.Fetch].
 func (i *introspection) fetch(ctx context.Context, token string) (a *response, expiry time.Time, err error) {
+	const field = "IntrospectionConfig.URL"
 	resp, err := i.client.Do(ctx, i.url, i.header, url.Values{"token": {token}})
 	switch {
 	case err != nil:
+		err = fmt.Errorf("%w (%s, IntrospectionConfig.Client)", err, field)
 	case resp.Status == http.StatusBadRequest && saysInvalid(resp.Body):
-		a = &response{}
+		a = &response{inactive: "400 invalid_token"}
 	case resp.Status == http.StatusUnauthorized, resp.Status == http.StatusForbidden:
-		err = fmt.Errorf("status %d: the server does not accept the credentials of this API", resp.Status)
+		err = resp.Unexpected("200: the server does not accept the credentials of this API, or it may not introspect (" + i.proof + ")")
 	case resp.Status != http.StatusOK:
-		err = fmt.Errorf("status %d", resp.Status)
+		err = resp.Unexpected("200, or 400 with the error invalid_token (" + field + ")")
 	default:
-		a, err = parseResponse(resp.Body)
+		if a, err = parseResponse(resp.Body); err != nil {
+			err = resp.Unreadable(err, field)
+		}
 	}
 	if err != nil {
 		return nil, expiry, fmt.Errorf("introspection: %w", err)
 	}
 	if !a.active {
-		return nil, expiry, redoxauth.Errorf(redoxauth.ErrRejected, "inactive", "the authorization server says that the token is not active")
+		return nil, expiry, redoxauth.Errorf(redoxauth.ErrRejected, "inactive", "introspection: %s says %s, want active: true: the token has expired, was revoked, or is of another server (%s)", resp.URL, a.inactive, field)
 	}
 	return a, a.exp, nil
+}
+
+// explain is a [bearer.Explainer].
+func (i *introspection) explain(r *http.Request, token string, to *diagnosis.Report) {
+	if err := i.checkForm(token); err != nil {
+		to.Error(err)
+		if len(token) <= maxToken {
+			to.Near("iss", jose.UnverifiedIssuer(token), []string{i.issuer}, issuerField)
+		}
+		return
+	}
+	a, ok := i.answers.Explain(r, token, to)
+	if !ok {
+		return
+	}
+	a.explain(i.issuer, i.audience, i.now(), to)
+	i.policy.explain(to, a.clientID, a.has("client_id"), a.scopes)
+	if !slices.Contains(i.clientIDs, a.clientID) && slices.Contains(i.clientIDs, a.sub) {
+		to.Hint("sub is %s, which is listed, and client_id is %s: client_id alone is compared (IntrospectionConfig.ClientIDs)", diagnosis.Quote(a.sub), a.said("client_id", a.clientID))
+	}
 }

@@ -191,14 +191,14 @@ func TestAnswersAreDecided(t *testing.T) {
 func TestRefusalQuotesEveryAudience(t *testing.T) {
 	for answer, want := range map[string]string{
 		with("aud", `["urn:me","urn:you"]`):                     `aud is ["urn:me" "urn:you"]`,
-		with("aud", `"urn:me urn:you"`):                         `aud is ["urn:me urn:you"]`,
-		with("aud", `"`+strings.Repeat("é", 1000)+`"`):          `aud is ["` + strings.Repeat(`\u00e9`, 128) + `"]`,
-		with("aud", `[`+strings.Repeat(`"x",`, 1000)+`"urn:"]`): `aud is [` + strings.Repeat(`"x" `, 7) + `"x"]`,
+		with("aud", `"urn:me urn:you"`):                         `aud is "urn:me urn:you"`,
+		with("aud", `"`+strings.Repeat("é", 1000)+`"`):          `aud is "` + strings.Repeat(`\u00e9`, 64) + `..."`,
+		with("aud", `[`+strings.Repeat(`"x",`, 1000)+`"urn:"]`): `aud is [` + strings.Repeat(`"x" `, 7) + `"x"] and 993 more`,
 	} {
 		_, err := newIntrospection(t, introspectionConfig(answering(http.StatusOK, answer))).Verify(message(opaque))
 		verifiertest.CheckError(t, err, redoxauth.ErrRejected, "audience")
-		if err == nil || !strings.HasSuffix(err.Error(), want) {
-			t.Errorf("error %v, want the end %s", err, want)
+		if err == nil || !strings.Contains(err.Error(), want+", want ") {
+			t.Errorf("error %v, want %s", err, want)
 		}
 	}
 }

@@ -187,6 +187,7 @@ var _ redoxauth.Verifier = (*Verifier)(nil)
 func New(cfg Config) (*Verifier, error) {
 	v, err := google.New(google.Config{
 		Strategy:          "gcpjwt",
+		Dashboard:         google.Dashboard{ServiceAccounts: "e-mail address of the service account", Audience: "target audience", Scopes: "scopes"},
 		ServiceAccounts:   cfg.ServiceAccounts,
 		Audience:          cfg.Audience,
 		AccessTokens:      cfg.AccessTokens,
@@ -225,6 +226,15 @@ func New(cfg Config) (*Verifier, error) {
 // The Identity's Subject is the entry of ServiceAccounts that matched, in lower case. Its
 // RawClaims are what Google signed or answered.
 func (v *Verifier) Verify(r *http.Request) (*redoxauth.Identity, error) { return v.bearer.Verify(r) }
+
+// Explain tells an operator what v makes of r: see [redoxauth.Explain]. About an access token it
+// uses what Google answered before, and says how old that is. It asks Google nothing.
+func (v *Verifier) Explain(r *http.Request) string {
+	if v == nil {
+		v = &Verifier{}
+	}
+	return v.bearer.Explain(r)
+}
 
 // Wrap is redoxauth.Middleware(v, nil).
 func (v *Verifier) Wrap(next http.Handler) http.Handler {

@@ -34,6 +34,9 @@ func (v Verifier) Explain(r *http.Request) string {
 		return to.Text(decision)
 	}
 	to.Token(token)
+	if strings.HasPrefix(token, "ya29.") && v.strategy != "wif" && v.strategy != "gcpjwt" {
+		to.Hint("the token begins as Google's access tokens do (ya29.): wif or gcpjwt verifies them, with AccessTokens")
+	}
 	if r.Header.Get("Verification-Token") == token {
 		to.Hint("the token is the same as the header verification-token: it is Redox's verification token, which verifytoken verifies")
 	}

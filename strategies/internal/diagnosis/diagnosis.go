@@ -292,7 +292,7 @@ func (r *Report) Token(token string) {
 	}
 	switch {
 	case strings.HasPrefix(token, "ya29."):
-		r.Hint("the token begins as Google's access tokens do (ya29.): they are verified by wif or gcpjwt, with AccessTokens")
+		form += ", with the prefix of Google's access tokens (ya29.)"
 	case dots == 2 && strings.HasPrefix(token, "eyJ"): // base64url of {"
 		form = "two dots, the form of a JWT"
 	case dots == 2:

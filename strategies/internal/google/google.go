@@ -16,6 +16,7 @@ import (
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/bearer"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/diagnosis"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/lookup"
 )
@@ -33,6 +34,8 @@ var issuers = []string{"https://accounts.google.com", "accounts.google.com"}
 // Config is the Config of gcpjwt and wif. Strategy is the package that errors name.
 type Config struct {
 	Strategy               string
+	Dashboard              Dashboard
+	Federated              bool // tokens of the Security Token Service may arrive, which tokeninfo does not know
 	ServiceAccounts        []string
 	Audience               []string
 	AccessTokens           bool
@@ -44,8 +47,22 @@ type Config struct {
 	Now                    func() time.Time
 }
 
+// Dashboard names the fields of Redox's dashboard that belong to those of a Config; "" if there
+// is none.
+type Dashboard struct{ ServiceAccounts, Audience, Scopes string }
+
+// field returns the name of a field of the Config, and of the dashboard.
+func field(name, dashboard string) string {
+	if dashboard == "" {
+		return "Config." + name
+	}
+	return "Config." + name + "; Redox dashboard: " + dashboard
+}
+
 type verifier struct {
 	cfg      Config
+	accounts string               // which are accepted, for errors
+	scopes   string               // the field of the Config
 	idTokens *jose.Verifier       // nil: ID tokens are not accepted
 	answers  *lookup.Cache[*info] // nil: access tokens are not accepted
 }
@@ -64,7 +81,11 @@ func New(cfg Config) (none bearer.Verifier, err error) {
 	for i, a := range cfg.ServiceAccounts {
 		cfg.ServiceAccounts[i] = strings.ToLower(a) // as Google writes them
 	}
-	v := &verifier{cfg: cfg}
+	v := &verifier{
+		cfg:      cfg,
+		accounts: fmt.Sprintf("%s (%s)", diagnosis.OneOf(cfg.ServiceAccounts), field("ServiceAccounts", cfg.Dashboard.ServiceAccounts)),
+		scopes:   field("Scopes", cfg.Dashboard.Scopes),
+	}
 	if len(cfg.Audience) > 0 {
 		if v.idTokens, err = newIDTokens(cfg); err != nil {
 			return none, err
@@ -73,7 +94,7 @@ func New(cfg Config) (none bearer.Verifier, err error) {
 	if cfg.AccessTokens {
 		v.answers = newAnswers(cfg)
 	}
-	return bearer.New(cfg.Strategy, v.decide, nil), nil
+	return bearer.New(cfg.Strategy, v.decide, v.explain), nil
 }
 
 func (c *Config) check() error {
@@ -131,31 +152,60 @@ func (v *verifier) decide(r *http.Request, token string) (*redoxauth.Identity, e
 	return v.idToken(r.Context(), token)
 }
 
-// checkHolder refuses the token of a person, even if somebody listed the person's numeric
+// A holder is the account that a token belongs to, as Google says.
+type holder struct {
+	id       string // numeric
+	email    string // if there is one
+	named    bool   // there is an e-mail address
+	verified bool   // the address; else it is whatever its owner typed
+}
+
+// check returns which of the two names that Google gives an account is listed. The audience of
+// a token alone proves nothing: anybody with a Google account can get a token for any.
+func (v *verifier) check(h holder) (string, error) {
+	if err := v.checkPerson(h.email); err != nil {
+		return "", err
+	}
+	if h.id != "" && slices.Contains(v.cfg.ServiceAccounts, h.id) {
+		return h.id, nil
+	}
+	if h.verified && h.email != "" && slices.Contains(v.cfg.ServiceAccounts, h.email) {
+		return h.email, nil
+	}
+	return "", redoxauth.Errorf(redoxauth.ErrRejected, "subject", "the account has the unique ID %s and %s, want %s%s",
+		diagnosis.Text(h.id, h.id != ""), h.address(), v.accounts, v.advice(h))
+}
+
+// checkPerson refuses the token of a person, even if somebody listed the person's numeric
 // ID. A service account with domain-wide delegation gets such tokens too
 // (https://developers.google.com/identity/protocols/oauth2/service-account#delegatingauthority).
 // email is the address in the token, verified or not; "" if there is none.
-func checkHolder(email string) error {
+func (v *verifier) checkPerson(email string) error {
 	if email == "" || isServiceAccount(email) {
 		return nil
 	}
-	return redoxauth.Errorf(redoxauth.ErrRejected, "subject", "the e-mail address %+.128q is no service account's, want a token of one of ServiceAccounts", email)
+	return redoxauth.Errorf(redoxauth.ErrRejected, "subject", "the e-mail address %s is no service account's, want a token of %s: tokens of persons are refused", diagnosis.Quote(email), v.accounts)
 }
 
-// account returns which of the two names that Google gives an account is listed. The audience
-// of a token alone proves nothing: anybody with a Google account can get a token for any.
-func (v *verifier) account(numericID, verifiedEmail string) (string, error) {
-	for _, name := range []string{numericID, verifiedEmail} {
-		if name != "" && slices.Contains(v.cfg.ServiceAccounts, name) {
-			return name, nil
-		}
+func (h holder) address() string {
+	switch {
+	case !h.named:
+		return "no e-mail address"
+	case !h.verified:
+		return fmt.Sprintf("the e-mail address %s, which is not verified", diagnosis.Text(h.email, true))
 	}
-	name, hint := fmt.Sprintf("verified e-mail address %+.128q", verifiedEmail), ""
-	if verifiedEmail == "" {
-		name = "no verified e-mail address"
-		if slices.ContainsFunc(v.cfg.ServiceAccounts, emailAddress.MatchString) {
-			hint = "; list the unique ID, or get access tokens with the scope userinfo.email and ID tokens with includeEmail"
-		}
-	}
-	return "", redoxauth.Errorf(redoxauth.ErrRejected, "subject", "the account has ID %+.64q and %s, want one of ServiceAccounts%s", numericID, name, hint)
+	return "the verified e-mail address " + diagnosis.Text(h.email, true)
 }
+
+// advice says what to change if the token does not show the name that may be listed.
+func (v *verifier) advice(h holder) string {
+	switch {
+	case h.named && !h.verified && slices.Contains(v.cfg.ServiceAccounts, h.email):
+		return "; a listed address counts only if email_verified is true: list the unique ID"
+	case !h.named && slices.ContainsFunc(v.cfg.ServiceAccounts, emailAddress.MatchString):
+		return "; the token names no address: list the unique ID, or get access tokens with the scope " + emailScope + ", and ID tokens with includeEmail"
+	}
+	return ""
+}
+
+const emailScope = "https://www.googleapis.com/auth/userinfo.email"

@@ -257,7 +257,7 @@ func TestRefusalTellsThatTheTokenNamesNoAddress(t *testing.T) {
 		change map[string]any
 		want   []string
 	}{
-		{"an address is listed", "other@example-project.iam.gserviceaccount.com", none, []string{accountID, "no verified e-mail address", hint, "userinfo.email"}},
+		{"an address is listed", "other@example-project.iam.gserviceaccount.com", none, []string{accountID, "no e-mail address", hint, "userinfo.email"}},
 		{"an address is listed, another is named", "other@example-project.iam.gserviceaccount.com", nil, []string{accountID, account}},
 		{"an ID is listed", "99", none, []string{accountID}},
 	}

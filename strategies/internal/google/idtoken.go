@@ -7,6 +7,7 @@ import (
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/diagnosis"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
 	"github.com/redoxauth/redoxauth-go/strategies/keyset"
 )
@@ -34,33 +35,35 @@ func newIDTokens(cfg Config) (*jose.Verifier, error) {
 		Claims:     []string{"azp", "email", "email_verified"},
 		Leeway:     config.DefaultLeeway,
 		Now:        cfg.Now,
+		Fields: jose.Fields{
+			Keys:       "Google's keys: Config.Endpoints.CertsURL",
+			Algorithms: "Google's algorithm",
+			Issuers:    "Google's issuer",
+			Audience:   field("Audience", cfg.Dashboard.Audience),
+			Types:      "Google's type of ID tokens",
+			Required:   "Google's ID tokens have it",
+		},
 	}), nil
 }
 
 // idToken decides about every token that is not an access token of Google.
 func (v *verifier) idToken(ctx context.Context, token string) (*redoxauth.Identity, error) {
 	if v.idTokens == nil {
-		return nil, redoxauth.Errorf(redoxauth.ErrNoCredentials, "type", "not a Google access token, and Config.Audience is empty, so no ID token is accepted")
+		return nil, redoxauth.Errorf(redoxauth.ErrNoCredentials, "type", "the token is no Google access token (ya29.): Config.Audience is empty, so no ID token is accepted")
 	}
 	t, err := v.idTokens.Verify(ctx, token)
 	if err != nil {
 		return nil, err
 	}
-	email, ok := t.Claim("email").Text()
-	if !ok {
-		email = string(t.Claim("email")) // no string: no address of a service account either
-	}
-	if err := checkHolder(email); err != nil {
+	h := holderOf(t.Claim)
+	// Before azp: an address tells more.
+	if err := v.checkPerson(h.email); err != nil {
 		return nil, err
 	}
-	if azp, _ := t.Claim("azp").Text(); strings.HasSuffix(azp, ".apps.googleusercontent.com") {
-		// A person has signed in there. The azp of a service account is its own ID or address.
-		return nil, redoxauth.Errorf(redoxauth.ErrRejected, "client", "azp is %+.128q, the OAuth client of a person's token, want a token of one of ServiceAccounts", azp)
+	if err := v.checkClient(t.Claim); err != nil {
+		return nil, err
 	}
-	if t.Claim("email_verified") != "true" { // it is whatever its owner typed
-		email = ""
-	}
-	account, err := v.account(t.Subject, email)
+	account, err := v.check(h)
 	if err != nil {
 		return nil, err
 	}
@@ -68,4 +71,24 @@ func (v *verifier) idToken(ctx context.Context, token string) (*redoxauth.Identi
 	id := t.Identity(v.cfg.Strategy, "")
 	id.Subject = account
 	return id, nil
+}
+
+// holderOf returns the account that an ID token names.
+func holderOf(claim func(string) jose.Value) holder {
+	id, _ := claim("sub").Text()
+	email, ok := claim("email").Text()
+	if !ok {
+		email = string(claim("email")) // no string: no address of a service account either
+	}
+	return holder{id, email, claim("email") != "", claim("email_verified") == "true"}
+}
+
+// checkClient refuses the token of a person who has signed in at an OAuth client. The azp of
+// a service account is its own ID or address.
+func (v *verifier) checkClient(claim func(string) jose.Value) error {
+	azp, _ := claim("azp").Text()
+	if !strings.HasSuffix(azp, ".apps.googleusercontent.com") {
+		return nil
+	}
+	return redoxauth.Errorf(redoxauth.ErrRejected, "client", "azp is %s, the OAuth client of a person's token, want a token of %s", diagnosis.Quote(azp), v.accounts)
 }

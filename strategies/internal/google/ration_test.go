@@ -140,7 +140,7 @@ func TestBusyEndsWhenGoogleIsBack(t *testing.T) {
 	if calls := i.calls.Load(); calls > 3*2*300 { // of both lanes and given back, of the minute before and of this one
 		t.Errorf("%d calls in a minute while Google was down", calls)
 	}
-	if !strings.Contains(fmt.Sprint(d.last), "status 503") {
+	if !strings.Contains(fmt.Sprint(d.last), "answered 503") {
 		t.Errorf("error %v, want that of the last call", d.last)
 	}
 	i.down.Store(false)
@@ -176,7 +176,7 @@ func TestBehindAProxyPeerTellsStrangersApart(t *testing.T) {
 		if status := send("good", "192.0.2.1"); status != want {
 			t.Errorf("with Peer %v: status %d: %v, want %d", peer != nil, status, d.last, want)
 		}
-		if peer == nil && !strings.Contains(fmt.Sprint(d.last), "set the field Peer") {
+		if peer == nil && !strings.Contains(fmt.Sprint(d.last), "set Config.Peer") {
 			t.Errorf("the error does not say what to do: %v", d.last)
 		}
 	}

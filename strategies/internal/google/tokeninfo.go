@@ -1,6 +1,7 @@
 package google
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/diagnosis"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/lookup"
 )
@@ -36,10 +38,28 @@ type info struct {
 	raw      json.RawMessage
 }
 
+// id returns the numeric ID of the account, or what is in its place.
+func (i *info) id() string { return cmp.Or(i.azp, i.aud) }
+
+func (i *info) holder() holder { return holder{i.id(), i.email, i.email != "", i.verified} }
+
+// said returns what tokeninfo said in a member, for errors.
+func (i *info) said(name string) string {
+	o, _ := jose.ReadObject(i.raw, name)
+	s, ok := o.Get(name).Text()
+	return diagnosis.Text(s, ok)
+}
+
 // newAnswers returns the answers of tokeninfo.
 func newAnswers(cfg Config) *lookup.Cache[*info] {
-	t := &tokenInfo{cfg.TokenInfoURL, lookup.NewClient(cfg.Client, maxAnswer), cfg.Now}
-	return lookup.New(lookup.Config{Positive: positive, Negative: negative, PerMinute: perMinute, Peer: cfg.Peer, Now: cfg.Now}, t.fetch)
+	t := &tokenInfo{cfg.TokenInfoURL, lookup.NewClient(cfg.Client, maxAnswer), cfg.Now, ""}
+	if cfg.Federated {
+		t.hint = "; it does not know federated tokens either, which Redox sends without " + cfg.Dashboard.ServiceAccounts
+	}
+	return lookup.New(lookup.Config{
+		Service: fmt.Sprintf("tokeninfo (%s)", lookup.Name(cfg.TokenInfoURL)), Fields: "Config",
+		Positive: positive, Negative: negative, PerMinute: perMinute, Peer: cfg.Peer, Now: cfg.Now,
+	}, t.fetch)
 }
 
 // A tokenInfo is Google's tokeninfo endpoint.
@@ -47,7 +67,10 @@ type tokenInfo struct {
 	url    string
 	client *lookup.Client
 	now    func() time.Time
+	hint   string // about a token that it does not know
 }
+
+const urlField = "Config.Endpoints.TokenInfoURL"
 
 // fetch is a [lookup.Fetch].
 func (t *tokenInfo) fetch(ctx context.Context, token string) (i *info, expiry time.Time, err error) {
@@ -55,12 +78,15 @@ func (t *tokenInfo) fetch(ctx context.Context, token string) (i *info, expiry ti
 	resp, err := t.client.Do(ctx, t.url, http.Header{"Accept": {"application/json"}}, url.Values{"access_token": {token}})
 	switch {
 	case err != nil:
+		err = fmt.Errorf("%w (%s, Config.Client)", err, urlField)
 	case resp.Status == http.StatusBadRequest && saysInvalid(resp.Body):
-		return nil, expiry, redoxauth.Errorf(redoxauth.ErrRejected, "inactive", "tokeninfo: Google does not know the token, or does not know it any more")
+		return nil, expiry, redoxauth.Errorf(redoxauth.ErrRejected, "inactive", "tokeninfo: %s answered 400 invalid_token, want a token that Google knows: this one was never issued, has expired or was revoked%s", resp.URL, t.hint)
 	case resp.Status != http.StatusOK:
-		err = fmt.Errorf("status %d", resp.Status)
+		err = resp.Unexpected("200, or 400 with the error invalid_token (" + urlField + ")")
 	default:
-		i, err = parseInfo(resp.Body, began)
+		if i, err = parseInfo(resp.Body, began); err != nil {
+			err = resp.Unreadable(err, urlField)
+		}
 	}
 	if err != nil {
 		return nil, expiry, fmt.Errorf("tokeninfo: %w", err)
@@ -91,10 +117,12 @@ func parseInfo(data []byte, began time.Time) (*info, error) {
 	for name, text := range map[string]*string{"azp": &i.azp, "aud": &i.aud, "sub": &i.sub, "scope": &scope, "email": &i.email} {
 		v, ok := o.Get(name), false
 		if *text, ok = v.Text(); !ok && v != "" {
-			return nil, fmt.Errorf("%s is not a string", name)
+			return nil, fmt.Errorf("%s is of another type than a string", name)
 		}
 	}
-	i.scopes = strings.Fields(scope)
+	if o.Get("scope") != "" {
+		i.scopes = strings.Fields(scope)
+	}
 	verified := o.Get("email_verified")
 	i.verified = verified == "true" || verified == `"true"`
 	// The earlier of the two: expires_in does not know how far our clock is off.
@@ -105,7 +133,7 @@ func parseInfo(data []byte, began time.Time) (*info, error) {
 		}
 		n, err := strconv.ParseUint(strings.Trim(string(v), `"`), 10, 33) // 272 years
 		if err != nil {
-			return nil, fmt.Errorf("%s is not a number of seconds", name)
+			return nil, fmt.Errorf("%s is %s, want a number of seconds", name, diagnosis.Quote(string(v)))
 		}
 		end := time.Unix(int64(n), 0)
 		if name == "expires_in" {
@@ -116,7 +144,7 @@ func parseInfo(data []byte, began time.Time) (*info, error) {
 		}
 	}
 	if i.expiry.IsZero() {
-		return nil, errors.New("neither exp nor expires_in")
+		return nil, errors.New("exp and expires_in are absent, want one of them")
 	}
 	return i, nil
 }

@@ -68,10 +68,10 @@ func (c *Client) Do(ctx context.Context, address string, header http.Header, for
 	r.Close = r.Header.Get("Connection") == "close" // net/http does not look at the header
 	resp, err := c.http.Do(r)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name(r.URL), cause(err))
+		return nil, fmt.Errorf("%s: %w", Name(address), cause(err))
 	}
 	defer resp.Body.Close()
-	answer := &Response{URL: name(r.URL), Status: resp.StatusCode, Header: resp.Header}
+	answer := &Response{URL: Name(address), Status: resp.StatusCode, Header: resp.Header}
 	if answer.Status != http.StatusOK && (answer.Status != http.StatusBadRequest || form == nil) {
 		return answer, nil
 	}
@@ -87,8 +87,12 @@ func (c *Client) Do(ctx context.Context, address string, header http.Header, for
 	return answer, nil
 }
 
-// name returns the parts of u that hold no secret.
-func name(u *url.URL) string {
+// Name returns the parts of a URL that hold no secret.
+func Name(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "a URL that cannot be read"
+	}
 	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
 }
 
@@ -107,8 +111,12 @@ func cause(err error) error {
 	for {
 		var u *url.Error
 		if !errors.As(err, &u) {
-			return err
+			break
 		}
 		err = u.Err // of which one may hold another
 	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("no answer in time: %w", err)
+	}
+	return err
 }

@@ -23,6 +23,8 @@ const (
 
 // Config configures a [Cache]. Only Peer is optional.
 type Config struct {
+	Service   string                     // what errors call the service, such as "tokeninfo (https://…)"
+	Fields    string                     // the name of the Config that users see
 	Positive  time.Duration              // how long an answer is used, from the start of its call; never past the expiry of its token
 	Negative  time.Duration              // how long a negative answer is used
 	PerMinute int                        // calls about unknown tokens of strangers; more than 256
@@ -77,10 +79,15 @@ type kept[A any] struct {
 // fresh reports whether k is used. If the clock was set back, it is not, and not later
 // either, when the wall clock comes to that time again.
 func (k *kept[A]) fresh(now time.Time) bool {
-	age := rotation.Age(now, k.began)
-	if age < 0 {
+	if rotation.Age(now, k.began) < 0 {
 		k.life = 0
 	}
+	return k.used(now)
+}
+
+// used is fresh, and changes nothing.
+func (k *kept[A]) used(now time.Time) bool {
+	age := rotation.Age(now, k.began)
 	return 0 <= age && age < k.life && !k.expired(now)
 }
 
@@ -109,9 +116,15 @@ func New[A any](cfg Config, fetch Fetch[A]) *Cache[A] {
 // Get returns the answer about token, which r brought. If none is remembered, Get waits for a
 // call, within r's context and 10 s. The error is a negative answer as fetch returned it, or
 // [redoxauth.ErrUnavailable]. The caller has checked the length and the characters of token.
+//
+// With a context of [rotation.LoadedOnly] Get makes no call and waits for none, and changes
+// nothing.
 func (c *Cache[A]) Get(r *http.Request, token string) (none Answer[A], err error) {
-	peer := peerOf(r, c.cfg.Peer) // not under the lock: it is the user's code
-	k, f, err := c.find(peer, token)
+	if rotation.IsLoadedOnly(r.Context()) {
+		return c.loaded(token)
+	}
+	s := c.cfg.senderOf(r) // not under the lock: it is the user's code
+	k, f, err := c.find(s, token)
 	if err != nil {
 		return none, err
 	}
@@ -120,19 +133,19 @@ func (c *Cache[A]) Get(r *http.Request, token string) (none Answer[A], err error
 		case <-f.done:
 		case <-f.ctx.Done(): // also when the call ignores that its time is over
 		case <-r.Context().Done():
-			return none, redoxauth.Errorf(redoxauth.ErrUnavailable, "canceled", "%w", context.Cause(r.Context()))
+			return none, redoxauth.Errorf(redoxauth.ErrUnavailable, "canceled", "the request ended before the answer of %s: %w", c.cfg.Service, context.Cause(r.Context()))
 		}
 		select {
 		case <-f.done:
 			k = f.kept
 		default:
-			return none, redoxauth.Errorf(redoxauth.ErrUnavailable, "unavailable", "%w", context.Cause(f.ctx))
+			return none, redoxauth.Errorf(redoxauth.ErrUnavailable, "unavailable", "%s: no answer within %v: %w", c.cfg.Service, timeout, context.Cause(f.ctx))
 		}
 	}
 	if k.err != nil {
 		return none, k.err
 	}
-	return Answer[A]{k.value, k, peer, c}, nil
+	return Answer[A]{k.value, k, s.peer, c}, nil
 }
 
 // Remember says that the caller accepted the token. From now on no answer about any other
@@ -145,15 +158,16 @@ func (a Answer[A]) Remember() {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.ration.accept(a.peer, c.cfg.Now())
-	if c.others.get(a.kept.key) == a.kept { // else it is not worth keeping, or there is a newer one
+	now := c.cfg.Now()
+	c.ration.accept(a.peer, now)
+	if a.kept.fresh(now) && c.others.get(a.kept.key) == a.kept { // else it is not worth keeping, or there is a newer one
 		c.others.drop(a.kept.key)
 		c.accepted.put(a.kept.key, a.kept)
 	}
 }
 
 // find returns the remembered answer about token, or else the flight to wait for.
-func (c *Cache[A]) find(peer, token string) (*kept[A], *flight[A], error) {
+func (c *Cache[A]) find(s sender, token string) (*kept[A], *flight[A], error) {
 	k := sha256.Sum256([]byte(token))
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -169,13 +183,13 @@ func (c *Cache[A]) find(peer, token string) (*kept[A], *flight[A], error) {
 		return nil, f, nil
 	}
 	if len(c.flights) >= maxCalls {
-		return nil, nil, c.ration.busy("%d calls at once", maxCalls)
+		return nil, nil, c.ration.busy("%s is asked about %d tokens at once, which is the limit", c.cfg.Service, maxCalls)
 	}
 	// A token that was accepted is asked about again even during a flood of invented ones.
 	if accepted != nil && !accepted.expired(now) {
 		return nil, c.launch(k, nil, token, now), nil
 	}
-	g, err := c.ration.take(peer, now)
+	g, err := c.ration.take(s, now)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -196,11 +210,11 @@ func (c *Cache[A]) launch(k key, g *grant, token string, now time.Time) *flight[
 // call makes the call, and once more if the machine was suspended meanwhile, because the
 // answer is as old as that. A panic in it must not end the process.
 func (c *Cache[A]) call(f *flight[A], token string) {
-	ended := errors.New("the call ended its goroutine")
+	ended := fmt.Errorf("%s: the call ended its goroutine", c.cfg.Service)
 	f.err = ended
 	defer func() {
 		if p := recover(); p != nil {
-			f.err = fmt.Errorf("the call panicked: %T", p) // its value may hold the token
+			f.err = fmt.Errorf("%s: the call panicked: %T", c.cfg.Service, p) // its value may hold the token
 		}
 		c.land(f)
 	}()
@@ -218,7 +232,7 @@ func (c *Cache[A]) land(f *flight[A]) {
 	now := c.cfg.Now()
 	late := f.ctx.Err() != nil || rotation.Age(now, f.began) > timeout
 	if late && (f.err == nil || errors.Is(f.err, redoxauth.ErrRejected)) {
-		f.err = fmt.Errorf("the answer came more than %v after the call", timeout)
+		f.err = fmt.Errorf("%s: the answer came more than %v after the call", c.cfg.Service, timeout)
 	}
 	var failure error
 	f.expiry = f.expiry.Round(0)
@@ -233,7 +247,11 @@ func (c *Cache[A]) land(f *flight[A]) {
 		}
 	}
 	switch {
-	case failure != nil || f.err == nil && !f.fresh(now):
+	case failure != nil:
+	case f.err == nil && !f.fresh(now):
+		if f.grant != nil {
+			c.others.put(f.key, f.kept) // for Explain alone
+		}
 	case f.grant == nil && f.err == nil: // the requests that asked may have been given up
 		c.accepted.put(f.key, f.kept)
 	default:

@@ -82,30 +82,43 @@ type grant struct {
 	taken  []*allowance // that it is part of
 }
 
-// take grants a call about a token that peer sent, or returns [redoxauth.ErrUnavailable].
-func (r *ration) take(peer string, now time.Time) (*grant, error) {
-	h := r.hash(peer)
-	if last := r.accepted.get(h); last != nil && rotation.Age(now, *last) < trust {
+// take grants a call about a token that s sent, or returns [redoxauth.ErrUnavailable].
+func (r *ration) take(s sender, now time.Time) (*grant, error) {
+	h := r.hash(s.peer)
+	if known(r.accepted.get(h), now) {
 		if r.unknown >= maxUnknown || !r.peers.take(now, r.perMinute) {
-			return nil, r.busy("peers of which a token was accepted have used up their calls about new tokens, %d at once or %d a minute (this one is %+.128q); if that is a proxy, set the field Peer", maxUnknown, r.perMinute, peer)
+			return nil, r.busy("peers of which a token was accepted have used up their calls about new tokens, %d at once or %d a minute; the peer of this one is %v: if that is a proxy, set %s.Peer", maxUnknown, r.perMinute, s, s.cfg.Fields)
 		}
 		r.unknown++
 		return &grant{nil, []*allowance{&r.peers}}, nil
 	}
-	b := &r.buckets[h%buckets]
-	ok := r.unknown < maxUnknown && r.strangers < maxStranger && b.calls < maxStranger/fraction && b.all.take(now, r.perMinute/fraction)
-	from := &b.own
-	if ok && !from.take(now, 1) {
-		from = &r.shared
-		ok = from.take(now, r.perMinute-buckets)
+	b, share := &r.buckets[h%buckets], r.perMinute/fraction
+	if r.unknown >= maxUnknown || r.strangers >= maxStranger {
+		return nil, r.stranger(s, "all peers", maxStranger, r.perMinute)
 	}
-	if !ok {
-		return nil, r.busy("%+.128q, of which no token was accepted within a day, or all such peers have used up their calls about new tokens; require the verification token first (redoxauth.AllOf), and behind a proxy set the field Peer", peer)
+	if b.calls >= maxStranger/fraction || !b.all.take(now, share) {
+		return nil, r.stranger(s, "a few peers", maxStranger/fraction, share)
+	}
+	from := &b.own
+	if !from.take(now, 1) {
+		if from = &r.shared; !from.take(now, r.perMinute-buckets) {
+			return nil, r.stranger(s, "all peers", maxStranger, r.perMinute)
+		}
 	}
 	r.unknown++
 	r.strangers++
 	b.calls++
 	return &grant{b, []*allowance{&b.all, from}}, nil
+}
+
+// known reports whether a token of a peer was accepted within a day; last is when, or nil.
+func known(last *time.Time, now time.Time) bool {
+	return last != nil && rotation.Age(now, *last) < trust
+}
+
+// stranger returns the error of a call that those strangers do not have.
+func (r *ration) stranger(s sender, those string, atOnce, perMinute int) error {
+	return r.busy("%s of which no token was accepted within a day have used up their calls about new tokens, %d at once or %d a minute; the peer of this one is %v: require the verification token first (redoxauth.AllOf), and behind a proxy set %s.Peer", those, atOnce, perMinute, s, s.cfg.Fields)
 }
 
 func (r *ration) busy(format string, args ...any) error {

@@ -28,6 +28,7 @@ type world struct {
 func newWorld(t *testing.T, peer func(*http.Request) string) *world {
 	w := &world{T: t, remote: &remote{}, now: time.Unix(2_000_000_000, 0)}
 	w.Cache = lookup.New(lookup.Config{
+		Service: "service (https://as.example)", Fields: "Config",
 		Positive: 5 * time.Minute, Negative: 10 * time.Second, PerMinute: 300, Peer: peer,
 		Now: func() time.Time { return w.now },
 	}, w.fetch)
@@ -203,7 +204,7 @@ func TestPeersThatWereAcceptedHaveTheCallsOfAMinute(t *testing.T) {
 	}
 	err := use(from("192.0.2.1:1"), w.Cache, w.new("good"))
 	verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "busy")
-	for _, part := range []string{"of which a token was accepted", "set the field Peer", `"192.0.2.1"`} {
+	for _, part := range []string{"of which a token was accepted", "set Config.Peer", `"192.0.2.1"`} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("error %q lacks %q", err, part)
 		}
@@ -215,7 +216,7 @@ func TestBusyTellsWhatToDo(t *testing.T) {
 	w.exhaust()
 	err := use(from("192.0.2.1:1"), w.Cache, "good")
 	verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "busy")
-	for _, part := range []string{"no token was accepted", "set the field Peer", "redoxauth.AllOf", `"192.0.2.1"`} {
+	for _, part := range []string{"no token was accepted", "set Config.Peer", "redoxauth.AllOf", `"192.0.2.1"`} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("error %q lacks %q", err, part)
 		}

@@ -27,6 +27,14 @@ func (r recent[K, V]) get(k K) (v V) {
 	return e.Value.(*item[K, V]).value
 }
 
+// peek is get, and changes nothing.
+func (r recent[K, V]) peek(k K) (v V) {
+	if e, ok := r.items[k]; ok {
+		return e.Value.(*item[K, V]).value
+	}
+	return v
+}
+
 func (r recent[K, V]) put(k K, v V) {
 	r.drop(k)
 	if len(r.items) >= maxEntries {
