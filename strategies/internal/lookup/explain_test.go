@@ -1,0 +1,133 @@
+package lookup_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/rotation"
+	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/diagnosis"
+)
+
+// loaded asks like Explain.
+func (w *world) loaded(r *http.Request, token string) error {
+	return use(r.WithContext(rotation.LoadedOnly(r.Context())), w.Cache, token)
+}
+
+func (w *world) explain(r *http.Request, token string) string {
+	var to diagnosis.Report
+	w.Explain(r, token, &to)
+	return to.Text("")
+}
+
+func TestLoadedOnlyAsksNobody(t *testing.T) {
+	w := newWorld(t, nil)
+	peer := from("192.0.2.1:1")
+	for range 1000 { // more than the calls of a minute
+		verifiertest.CheckError(t, w.loaded(peer, "good"), redoxauth.ErrUnavailable, "unavailable")
+		w.explain(peer, "good")
+	}
+	wantCalls(t, w.remote, 0)
+	if err := use(peer, w.Cache, "good"); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.loaded(peer, "good"); err != nil {
+		t.Errorf("a remembered answer: %v", err)
+	}
+	use(peer, w.Cache, "bad")
+	verifiertest.CheckError(t, w.loaded(peer, "bad"), redoxauth.ErrRejected, "inactive")
+	w.now = w.now.Add(11 * time.Second)
+	err := w.loaded(peer, "bad")
+	verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "unavailable")
+	if want := "because it is 11s old, and was used for 10s, and Explain asks nobody"; !strings.Contains(fmt.Sprint(err), want) {
+		t.Errorf("error %v, want %q", err, want)
+	}
+	wantCalls(t, w.remote, 2)
+}
+
+// Else strangers would share the calls of a peer that nobody has accepted, and the calls that
+// Explain uses up would be missing later.
+func TestLoadedOnlyChangesNothing(t *testing.T) {
+	w := newWorld(t, nil)
+	stranger, peer := from("198.51.100.1:1"), from("192.0.2.1:1")
+	use(stranger, w.Cache, "good stranger") // it is answered, and not accepted
+	for range 10 {
+		if err := w.loaded(peer, "good stranger"); err != nil {
+			t.Fatal(err)
+		}
+		a, err := w.Get(peer.WithContext(rotation.LoadedOnly(peer.Context())), "good stranger")
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.Remember()
+	}
+	if text := w.explain(peer, "good stranger"); !strings.Contains(text, "those of strangers") {
+		t.Errorf("Explain made a peer known:\n%s", text)
+	}
+	use(peer, w.Cache, w.new("good"))
+	if text := w.explain(peer, "good stranger"); !strings.Contains(text, "a token was accepted within a day") {
+		t.Errorf("the peer of an accepted token is unknown:\n%s", text)
+	}
+	// The answer that was explained last is still the oldest, and is pushed out first.
+	for range 1023 {
+		w.now = w.now.Add(200 * time.Millisecond)
+		use(peer, w.Cache, w.new("bad"))
+		w.loaded(peer, "good stranger")
+		w.explain(peer, "good stranger")
+	}
+	if err := w.loaded(peer, "good stranger"); err != nil {
+		t.Fatalf("pushed out too early: %v", err)
+	}
+	use(peer, w.Cache, w.new("bad"))
+	verifiertest.CheckError(t, w.loaded(peer, "good stranger"), redoxauth.ErrUnavailable, "unavailable")
+}
+
+func TestLoadedOnlyTellsTheLastFailure(t *testing.T) {
+	w := newWorld(t, nil)
+	w.err = errors.New("connection refused")
+	use(from("192.0.2.1:1"), w.Cache, "good")
+	err := w.loaded(from("192.0.2.1:1"), "good")
+	verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "unavailable")
+	if want := "the last call, about any token, failed: connection refused"; !strings.Contains(err.Error(), want) {
+		t.Errorf("error %v, want %q", err, want)
+	}
+}
+
+func TestBusyTellsHowThePeerIsKnown(t *testing.T) {
+	forwarded := from("192.0.2.1:1")
+	forwarded.Header.Set("X-Forwarded-For", "203.0.113.9")
+	for _, test := range []struct {
+		name string
+		peer func(*http.Request) string
+		r    *http.Request
+		want string
+	}{
+		{"address", nil, from("192.0.2.1:1"), `"192.0.2.1", the address of the connection (Config.Peer is nil)`},
+		{"proxy", nil, forwarded, "unknown: the request has the header X-Forwarded-For and Config.Peer is nil"},
+		{"Unix socket", nil, from("@"), `unknown: RemoteAddr is "@", want an IP address and port (Config.Peer is nil)`},
+		{"Peer", func(*http.Request) string { return "203.0.113.9" }, forwarded, `"203.0.113.9" (Config.Peer)`},
+		{"Peer does not know", func(*http.Request) string { return "" }, forwarded, `unknown: Config.Peer returned ""`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t, test.peer)
+			var err error
+			for range 400 {
+				err = use(test.r, w.Cache, w.new("bad"))
+			}
+			verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "busy")
+			for _, want := range []string{"no token was accepted", "4 at once or 37 a minute", "the peer of this one is " + test.want, "set Config.Peer"} {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("error lacks %q: %v", want, err)
+				}
+			}
+			if text := w.explain(test.r, "bad"); !strings.Contains(text, "\npeer: "+test.want) {
+				t.Errorf("Explain lacks %q:\n%s", test.want, text)
+			}
+		})
+	}
+}
