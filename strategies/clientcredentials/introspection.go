@@ -105,6 +105,14 @@ const (
 // its answer cannot be read, the message is answered 503. A 401 or 403 is about ClientID and
 // ClientSecret, or the credential of Client, whatever its body says.
 //
+// # When a token is refused
+//
+// The error says what the server answered, what was expected, and which field decides. "inactive"
+// is the server's word: the token has expired, was revoked, or is of another server.
+// "unavailable" with 401 or 403 is about ClientID and ClientSecret, and with 404 or HTML about
+// URL. "busy" is about strangers, or about Peer behind a proxy. [Verifier.Explain] tells more,
+// about every check, with the answer that the server gave last.
+//
 // # Calls about new tokens are rationed
 //
 // Anybody can invent tokens, and only the server can tell. So calls about tokens that were

@@ -211,7 +211,7 @@ func (a *response) explain(issuer string, audience []string, now time.Time, to *
 		to.Error(err)
 		to.Near("iss", a.iss, []string{issuer}, issuerField)
 		if !a.has("iss") {
-			to.Hint("the answers of this server may have no iss: leave %s empty then", issuerField)
+			to.Hint("the answer has no iss, as with some servers: if this is yours, leave %s empty", issuerField)
 		}
 	case issuer == "":
 		to.Line("iss: %s, not compared (%s is empty)", a.said("iss", a.iss), issuerField)
@@ -237,7 +237,7 @@ func (a *response) explain(issuer string, audience []string, now time.Time, to *
 			to.Hint("IntrospectionConfig.Audience lists the client ID %s, which belongs into IntrospectionConfig.ClientIDs", diagnosis.Quote(a.clientID))
 		}
 		if len(a.aud) == 0 {
-			to.Hint("the answer has no aud: a server that tells each API only about its own tokens needs no IntrospectionConfig.Audience; else let it put the name of this API into aud (Redox dashboard: audience or resource)")
+			to.Hint("the answer has no aud: let the server put the name of this API there (Redox dashboard: audience or resource), or leave IntrospectionConfig.Audience empty, if the server tells each API about its own tokens alone")
 		}
 	} else {
 		to.Line("aud: %s, as configured (%s)", diagnosis.List(a.aud), audienceField)

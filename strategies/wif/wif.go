@@ -83,6 +83,20 @@
 // Google calls tokeninfo a tool for debugging and promises no rate. This package asks about
 // an accepted token once in 5 minutes.
 //
+// # When a token is refused
+//
+// The error says what arrived, what was expected, and which field decides. The usual causes:
+//
+//	inactive       the token has expired, or is the federated token: service_account_impersonation_url
+//	subject        the token shows the unique ID alone, and ServiceAccounts lists the address
+//	audience       Audience is not equal in every character, such as the slash at the end
+//	type           AccessTokens is false, or Audience is empty, and such a token arrived
+//	scope          a scope is missing: Scopes, or scope in the dashboard
+//	unavailable    Google cannot be reached, or throttles: the error has its answer
+//	busy           strangers use up the calls, or Peer is not set behind a proxy
+//
+// [Verifier.Explain] tells more, about every check, with the answer that Google gave last.
+//
 // # Cloud Run
 //
 // Cloud Run's own IAM check ("Require authentication") takes an ID token in the Authorization
