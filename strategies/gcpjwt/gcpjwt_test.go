@@ -2,7 +2,9 @@ package gcpjwt_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -67,4 +69,30 @@ func (refusing) RoundTrip(*http.Request) (*http.Response, error) {
 func TestZeroVerifierRefusesEverything(t *testing.T) {
 	_, err := new(gcpjwt.Verifier).Verify(withToken("ya29.good")())
 	verifiertest.CheckError(t, err, nil, "internal")
+	for _, v := range []*gcpjwt.Verifier{nil, {}} {
+		if text := v.Explain(withToken("ya29.good")()); text != err.Error()+"\n" {
+			t.Errorf("Explain of %v: %q", v, text)
+		}
+	}
+}
+
+// The fields are those of the table in the package comment.
+func TestRefusalsNameTheFieldsOfConfigAndDashboard(t *testing.T) {
+	g, account, cfg := newGoogle(t)
+	access := g.AccessToken(account, scope)
+	for _, test := range []struct {
+		change func(*gcpjwt.Config)
+		want   string
+	}{
+		{func(c *gcpjwt.Config) { c.ServiceAccounts = []string{"99"} }, `want "99" (Config.ServiceAccounts; Redox dashboard: e-mail address of the service account)`},
+		{func(c *gcpjwt.Config) { c.Scopes = []string{"openid"} }, `want "openid" (Config.Scopes; Redox dashboard: scopes)`},
+	} {
+		cfg := cfg
+		test.change(&cfg)
+		v := newVerifier(t, cfg)
+		_, err := v.Verify(withToken(access)())
+		if text := redoxauth.Explain(v, withToken(access)()); !strings.Contains(fmt.Sprint(err), test.want) || !strings.HasPrefix(text, fmt.Sprint(err, "\n")) {
+			t.Errorf("error %v, want %q; Explain:\n%s", err, test.want, text)
+		}
+	}
 }

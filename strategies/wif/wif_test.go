@@ -2,7 +2,9 @@ package wif_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -68,6 +70,32 @@ func (refusing) RoundTrip(*http.Request) (*http.Response, error) {
 func TestZeroVerifierRefusesEverything(t *testing.T) {
 	_, err := new(wif.Verifier).Verify(withToken("ya29.good")())
 	verifiertest.CheckError(t, err, nil, "internal")
+	for _, v := range []*wif.Verifier{nil, {}} {
+		if text := v.Explain(withToken("ya29.good")()); text != err.Error()+"\n" {
+			t.Errorf("Explain of %v: %q", v, text)
+		}
+	}
+}
+
+// The fields are those of the table in the package comment.
+func TestRefusalsNameTheFieldsOfConfigAndDashboard(t *testing.T) {
+	g, account, cfg := newGoogle(t)
+	access := g.AccessToken(account, scope)
+	for _, test := range []struct {
+		change func(*wif.Config)
+		want   string
+	}{
+		{func(c *wif.Config) { c.ServiceAccounts = []string{"99"} }, `want "99" (Config.ServiceAccounts; Redox dashboard: service_account_impersonation_url)`},
+		{func(c *wif.Config) { c.Scopes = []string{"openid"} }, `want "openid" (Config.Scopes; Redox dashboard: scope)`},
+	} {
+		cfg := cfg
+		test.change(&cfg)
+		v := newVerifier(t, cfg)
+		_, err := v.Verify(withToken(access)())
+		if text := redoxauth.Explain(v, withToken(access)()); !strings.Contains(fmt.Sprint(err), test.want) || !strings.HasPrefix(text, fmt.Sprint(err, "\n")) {
+			t.Errorf("error %v, want %q; Explain:\n%s", err, test.want, text)
+		}
+	}
 }
 
 // Google may be asked for an ID token of the impersonated account instead

@@ -131,3 +131,42 @@ func TestBusyTellsHowThePeerIsKnown(t *testing.T) {
 		})
 	}
 }
+
+func TestExplainKeepsNoPeer(t *testing.T) {
+	w := newWorld(t, nil)
+	peers := network(1, 1025)
+	for _, p := range peers {
+		w.explain(from(peers[0]), "x") // it is still the first that is forgotten
+		if w.now = w.now.Add(time.Second); !w.accepted(from(p)) {
+			t.Fatalf("%s was refused", p)
+		}
+	}
+	if text := w.explain(from(peers[0]), "x"); !strings.Contains(text, "those of strangers") {
+		t.Errorf("Explain has kept a peer:\n%s", text)
+	}
+	if text := w.explain(from(peers[1]), "x"); !strings.Contains(text, "a token was accepted within a day") {
+		t.Errorf("the second peer is forgotten:\n%s", text)
+	}
+}
+
+// Answers about tokens that have expired are kept for Explain. They are never used, and push out
+// none that is.
+func TestExpiredAnswersPushOutNoAcceptedToken(t *testing.T) {
+	w := newWorld(t, nil)
+	peer := from("192.0.2.1:1")
+	use(peer, w.Cache, "good")
+	w.expiry = func() time.Time { return w.now.Add(-time.Second) } // within the leeway of the caller
+	for range 1100 {
+		w.now = w.now.Add(200 * time.Millisecond)
+		if err := use(peer, w.Cache, w.new("good")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	calls := w.calls.Load()
+	if err := use(peer, w.Cache, "good"); err != nil {
+		t.Error(err)
+	}
+	wantCalls(t, w.remote, calls)
+	use(peer, w.Cache, "good1100")
+	wantCalls(t, w.remote, calls+1)
+}
