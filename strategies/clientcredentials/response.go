@@ -152,10 +152,11 @@ func (a *response) checkIssuer(issuer string) error {
 }
 
 func (a *response) checkExpiry(now time.Time) error {
-	switch unit := diagnosis.Unit(a.exp.Unix()); {
-	case a.exp.Unix() > jose.MaxDate && unit != "":
-		return refuse("lifetime", "exp is %d, which looks like %s: want seconds since 1970", a.exp.Unix(), unit)
+	switch {
 	case a.exp.Unix() > jose.MaxDate:
+		if unit := diagnosis.Unit(a.exp.Unix()); unit != "" {
+			return refuse("lifetime", "exp is %d, which looks like %s: want seconds since 1970", a.exp.Unix(), unit)
+		}
 		return refuse("lifetime", "exp is %d, want seconds since 1970, up to the year 9999", a.exp.Unix())
 	case a.has("exp") && !now.Before(a.exp.Add(config.DefaultLeeway)):
 		return refuse("expired", "expired %v ago by this server's clock (exp %s, now %s, leeway %v)",

@@ -35,7 +35,10 @@ func (v *verifier) accessToken(r *http.Request, token string) (*redoxauth.Identi
 	if err := v.checkActor(i); err != nil {
 		return nil, err
 	}
-	account, err := v.check(i.holder())
+	if err := v.checkPerson(i.email); err != nil {
+		return nil, err
+	}
+	account, err := v.account(i.holder())
 	if err != nil {
 		return nil, err
 	}

@@ -82,15 +82,16 @@ func (v *verifier) explainIDToken(r *http.Request, token string, to *diagnosis.R
 
 // explainHolder adds a line about the account.
 func (v *verifier) explainHolder(h holder, to *diagnosis.Report) {
-	account, err := v.check(h)
+	if err := v.checkPerson(h.email); err != nil {
+		to.Error(err)
+		return
+	}
+	account, err := v.account(h)
 	if err == nil {
 		to.Line("account: %s, as configured (%s)", diagnosis.Quote(account), field("ServiceAccounts", v.cfg.Dashboard.ServiceAccounts))
 		return
 	}
 	to.Error(err)
-	if v.checkPerson(h.email) != nil {
-		return
-	}
 	listed := v.cfg.ServiceAccounts
 	to.Near("the account's unique ID", h.id, listed, "Config.ServiceAccounts")
 	to.Near("the account's e-mail address", h.email, listed, "Config.ServiceAccounts")

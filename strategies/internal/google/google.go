@@ -160,12 +160,9 @@ type holder struct {
 	verified bool   // the address; else it is whatever its owner typed
 }
 
-// check returns which of the two names that Google gives an account is listed. The audience of
+// account returns which of the two names that Google gives an account is listed. The audience of
 // a token alone proves nothing: anybody with a Google account can get a token for any.
-func (v *verifier) check(h holder) (string, error) {
-	if err := v.checkPerson(h.email); err != nil {
-		return "", err
-	}
+func (v *verifier) account(h holder) (string, error) {
 	if h.id != "" && slices.Contains(v.cfg.ServiceAccounts, h.id) {
 		return h.id, nil
 	}

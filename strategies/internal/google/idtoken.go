@@ -56,14 +56,13 @@ func (v *verifier) idToken(ctx context.Context, token string) (*redoxauth.Identi
 		return nil, err
 	}
 	h := holderOf(t.Claim)
-	// Before azp: an address tells more.
 	if err := v.checkPerson(h.email); err != nil {
 		return nil, err
 	}
 	if err := v.checkClient(t.Claim); err != nil {
 		return nil, err
 	}
-	account, err := v.check(h)
+	account, err := v.account(h)
 	if err != nil {
 		return nil, err
 	}
