@@ -328,7 +328,7 @@ func (a *accessTokens) explain(r *http.Request, token string, to *diagnosis.Repo
 			to.Hint("the token has no %s, and its %s is %s%s: set Config.ClientIDClaim to the claim that names the client", a.clientClaim, claim, diagnosis.Quote(id), note)
 		}
 	}
-	bearer.ExplainScopes(to, t, a.scopes, a.scopeClaim, a.scopeField())
+	bearer.ExplainScopes(to, t, a.scopes, a.scopeClaim, a.scopeField)
 	if aud, _ := t.Claim("aud").Texts(); len(aud) == 1 && slices.Contains(a.clientIDs, aud[0]) {
 		to.Hint("aud is one of Config.ClientIDs, as in an ID token: want an access token for this API")
 	}
@@ -343,10 +343,13 @@ type policy struct {
 	clientClaim, scopeClaim string   // where client and scopes are
 	clientIDs               []string // empty: any
 	scopes                  []string // all of them
+	scopeField              string   // which decides them
 }
 
 func newPolicy(config, clientClaim, scopeClaim string, clientIDs, scopes []string) policy {
-	return policy{config, clientClaim, scopeClaim, slices.Clone(clientIDs), slices.Clone(scopes)}
+	p := policy{config, clientClaim, scopeClaim, slices.Clone(clientIDs), slices.Clone(scopes), ""}
+	p.scopeField = config + ".Scopes; Redox dashboard: scopes" + p.claimField("ScopeClaim")
+	return p
 }
 
 func checkPolicy(p *config.Problems, clientIDs []string, anyClient bool, scopes []string) {
@@ -389,11 +392,7 @@ func (p policy) claimField(name string) string {
 }
 
 func (p policy) checkScopes(granted []string) error {
-	return bearer.CheckScopes(granted, p.scopes, p.scopeClaim, p.scopeField())
-}
-
-func (p policy) scopeField() string {
-	return p.config + ".Scopes; Redox dashboard: scopes" + p.claimField("ScopeClaim")
+	return bearer.CheckScopes(granted, p.scopes, p.scopeClaim, p.scopeField)
 }
 
 // explainClient adds a line for the client.

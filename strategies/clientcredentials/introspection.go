@@ -300,7 +300,15 @@ func (i *introspection) explain(r *http.Request, token string, to *diagnosis.Rep
 		return
 	}
 	a.explain(i.issuer, i.audience, i.now(), to)
-	i.policy.explain(to, a.clientID, a.has("client_id"), a.scopes)
+	i.explainClient(to, a.clientID, a.has("client_id"))
+	if err := i.checkScopes(a.scopes); err != nil {
+		to.Error(err)
+		for _, scope := range a.scopes[:min(len(a.scopes), 64)] {
+			to.Near("scope", scope, i.scopes, i.scopeField)
+		}
+	} else {
+		to.Line("scope: %s, which is enough (%s)", diagnosis.List(a.scopes), i.scopeField)
+	}
 	if !slices.Contains(i.clientIDs, a.clientID) && slices.Contains(i.clientIDs, a.sub) {
 		to.Hint("sub is %s, which is listed, and client_id is %s: client_id alone is compared (IntrospectionConfig.ClientIDs)", diagnosis.Quote(a.sub), a.said("client_id", a.clientID))
 	}

@@ -21,8 +21,12 @@ func (v *verifier) explain(r *http.Request, token string, to *diagnosis.Report) 
 	default:
 		v.explainIDToken(r, token, to)
 	}
-	if v.cfg.Federated && !strings.HasPrefix(token, prefix) && strings.Count(token, ".") != 2 {
-		to.Hint("the token has neither the form of Google's access tokens (ya29.) nor that of an ID token: without %s Redox sends the federated token itself, and no service account is in it", v.cfg.Dashboard.ServiceAccounts)
+	if strings.HasPrefix(token, prefix) || strings.Count(token, ".") == 2 {
+		return
+	}
+	to.Line("kind: neither an access token of Google (ya29.) nor an ID token (a JWT)")
+	if v.cfg.Federated {
+		to.Hint("without %s in the dashboard Redox sends the federated token, in which there is no service account", v.cfg.Dashboard.ServiceAccounts)
 	}
 }
 

@@ -2,6 +2,7 @@ package google
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -26,7 +27,7 @@ func newIDTokens(cfg Config) (*jose.Verifier, error) {
 		return nil, err
 	}
 	return jose.New(jose.Config{
-		Keys:       jose.SourceOf(keys),
+		Keys:       certs{jose.SourceOf(keys)},
 		Algorithms: []string{"RS256"},
 		Issuers:    issuers,
 		Audience:   cfg.Audience,
@@ -45,6 +46,28 @@ func newIDTokens(cfg Config) (*jose.Verifier, error) {
 		},
 	}), nil
 }
+
+// certs are Google's keys. Their errors name the field of this package's Config.
+type certs struct{ jose.Source }
+
+func (c certs) Find(ctx context.Context, q *jose.Search) (*jose.Key, error) {
+	key, err := c.Source.Find(ctx, q)
+	var e *redoxauth.Error
+	if errors.As(err, &e) && e.Err != nil && strings.Contains(e.Err.Error(), "RemoteConfig.URL") {
+		named := *e
+		named.Err = renamed{e.Err}
+		return nil, &named
+	}
+	return key, err
+}
+
+type renamed struct{ error }
+
+func (r renamed) Error() string {
+	return strings.ReplaceAll(r.error.Error(), "RemoteConfig.URL", "Config.Endpoints.CertsURL")
+}
+
+func (r renamed) Unwrap() error { return r.error }
 
 // idToken decides about every token that is not an access token of Google.
 func (v *verifier) idToken(ctx context.Context, token string) (*redoxauth.Identity, error) {

@@ -125,6 +125,15 @@ func TestErrorsSayWhatTokeninfoSaid(t *testing.T) {
 		_, err := decide(t, f.verifier(nil), "ya29.c.token-0123456789")
 		wantParts(t, err.Error(), "tokeninfo: "+host+": connection refused (Config.Endpoints.TokenInfoURL, Config.Client)")
 	})
+	t.Run("the keys", func(t *testing.T) {
+		f := newFake(t)
+		f.fail(func(r *http.Request) (*http.Response, error) { return respond(r, 404, ""), nil })
+		_, err := decide(t, f.verifier(nil), idToken(t, nil, nil))
+		wantParts(t, err.Error(), "https://www.googleapis.com/oauth2/v3/certs", "404", "(Config.Endpoints.CertsURL")
+		if strings.Contains(err.Error(), "RemoteConfig") {
+			t.Errorf("the error names a Config that the user does not have: %v", err)
+		}
+	})
 	t.Run("good", func(t *testing.T) {
 		f := newFake(t)
 		f.answers["ya29.good"] = info(nil)
@@ -175,7 +184,7 @@ func TestExplain(t *testing.T) {
 		{"slash", func(c *google.Config) { c.Audience = []string{audience + "/"} }, nil, map[string]any{}, []string{"differ only in the slash at the end"}},
 		{"ID token", nil, nil, map[string]any{}, []string{"example: accepted: ", "header: alg \"RS256\"", "iss: ", "aud: ", "signature: verifies", `account: "` + accountID + `"`}},
 		{"ID token with several faults", func(c *google.Config) { c.ServiceAccounts = []string{"99"} }, nil, map[string]any{"aud": "x", "exp": start.Add(-time.Hour).Unix()}, []string{"\nexpired 1h0m0s ago", "\naud is \"x\"", "\nthe account has the unique ID"}},
-		{"no token of Google", func(c *google.Config) { c.Federated = true }, nil, nil, []string{"without account Redox sends the federated token itself"}},
+		{"no token of Google", func(c *google.Config) { c.Federated = true }, nil, nil, []string{"kind: neither", "- without account in the dashboard Redox sends the federated token"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f := newFake(t)
