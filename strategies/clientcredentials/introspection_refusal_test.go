@@ -177,6 +177,7 @@ func TestErrorSaysThatTheEndpointDidNotAnswer(t *testing.T) {
 		_, err := v.Verify(message(opaque))
 		verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "unavailable")
 		lacks(t, fmt.Sprint(err), asURL, "no answer")
+		synctest.Wait() // until that call has ended
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		_, err = v.Verify(message(opaque).WithContext(ctx))
