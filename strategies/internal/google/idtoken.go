@@ -52,13 +52,16 @@ type certs struct{ jose.Source }
 
 func (c certs) Find(ctx context.Context, q *jose.Search) (*jose.Key, error) {
 	key, err := c.Source.Find(ctx, q)
+	if err == nil {
+		return key, nil
+	}
 	var e *redoxauth.Error
 	if errors.As(err, &e) && e.Err != nil && strings.Contains(e.Err.Error(), "RemoteConfig.URL") {
 		named := *e
 		named.Err = renamed{e.Err}
 		return nil, &named
 	}
-	return key, err
+	return nil, err
 }
 
 type renamed struct{ error }
