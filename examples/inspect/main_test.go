@@ -1,0 +1,377 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+)
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// A feed is a sender of the test kit with one setting of the dashboard.
+type feed struct {
+	name, strategy string
+	environment    map[string]string // what the operator knows
+	args           string
+	token          string // the verification token goes with every message
+	sender         func(url string) redoxtest.Signer
+	forgeries      func(url string, s redoxtest.Signer) []redoxtest.Forgery
+}
+
+type forger interface{ Forgeries() []redoxtest.Forgery }
+
+// both sends the verification token beside a credential.
+type both struct {
+	token string
+	redoxtest.Signer
+}
+
+func (b both) Sign(r *http.Request) error {
+	if b.token != "" {
+		if err := (redoxtest.VerificationToken{Token: b.token}).Sign(r); err != nil {
+			return err
+		}
+	}
+	return b.Signer.Sign(r)
+}
+
+// A front is the public server: its URL stays, and what answers changes.
+type front struct {
+	*httptest.Server
+	mu      sync.Mutex
+	handler http.Handler
+	secrets []string // that arrived
+}
+
+func newFront(t *testing.T) *front {
+	f := &front{}
+	f.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f.mu.Lock()
+		h := f.handler
+		f.mu.Unlock()
+		h.ServeHTTP(w, r)
+	}))
+	t.Cleanup(f.Close)
+	return f
+}
+
+func (f *front) serve(h http.Handler) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.handler = h
+}
+
+// overhear collects what must not be printed.
+func (f *front) overhear(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body := must(io.ReadAll(r.Body))
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		if len(body) == 0 {
+			r.Body = http.NoBody
+		}
+		_, authorization, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+		_, signature, _ := strings.Cut(authorization, "Signature=")
+		f.secrets = append(f.secrets, signature, r.Header.Get("Verification-Token"), r.Header.Get("X-Amz-Security-Token"))
+		if !strings.Contains(authorization, "Credential=") {
+			f.secrets = append(f.secrets, strings.Split(authorization, ".")...)
+		}
+		form, _ := url.ParseQuery(string(body))
+		for _, name := range []string{"client_secret", "assertion", "client_assertion"} {
+			f.secrets = append(f.secrets, strings.Split(form.Get(name), ".")...)
+		}
+		var token bytes.Buffer
+		next.ServeHTTP(tee{w, &token}, r)
+		var answer struct {
+			Token string `json:"access_token"`
+		}
+		if json.Unmarshal(token.Bytes(), &answer) == nil {
+			f.secrets = append(f.secrets, strings.Split(answer.Token, ".")...)
+		}
+		if !form.Has("grant_type") && r.Header.Get("Content-Type") != "application/x-www-form-urlencoded" {
+			for n := 0; n+40 <= len(body); n += 20 {
+				f.secrets = append(f.secrets, string(body[n:n+40]))
+			}
+		}
+	})
+}
+
+type tee struct {
+	http.ResponseWriter
+	copy io.Writer
+}
+
+func (t tee) Write(p []byte) (int, error) { t.copy.Write(p); return t.ResponseWriter.Write(p) }
+func (t tee) Unwrap() http.ResponseWriter { return t.ResponseWriter }
+
+// shows returns a secret, or a part of one, that is in text.
+func (f *front) shows(text string, secrets ...string) string {
+	const part = 16
+	for _, s := range append(secrets, f.secrets...) {
+		if len(s) < 6 {
+			continue
+		}
+		for n := 0; n+min(part, len(s)) <= len(s); n++ {
+			if p := s[n : n+min(part, len(s))]; strings.Contains(text, p) {
+				return p
+			}
+		}
+	}
+	return ""
+}
+
+func send(ctx context.Context, url string, s redoxtest.Signer) (int, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(redoxtest.PatientAdmin()))
+	if err != nil {
+		return 0, err
+	}
+	r.Header.Set("Content-Type", "application/json")
+	if err := s.Sign(r); err != nil {
+		return 0, err
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return 0, err
+	}
+	response.Body.Close()
+	return response.StatusCode, nil
+}
+
+// between returns the text of a report between two lines.
+func between(text, begin, end string) string {
+	at := strings.LastIndex(text, begin)
+	if at < 0 {
+		return ""
+	}
+	inner, _, _ := strings.Cut(text[at+len(begin):], end)
+	return inner
+}
+
+// Each sender of the test kit sends to inspect. The Config that inspect proposes must accept
+// what the sender sends next, and refuse its forgeries: as inspect builds it, and as a program
+// that is compiled from the Go code that inspect prints.
+func TestProposedConfigsAcceptTheSender(t *testing.T) {
+	google := redoxtest.NewGoogle()
+	defer google.Close()
+	feeds := feeds(t, google)
+	type running struct {
+		feed
+		front  *front
+		sender redoxtest.Signer
+	}
+	var all []running
+	var codes []string
+	var environments []map[string]string
+	for _, f := range feeds {
+		front := newFront(t)
+		address := front.URL + "/redox"
+		var out bytes.Buffer
+		s, err := parse(append([]string{"-url", address}, strings.Fields(f.args)...), func(name string) string { return f.environment[name] })
+		if err != nil {
+			t.Fatalf("%s: %v", f.name, err)
+		}
+		i := newInspector(s, &out)
+		var last *finding
+		front.serve(front.overhear(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			last = i.inspect(w, r)
+			i.reports.print(i, last)
+		})))
+		sender := both{f.token, f.sender(front.URL)}
+		status, err := send(t.Context(), address, sender)
+		if err != nil || status != http.StatusServiceUnavailable {
+			t.Fatalf("%s: inspect answers %d, %v, want 503\n%s", f.name, status, err, &out)
+		}
+		text := out.String()
+		var secrets []string
+		for name, v := range f.environment {
+			if strings.Contains(name, "SECRET") && !strings.HasSuffix(name, "URL") || strings.Contains(name, "TOKENS") || strings.HasSuffix(name, "SESSION_TOKEN") {
+				secrets = append(secrets, v)
+			}
+		}
+		if s := front.shows(text, secrets...); s != "" {
+			t.Errorf("%s: the output shows %q:\n%s", f.name, s, text)
+		}
+		p := last.proposal
+		if p == nil || p.strategy != f.strategy {
+			t.Errorf("%s: no proposal for %s:\n%s", f.name, f.strategy, text)
+			continue
+		}
+		if !last.trial.accepted {
+			t.Errorf("%s: the Config is not accepted:\n%s", f.name, text)
+			continue
+		}
+		// As inspect builds it.
+		b, missing, err := p.build(s, p.config)
+		if err != nil || missing != nil {
+			t.Errorf("%s: build: %v, missing %v", f.name, err, missing)
+			continue
+		}
+		mux := http.NewServeMux()
+		mux.Handle("/", redoxauth.Middleware(b.verifier, nil)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
+		if b.endpoint != nil {
+			mux.Handle(p.tokenPath, b.endpoint)
+		}
+		front.serve(mux)
+		fresh := both{f.token, f.sender(front.URL)} // has no token yet
+		if status, err := send(t.Context(), address, fresh); err != nil || status != http.StatusOK {
+			t.Errorf("%s: the next request is answered %d, %v\n%s", f.name, status, err, text)
+		}
+		all = append(all, running{f, front, fresh})
+		codes = append(codes, between(text, "such requests\npackage", "-------- end of Go"))
+		environments = append(environments, f.environment)
+		if testing.Verbose() {
+			t.Logf("%s:\n%s", f.name, text)
+		}
+	}
+	for n, address := range compiled(t, codes, environments) {
+		f := all[n]
+		f.front.serve(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(&url.URL{Scheme: "http", Host: address})
+			r.Out.Host = r.In.Host
+			r.Out.URL.Path, r.Out.URL.RawPath, r.Out.URL.RawQuery = r.In.URL.Path, r.In.URL.RawPath, r.In.URL.RawQuery
+		}})
+		target := f.front.URL + "/redox"
+		s := both{f.token, f.feed.sender(f.front.URL)}
+		if status, err := send(t.Context(), target, s); err != nil || status != http.StatusOK {
+			t.Errorf("%s: the compiled Config answers the next request %d, %v\n%s", f.name, status, err, codes[n])
+			continue
+		}
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			forgeries := forgeriesOf(f.feed, f.front.URL, s.Signer)
+			if len(forgeries) == 0 {
+				t.Fatal("no forgeries")
+			}
+			for _, forged := range forgeries {
+				t.Run(forged.Name, func(t *testing.T) {
+					t.Parallel() // some wait for a fetch of keys
+					status, err := send(t.Context(), target, both{f.token, forged})
+					if e := (*redoxtest.TokenError)(nil); errors.As(err, &e) {
+						status, err = e.StatusCode, nil
+					}
+					if err != nil || status < 400 || status >= 500 {
+						t.Errorf("answered %d, %v, want a refusal", status, err)
+					}
+				})
+			}
+		})
+	}
+}
+
+func forgeriesOf(f feed, url string, s redoxtest.Signer) []redoxtest.Forgery {
+	if f.forgeries != nil {
+		return f.forgeries(url, s)
+	}
+	return s.(forger).Forgeries()
+}
+
+// compiled compiles the Go code of all proposals into one program, which serves each at an
+// address of its own.
+func compiled(t *testing.T, codes []string, environments []map[string]string) (addresses []string) {
+	t.Helper()
+	dir := t.TempDir()
+	overlay := map[string]string{}
+	add := func(name, text string) {
+		file := filepath.Join(dir, name)
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		overlay[filepath.Join(must(os.Getwd()), "proposed", name)] = file
+	}
+	functions := ""
+	for n, code := range codes {
+		add(fmt.Sprintf("proposal%d.go", n), "package"+strings.Replace(code, "func redox(", fmt.Sprintf("func redox%d(", n), 1))
+		functions += fmt.Sprintf("redox%d, ", n)
+	}
+	add("main.go", `package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"os"
+)
+
+func main() {
+	var environments []map[string]string
+	in := json.NewDecoder(os.Stdin)
+	if err := in.Decode(&environments); err != nil {
+		log.Fatal(err)
+	}
+	next := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	for n, redox := range []func(http.Handler) (http.Handler, error){`+functions+`} {
+		for name, value := range environments[n] {
+			os.Setenv(name, value)
+		}
+		h, err := redox(next)
+		if err != nil {
+			log.Fatal(n, ": ", err)
+		}
+		for name := range environments[n] {
+			os.Unsetenv(name)
+		}
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			log.Fatal(err)
+		}
+		go http.Serve(l, h)
+		fmt.Println(l.Addr())
+	}
+	io.Copy(io.Discard, os.Stdin)
+}
+`)
+	add("overlay.json", string(must(json.Marshal(map[string]any{"Replace": overlay}))))
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	t.Cleanup(cancel)
+	program := filepath.Join(dir, "proposed")
+	build := exec.CommandContext(ctx, "go", "build", "-overlay", filepath.Join(dir, "overlay.json"), "-o", program, "./proposed")
+	if text, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	run := exec.Command(program)
+	run.Env = []string{"TOKEN_SECRETS=" + strings.Repeat("s", 32)}
+	var stderr bytes.Buffer
+	run.Stderr = &stderr
+	stdin := must(run.StdinPipe())
+	stdout := must(run.StdoutPipe())
+	if err := run.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { stdin.Close(); run.Wait() })
+	if err := json.NewEncoder(stdin).Encode(environments); err != nil {
+		t.Fatal(err)
+	}
+	for range codes {
+		var address string
+		if _, err := fmt.Fscanln(stdout, &address); err != nil {
+			run.Wait()
+			t.Fatalf("the compiled program: %v\n%s", err, &stderr)
+		}
+		addresses = append(addresses, address)
+	}
+	return addresses
+}
