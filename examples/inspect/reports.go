@@ -56,12 +56,7 @@ func (r *reports) print(i *inspector, f *finding) {
 		fmt.Fprintln(&b, line)
 	}
 	if p := f.proposal; p != nil {
-		for _, note := range p.notes {
-			fmt.Fprintln(&b, "note:", note)
-		}
-		if p.config != nil || p.strategy == "verifytoken" {
-			r.proposal(&b, i, f)
-		}
+		r.proposal(&b, i, f)
 		if f.trial.text != "" {
 			fmt.Fprintf(&b, "\n-------- trial\n%s\n", strings.TrimSuffix(f.trial.text, "\n"))
 		}
@@ -76,14 +71,19 @@ func (r *reports) print(i *inspector, f *finding) {
 func (r *reports) proposal(b *strings.Builder, i *inspector, f *finding) {
 	p := f.proposal
 	var text strings.Builder
-	fmt.Fprintf(&text, "\n-------- Go: accepts such requests\n%s-------- end of Go\n", p.code())
-	fmt.Fprintf(&text, "\n-------- variables of examples/destination: accept such requests\n")
-	for _, line := range p.environment(i.settings) {
-		fmt.Fprintln(&text, line)
+	for _, note := range p.notes {
+		fmt.Fprintln(&text, "note:", note)
 	}
-	fmt.Fprintf(&text, "# endpoint in the dashboard: %s\n", i.origin("/redox/"+p.strategy))
-	if p.endpoint() {
-		fmt.Fprintf(&text, "# token URL in the dashboard: %s\n", i.origin("/token/"+p.strategy))
+	if p.config != nil || p.strategy == "verifytoken" {
+		fmt.Fprintf(&text, "\n-------- Go: accepts such requests\n%s-------- end of Go\n", p.code())
+		fmt.Fprintf(&text, "\n-------- variables of examples/destination: accept such requests\n")
+		for _, line := range p.environment(i.settings) {
+			fmt.Fprintln(&text, line)
+		}
+		fmt.Fprintf(&text, "# endpoint in the dashboard: %s\n", i.origin("/redox/"+p.strategy))
+		if p.endpoint() {
+			fmt.Fprintf(&text, "# token URL in the dashboard: %s\n", i.origin("/token/"+p.strategy))
+		}
 	}
 	if proposal := text.String(); proposal == r.last {
 		fmt.Fprintf(b, "\nthe proposal is that of request %d\n", r.lastIn)
