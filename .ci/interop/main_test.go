@@ -26,7 +26,7 @@ const (
 	secrets   = "a-signing-secret-that-has-32-bytes-or-more"
 )
 
-var destinationProgram string
+var destinationProgram, inspectProgram string
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
@@ -37,8 +37,8 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	destinationProgram = filepath.Join(dir, "destination")
-	build := exec.Command("go", "build", "-o", destinationProgram, "./examples/destination")
+	destinationProgram, inspectProgram = filepath.Join(dir, "destination"), filepath.Join(dir, "inspect")
+	build := exec.Command("go", "build", "-o", dir, "./examples/destination", "./examples/inspect")
 	build.Dir = filepath.Join("..", "..")
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build: %v\n%s", err, out)
@@ -50,7 +50,7 @@ func run(m *testing.M) int {
 // destination starts examples/destination with the variables env and returns its address.
 func destination(t *testing.T, env ...string) string {
 	t.Helper()
-	log := &announcement{address: make(chan string, 1)}
+	log := &announcement{before: "msg=listening address=", address: make(chan string, 1)}
 	cmd := exec.Command(destinationProgram, "-listen", "127.0.0.1:0")
 	cmd.Env = append([]string{"REDOX_TOKENS=" + theToken, "PUBLIC_URL=" + publicURL, "TOKEN_SECRETS=" + secrets, "ALLOW_HTTP=1"}, env...)
 	cmd.Stderr = log
@@ -66,8 +66,9 @@ func destination(t *testing.T, env ...string) string {
 	return ""
 }
 
-// An announcement finds in a log where the destination listens.
+// An announcement finds in a log where a program listens.
 type announcement struct {
+	before  string // what the log says before the address
 	address chan string
 	text    bytes.Buffer // until then
 	found   bool
@@ -78,7 +79,7 @@ func (a *announcement) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	a.text.Write(p)
-	_, after, ok := strings.Cut(a.text.String(), "msg=listening address=")
+	_, after, ok := strings.Cut(a.text.String(), a.before)
 	if address, _, whole := strings.Cut(after, "\n"); ok && whole {
 		a.address <- address
 		a.found = true
