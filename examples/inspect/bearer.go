@@ -66,7 +66,7 @@ func (b bearer) describe(f *finding, chosen string, now time.Time) {
 			"clientcredentials": "access token of an authorization server (package clientcredentials; -strategy jwtbearer if the dashboard says so)",
 			"jwtbearer":         "JWT Bearer (package jwtbearer; -strategy clientcredentials if the dashboard says OAuth 2.0 2-legged)",
 		}[strategy]
-		b.jwt.describe(f, "proof: "+what+", in Authorization: Bearer", now)
+		b.jwt.describe(f, "proof: "+what+", in Authorization: Bearer", "", now)
 	case b.google():
 		f.say("proof: Google access token (package %s), in Authorization: Bearer: ya29., %d bytes", strategy, len(b.text))
 		f.say("  it is opaque: only Google knows whose it is. gcpjwt and wif get the same tokens; -strategy says which the dashboard shows")

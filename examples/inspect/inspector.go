@@ -98,7 +98,7 @@ func (i *inspector) message(w http.ResponseWriter, q *request, h *handshake, f *
 		case h.token != "":
 			f.say("  verification token beside the challenge: %s", shape(h.token))
 		case token == "":
-			f.say("  no verification token: the destination has a credential alone, or the dashboard's field is empty")
+			f.say("  no verification token: the destination has a credential alone, or no token in the dashboard")
 		}
 		if token != "" && h.token != "" && token != h.token {
 			f.say("  the header verification-token has another token")
@@ -122,6 +122,9 @@ func (i *inspector) message(w http.ResponseWriter, q *request, h *handshake, f *
 		if h != nil {
 			p.note("a handshake does not show how messages are proved: send a test message")
 		}
+	}
+	if p == nil && past == nil {
+		f.say("nothing here proves who sent it, or nothing that this library knows")
 	}
 	i.mu.Lock()
 	if h != nil && (h.token != "" || token != "") {

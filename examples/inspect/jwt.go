@@ -58,10 +58,13 @@ func (t *jwt) list(name string) []string {
 func (t *jwt) scopes(name string) []string {
 	var all []string
 	for _, s := range t.list(name) {
-		all = append(all, strings.Fields(s)...)
+		all = append(all, fields(s)...)
 	}
 	return all
 }
+
+// fields returns nil if text has no words: a Config leaves such a field out.
+func fields(text string) []string { return append([]string(nil), strings.Fields(text)...) }
 
 // lifetime returns exp − iat, or what is left of it without iat.
 func (t *jwt) lifetime(now time.Time) time.Duration {
@@ -75,7 +78,7 @@ func (t *jwt) lifetime(now time.Time) time.Duration {
 
 // describe says what an operator needs of a token. Other claims may be about a person, so it
 // gives only their names.
-func (t *jwt) describe(f *finding, name string, now time.Time) {
+func (t *jwt) describe(f *finding, name, indent string, now time.Time) {
 	line := func(of map[string]any, names ...string) string {
 		var fields []string
 		for _, name := range names {
@@ -96,9 +99,10 @@ func (t *jwt) describe(f *finding, name string, now time.Time) {
 	if list := t.list("aud"); list != nil {
 		aud = quoteAll(list)
 	}
-	f.say("%s: a JWT, whose signature is not checked here", name)
-	f.say("  header: %s", line(t.header, "alg", "kid", "jku", "typ"))
-	f.say("  claims: %s, aud %s", line(t.claims, "iss", "sub"), aud)
+	say := func(format string, args ...any) { f.say(indent+format, args...) }
+	say("%s: a JWT, whose signature is not checked here", name)
+	say("  header: %s", line(t.header, "alg", "kid", "jku", "typ"))
+	say("  claims: %s, aud %s", line(t.claims, "iss", "sub"), aud)
 	var others []string
 	for _, name := range []string{"azp", "client_id", "cid", "appid", "scope", "scp", "roles", "email", "tenant"} {
 		if t.claims[name] != nil && (name != "email" || isAccount(t.claim(name))) {
@@ -106,19 +110,19 @@ func (t *jwt) describe(f *finding, name string, now time.Time) {
 		}
 	}
 	if others != nil {
-		f.say("  claims: %s", line(t.claims, others...))
+		say("  claims: %s", line(t.claims, others...))
 	}
 	jti := "jti absent"
 	if t.claims["jti"] != nil {
 		jti = "jti present"
 	}
-	f.say("  times: %s, %s, %s; %s", t.time("iat", now), t.time("exp", now), t.time("nbf", now), jti)
+	say("  times: %s, %s, %s; %s", t.time("iat", now), t.time("exp", now), t.time("nbf", now), jti)
 	if _, ok := t.claims["exp"].(float64); ok {
-		f.say("  life time: %s", t.lifetime(now))
+		say("  life time: %s", t.lifetime(now))
 	}
 	shown := append(others, "iss", "sub", "aud", "iat", "exp", "nbf", "jti")
 	if rest := slices.DeleteFunc(slices.Sorted(maps.Keys(t.claims)), func(c string) bool { return slices.Contains(shown, c) }); len(rest) > 0 {
-		f.say("  other claims (values not shown): %s", quoteAll(rest))
+		say("  other claims (values not shown): %s", quoteAll(rest))
 	}
 }
 

@@ -42,19 +42,12 @@ type feed struct {
 
 type forger interface{ Forgeries() []redoxtest.Forgery }
 
-// both sends the verification token beside a credential.
-type both struct {
-	token string
-	redoxtest.Signer
-}
-
-func (b both) Sign(r *http.Request) error {
-	if b.token != "" {
-		if err := (redoxtest.VerificationToken{Token: b.token}).Sign(r); err != nil {
-			return err
-		}
+// proof adds the verification token to a credential.
+func (f feed) proof(s redoxtest.Signer) redoxtest.Signer {
+	if f.token == "" {
+		return s
 	}
-	return b.Signer.Sign(r)
+	return redoxtest.Both(redoxtest.VerificationToken{Token: f.token}, s)
 }
 
 // A front is the public server: its URL stays, and what answers changes.
@@ -181,8 +174,7 @@ func TestProposedConfigsAcceptTheSender(t *testing.T) {
 	feeds := feeds(t, google)
 	type running struct {
 		feed
-		front  *front
-		sender redoxtest.Signer
+		front *front
 	}
 	var all []running
 	var codes []string
@@ -201,7 +193,7 @@ func TestProposedConfigsAcceptTheSender(t *testing.T) {
 			last = i.inspect(w, r)
 			i.reports.print(i, last)
 		})))
-		sender := both{f.token, f.sender(front.URL)}
+		sender := f.proof(f.sender(front.URL))
 		status, err := send(t.Context(), address, sender)
 		if err != nil || status != http.StatusServiceUnavailable {
 			t.Fatalf("%s: inspect answers %d, %v, want 503\n%s", f.name, status, err, &out)
@@ -237,11 +229,11 @@ func TestProposedConfigsAcceptTheSender(t *testing.T) {
 			mux.Handle(p.tokenPath, b.endpoint)
 		}
 		front.serve(mux)
-		fresh := both{f.token, f.sender(front.URL)} // has no token yet
+		fresh := f.proof(f.sender(front.URL)) // has no token yet
 		if status, err := send(t.Context(), address, fresh); err != nil || status != http.StatusOK {
 			t.Errorf("%s: the next request is answered %d, %v\n%s", f.name, status, err, text)
 		}
-		all = append(all, running{f, front, fresh})
+		all = append(all, running{f, front})
 		codes = append(codes, between(text, "such requests\npackage", "-------- end of Go"))
 		environments = append(environments, f.environment)
 		if testing.Verbose() {
@@ -258,12 +250,12 @@ func TestProposedConfigsAcceptTheSender(t *testing.T) {
 			r.Out.URL.Path, r.Out.URL.RawPath, r.Out.URL.RawQuery = r.In.URL.Path, r.In.URL.RawPath, r.In.URL.RawQuery
 		}})
 		target := f.front.URL + "/redox"
-		s := both{f.token, f.feed.sender(f.front.URL)}
-		if status, err := send(t.Context(), target, s); err != nil || status != http.StatusOK {
+		s := f.sender(f.front.URL)
+		if status, err := send(t.Context(), target, f.proof(s)); err != nil || status != http.StatusOK {
 			t.Errorf("%s: the compiled Config answers the next request %d, %v\n%s", f.name, status, err, codes[n])
 			continue
 		}
-		forgeries := forgeriesOf(f.feed, f.front.URL, s.Signer)
+		forgeries := forgeriesOf(f.feed, f.front.URL, s)
 		if len(forgeries) == 0 {
 			t.Errorf("%s: no forgeries", f.name)
 		}
@@ -271,7 +263,7 @@ func TestProposedConfigsAcceptTheSender(t *testing.T) {
 			wait.Go(func() { // some wait for a fetch of keys
 				limit <- struct{}{}
 				defer func() { <-limit }()
-				status, err := send(t.Context(), target, both{f.token, forged})
+				status, err := send(t.Context(), target, f.proof(forged))
 				if e := (*redoxtest.TokenError)(nil); errors.As(err, &e) {
 					status, err = e.StatusCode, nil
 				}

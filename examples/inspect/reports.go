@@ -89,6 +89,6 @@ func (r *reports) proposal(b *strings.Builder, i *inspector, f *finding) {
 		fmt.Fprintf(b, "\nthe proposal is that of request %d\n", r.lastIn)
 	} else {
 		r.last, r.lastIn = proposal, f.number
-		fmt.Fprintf(b, "\n%s%s", warning, proposal)
+		fmt.Fprintf(b, "\n%s\n%s", warning, proposal)
 	}
 }

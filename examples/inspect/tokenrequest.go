@@ -115,7 +115,7 @@ func (t *tokenRequest) describe(i *inspector, q *request, f *finding, now time.T
 	f.say("  credentials: %s", strings.Join(places, "; "))
 	if text := t.assertion(); text != "" {
 		if j := parseJWT(text); j != nil {
-			j.describe(f, "  assertion", now)
+			j.describe(f, "assertion", "  ", now)
 		} else {
 			f.say("  the assertion is no JWT")
 		}
@@ -136,7 +136,7 @@ func (t *tokenRequest) propose(i *inspector, q *request) *proposal {
 	if slices.ContainsFunc(named, func(n string) bool { return n != audience }) {
 		p.note("audience and resource name several APIs: enter one in the dashboard, or none")
 	}
-	scopes := strings.Fields(t.values.Get("scope"))
+	scopes := fields(t.values.Get("scope"))
 	secrets := [][]byte{[]byte(ask("TOKEN_SECRETS"))}
 	p.note("TOKEN_SECRETS is yours: 32 random bytes or more, such as from `openssl rand -hex 32`, the same on every replica")
 	j := parseJWT(t.assertion())

@@ -38,7 +38,8 @@ func (p *proposal) build(s *settings, config any) (b *server, missing []string, 
 			missing = append(missing, variable)
 		}
 	}
-	if p.token || p.handshake || p.strategy == "verifytoken" {
+	// The token of a handshake is not needed to try a message.
+	if p.token || p.strategy == "verifytoken" || p.handshake && s.value("REDOX_TOKENS") != "" {
 		c := s.filled(reflect.ValueOf(tokenConfig()), &missing).Interface().(verifytoken.Config)
 		if len(missing) == 0 {
 			b.token, err = verifytoken.New(c)
@@ -187,6 +188,9 @@ func (i *inspector) tryConfig(ctx context.Context, p *proposal, config any, q *r
 	t := trial{server: b}
 	switch {
 	case h != nil && (h.token != "" || p.strategy == "verifytoken"):
+		if b.token == nil {
+			return trial{text: "not tried: to try it, start inspect with " + hint("REDOX_TOKENS")}
+		}
 		if _, handled, err := b.token.CheckHandshake(nil, r); err != nil || !handled {
 			t.text = refusal(b.token, q.again(ctx), err)
 			return t
@@ -222,11 +226,13 @@ func (b *server) verify(ctx context.Context, q *request) trial {
 
 // refusal explains why v refused r.
 func refusal(v any, r *http.Request, err error) string {
-	switch e := v.(type) {
-	case redoxauth.Verifier:
-		return redoxauth.Explain(e, r)
-	case interface{ Explain(*http.Request) string }:
-		return e.Explain(r)
+	e, ok := v.(interface{ Explain(*http.Request) string })
+	if !ok {
+		return fmt.Sprintln(err)
 	}
-	return fmt.Sprintln(err)
+	text := e.Explain(r)
+	if err != nil && !strings.HasPrefix(text, err.Error()) { // such as a replay: Explain asks no store
+		text = err.Error() + "\n" + text
+	}
+	return text
 }

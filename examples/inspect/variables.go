@@ -83,20 +83,24 @@ var destinationVariables = map[string]string{
 // a line, for a shell.
 func (p *proposal) environment(s *settings) []string {
 	var lines []string
-	set := func(name string, values ...string) {
-		var quoted []string
-		for _, value := range values {
-			if variable, ok := asked(value); ok {
-				lines = append(lines, fmt.Sprintf(`%s="$%s"`, name, variable))
-				return
-			}
-			if value == "" || strings.ContainsAny(value, " \t\n") && len(values) > 1 || strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' }) {
-				lines = append(lines, fmt.Sprintf("# %s: a shell or a list cannot hold %s", name, quoteAll(values)))
-				return
-			}
-			quoted = append(quoted, value)
+	set := func(name, value string) {
+		switch variable, ok := asked(value); {
+		case ok:
+			lines = append(lines, fmt.Sprintf(`%s="$%s"`, name, variable))
+		case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' }):
+			lines = append(lines, fmt.Sprintf("# %s cannot hold %s", name, quote(value)))
+		default:
+			lines = append(lines, name+"='"+strings.ReplaceAll(value, "'", `'\''`)+"'")
 		}
-		lines = append(lines, name+"='"+strings.ReplaceAll(strings.Join(quoted, " "), "'", `'\''`)+"'")
+	}
+	setList := func(name string, values []string) {
+		for _, value := range values {
+			if value == "" || strings.Contains(value, " ") { // white space separates the items
+				lines = append(lines, fmt.Sprintf("# %s cannot hold %s", name, quoteAll(values)))
+				return
+			}
+		}
+		set(name, strings.Join(values, " "))
 	}
 	if p.token || p.handshake || p.strategy == "verifytoken" {
 		set("REDOX_TOKENS", ask("REDOX_TOKENS"))
@@ -123,7 +127,7 @@ func (p *proposal) environment(s *settings) []string {
 				if strings.HasSuffix(field, "AssertionAudiences") { // destination's own URL stays the default
 					values = append([]string{s.origin("/token/" + p.strategy)}, values...)
 				}
-				set(name, values...)
+				setList(name, values)
 			case v.Type() == reflect.TypeFor[[][]byte]():
 				set(name, string(v.Index(0).Bytes()))
 			}
