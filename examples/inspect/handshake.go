@@ -39,11 +39,11 @@ func asHandshake(q *request) *handshake {
 	return nil
 }
 
-// answer repeats the challenge, whoever asks.
-func (h *handshake) answer(w http.ResponseWriter) int {
+// answer repeats the challenge, whoever asks, and says so.
+func (h *handshake) answer(w http.ResponseWriter) string {
 	if len(h.challenge) > 1024 || strings.ContainsFunc(h.challenge, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		http.Error(w, "Bad Request", http.StatusBadRequest)
-		return http.StatusBadRequest
+		return "400: the challenge is longer than 1 KiB, or has control characters"
 	}
 	header := w.Header()
 	header.Set("Content-Type", "text/plain; charset=utf-8") // the challenge is text of a peer
@@ -51,5 +51,5 @@ func (h *handshake) answer(w http.ResponseWriter) int {
 	header.Set("Cache-Control", "no-store")
 	header.Set("Content-Security-Policy", "default-src 'none'")
 	io.WriteString(w, h.challenge)
-	return http.StatusOK
+	return "200 with the challenge, without any proof"
 }

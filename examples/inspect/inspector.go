@@ -115,6 +115,9 @@ func (i *inspector) message(w http.ResponseWriter, q *request, h *handshake, f *
 	} else {
 		f.say("verification-token: no such header")
 	}
+	if n := len(q.Header.Values("Authorization")); n > 1 {
+		f.say("Authorization: %d such headers, which every Verifier refuses; the first is shown", n)
+	}
 	p, past := i.proof(q, bearerText, f, now)
 	if p == nil && (token != "" || h != nil && h.token != "") {
 		p = &proposal{strategy: "verifytoken"}
@@ -147,7 +150,7 @@ func (i *inspector) message(w http.ResponseWriter, q *request, h *handshake, f *
 	}
 	switch {
 	case h != nil:
-		f.say("answered %d with the challenge, without any proof", h.answer(w))
+		f.say("answered %s", h.answer(w))
 	case i.accept:
 		f.say("answered 200, without any proof (-accept)")
 	default:
@@ -185,7 +188,7 @@ func (i *inspector) proof(q *request, text string, f *finding, now time.Time) (p
 	}
 	if text == "" {
 		if scheme, _, found := strings.Cut(q.Header.Get("Authorization"), " "); found && !strings.EqualFold(scheme, "Bearer") {
-			f.say("Authorization: the scheme %s, which no strategy has for messages", quote(scheme))
+			f.say("Authorization: neither Bearer nor %s, so no strategy of this library", algorithm) // the word may be a secret
 		}
 		return nil, nil
 	}

@@ -71,6 +71,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, out io.
 	}
 	fmt.Fprintf(out, "%s\nlistening on http://%s for %s\n", warning, l.Addr(), s.url)
 	fmt.Fprintln(out, s.answer())
+	if a, ok := l.Addr().(*net.TCPAddr); ok && !a.IP.IsLoopback() {
+		fmt.Fprintln(out, "other machines can reach this address")
+	}
 	fmt.Fprintln(out, `Now click "Verify & Save" in Redox's dashboard, and send a test message.`)
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(l) }()

@@ -68,25 +68,27 @@ func (r *reports) print(i *inspector, f *finding) {
 	io.WriteString(r.out, text)
 }
 
+// proposal prints what f proposes, once.
 func (r *reports) proposal(b *strings.Builder, i *inspector, f *finding) {
 	p := f.proposal
-	var text strings.Builder
 	for _, note := range p.notes {
-		fmt.Fprintln(&text, "note:", note)
+		fmt.Fprintln(b, "note:", note)
 	}
-	if p.config != nil || p.strategy == "verifytoken" {
-		fmt.Fprintf(&text, "\n-------- Go: accepts such requests\n%s-------- end of Go\n", p.code())
-		fmt.Fprintf(&text, "\n-------- variables of examples/destination: accept such requests\n")
-		for _, line := range p.environment(i.settings) {
-			fmt.Fprintln(&text, line)
-		}
-		fmt.Fprintf(&text, "# endpoint in the dashboard: %s\n", i.origin("/redox/"+p.strategy))
-		if p.endpoint() {
-			fmt.Fprintf(&text, "# token URL in the dashboard: %s\n", i.origin("/token/"+p.strategy))
-		}
+	if p.config == nil && p.strategy != "verifytoken" {
+		return
+	}
+	var text strings.Builder
+	fmt.Fprintf(&text, "-------- Go: accepts such requests\n%s-------- end of Go\n", p.code())
+	fmt.Fprintf(&text, "\n-------- variables of examples/destination: accept such requests\n")
+	for _, line := range p.environment(i.settings) {
+		fmt.Fprintln(&text, line)
+	}
+	fmt.Fprintf(&text, "# endpoint in the dashboard: %s\n", i.origin("/redox/"+p.strategy))
+	if p.endpoint() {
+		fmt.Fprintf(&text, "# token URL in the dashboard: %s\n", i.origin("/token/"+p.strategy))
 	}
 	if proposal := text.String(); proposal == r.last {
-		fmt.Fprintf(b, "\nthe proposal is that of request %d\n", r.lastIn)
+		fmt.Fprintf(b, "\nThe proposal is that of request %d.\n", r.lastIn)
 	} else {
 		r.last, r.lastIn = proposal, f.number
 		fmt.Fprintf(b, "\n%s\n%s", warning, proposal)

@@ -64,7 +64,7 @@ func quoteAll(list []string) string {
 	return strings.Join(quoted, ", ")
 }
 
-// tokenOf returns the verification token, and the bearer token unless it is the same.
+// tokens returns the verification token, and the bearer token unless it is the same.
 func (q *request) tokens() (verification, bearer string) {
 	verification = q.Header.Get("Verification-Token")
 	scheme, bearer, _ := strings.Cut(q.Header.Get("Authorization"), " ")

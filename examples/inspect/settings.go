@@ -13,8 +13,8 @@ import (
 	"github.com/redoxauth/redoxauth-go/strategies/keyset"
 )
 
-// A setting is something that no request shows, such as a secret. Each has a flag, and is
-// also read from variables. They are those of examples/destination.
+// variables are for what no request shows, such as a secret. Each has a flag too. The names
+// are those of examples/destination.
 var variables = []struct{ flag, names, help string }{
 	{"token", "REDOX_TOKENS", "the verification `token`"},
 	{"secret-key", "SIGV4_SECRET_KEY", "the dashboard's `secretKey` of AWS Signature Version 4"},

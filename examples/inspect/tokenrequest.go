@@ -140,6 +140,9 @@ func (t *tokenRequest) propose(i *inspector, q *request) *proposal {
 	secrets := [][]byte{[]byte(ask("TOKEN_SECRETS"))}
 	p.note("TOKEN_SECRETS is yours: 32 random bytes or more, such as from `openssl rand -hex 32`, the same on every replica")
 	j := parseJWT(t.assertion())
+	if j != nil {
+		p.note("several replicas must share Replay: see strategies/replay/redisreplay")
+	}
 	switch grant := t.values.Get(t.grant); {
 	case t.assertion() != "" && j == nil:
 		p.note("the assertion is no JWT, so there is nothing to propose")

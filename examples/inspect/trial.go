@@ -192,7 +192,7 @@ func (i *inspector) tryConfig(ctx context.Context, p *proposal, config any, q *r
 			return trial{text: "not tried: to try it, start inspect with " + hint("REDOX_TOKENS")}
 		}
 		if _, handled, err := b.token.CheckHandshake(nil, r); err != nil || !handled {
-			t.text = refusal(b.token, q.again(ctx), err)
+			t.text = "refused by this Config:\n" + refusal(b.token, q.again(ctx), err)
 			return t
 		}
 		t.text = "accepted with this Config: the handshake is answered"
