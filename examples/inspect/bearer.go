@@ -177,7 +177,7 @@ func (b bearer) proposeIntrospection(i *inspector, p *proposal) {
 	if i.value("OAUTH_AUDIENCE") != "" {
 		c.Audience = []string{ask("OAUTH_AUDIENCE")}
 	}
-	p.note("an opaque token says nothing: only the authorization server that issued it knows its client, audience and scopes")
+	p.note("an opaque token says nothing: only the authorization server that issued it knows its client, audience and scopes. Scopes demands some")
 	p.note("OAUTH_CLIENT_IDS is the client ID of Redox there (the dashboard's clientId); OAUTH_INTROSPECTION_ID and _SECRET are those of your API")
 	p.note("if the server's answers have aud, Audience must list it (%s)", hint("OAUTH_AUDIENCE"))
 	p.config = c

@@ -186,10 +186,11 @@ func feeds(t *testing.T, google *redoxtest.Google) []feed {
 			return &redoxtest.ClientCredentials{URL: server.TokenURL, ClientID: "redox", ClientSecret: clientSecret, Scopes: []string{"messages"}}
 		}
 		f.forgeries = func(string, redoxtest.Signer) []redoxtest.Forgery {
-			named := func(f redoxtest.Forgery) bool { // Claims above give every client the same name
-				return f.Name == "other client" && (server.Claims["azp"] != nil || server.Claims["cid"] != nil || server.Claims["appid"] != nil)
+			unknown := func(f redoxtest.Forgery) bool {
+				same := server.Claims["azp"] != nil || server.Claims["cid"] != nil || server.Claims["appid"] != nil // of every client
+				return f.Name == "other client" && same || f.Name == "no scope" && (same || server.Opaque)
 			}
-			return slices.DeleteFunc(server.Forgeries("redox", "https://api.example"), named)
+			return slices.DeleteFunc(server.Forgeries("redox", "https://api.example", "messages"), unknown)
 		}
 		add(f)
 	}

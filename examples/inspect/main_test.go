@@ -255,6 +255,11 @@ func TestProposedConfigsAcceptTheSender(t *testing.T) {
 			t.Errorf("%s: the compiled Config answers the next request %d, %v\n%s", f.name, status, err, codes[n])
 			continue
 		}
+		if f.token != "" { // the credential alone
+			if status, err := send(t.Context(), target, s); err != nil || status != http.StatusUnauthorized {
+				t.Errorf("%s: without the verification token answered %d, %v, want 401", f.name, status, err)
+			}
+		}
 		forgeries := forgeriesOf(f.feed, f.front.URL, s)
 		if len(forgeries) == 0 {
 			t.Errorf("%s: no forgeries", f.name)
