@@ -208,6 +208,9 @@ func TestProposedConfigsAcceptTheSender(t *testing.T) {
 		if s := front.shows(text, secrets...); s != "" {
 			t.Errorf("%s: the output shows %q:\n%s", f.name, s, text)
 		}
+		if strings.Contains(text, "destination has no variable") {
+			t.Errorf("%s: a variable is missing:\n%s", f.name, text)
+		}
 		p := last.proposal
 		if p == nil || p.strategy != f.strategy {
 			t.Errorf("%s: no proposal for %s:\n%s", f.name, f.strategy, text)

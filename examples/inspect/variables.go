@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 )
@@ -126,6 +127,9 @@ func (p *proposal) environment(s *settings) []string {
 				values := v.Interface().([]string)
 				if strings.HasSuffix(field, "AssertionAudiences") { // destination's own URL stays the default
 					values = append([]string{s.origin("/token/" + p.strategy)}, values...)
+				}
+				if strings.HasSuffix(field, "Types") && slices.Equal(values, []string{""}) {
+					values = []string{"absent"} // as destination calls a token without typ
 				}
 				setList(name, values)
 			case v.Type() == reflect.TypeFor[[][]byte]():
