@@ -31,7 +31,7 @@ var introspectionTime = time.Date(2026, 11, 29, 9, 0, 0, 0, time.UTC)
 
 // explained verifies and explains a message, and checks that Explain makes no call, shows no part
 // of the token, and tells the same decision.
-func explained(t *testing.T, cfg clientcredentials.IntrospectionConfig, w *wire, token string) (decision error, text string) {
+func explained(t *testing.T, cfg clientcredentials.IntrospectionConfig, w *wire, token string) (text string, decision error) {
 	t.Helper()
 	cfg.Now = func() time.Time { return introspectionTime }
 	v := newIntrospection(t, cfg)
@@ -44,7 +44,7 @@ func explained(t *testing.T, cfg clientcredentials.IntrospectionConfig, w *wire,
 			t.Fatalf("%q of the token is shown:\n%v\n%s", part, err, text)
 		}
 	}
-	return err, text
+	return text, err
 }
 
 func TestIntrospectionRefusalsSayWhatToChange(t *testing.T) {
@@ -91,7 +91,7 @@ func TestIntrospectionRefusalsSayWhatToChange(t *testing.T) {
 			if test.config != nil {
 				test.config(&cfg)
 			}
-			err, text := explained(t, cfg, w, opaque)
+			text, err := explained(t, cfg, w, opaque)
 			lacks(t, fmt.Sprint(err), test.want...)
 			lacks(t, text, test.tells...)
 			var e *redoxauth.Error
@@ -141,7 +141,7 @@ func TestErrorsSayWhatTheIntrospectionEndpointSaid(t *testing.T) {
 			if test.config != nil {
 				test.config(&cfg)
 			}
-			err, text := explained(t, cfg, w, opaque)
+			text, err := explained(t, cfg, w, opaque)
 			lacks(t, fmt.Sprint(err), test.want...)
 			lacks(t, text, test.want...)
 		})
@@ -154,13 +154,13 @@ func TestTokensThatAreNotSentAreExplained(t *testing.T) {
 	w := answering(http.StatusOK, good)
 	cfg := introspectionConfig(w)
 	cfg.Issuer = "https://as.example"
-	err, text := explained(t, cfg, w, jwt)
+	text, err := explained(t, cfg, w, jwt)
 	lacks(t, fmt.Sprint(err), `the token is a JWT whose iss is "https://as.example/", want "https://as.example" (IntrospectionConfig.Issuer)`)
 	lacks(t, text, "differ only in the slash at the end")
-	err, _ = explained(t, cfg, w, strings.Repeat("a", 5000))
+	_, err = explained(t, cfg, w, strings.Repeat("a", 5000))
 	lacks(t, fmt.Sprint(err), "the token has 5000 bytes, want at most 4096")
 	wantCalls(t, w, 0)
-	err, text = explained(t, cfg, w, opaque)
+	text, err = explained(t, cfg, w, opaque)
 	if err != nil {
 		t.Error(err)
 	}
