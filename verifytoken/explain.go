@@ -38,7 +38,11 @@ func (v *Verifier) Explain(r *http.Request) string {
 	}
 	e := &explanation{v: v, r: r.WithContext(rotation.LoadedOnly(r.Context())), hashes: maxHashes}
 	e.read(r)
-	id, handled, err := v.decide(e.r, e.challenge, e.readErr)
+	var id *redoxauth.Identity
+	handled, err := false, error(nil)
+	if !e.bodyGone() {
+		id, handled, err = v.decide(e.r, e.challenge, e.readErr)
+	}
 	if !handled {
 		id, err = v.Verify(e.r)
 	}
@@ -116,6 +120,13 @@ func (e *explanation) read(r *http.Request) {
 	r.Body = e.r.Body
 }
 
+// bodyGone reports whether nothing shows what the body was. So it is with a request that
+// Options.Observe got: Handshake has not taken it for a handshake.
+func (e *explanation) bodyGone() bool {
+	_, seen := e.r.Body.(*observed)
+	return !seen && consumed(e.readErr)
+}
+
 // kind says whether the request is a handshake, and why.
 func (e *explanation) kind(handled bool, err error) {
 	r, inHeader := e.r, strings.Join(e.r.Header[header], "") != ""
@@ -123,15 +134,15 @@ func (e *explanation) kind(handled bool, err error) {
 	case handled && e.readErr != nil:
 		e.line("request: a POST that may be a handshake; its body could not be read")
 		if consumed(e.readErr) {
-			e.hint("put Handshake in front of everything that reads the body; a request that Options.Observe got has no body either, so explain the one that Config.Observe of verifytoken got")
+			e.hint("put Handshake in front of everything that reads the body")
 		}
+	case e.bodyGone():
+		e.line("request: taken for a message, because nothing is left of its body: it is the request that Options.Observe got, or something in front has read the body, and then Handshake answers 500 unless a token is in the header")
 	case handled:
 		e.line("request: a %s", e.challenge.form(r.Method))
 		if _, answered := r.Body.(*observed); err == nil && e.challenge.hasToken && !answered {
 			e.hint("Verify and Wrap look for the token in the header alone: if one of them refused this handshake, Handshake is missing or is not the outermost wrapper")
 		}
-	case consumed(e.readErr):
-		e.line("request: a message, because nothing is left of its body, and a token is in the header")
 	case r.Method != http.MethodGet && r.Method != http.MethodPost:
 		e.line("request: a message, because its method is %s, want POST or GET of a handshake", quote(r.Method))
 	case r.Method == http.MethodGet && e.challenge == nil:

@@ -117,12 +117,11 @@ func TestExplainFindsTheCause(t *testing.T) {
 		"Handshake inside": {rebuilt(post(document(newToken, uuid)), func(r *http.Request) {
 			*r = *r.WithContext(redoxauth.NewContext(r.Context(), &redoxauth.Identity{Strategy: "sigv4"}))
 		}), []string{`a wrapper of "sigv4" is in front of this one`}},
-		"a body that was read":              {rebuilt(post(document(newToken, uuid)), func(r *http.Request) { io.Copy(io.Discard, r.Body) }), []string{"(body_consumed): a POST with a small body may be a handshake: ", "- put Handshake in front of everything that reads the body"}},
-		"a body that was read, and a token": {rebuilt(withHeader(post(bare), newToken), func(r *http.Request) { io.Copy(io.Discard, r.Body) }), []string{"accepted", "a message, because nothing is left of its body"}},
-		"header and query disagree":         {get("challenge=x&verification-token="+newToken, oldToken), []string{"(GET, token in the query): the verification-token header has another token", "header verification-token: 27 bytes, equal to Config.Tokens[1]", "query verification-token: 27 bytes, equal to Config.Tokens[0]"}},
-		"a long token":                      {message(strings.Repeat("x", 5000)), []string{"the token is longer than 4096 bytes", "5000 bytes, want at most 4096"}},
-		"an empty token":                    {message(""), []string{"the token is empty, want one of the 9 in Config.Tokens", "header verification-token: empty"}},
-		"Latin-1":                           {message("caf\xe9-t0ken"), []string{"Config.Tokens[6] when it is converted from Latin-1 to UTF-8"}},
+		"a body that was read":      {rebuilt(post(document(newToken, uuid)), func(r *http.Request) { io.Copy(io.Discard, r.Body) }), []string{"the verification-token header is absent", "something in front has read the body, and then Handshake answers 500"}},
+		"header and query disagree": {get("challenge=x&verification-token="+newToken, oldToken), []string{"(GET, token in the query): the verification-token header has another token", "header verification-token: 27 bytes, equal to Config.Tokens[1]", "query verification-token: 27 bytes, equal to Config.Tokens[0]"}},
+		"a long token":              {message(strings.Repeat("x", 5000)), []string{"the token is longer than 4096 bytes", "5000 bytes, want at most 4096"}},
+		"an empty token":            {message(""), []string{"the token is empty, want one of the 9 in Config.Tokens", "header verification-token: empty"}},
+		"Latin-1":                   {message("caf\xe9-t0ken"), []string{"Config.Tokens[6] when it is converted from Latin-1 to UTF-8"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tokens := []string{newToken, oldToken, lower, special, "a token+with", base64.StdEncoding.EncodeToString([]byte("Q7zv0x9Kpw1m")), "café-t0ken", `"5f1e7d3c"`, url.QueryEscape("Zx/8+9=q")}
@@ -187,6 +186,18 @@ func TestExplainAfterObserve(t *testing.T) {
 	}
 }
 
+func TestExplainAHandshakeWhoseBodyIsConsumed(t *testing.T) {
+	var seen *http.Request
+	v, err := verifytoken.New(verifytoken.Config{Tokens: []string{newToken}, Observe: func(r *http.Request, _ redoxauth.Decision) { seen = r }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	serve(v.Handshake(next(t)), rebuilt(post(bare), func(r *http.Request) { io.Copy(io.Discard, r.Body) }))
+	if text := v.Explain(seen); !strings.HasPrefix(text, "verifytoken (body_consumed): a POST with a small body may be a handshake: ") || !strings.Contains(text, "- put Handshake in front of everything that reads the body") {
+		t.Errorf("got\n%s", text)
+	}
+}
+
 func TestExplainLeavesTheBody(t *testing.T) {
 	v := newVerifier(t, newToken)
 	for _, body := range []string{document(newToken, uuid), `{"Meta":{}}`, "", strings.Repeat("x", 5000)} {
@@ -207,19 +218,20 @@ func TestExplainMessages(t *testing.T) {
 	v := newVerifier(t, newToken)
 	var seen *http.Request
 	opts := &redoxauth.Options{Observe: func(r *http.Request, _ redoxauth.Decision) { seen = r }}
-	for _, token := range []string{newToken, "wrong"} {
-		r, err := redoxauth.Check(v, nil, message(token), opts)
-		want := v.Explain(message(token))
-		if diff := cmp.Diff(want, v.Explain(seen)); (err == nil) != strings.Contains(v.Explain(seen), "accepted") {
-			t.Errorf("observed: %s", diff)
+	for _, r := range []*http.Request{message(newToken), message("other"), message()} {
+		want := v.Explain(r)
+		accepted, err := redoxauth.Check(v, nil, r, opts)
+		first, _, _ := strings.Cut(v.Explain(seen), "\n")
+		if err != nil && first != err.Error() || err == nil && !strings.HasPrefix(first, "verifytoken: accepted") {
+			t.Errorf("got %q, want %v", first, err)
 		}
-		if r == nil {
+		if err != nil {
 			continue
 		}
-		if diff := cmp.Diff(want, v.Explain(r)); diff != "" {
-			t.Errorf("checked: %s", diff)
+		if diff := cmp.Diff(want, v.Explain(accepted)); diff != "" {
+			t.Errorf("after Check: %s", diff)
 		}
-		if body, err := io.ReadAll(r.Body); string(body) != `{"Meta":{}}` || err != nil {
+		if body, err := io.ReadAll(accepted.Body); string(body) != `{"Meta":{}}` || err != nil {
 			t.Errorf("the body is %q, %v afterwards", body, err)
 		}
 	}
