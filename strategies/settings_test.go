@@ -232,7 +232,7 @@ func TestJWTBearerTokenEndpoint(t *testing.T) {
 		{"issuer", nil, func(s *exchange) { s.sender.Issuer = "rhapsody" }, []string{`iss of the assertion is "rhapsody"`, `want "redox"`, "EndpointConfig.Signers[].Issuer"}},
 		{"issuer absent", nil, claim("iss", nil), []string{"iss of the assertion is absent", `want "redox"`, "EndpointConfig.Signers[].Issuer"}},
 		{"subject", nil, func(s *exchange) { s.sender.Subject = "another feed" }, []string{`sub is "another feed"`, `want "feed"`, "EndpointConfig.Signers[].Subject"}},
-		{"audience", nil, func(s *exchange) { s.sender.Audience = []string{other} }, []string{`aud is "` + other + `"`, `/token"`, "EndpointConfig.TokenURL"}},
+		{"audience", nil, func(s *exchange) { s.sender.Audience = []string{other} }, []string{`aud is "` + other + `"`, `/token"`, "(EndpointConfig.AssertionAudiences, by default TokenURL)"}},
 		{"audience in the Config", nil, func(s *exchange) { s.cfg.AssertionAudiences = []string{other, "x"} }, []string{`/token"`, `want one of ["` + other + `" "x"]`, "EndpointConfig.AssertionAudiences"}},
 		{"scope", nil, func(s *exchange) { s.sender.Scopes = []string{"read"} }, []string{`"read"`, `"write"`, "EndpointConfig.Signers[].Scopes"}},
 		{"scope in the Config", nil, func(s *exchange) { s.cfg.Signers[0].Scopes, s.scopes = []string{"read"}, nil }, []string{`"write"`, `"read"`, "EndpointConfig.Signers[].Scopes"}},
@@ -413,7 +413,7 @@ func TestSMARTBackend(t *testing.T) {
 	try(t, fresh, []row[smart]{
 		{"client", nil, func(s *smart) { s.sender.ClientID = "rhapsody" }, []string{`"rhapsody"`, `"redox"`, "EndpointConfig.Clients[].ID", "Redox dashboard: clientId"}},
 		{"subject", nil, claim("sub", "rhapsody"), []string{`sub is "rhapsody"`, `"redox"`}},
-		{"audience", nil, func(s *smart) { s.sender.Audience = other }, []string{`aud is "` + other + `"`, `/token"`, "EndpointConfig.TokenURL"}},
+		{"audience", nil, func(s *smart) { s.sender.Audience = other }, []string{`aud is "` + other + `"`, `/token"`, "(EndpointConfig.AssertionAudiences, by default TokenURL)"}},
 		{"audience in the Config", nil, func(s *smart) { s.cfg.AssertionAudiences = []string{other} }, []string{`/token"`, `want "` + other + `"`, "EndpointConfig.AssertionAudiences"}},
 		{"scope", nil, func(s *smart) { s.sender.Scopes = []string{"user/*.rs"} }, []string{`"user/*.rs"`, `"system/*.cud"`, "EndpointConfig.Clients[].Scopes", "Redox dashboard: scopes"}},
 		{"scope of the destination", func(s *smart) { s.cfg.Clients[0].Scopes = append(s.cfg.Clients[0].Scopes, "system/*.rs") }, func(s *smart) { s.scopes = []string{"system/Patient.r"} }, []string{`"system/*.cud"`, `want "system/Patient.r"`, "scopes of Verifier"}},
