@@ -1,5 +1,4 @@
-// Package strategies_test drives one wrong setting after another through all strategies.
-package strategies_test
+package refusals_test
 
 import (
 	"context"

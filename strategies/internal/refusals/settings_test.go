@@ -1,4 +1,4 @@
-package strategies_test
+package refusals_test
 
 import (
 	"context"
