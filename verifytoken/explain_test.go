@@ -2,6 +2,7 @@ package verifytoken_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
@@ -233,6 +234,27 @@ func TestExplainMessages(t *testing.T) {
 		}
 		if body, err := io.ReadAll(accepted.Body); string(body) != `{"Meta":{}}` || err != nil {
 			t.Errorf("the body is %q, %v afterwards", body, err)
+		}
+	}
+}
+
+// The request that Options.Observe got has the hash of its body, for the next Verifier's Explain.
+func TestExplainLeavesTheHashOfTheBody(t *testing.T) {
+	v := newVerifier(t, newToken)
+	var seen *http.Request
+	opts := &redoxauth.Options{Observe: func(r *http.Request, _ redoxauth.Decision) { seen = r }}
+	hashes := redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
+		if err := redoxauth.HashBody(r, sha256.New()); err != nil {
+			return nil, err
+		}
+		return nil, redoxauth.ErrRejected
+	})
+	for _, r := range []*http.Request{message(newToken), chunked(message(newToken))} {
+		redoxauth.Check(redoxauth.AllOf(v, hashes), nil, r, opts)
+		v.Explain(seen)
+		h := sha256.New()
+		if err := redoxauth.HashBody(seen, h); err != nil || [32]byte(h.Sum(nil)) != sha256.Sum256([]byte(`{"Meta":{}}`)) {
+			t.Errorf("length %d: the hash is %x, %v", r.ContentLength, h.Sum(nil), err)
 		}
 	}
 }
