@@ -233,7 +233,7 @@ func (c *Config) fields() jose.Fields {
 		Issuers:    "Config.Issuer",
 		Audience:   "Config.Audience; Redox dashboard: audience or resource",
 		Types:      "Config.Types",
-		Required:   "required by RFC 9068 and the default of Config.Types",
+		Required:   "required by RFC 9068; Config.Types and Config.ClientIDClaim decide",
 		Leeway:     "Config.Leeway",
 	}
 	if c.InsecureNoAudience {

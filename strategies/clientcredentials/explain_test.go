@@ -35,7 +35,7 @@ func TestRefusalsAndExplainOfAccessTokens(t *testing.T) {
 			`iss is "https://as.example/", want "https://as.example" (Config.Issuer)`, []string{"differ only in the slash at the end"}},
 		{"typ JWT", nil, header{"typ": "JWT"}, nil, `typ is "JWT", want "at+jwt" (Config.Types)`, nil},
 		{"no typ", nil, header{"typ": nil}, nil, `typ is absent, want "at+jwt" (Config.Types)`, nil},
-		{"no jti", nil, nil, claims{"jti": nil}, `the claim jti is absent, want a value (required by RFC 9068 and the default of Config.Types)`, nil},
+		{"no jti", nil, nil, claims{"jti": nil}, `the claim jti is absent, want a value (required by RFC 9068; Config.Types and Config.ClientIDClaim decide)`, nil},
 		{"the client in azp", func(c *cfg) { c.Types = []string{"at+jwt"} }, nil, claims{"client_id": nil, "azp": "redox"},
 			`client_id is absent, want "redox" (Config.ClientIDs; Redox dashboard: clientId; the claim: Config.ClientIDClaim)`,
 			[]string{`the token has no client_id, and its azp is "redox", which is one of Config.ClientIDs: set Config.ClientIDClaim`}},
