@@ -16,6 +16,7 @@
 //	Google Workload Identity Federation         &WIF{…}
 //
 // Each is a [Sender] and a [Signer]. Those with "&" are pointers, because they keep a token.
+// [Both] sends two proofs in one request.
 // [Handshake] is the dashboard's "Verify & Save"; [SignedHandshake] is that of a destination
 // without a verification token.
 // [Deliver] sends a feed in order and retries as Redox does, so a test can see a feed
