@@ -6,6 +6,8 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
@@ -19,48 +21,66 @@ type destination struct {
 	environment
 	observe    func(*http.Request, redoxauth.Decision)
 	log        *slog.Logger
+	accepted   http.Handler     // gets the messages; nil: they are counted
 	signatures replay.Store     // makes signatures single-use; nil except in a rehearsal
 	keysNow    func() time.Time // the clock of public keys; nil except in a rehearsal
 
-	mux   *http.ServeMux
-	token *verifytoken.Verifier // answers the handshake on every path; nil without REDOX_TOKENS
-	keys  []*keyset.RemoteSet   // /healthz reports their health
-	errs  []error
+	mux      *http.ServeMux
+	token    *verifytoken.Verifier // answers the handshake on every path; nil without REDOX_TOKENS
+	keys     []*keyset.RemoteSet   // /healthz reports their health
+	served   []strategy
+	mistakes []mistake
 }
 
 // handler returns the handler of all paths. The error lists all mistakes in the environment.
 func (d *destination) handler() (http.Handler, error) {
 	d.mux = http.NewServeMux()
-	d.mux.HandleFunc("/healthz", d.health)
-	first, verifiers := map[string]string{}, map[string]redoxauth.Verifier{}
+	d.mux.HandleFunc("GET /healthz", d.health)
+	for _, err := range d.misspelt(knownVariables()) {
+		d.fail("", "%w", err)
+	}
+	if d.has("PUBLIC_URL") {
+		if err := d.checkPublicURL(); err != nil {
+			d.fail("PUBLIC_URL", "%w", err)
+		}
+	}
+	options := &redoxauth.Options{Observe: d.observe}
+	d.fill(options, optionSettings)
+	verifiers := map[string]redoxauth.Verifier{}
 	for _, s := range strategies {
-		if !d.flag(s.first()) {
+		if !d.has(s.first()) {
 			continue
 		}
-		before := len(d.errs)
-		if first[s.name] != "" {
-			d.fail("%s, %s: set only one: both use the path /redox/%s", first[s.name], s.first(), s.name)
+		for _, other := range d.served {
+			if other.name == s.name {
+				d.fail(other.first()+", "+s.first(), "set only one: both use the path /redox/%s", s.name)
+			}
 		}
-		if s.endpoints != nil && !d.flag("PUBLIC_URL") {
-			d.fail("PUBLIC_URL: required for a token endpoint")
-		}
-		first[s.name] = s.first()
-		v, err := s.serve(d)
-		if err != nil && len(d.errs) == before { // otherwise err is only a consequence
-			d.fail("%w", err)
+		d.served = append(d.served, s)
+		var cfg any
+		v, err := s.serve(d, func(c any) {
+			d.fill(c, s.settings)
+			cfg = c
+		})
+		if err != nil {
+			d.failConfig(cfg, s.settings, err)
 		}
 		verifiers[s.name] = v
 	}
-	if len(first) == 0 {
-		d.fail("REDOX_TOKENS: required, unless another strategy is configured (-h lists them)")
+	d.checkUse()
+	if d.mistakes != nil {
+		var errs []error
+		for _, m := range d.mistakes {
+			errs = append(errs, m)
+		}
+		return nil, errors.Join(errs...)
 	}
-	if d.errs != nil {
-		return nil, errors.Join(d.errs...)
+	if d.accepted == nil {
+		d.accepted = http.HandlerFunc(d.count)
 	}
-	options := &redoxauth.Options{Observe: d.observe}
 	for name, v := range verifiers {
 		// A handshake is proven by its token, or else by the credential.
-		handler := redoxauth.Middleware(v, options)(verifytoken.Challenge(http.HandlerFunc(d.message)))
+		handler := redoxauth.Middleware(v, options)(verifytoken.Challenge(d.accepted))
 		if d.token != nil {
 			handler = d.token.Handshake(handler)
 		}
@@ -71,29 +91,65 @@ func (d *destination) handler() (http.Handler, error) {
 	return d.mux, nil
 }
 
+// checkUse finds variables that would do nothing.
+func (d *destination) checkUse() {
+	if len(d.served) == 0 {
+		d.fail("REDOX_TOKENS", "required, unless another strategy is configured (-h lists them)")
+	}
+	users := map[string][]string{} // by variable, what must be set for it to be used
+	for _, s := range strategies {
+		for _, x := range s.settings {
+			users[x.variable] = append(users[x.variable], s.first())
+		}
+	}
+	for _, v := range commonVariables {
+		delete(users, v.name)
+	}
+	for _, name := range knownVariables() {
+		if d.has(name) && users[name] != nil && !slices.ContainsFunc(users[name], d.has) {
+			d.fail(name, "does nothing without %s", strings.Join(users[name], " or "))
+		}
+	}
+}
+
+// knownVariables returns the names of all variables, each once.
+func knownVariables() []string {
+	var names []string
+	for _, v := range commonVariables {
+		names = append(names, v.name)
+	}
+	for _, s := range strategies {
+		for _, x := range s.settings {
+			if x.variable != "" && !slices.Contains(names, x.variable) {
+				names = append(names, x.variable)
+			}
+		}
+	}
+	return names
+}
+
 // afterToken requires the verification token before v, if REQUIRE_TOKEN is set. Anybody can
 // invent an opaque token, and each would cost a call. Besides, Google's access tokens name no
 // audience. It is no default, because Redox does not document that messages with a credential
 // carry the token.
 func (d *destination) afterToken(v redoxauth.Verifier, err error) (redoxauth.Verifier, error) {
+	if err != nil || !d.has("REQUIRE_TOKEN") {
+		return v, err
+	}
+	required, err := parseBool(d.environment["REQUIRE_TOKEN"])
 	switch {
 	case err != nil:
-		return nil, err
-	case !d.flag("REQUIRE_TOKEN"):
-		return v, nil
-	case d.token == nil:
-		d.fail("REDOX_TOKENS: required with REQUIRE_TOKEN")
-		return nil, nil
+		d.fail("REQUIRE_TOKEN", "%w", err)
+	case required && d.token == nil:
+		d.fail("REDOX_TOKENS", "required with REQUIRE_TOKEN")
+	case required:
+		return redoxauth.AllOf(d.token, v), nil
 	}
-	return redoxauth.AllOf(d.token, v), nil
+	return v, nil
 }
 
-func (d *destination) fail(format string, args ...any) {
-	d.errs = append(d.errs, fmt.Errorf(format, args...))
-}
-
-// message is the handler. A real destination stores the message before it answers 200.
-func (d *destination) message(w http.ResponseWriter, r *http.Request) {
+// count is the handler of messages. A real destination stores the message before it answers 200.
+func (d *destination) count(w http.ResponseWriter, r *http.Request) {
 	size, err := io.Copy(io.Discard, r.Body)
 	if err != nil {
 		http.Error(w, http.StatusText(http.StatusBadRequest), http.StatusBadRequest)
@@ -112,5 +168,5 @@ func (d *destination) health(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	io.WriteString(w, "ok\n")
+	fmt.Fprintln(w, "ok")
 }

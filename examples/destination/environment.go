@@ -1,60 +1,119 @@
 package main
 
 import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
-
-	"github.com/redoxauth/redoxauth-go/strategies/keyset"
 )
 
-// An environment returns the value of a variable. White space separates the items of a list.
-type environment func(name string) string
+// An environment holds the values of variables. An empty value is like none. White space
+// separates the items of a list.
+type environment map[string]string
 
-// environmentOf returns the environment that os.Environ lists.
-func environmentOf(environ []string) environment {
-	values := map[string]string{}
-	for _, pair := range environ {
-		name, value, _ := strings.Cut(pair, "=")
-		values[name] = value
+// newEnvironment takes what os.Environ returns.
+func newEnvironment(assignments []string) environment {
+	e := environment{}
+	for _, a := range assignments {
+		name, value, _ := strings.Cut(a, "=")
+		e[name] = value
 	}
-	return func(name string) string { return values[name] }
+	return e
 }
 
-func (e environment) text(name string) string { return e(name) }
-func (e environment) flag(name string) bool   { return e(name) != "" }
+func (e environment) has(name string) bool { return e[name] != "" }
 
-// list returns nil for an empty list, because nil means the default.
-func (e environment) list(name string) []string {
-	if list := strings.Fields(e(name)); len(list) > 0 {
-		return list
+// public returns the URL by which Redox reaches the path.
+func (e environment) public(path string) string {
+	return strings.TrimSuffix(e["PUBLIC_URL"], "/") + path
+}
+
+// checkPublicURL returns what is wrong with PUBLIC_URL.
+func (e environment) checkPublicURL() error {
+	value := e["PUBLIC_URL"]
+	u, err := url.Parse(value)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || strings.ContainsAny(value, "?# ") {
+		return errors.New("want a URL such as https://redox.example.org, without user and query")
 	}
 	return nil
 }
 
-// public returns the URL by which Redox reaches the path.
-func (e environment) public(path string) string {
-	return strings.TrimSuffix(e("PUBLIC_URL"), "/") + path
-}
-
-// secrets returns the secrets that sign our own tokens.
-func (e environment) secrets() [][]byte {
-	var secrets [][]byte
-	for _, secret := range e.list("TOKEN_SECRETS") {
-		secrets = append(secrets, []byte(secret))
-	}
-	return secrets
-}
-
-// keySet returns the keys at the URL in the variable, or those in the issuer's metadata.
-func (d *destination) keySet(variable, issuer string) keyset.Set {
-	cfg := keyset.RemoteConfig{URL: d.text(variable), InsecureAllowHTTP: d.flag("ALLOW_HTTP"), Now: d.keysNow}
-	if cfg.URL == "" {
-		cfg.Issuer = issuer
-	}
-	set, err := keyset.NewRemote(cfg)
+// parseBool refuses what Go does not read as true or false: somebody may mean "no" by it.
+func parseBool(value string) (bool, error) {
+	b, err := strconv.ParseBool(value)
 	if err != nil {
-		d.fail("%s: %w", variable, err)
-		return nil
+		return false, fmt.Errorf("%+.64q, want true or false", value)
 	}
-	d.keys = append(d.keys, set)
-	return set
+	return b, nil
+}
+
+// ownPrefixes begin the names of this command's variables, and most likely of no other's. A
+// variable with another prefix, such as GOOGLE_CLOUD_PROJECT, is only taken for a misspelling if
+// it is nearly the name of one.
+var ownPrefixes = []string{"REDOX_", "SIGV4_", "JWT_", "GRANT_", "OAUTH_", "SMART_", "GCP_", "WIF_", "KEYS_"}
+
+// Kubernetes sets such variables for each service, and a service may be called redox:
+// https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
+var serviceLink = regexp.MustCompile(`_SERVICE_HOST$|_SERVICE_PORT(_[A-Z0-9_]+)?$|_PORT(_[0-9]+_(TCP|UDP|SCTP)(_(ADDR|PORT|PROTO))?)?$`)
+
+// misspelt returns an error for each variable that is unknown and looks like one of known.
+func (e environment) misspelt(known []string) []error {
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(e)) {
+		if slices.Contains(known, name) || serviceLink.MatchString(name) {
+			continue
+		}
+		near, distance := nearest(strings.ToUpper(name), known)
+		isOwn := func(prefix string) bool { return strings.HasPrefix(strings.ToUpper(name), prefix) }
+		if distance <= 2 || slices.ContainsFunc(ownPrefixes, isOwn) {
+			errs = append(errs, fmt.Errorf("%s is unknown: do you mean %s? (-h lists all)", name, near))
+		}
+	}
+	return errs
+}
+
+// nearest returns the name that fewest insertions, deletions and replacements make of s; of
+// several the one that begins most like s.
+func nearest(s string, names []string) (near string, distance int) {
+	distance = 1 << 20
+	for _, name := range names {
+		d := levenshtein(s, name)
+		if d < distance || d == distance && common(s, name) > common(s, near) {
+			near, distance = name, d
+		}
+	}
+	return near, distance
+}
+
+func levenshtein(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			replaced := diagonal
+			if a[i] != b[j] {
+				replaced++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(replaced, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
+
+// common returns the length of the beginning that a and b share.
+func common(a, b string) int {
+	n := 0
+	for n < min(len(a), len(b)) && a[n] == b[n] {
+		n++
+	}
+	return n
 }

@@ -7,11 +7,40 @@
 //
 //	go run ./examples/destination
 //
-// With -listen it serves real traffic until it is interrupted, and logs every decision.
+// With -listen it serves real traffic until it is interrupted, and logs every decision. At the
+// start it prints what to enter in Redox's dashboard.
 //
 //	REDOX_TOKENS=theToken go run ./examples/destination -listen localhost:8080
 //
-// The flag -h lists the paths and the variables.
+// The flag -h lists the paths and the variables. A variable with a wrong name is an error.
+//
+// # A server in another language
+//
+// With -forward it hands accepted messages on to a server in any language. The path is added to
+// that of the URL.
+//
+//	destination -listen :8080 -forward http://localhost:9000
+//
+// That server must be reachable by this command alone, because it believes these headers:
+//
+//	Redox-Auth-Strategy  the package that accepted the message, such as sigv4
+//	Redox-Auth-Subject   access key ID, client ID, service account or sub
+//	Redox-Auth-Issuer    iss of the token
+//	Redox-Auth-Key-Id    which secret or key matched
+//	Redox-Auth-Scopes    scopes, with spaces between them
+//	Redox-Auth-Expiry    when the proof expires, such as 2026-11-29T06:00:00Z
+//
+// The values are percent-encoded UTF-8 (RFC 3986, Section 2.1): decodeURIComponent,
+// urllib.parse.unquote. A header without a value is left out. The claims of a token are not
+// forwarded: they may be larger than the headers that servers take.
+//
+// Headers of these names that the peer sent are removed, in any spelling, and so are credentials,
+// cookies, trailers, X-Forwarded-… and the like, and headers whose names have other characters than
+// letters, digits and "-". WebSockets and other upgrades are not forwarded.
+//
+// The status of that server is the answer, so 400 or more pauses the whole feed until a retry
+// succeeds. If that server is down, takes longer than a minute, or redirects, the answer is 503
+// with Retry-After. A message whose answer gets lost comes again: handlers must be idempotent.
 package main
 
 import (
@@ -21,109 +50,87 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"strings"
 	"syscall"
+	"text/tabwriter"
 	"time"
-
-	"github.com/redoxauth/redoxauth-go/redoxauth"
 )
 
 func main() {
-	listen := flag.String("listen", "", "serve real traffic on this `address` instead of rehearsing")
-	flag.Usage = func() {
-		fmt.Fprint(flag.CommandLine.Output(), usage())
-		flag.PrintDefaults()
-	}
-	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	run := func() error { return rehearse(ctx, os.Stdout) }
-	if *listen != "" {
-		run = func() error { return serve(ctx, *listen, os.Environ(), os.Stderr) }
-	}
-	if err := run(); err != nil {
+	context.AfterFunc(ctx, stop) // a second signal ends it at once
+	if err := run(ctx, os.Args[1:], newEnvironment(os.Environ()), os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "destination:", err)
 		os.Exit(1)
 	}
 }
 
+func run(ctx context.Context, args []string, env environment, out, log io.Writer) error {
+	s := &server{env: env, out: out, log: slog.New(slog.NewTextHandler(log, nil)), drain: func() { time.Sleep(drainTime) }}
+	f := flag.NewFlagSet("destination", flag.ContinueOnError)
+	f.SetOutput(io.Discard) // the caller prints the error
+	f.StringVar(&s.address, "listen", "", "serve real traffic on this `address` instead of rehearsing")
+	f.StringVar(&s.forward, "forward", "", "hand accepted messages on to the server at this `URL`")
+	switch err := f.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprint(out, usage())
+		f.SetOutput(out)
+		f.PrintDefaults()
+		return nil
+	case err != nil:
+		return err
+	case f.NArg() > 0:
+		return fmt.Errorf("unexpected argument %q (-h lists the flags)", f.Arg(0))
+	case s.address != "":
+		return s.serve(ctx)
+	case s.forward != "":
+		return errors.New("-forward: want -listen too")
+	}
+	return rehearse(ctx, out)
+}
+
 // usage lists the paths and the variables.
 func usage() string {
-	var paths, variables string
+	var text strings.Builder
+	fmt.Fprintln(&text, "Paths:")
 	for _, s := range strategies {
 		for _, path := range append([]string{"/redox/" + s.name}, s.endpoints...) {
-			if line := "  " + path + "\n"; !strings.Contains(paths, line) {
-				paths += line
+			if line := "  " + path + "\n"; !strings.Contains(text.String(), line) {
+				text.WriteString(line)
 			}
 		}
-		variables += "  " + strings.ReplaceAll(s.variables, "\n", "\n    ") + "\n"
 	}
-	return `Paths:
-` + paths + `  /healthz (readiness: 503 until there are keys)
+	fmt.Fprint(&text, `  /healthz (200, or 503 until there are keys and when it stops)
 
 A path below /redox takes messages, also on all paths below it. A path below /token is a
 token endpoint: the field url of the dashboard.
 
-Variables (the destination serves a strategy if the first variable of its line is set; white
-space separates the items of a list):
-` + variables + `
-  PUBLIC_URL     "https://host" of this server, as Redox sees it; for token endpoints
-  TOKEN_SECRETS  signing secrets of the token endpoints, 32 bytes or more each
-  TLS_CERT TLS_KEY  files; without them a proxy must do TLS
-  REQUIRE_TOKEN  if set, the paths gcpjwt and wif, and clientcredentials with introspection, want
-                 the verification token beside the credential: the strongest set-up
-  ALLOW_HTTP     if set, key, introspection and Google URLs may be http; for tests
-  GOOGLE_CERTS_URL GOOGLE_TOKENINFO_URL (for a fake Google)
-
-Flags:
-`
-}
-
-// serve serves until ctx is done. Messages in progress may finish.
-func serve(ctx context.Context, address string, environ []string, out io.Writer) error {
-	log := slog.New(slog.NewTextHandler(out, nil))
-	env := environmentOf(environ)
-	d := &destination{environment: env, observe: redoxauth.LogDecisions(log), log: log}
-	d.checkNames(environ)
-	handler, err := d.handler()
-	if err != nil {
-		return err
-	}
-	server := &http.Server{
-		Handler: handler,
-		// The library bounds what it reads itself. These bounds are for peers that send
-		// nothing. A message of 40 MB must arrive within ReadTimeout.
-		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       2 * time.Minute,
-		IdleTimeout:       2 * time.Minute,
-	}
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		return err
-	}
-	ended := make(chan error, 1)
-	go func() {
-		if cert, key := env("TLS_CERT"), env("TLS_KEY"); cert != "" || key != "" {
-			ended <- server.ServeTLS(l, cert, key)
-		} else {
-			ended <- server.Serve(l)
+Variables. The destination serves a strategy if its first variable is set. White space separates
+the items of a list. A duration is written as 90s or 5m, and a switch as true or false.
+`)
+	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	for _, s := range strategies {
+		fmt.Fprintf(w, "\n%s: %s\n", s.name, s.title)
+		for _, x := range s.settings {
+			if x.variable != "" && x.path == "" {
+				note := x.dashboard
+				if note != "" {
+					note += " of the dashboard"
+				}
+				if x.note != "" {
+					note = strings.TrimPrefix(note+"; "+x.note, "; ")
+				}
+				fmt.Fprintln(w, strings.TrimRight("  "+x.variable+"\t"+x.field+"\t"+note, "\t"))
+			}
 		}
-	}()
-	d.announce(out, l.Addr().String())
-	log.Info("listening", "address", l.Addr().String())
-	select {
-	case err := <-ended:
-		return err
-	case <-ctx.Done():
 	}
-	grace, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
-	if err := server.Shutdown(grace); err != nil && !errors.Is(err, http.ErrServerClosed) {
-		return err
+	fmt.Fprintln(w, "\nCommon to all:")
+	for _, v := range commonVariables {
+		fmt.Fprintf(w, "  %s\t%s\n", v.name, v.help)
 	}
-	return nil
+	w.Flush()
+	fmt.Fprintln(&text, "\nFlags:")
+	return text.String()
 }

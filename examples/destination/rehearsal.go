@@ -20,8 +20,8 @@ import (
 // In a rehearsal the test kit plays Redox, and those who would like to pass for it,
 // against a destination on loopback.
 type rehearsal struct {
-	url     string            // of the destination
-	env     map[string]string // configures the destination
+	url     string      // of the destination
+	env     environment // configures the destination
 	google  *redoxtest.Google
 	account redoxtest.ServiceAccount
 	servers []*redoxtest.KeyServer
@@ -43,7 +43,7 @@ type exchange struct {
 
 // newRehearsal plans the rehearsal of every strategy.
 func newRehearsal(url string) *rehearsal {
-	h := &rehearsal{url: url, env: map[string]string{}, google: redoxtest.NewGoogle()}
+	h := &rehearsal{url: url, env: environment{}, google: redoxtest.NewGoogle()}
 	h.account = h.google.AddServiceAccount("redox@customer.iam.gserviceaccount.com")
 	h.set("ALLOW_HTTP=1 REQUIRE_TOKEN=1 PUBLIC_URL=" + url + " TOKEN_SECRETS=aSecretOfOurOwnWith32BytesAtLeast")
 	h.set("GOOGLE_CERTS_URL=" + h.google.CertsURL + " GOOGLE_TOKENINFO_URL=" + h.google.TokenInfoURL)
@@ -65,7 +65,7 @@ func (h *rehearsal) close() {
 
 func (h *rehearsal) destination() *destination {
 	return &destination{
-		environment: func(name string) string { return h.env[name] },
+		environment: h.env,
 		observe:     h.observe,
 		log:         slog.New(slog.DiscardHandler),
 		signatures:  replay.NewMemory(1000),

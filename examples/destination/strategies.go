@@ -22,18 +22,19 @@ import (
 // path, so only one of them can be configured.
 type strategy struct {
 	name      string   // of the package; the path is /redox/name
+	title     string   // in Redox's dashboard
 	endpoints []string // paths of its own token endpoint, if it has one
 
-	// variables is the help for the variables. If the first of them is set, the destination
-	// serves this strategy.
-	variables string
+	// settings are all fields of its Config. If the variable of the first is set, the
+	// destination serves this strategy.
+	settings []setting
 
-	// dashboard are the fields of Redox's dashboard. unknown says what Redox does not document.
-	dashboard []setting
-	unknown   string
+	// entries are what the dashboard needs beside the settings.
+	entries []entry
 
-	// serve mounts the endpoints and returns the Verifier.
-	serve func(*destination) (redoxauth.Verifier, error)
+	// serve mounts the endpoints and returns the Verifier. It calls fill for its Config, and
+	// returns what made of it was refused.
+	serve func(d *destination, fill func(cfg any)) (redoxauth.Verifier, error)
 
 	// rehearse sets the variables, and plans what Redox and attackers send. Nil if only
 	// another entry of this name is rehearsed.
@@ -43,11 +44,17 @@ type strategy struct {
 // strategies is all that this command knows of single strategies.
 var strategies = []strategy{
 	{
-		name:      "verifytoken",
-		variables: "REDOX_TOKENS (verification tokens, new and old)",
-		dashboard: []setting{{"verification token", "REDOX_TOKENS"}},
-		serve: func(d *destination) (v redoxauth.Verifier, err error) {
-			d.token, err = verifytoken.New(verifytoken.Config{Tokens: d.list("REDOX_TOKENS"), Observe: d.observe})
+		name:  "verifytoken",
+		title: "verification token",
+		settings: []setting{
+			{field: "Tokens", variable: "REDOX_TOKENS", dashboard: "verification token", note: "new and old", secret: true},
+			{field: "TokensFunc", note: "a function; restart with the new and the old token"},
+			{field: "Observe", note: decisionsAreLogged},
+		},
+		serve: func(d *destination, fill func(any)) (v redoxauth.Verifier, err error) {
+			cfg := verifytoken.Config{Observe: d.observe}
+			fill(&cfg)
+			d.token, err = verifytoken.New(cfg)
 			return d.token, err
 		},
 		rehearse: func(h *rehearsal) {
@@ -63,28 +70,35 @@ var strategies = []strategy{
 		},
 	},
 	{
-		name: "sigv4",
-		variables: "SIGV4_ACCESS_KEY SIGV4_SECRET_KEY SIGV4_REGION SIGV4_SERVICE SIGV4_SESSION_TOKEN SIGV4_HOSTS\n" +
-			"SIGV4_PATH_PREFIX SIGV4_DISABLE_PATH_NORMALIZATION SIGV4_DISABLE_DOUBLE_ENCODING",
-		dashboard: []setting{
-			{"accessKey", "SIGV4_ACCESS_KEY"}, {"secretKey", "SIGV4_SECRET_KEY"}, {"awsRegion", "SIGV4_REGION"},
-			{"serviceName", "SIGV4_SERVICE"}, {"sessionToken", "SIGV4_SESSION_TOKEN"},
+		name:  "sigv4",
+		title: "AWS Signature Version 4",
+		settings: []setting{
+			{field: "Credentials[].AccessKeyID", variable: "SIGV4_ACCESS_KEY", dashboard: "accessKey"},
+			{field: "Credentials[].SecretAccessKey", variable: "SIGV4_SECRET_KEY", dashboard: "secretKey", note: "new and old", secret: true},
+			{field: "Credentials[].SessionToken", variable: "SIGV4_SESSION_TOKEN", dashboard: "sessionToken", secret: true},
+			{field: "Region", variable: "SIGV4_REGION", dashboard: "awsRegion"},
+			{field: "Service", variable: "SIGV4_SERVICE", dashboard: "serviceName"},
+			{field: "Hosts", variable: "SIGV4_HOSTS", note: "public names, if a proxy changes Host"},
+			{field: "PathPrefix", variable: "SIGV4_PATH_PREFIX", note: "that a proxy strips"},
+			{field: "MaxSkew", variable: "SIGV4_MAX_SKEW"},
+			{field: "RequiredHeaders", variable: "SIGV4_REQUIRED_HEADERS"},
+			{field: "DisablePathNormalization", variable: "SIGV4_DISABLE_PATH_NORMALIZATION"},
+			{field: "DisableDoubleEncoding", variable: "SIGV4_DISABLE_DOUBLE_ENCODING"},
+			{field: "InsecureAllowDotSegments", variable: "SIGV4_INSECURE_ALLOW_DOT_SEGMENTS"},
+			{field: "InsecureAllowUnsignedPayload", variable: "SIGV4_INSECURE_ALLOW_UNSIGNED_PAYLOAD"},
+			{field: "CredentialsFunc", note: "a function; restart with the new and the old secret"},
+			{field: "Replay", note: replicasMustShare},
+			{field: "Now", note: forTests},
 		},
-		serve: func(d *destination) (redoxauth.Verifier, error) {
-			return sigv4.New(sigv4.Config{
-				Credentials: []sigv4.Credential{{
-					AccessKeyID:     d.text("SIGV4_ACCESS_KEY"),
-					SecretAccessKey: d.text("SIGV4_SECRET_KEY"),
-					SessionToken:    d.text("SIGV4_SESSION_TOKEN"),
-				}},
-				Region:                   d.text("SIGV4_REGION"),
-				Service:                  d.text("SIGV4_SERVICE"),
-				Hosts:                    d.list("SIGV4_HOSTS"),
-				PathPrefix:               d.text("SIGV4_PATH_PREFIX"),
-				DisablePathNormalization: d.flag("SIGV4_DISABLE_PATH_NORMALIZATION"),
-				DisableDoubleEncoding:    d.flag("SIGV4_DISABLE_DOUBLE_ENCODING"),
-				Replay:                   d.signatures,
-			})
+		serve: func(d *destination, fill func(any)) (redoxauth.Verifier, error) {
+			cfg := sigv4.Config{Replay: d.signatures}
+			fill(&cfg)
+			c := cfg.Credentials[0]
+			for i, secret := range strings.Fields(c.SecretAccessKey) {
+				c.SecretAccessKey = secret
+				cfg.Credentials = append(cfg.Credentials[:i], c)
+			}
+			return sigv4.New(cfg)
 		},
 		rehearse: func(h *rehearsal) {
 			h.set("SIGV4_ACCESS_KEY=REDOXEXAMPLE SIGV4_SECRET_KEY=aSecretKeyForRehearsals SIGV4_REGION=us-east-1 SIGV4_SERVICE=execute-api")
@@ -102,22 +116,29 @@ var strategies = []strategy{
 		},
 	},
 	{
-		name:      "jwtbearer", // JWTs that Redox signs and sends with each message
-		variables: "JWT_ISSUER JWT_AUDIENCE, JWT_JWKS_URL or JWT_SECRET, JWT_ALGORITHMS",
-		dashboard: []setting{{"issuer (iss)", "JWT_ISSUER"}, {"audience (aud)", "JWT_AUDIENCE"}, {"shared secret", "JWT_SECRET"}},
-		unknown:   "Redox does not document the fields of this strategy; go run ./examples/inspect shows what it sends.",
-		serve: func(d *destination) (redoxauth.Verifier, error) {
-			c := jwtbearer.Config{
-				Issuer:     d.text("JWT_ISSUER"),
-				Audience:   d.list("JWT_AUDIENCE"),
-				Algorithms: d.list("JWT_ALGORITHMS"),
-			}
-			if d.flag("JWT_SECRET") {
-				c.Secrets = [][]byte{[]byte(d.text("JWT_SECRET"))}
-			} else {
-				c.Keys = d.keySet("JWT_JWKS_URL", "")
-			}
-			return jwtbearer.New(c)
+		name:  "jwtbearer", // JWTs that Redox signs and sends with each message
+		title: "JWT Bearer",
+		settings: []setting{
+			{field: "Issuer", variable: "JWT_ISSUER", dashboard: "issuer (iss)"},
+			{field: "Audience", variable: "JWT_AUDIENCE", dashboard: "audience (aud)"},
+			{field: "Keys", variable: "JWT_JWKS_URL"},
+			{field: "Keys", variable: "JWT_KEYS_FILE", note: "JWKS or PEM, instead"},
+			{field: "Secrets", variable: "JWT_SECRET", dashboard: "shared secret", note: "instead of keys; new and old", secret: true},
+			{field: "Algorithms", variable: "JWT_ALGORITHMS", dashboard: "signing algorithm"},
+			{field: "Subject", variable: "JWT_SUBJECT", dashboard: "subject (sub)"},
+			{field: "Scopes", variable: "JWT_SCOPES", dashboard: "scopes (scope)"},
+			{field: "Types", variable: "JWT_TYPES", dashboard: "type in the header (typ)", note: orAbsent},
+			{field: "MaxLifetime", variable: "JWT_MAX_LIFETIME"},
+			{field: "Leeway", variable: "JWT_LEEWAY"},
+			{field: "InsecureNoAudience", variable: "JWT_INSECURE_NO_AUDIENCE"},
+			{field: "SecretsFunc", note: "a function; restart with the new and the old secret"},
+			{field: "Replay", note: replicasMustShare},
+			{field: "Now", note: forTests},
+		},
+		serve: func(d *destination, fill func(any)) (redoxauth.Verifier, error) {
+			var cfg jwtbearer.Config
+			fill(&cfg)
+			return jwtbearer.New(cfg)
 		},
 		rehearse: func(h *rehearsal) {
 			key := redoxtest.NewKey("redox-1", "RS256")
@@ -130,27 +151,31 @@ var strategies = []strategy{
 	},
 	{
 		name:      "jwtbearer", // the RFC 7523 grant
+		title:     "JWT Bearer, with a token endpoint",
 		endpoints: []string{"/token/jwtbearer"},
-		variables: "GRANT_ISSUER GRANT_JWKS_URL GRANT_ALGORITHMS GRANT_SCOPES GRANT_AUDIENCES (assertions for /token/jwtbearer)",
-		dashboard: []setting{{"url", "/token/jwtbearer"}, {"issuer (iss)", "GRANT_ISSUER"}, {"scopes", "GRANT_SCOPES"}},
-		unknown:   "Redox does not document the fields of this strategy; go run ./examples/inspect shows what it sends.",
-		serve: func(d *destination) (redoxauth.Verifier, error) {
-			e, err := jwtbearer.NewTokenEndpoint(jwtbearer.EndpointConfig{
-				Signers: []jwtbearer.Signer{{
-					Issuer:     d.text("GRANT_ISSUER"),
-					Subject:    d.text("GRANT_ISSUER"),
-					Keys:       d.keySet("GRANT_JWKS_URL", ""),
-					Algorithms: d.list("GRANT_ALGORITHMS"),
-					Scopes:     d.list("GRANT_SCOPES"),
-				}},
-				TokenURL:           d.public("/token/jwtbearer"),
-				AssertionAudiences: d.list("GRANT_AUDIENCES"),
-				Issuer:             d.public(""),
-				Audience:           d.public("/redox/jwtbearer"),
-				TokenSecrets:       d.secrets(),
-				Replay:             replay.NewMemory(100_000),
-				Observe:            d.observe,
-			})
+		settings: []setting{
+			{field: "Signers[].Issuer", variable: "GRANT_ISSUER", dashboard: "issuer (iss)"},
+			{field: "Signers[].Subject", variable: "GRANT_SUBJECT", dashboard: "subject (sub)"},
+			{field: "Signers[].Keys", variable: "GRANT_JWKS_URL"},
+			{field: "Signers[].Keys", variable: "GRANT_KEYS_FILE", note: "JWKS or PEM, instead"},
+			{field: "Signers[].Algorithms", variable: "GRANT_ALGORITHMS"},
+			{field: "Signers[].Scopes", variable: "GRANT_SCOPES", dashboard: "scopes"},
+			{field: "TokenURL", variable: "PUBLIC_URL", dashboard: "url", path: "/token/jwtbearer"},
+			{field: "AssertionAudiences", variable: "GRANT_AUDIENCES", note: "of assertions, if not the token URL"},
+			{field: "Issuer", variable: "PUBLIC_URL"},
+			{field: "Audience", variable: "PUBLIC_URL", dashboard: "audience, resource", note: orEmpty, path: "/redox/jwtbearer"},
+			{field: "TokenSecrets", variable: "TOKEN_SECRETS", secret: true},
+			{field: "Lifetime", variable: "GRANT_LIFETIME"},
+			{field: "Leeway", variable: "GRANT_LEEWAY"},
+			{field: "Replay", note: inMemory},
+			{field: "Observe", note: decisionsAreLogged},
+			{field: "Now", note: forTests},
+		},
+		entries: []entry{{"noBasic", "true"}},
+		serve: func(d *destination, fill func(any)) (redoxauth.Verifier, error) {
+			cfg := jwtbearer.EndpointConfig{Replay: replay.NewMemory(100_000), Observe: d.observe}
+			fill(&cfg)
+			e, err := jwtbearer.NewTokenEndpoint(cfg)
 			if err != nil {
 				return nil, err
 			}
@@ -160,23 +185,24 @@ var strategies = []strategy{
 	},
 	{
 		name:      "clientcredentials", // tokens of our own token endpoint
+		title:     "OAuth 2.0 2-legged, with a token endpoint of this server",
 		endpoints: []string{"/token/clientcredentials"},
-		variables: "OAUTH_CLIENT_ID OAUTH_CLIENT_SECRETS OAUTH_SCOPES (our own token endpoint)",
-		dashboard: []setting{
-			{"url", "/token/clientcredentials"}, {"clientId", "OAUTH_CLIENT_ID"}, {"clientSecret", "OAUTH_CLIENT_SECRETS"}, {"scopes", "OAUTH_SCOPES"},
+		settings: []setting{
+			{field: "Clients[].ID", variable: "OAUTH_CLIENT_ID", dashboard: "clientId"},
+			{field: "Clients[].Secrets", variable: "OAUTH_CLIENT_SECRETS", dashboard: "clientSecret", note: "new and old", secret: true},
+			{field: "Clients[].Scopes", variable: "OAUTH_SCOPES", dashboard: "scopes"},
+			{field: "Issuer", variable: "PUBLIC_URL"},
+			{field: "Audience", variable: "PUBLIC_URL", dashboard: "audience, resource", note: orEmpty, path: "/redox/clientcredentials"},
+			{field: "TokenSecrets", variable: "TOKEN_SECRETS", secret: true},
+			{field: "Lifetime", variable: "OAUTH_LIFETIME"},
+			{field: "Observe", note: decisionsAreLogged},
+			{field: "Now", note: forTests},
 		},
-		serve: func(d *destination) (redoxauth.Verifier, error) {
-			e, err := clientcredentials.NewTokenEndpoint(clientcredentials.EndpointConfig{
-				Clients: []clientcredentials.Client{{
-					ID:      d.text("OAUTH_CLIENT_ID"),
-					Secrets: d.list("OAUTH_CLIENT_SECRETS"),
-					Scopes:  d.list("OAUTH_SCOPES"),
-				}},
-				Issuer:       d.public(""),
-				Audience:     d.public("/redox/clientcredentials"),
-				TokenSecrets: d.secrets(),
-				Observe:      d.observe,
-			})
+		entries: []entry{{"url", "PUBLIC_URL/token/clientcredentials"}, {"grantType", "client_credentials"}, {"contentType, noBasic", "any"}},
+		serve: func(d *destination, fill func(any)) (redoxauth.Verifier, error) {
+			cfg := clientcredentials.EndpointConfig{Observe: d.observe}
+			fill(&cfg)
+			e, err := clientcredentials.NewTokenEndpoint(cfg)
 			if err != nil {
 				return nil, err
 			}
@@ -196,58 +222,84 @@ var strategies = []strategy{
 		},
 	},
 	{
-		name:      "clientcredentials", // JWTs of an authorization server
-		variables: "OAUTH_ISSUER OAUTH_AUDIENCE OAUTH_CLIENT_IDS OAUTH_JWKS_URL OAUTH_ALGORITHMS OAUTH_TYPES",
-		dashboard: []setting{{"audience", "OAUTH_AUDIENCE"}, {"clientId", "OAUTH_CLIENT_IDS"}},
-		unknown:   "url and clientSecret are those of your authorization server.",
-		serve: func(d *destination) (redoxauth.Verifier, error) {
-			return clientcredentials.New(clientcredentials.Config{
-				Keys:       d.keySet("OAUTH_JWKS_URL", d.text("OAUTH_ISSUER")),
-				Issuer:     d.text("OAUTH_ISSUER"),
-				Audience:   d.list("OAUTH_AUDIENCE"),
-				ClientIDs:  d.list("OAUTH_CLIENT_IDS"),
-				Algorithms: d.list("OAUTH_ALGORITHMS"),
-				Types:      d.list("OAUTH_TYPES"),
-			})
+		name:  "clientcredentials", // JWTs of an authorization server
+		title: "OAuth 2.0 2-legged, with an authorization server that issues JWTs",
+		settings: []setting{
+			{field: "Issuer", variable: "OAUTH_ISSUER"},
+			{field: "Audience", variable: "OAUTH_AUDIENCE", dashboard: "audience, resource", note: "if the server wants it"},
+			{field: "ClientIDs", variable: "OAUTH_CLIENT_IDS", dashboard: "clientId"},
+			{field: "Keys", variable: "OAUTH_JWKS_URL", note: "default: from the metadata of OAUTH_ISSUER"},
+			{field: "Keys", variable: "OAUTH_KEYS_FILE", note: "JWKS or PEM, instead"},
+			{field: "Scopes", variable: "OAUTH_SCOPES", dashboard: "scopes", note: "these, and perhaps more"},
+			{field: "Algorithms", variable: "OAUTH_ALGORITHMS"},
+			{field: "Types", variable: "OAUTH_TYPES", note: orAbsent},
+			{field: "ClientIDClaim", variable: "OAUTH_CLIENT_ID_CLAIM"},
+			{field: "ScopeClaim", variable: "OAUTH_SCOPE_CLAIM"},
+			{field: "Leeway", variable: "OAUTH_LEEWAY"},
+			{field: "InsecureNoAudience", variable: "OAUTH_INSECURE_NO_AUDIENCE"},
+			{field: "InsecureAnyClient", variable: "OAUTH_INSECURE_ANY_CLIENT"},
+			{field: "Now", note: forTests},
+		},
+		entries: []entry{{"url", "the token URL of that server"}, {"clientSecret", "as that server knows it"}, {"grantType", "client_credentials"}},
+		serve: func(d *destination, fill func(any)) (redoxauth.Verifier, error) {
+			var cfg clientcredentials.Config
+			fill(&cfg)
+			if !d.has("OAUTH_JWKS_URL") && !d.has("OAUTH_KEYS_FILE") {
+				cfg.Keys = d.remoteKeys("OAUTH_ISSUER", "Issuer")
+			}
+			return clientcredentials.New(cfg)
 		},
 	},
 	{
-		name:      "clientcredentials", // opaque tokens of an authorization server
-		variables: "OAUTH_INTROSPECTION_URL OAUTH_INTROSPECTION_ID OAUTH_INTROSPECTION_SECRET OAUTH_AUDIENCE OAUTH_CLIENT_IDS",
-		dashboard: []setting{{"audience", "OAUTH_AUDIENCE"}, {"clientId", "OAUTH_CLIENT_IDS"}},
-		unknown:   "url and clientSecret are those of your authorization server.",
-		serve: func(d *destination) (redoxauth.Verifier, error) {
-			return d.afterToken(clientcredentials.NewIntrospection(clientcredentials.IntrospectionConfig{
-				URL:               d.text("OAUTH_INTROSPECTION_URL"),
-				ClientID:          d.text("OAUTH_INTROSPECTION_ID"),
-				ClientSecret:      d.text("OAUTH_INTROSPECTION_SECRET"),
-				Audience:          d.list("OAUTH_AUDIENCE"),
-				ClientIDs:         d.list("OAUTH_CLIENT_IDS"),
-				InsecureAllowHTTP: d.flag("ALLOW_HTTP"),
-			}))
+		name:  "clientcredentials", // opaque tokens of an authorization server
+		title: "OAuth 2.0 2-legged, with an authorization server that is asked about each token",
+		settings: []setting{
+			{field: "URL", variable: "OAUTH_INTROSPECTION_URL"},
+			{field: "ClientID", variable: "OAUTH_INTROSPECTION_ID", note: "of this server, not of Redox"},
+			{field: "ClientSecret", variable: "OAUTH_INTROSPECTION_SECRET", note: "of this server, not of Redox", secret: true},
+			{field: "Issuer", variable: "OAUTH_INTROSPECTION_ISSUER"},
+			{field: "Audience", variable: "OAUTH_AUDIENCE", dashboard: "audience, resource", note: "if the server wants it"},
+			{field: "ClientIDs", variable: "OAUTH_CLIENT_IDS", dashboard: "clientId"},
+			{field: "Scopes", variable: "OAUTH_SCOPES", dashboard: "scopes", note: "these, and perhaps more"},
+			{field: "CacheTTL", variable: "OAUTH_CACHE_TTL"},
+			{field: "InsecureAnyClient", variable: "OAUTH_INSECURE_ANY_CLIENT"},
+			{field: "InsecureAllowHTTP", variable: "ALLOW_HTTP"},
+			{field: "Peer", variable: "PEER_HEADER"},
+			{field: "Client", note: defaultClient},
+			{field: "Now", note: forTests},
+		},
+		entries: []entry{{"url", "the token URL of that server"}, {"clientSecret", "as that server knows it"}, {"grantType", "client_credentials"}},
+		serve: func(d *destination, fill func(any)) (redoxauth.Verifier, error) {
+			var cfg clientcredentials.IntrospectionConfig
+			fill(&cfg)
+			return d.afterToken(clientcredentials.NewIntrospection(cfg))
 		},
 	},
 	{
 		name:      "smartbackend",
+		title:     "SMART Backend",
 		endpoints: []string{"/token/smartbackend", "/.well-known/smart-configuration"},
-		variables: "SMART_CLIENT_ID SMART_JWKS_URL SMART_SCOPES SMART_AUDIENCES",
-		dashboard: []setting{{"url", "/token/smartbackend"}, {"clientId", "SMART_CLIENT_ID"}, {"scopes", "SMART_SCOPES"}},
-		unknown:   "SMART_JWKS_URL is where Redox publishes the keys of the credential (JKU).",
-		serve: func(d *destination) (redoxauth.Verifier, error) {
-			e, err := smartbackend.NewTokenEndpoint(smartbackend.EndpointConfig{
-				Clients: []smartbackend.Client{{
-					ID:     d.text("SMART_CLIENT_ID"),
-					Keys:   d.keySet("SMART_JWKS_URL", ""),
-					Scopes: d.list("SMART_SCOPES"),
-				}},
-				TokenURL:           d.public("/token/smartbackend"),
-				AssertionAudiences: d.list("SMART_AUDIENCES"),
-				Issuer:             d.public(""),
-				Audience:           d.public("/redox/smartbackend"),
-				TokenSecrets:       d.secrets(),
-				Replay:             replay.NewMemory(100_000),
-				Observe:            d.observe,
-			})
+		settings: []setting{
+			{field: "Clients[].ID", variable: "SMART_CLIENT_ID", dashboard: "clientId"},
+			{field: "Clients[].Keys", variable: "SMART_JWKS_URL"},
+			{field: "Clients[].Keys", variable: "SMART_KEYS_FILE", note: "JWKS or PEM, instead"},
+			{field: "Clients[].Scopes", variable: "SMART_SCOPES", dashboard: "scopes"},
+			{field: "TokenURL", variable: "PUBLIC_URL", dashboard: "url", path: "/token/smartbackend"},
+			{field: "AssertionAudiences", variable: "SMART_AUDIENCES", note: "of assertions, if not the token URL"},
+			{field: "Issuer", variable: "PUBLIC_URL"},
+			{field: "Audience", variable: "PUBLIC_URL", dashboard: "audience, resource", note: orEmpty, path: "/redox/smartbackend"},
+			{field: "TokenSecrets", variable: "TOKEN_SECRETS", secret: true},
+			{field: "Lifetime", variable: "SMART_LIFETIME"},
+			{field: "Leeway", variable: "SMART_LEEWAY"},
+			{field: "Replay", note: inMemory},
+			{field: "Observe", note: decisionsAreLogged},
+			{field: "Now", note: forTests},
+		},
+		entries: []entry{{"grantType", "client_credentials"}, {"noBasic", "true"}},
+		serve: func(d *destination, fill func(any)) (redoxauth.Verifier, error) {
+			cfg := smartbackend.EndpointConfig{Replay: replay.NewMemory(100_000), Observe: d.observe}
+			fill(&cfg)
+			e, err := smartbackend.NewTokenEndpoint(cfg)
 			if err != nil {
 				return nil, err
 			}
@@ -266,19 +318,25 @@ var strategies = []strategy{
 		},
 	},
 	{
-		name:      "gcpjwt",
-		variables: "GCP_SERVICE_ACCOUNTS GCP_AUDIENCE GCP_ACCESS_TOKENS",
-		dashboard: []setting{{"service account", "GCP_SERVICE_ACCOUNTS"}, {"target audience", "GCP_AUDIENCE"}},
-		unknown:   "Redox does not document the fields of this strategy; go run ./examples/inspect shows what it sends.",
-		serve: func(d *destination) (redoxauth.Verifier, error) {
-			return d.afterToken(gcpjwt.New(gcpjwt.Config{
-				ServiceAccounts:   d.list("GCP_SERVICE_ACCOUNTS"),
-				Audience:          d.list("GCP_AUDIENCE"),
-				AccessTokens:      d.flag("GCP_ACCESS_TOKENS"),
-				Endpoints:         gcpjwt.Endpoints{CertsURL: d.text("GOOGLE_CERTS_URL"), TokenInfoURL: d.text("GOOGLE_TOKENINFO_URL")},
-				InsecureAllowHTTP: d.flag("ALLOW_HTTP"),
-				Now:               d.keysNow,
-			}))
+		name:  "gcpjwt",
+		title: "OAuth 2.0 2-legged with JWT for GCP",
+		settings: []setting{
+			{field: "ServiceAccounts", variable: "GCP_SERVICE_ACCOUNTS", dashboard: "e-mail address of the service account"},
+			{field: "Audience", variable: "GCP_AUDIENCE", dashboard: "target audience", note: "if there is such a field"},
+			{field: "AccessTokens", variable: "GCP_ACCESS_TOKENS"},
+			{field: "Scopes", variable: "GCP_SCOPES", dashboard: "scopes"},
+			{field: "Peer", variable: "PEER_HEADER"},
+			{field: "Endpoints.CertsURL", variable: "GOOGLE_CERTS_URL"},
+			{field: "Endpoints.TokenInfoURL", variable: "GOOGLE_TOKENINFO_URL"},
+			{field: "InsecureAllowHTTP", variable: "ALLOW_HTTP"},
+			{field: "Client", note: defaultClient},
+			{field: "Now", note: forTests},
+		},
+		entries: []entry{{"token URL", "https://oauth2.googleapis.com/token"}},
+		serve: func(d *destination, fill func(any)) (redoxauth.Verifier, error) {
+			cfg := gcpjwt.Config{Now: d.keysNow}
+			fill(&cfg)
+			return d.afterToken(gcpjwt.New(cfg))
 		},
 		rehearse: func(h *rehearsal) {
 			h.set("GCP_SERVICE_ACCOUNTS=" + h.account.ID + " GCP_AUDIENCE=" + h.url + " GCP_ACCESS_TOKENS=1")
@@ -291,18 +349,24 @@ var strategies = []strategy{
 		},
 	},
 	{
-		name:      "wif",
-		variables: "WIF_SERVICE_ACCOUNTS WIF_AUDIENCE WIF_ACCESS_TOKENS",
-		dashboard: []setting{{"service account of service_account_impersonation_url", "WIF_SERVICE_ACCOUNTS"}},
-		unknown:   "audience and token_url are those of your workload identity pool.",
-		serve: func(d *destination) (redoxauth.Verifier, error) {
-			return d.afterToken(wif.New(wif.Config{
-				ServiceAccounts:   d.list("WIF_SERVICE_ACCOUNTS"),
-				Audience:          d.list("WIF_AUDIENCE"),
-				AccessTokens:      d.flag("WIF_ACCESS_TOKENS"),
-				Endpoints:         wif.Endpoints{CertsURL: d.text("GOOGLE_CERTS_URL"), TokenInfoURL: d.text("GOOGLE_TOKENINFO_URL")},
-				InsecureAllowHTTP: d.flag("ALLOW_HTTP"),
-			}))
+		name:  "wif",
+		title: "Google Workload Identity Federation",
+		settings: []setting{
+			{field: "ServiceAccounts", variable: "WIF_SERVICE_ACCOUNTS", dashboard: "service account in service_account_impersonation_url"},
+			{field: "Audience", variable: "WIF_AUDIENCE", note: "not the dashboard's audience, which is the provider"},
+			{field: "AccessTokens", variable: "WIF_ACCESS_TOKENS"},
+			{field: "Scopes", variable: "WIF_SCOPES", dashboard: "scope"},
+			{field: "Peer", variable: "PEER_HEADER"},
+			{field: "Endpoints.CertsURL", variable: "GOOGLE_CERTS_URL"},
+			{field: "Endpoints.TokenInfoURL", variable: "GOOGLE_TOKENINFO_URL"},
+			{field: "InsecureAllowHTTP", variable: "ALLOW_HTTP"},
+			{field: "Client", note: defaultClient},
+			{field: "Now", note: forTests},
+		},
+		serve: func(d *destination, fill func(any)) (redoxauth.Verifier, error) {
+			var cfg wif.Config
+			fill(&cfg)
+			return d.afterToken(wif.New(cfg))
 		},
 		rehearse: func(h *rehearsal) {
 			h.set("WIF_SERVICE_ACCOUNTS=" + h.account.ID + " WIF_ACCESS_TOKENS=1")
@@ -336,4 +400,66 @@ var strategies = []strategy{
 }
 
 // first returns the variable that turns the strategy on.
-func (s strategy) first() string { return strings.Fields(s.variables)[0] }
+func (s strategy) first() string { return s.settings[0].variable }
+
+// Notes of settings.
+const (
+	decisionsAreLogged = "decisions are logged"
+	forTests           = "a clock for tests"
+	defaultClient      = "the default client, which heeds HTTPS_PROXY"
+	inMemory           = "in the memory of this server: run one, or write a program with redisreplay"
+	replicasMustShare  = "off, as Redox may send a token or a signature again; all replicas must share it, so write a program with redisreplay"
+	orAbsent           = "absent stands for a token without typ"
+	orEmpty            = "or empty"
+)
+
+// keySettings are those of published keys. The variable holds one of the fields URL and Issuer.
+func keySettings(variable, field string) []setting {
+	settings := []setting{
+		{field: "URL", note: "JWT_JWKS_URL, GRANT_JWKS_URL, OAUTH_JWKS_URL, SMART_JWKS_URL"},
+		{field: "Issuer", note: "OAUTH_ISSUER, without OAUTH_JWKS_URL"},
+		{field: "Cooldown", variable: "KEYS_COOLDOWN"},
+		{field: "MinRefresh", variable: "KEYS_MIN_REFRESH"},
+		{field: "MaxRefresh", variable: "KEYS_MAX_REFRESH"},
+		{field: "MaxStale", variable: "KEYS_MAX_STALE"},
+		{field: "InsecureAllowHTTP", variable: "ALLOW_HTTP"},
+		{field: "Client", note: defaultClient},
+		{field: "Now", note: forTests},
+	}
+	for i := range settings {
+		if settings[i].field == field {
+			settings[i].variable = variable
+		}
+	}
+	return settings
+}
+
+// optionSettings are those of redoxauth.Options.
+var optionSettings = []setting{
+	{field: "MaxBodyBytes", variable: "MAX_BODY_BYTES"},
+	{field: "MaxInFlight", variable: "MAX_IN_FLIGHT"},
+	{field: "BodyTimeout", variable: "BODY_TIMEOUT"},
+	{field: "RetryAfter", variable: "RETRY_AFTER"},
+	{field: "Observe", note: decisionsAreLogged},
+}
+
+// commonVariables may be set whatever is served.
+var commonVariables = []struct{ name, help string }{
+	{"PUBLIC_URL", `"https://host" of this server, as Redox sees it; for token endpoints`},
+	{"TOKEN_SECRETS", "sign the tokens of the token endpoints: 32 bytes or more each; the first signs"},
+	{"REQUIRE_TOKEN", "the paths gcpjwt and wif, and clientcredentials with introspection, want the verification token beside the credential: the strongest set-up"},
+	{"PEER_HEADER", "behind a proxy: the header whose last address is that of the peer, such as X-Forwarded-For; for gcpjwt, wif and introspection"},
+	{"TLS_CERT", "file; without it a proxy must do TLS"},
+	{"TLS_KEY", "file"},
+	{"KEYS_COOLDOWN", "keyset.RemoteConfig.Cooldown of all published keys"},
+	{"KEYS_MIN_REFRESH", "keyset.RemoteConfig.MinRefresh"},
+	{"KEYS_MAX_REFRESH", "keyset.RemoteConfig.MaxRefresh"},
+	{"KEYS_MAX_STALE", "keyset.RemoteConfig.MaxStale"},
+	{"MAX_BODY_BYTES", "redoxauth.Options.MaxBodyBytes"},
+	{"MAX_IN_FLIGHT", "redoxauth.Options.MaxInFlight"},
+	{"BODY_TIMEOUT", "redoxauth.Options.BodyTimeout"},
+	{"RETRY_AFTER", "redoxauth.Options.RetryAfter"},
+	{"ALLOW_HTTP", "key, introspection and Google URLs may be http; for tests"},
+	{"GOOGLE_CERTS_URL", "for a fake Google"},
+	{"GOOGLE_TOKENINFO_URL", "for a fake Google"},
+}
