@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
+	"hash/maphash"
 	"net/netip"
 	"slices"
 	"strings"
@@ -12,7 +13,8 @@ import (
 
 // maxHashes limits what a search computes. A signature costs one hash for the canonical request
 // and two for the HMAC; to derive a key costs eight. With the decision before it, Explain stays
-// below 1000.
+// below 1000. A peer can send a megabyte of headers, so a large canonical request counts as one
+// hash more for every 64 KiB.
 const maxHashes = 900
 
 // An attempt is a request that the sender may have signed.
@@ -94,27 +96,31 @@ type search struct {
 	secrets []string
 	left    int // of maxHashes
 	tried   int
-	seen    map[string]bool
+	seen    map[uint64]bool // by hash: a canonical request may be large
+	seed    maphash.Seed
 	keys    map[[4]string][]byte
 }
 
 func (e *explanation) newSearch() *search {
-	return &search{claim: &e.c.claim, secrets: e.secrets(), left: maxHashes, seen: make(map[string]bool), keys: make(map[[4]string][]byte)}
+	return &search{claim: &e.c.claim, secrets: e.secrets(), left: maxHashes, seen: make(map[uint64]bool), seed: maphash.MakeSeed(), keys: make(map[[4]string][]byte)}
 }
 
 // holds reports whether the signature is that of a. It computes nothing twice, and nothing
 // beyond the limit.
 func (s *search) holds(a *attempt) bool {
+	if s.left < 0 {
+		return false
+	}
 	request := a.canonical(s.claim)
 	if strings.Contains(request, impossible) {
 		return false
 	}
-	id := strings.Join(append([]string{request, a.day, a.region, a.service}, a.secrets...), impossible)
+	id := s.id(request, a)
 	if s.seen[id] {
 		return false
 	}
 	s.seen[id] = true
-	if s.left -= 1 + 2*len(a.secrets); s.left < 0 {
+	if s.left -= 1 + 2*len(a.secrets) + len(request)>>16; s.left < 0 {
 		return false
 	}
 	s.tried++
@@ -131,6 +137,16 @@ func (s *search) holds(a *attempt) bool {
 		found |= subtle.ConstantTimeCompare(mac.Sum(nil), s.claim.signature[:])
 	}
 	return found == 1
+}
+
+func (s *search) id(request string, a *attempt) uint64 {
+	var h maphash.Hash
+	h.SetSeed(s.seed)
+	for _, part := range append([]string{request, a.day, a.region, a.service}, a.secrets...) {
+		h.WriteString(part)
+		h.WriteString(impossible)
+	}
+	return h.Sum64()
 }
 
 // key derives a key once. It returns nil beyond the limit.

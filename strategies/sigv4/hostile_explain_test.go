@@ -1,0 +1,38 @@
+package sigv4_test
+
+import (
+	"net/http"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// A peer that knows an access key ID can send a megabyte of headers under a forged signature. For
+// each of its variants the search makes a canonical request of them.
+func TestExplainOfLargeHeadersIsBounded(t *testing.T) {
+	for name, fill := range map[string]func(h http.Header){
+		"one long line": func(h http.Header) { h.Set("X-A", strings.Repeat("a, ", 300_000)) },
+		"many lines":    func(h http.Header) { h["X-A"] = strings.Split(strings.Repeat("a,", 100_000), ",") },
+		"many lines and a long one": func(h http.Header) {
+			h["X-A"] = strings.Split(strings.Repeat("ab,", 3_000), ",")
+			h.Set("X-B", strings.Repeat("b", 500_000))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := scenario{signer: declared(func(s *signer) {
+				s.secret, s.signed = "forged", []string{"host", "x-a", "x-amz-date", "x-b"}
+			}), before: func(r *http.Request) { r.Header.Set("X-B", "b"); fill(r.Header) }}
+			r, v := s.request(), s.verifier(t)
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			text := v.Explain(r)
+			runtime.ReadMemStats(&after)
+			if !strings.HasPrefix(text, "sigv4: credentials rejected (signature)") {
+				t.Errorf("got %.200s", text)
+			}
+			if mib := (after.TotalAlloc - before.TotalAlloc) >> 20; mib > 300 {
+				t.Errorf("Explain allocates %d MiB", mib)
+			}
+		})
+	}
+}
