@@ -62,17 +62,30 @@ func (vs anyOf) Explain(r *http.Request) string {
 // Explain explains every member, also those after the first that refuses.
 func (vs allOf) Explain(r *http.Request) string {
 	texts := explainAll(vs, r)
+	uncalled := -1
 	for i, text := range texts {
-		if !strings.HasPrefix(decision(text), "accepted") {
-			return fmt.Sprintf("%sAllOf: each of the %d members must accept; member %d is the first that does not\n", vs.refusal(i, firstLine(text)), len(vs), i+1) + listed(texts)
+		switch d := decision(text); {
+		case strings.HasPrefix(d, "accepted"):
+		case strings.HasPrefix(d, "not called"):
+			uncalled = i
+		default:
+			first := "the first"
+			if uncalled >= 0 {
+				first = "the first of those that were called"
+			}
+			return fmt.Sprintf("%sAllOf: each of the %d members must accept; member %d is %s that does not\n", vs.refusal(i, firstLine(text)), len(vs), i+1, first) + listed(texts)
 		}
+	}
+	if uncalled >= 0 {
+		return firstLine(texts[uncalled]) + "AllOf: the members that were called accept\n" + listed(texts)
 	}
 	return firstLine(texts[len(texts)-1]) + fmt.Sprintf("AllOf: each of the %d members accepts\n", len(vs)) + listed(texts)
 }
 
 // refusal returns the first line of member i as Verify changes its error.
 func (vs allOf) refusal(i int, line string) string {
-	strategy, why, missing := strings.Cut(line, ": no credentials")
+	strategy, why, _ := strings.Cut(line, ": ") // a peer may have written what follows
+	why, missing := strings.CutPrefix(why, "no credentials")
 	if i == 0 || !missing {
 		return line
 	}

@@ -65,6 +65,23 @@ member 1:
 member 2:
   a: no credentials (missing): no header
 `},
+		"AllOf, one is not called": {redoxauth.AllOf(silent, refused), `c: credentials rejected (token): wrong
+AllOf: each of the 2 members must accept; member 2 is the first of those that were called that does not
+member 1:
+  redoxauth.VerifierFunc: not called, because it has no method Explain(*http.Request) string
+member 2:
+  c: credentials rejected (token): wrong
+
+  hints:
+  - look
+`},
+		"AllOf, all that are called accept": {redoxauth.AllOf(silent, accepted), `redoxauth.VerifierFunc: not called, because it has no method Explain(*http.Request) string
+AllOf: the members that were called accept
+member 1:
+  redoxauth.VerifierFunc: not called, because it has no method Explain(*http.Request) string
+member 2:
+  d: accepted: d
+`},
 		"AllOf, all accept": {redoxauth.AllOf(accepted, accepted), `d: accepted: d
 AllOf: each of the 2 members accepts
 member 1:
@@ -119,6 +136,7 @@ func TestFirstLineOfExplainIsTheDecision(t *testing.T) {
 		"AllOf, the first is missing":        redoxauth.AllOf(missing, accepts),
 		"AllOf, the second is foreign":       redoxauth.AllOf(accepts, foreign),
 		"AllOf, the second refuses":          redoxauth.AllOf(accepts, refuses),
+		"AllOf, a peer writes as we do":      redoxauth.AllOf(accepts, saying{redoxauth.Errorf(redoxauth.ErrRejected, "unknown_key", `kid is "x: no credentials (missing): y", want "k"`).In("c")}),
 		"AllOf, none of an AnyOf":            redoxauth.AllOf(accepts, redoxauth.AnyOf(missing, foreign)),
 		"AnyOf, the second refuses":          redoxauth.AnyOf(missing, refuses),
 		"AnyOf, none":                        redoxauth.AnyOf(missing, bare),

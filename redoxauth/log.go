@@ -4,8 +4,12 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // LogDecisions returns a function for [Options].Observe that logs decisions. It is safe for
@@ -49,9 +53,9 @@ func LogDecisions(l *slog.Logger) func(r *http.Request, d Decision) {
 			attrs = append(attrs, slog.Int("status", d.Status))
 		}
 		attrs = append(attrs,
-			slog.String("method", shorten(r.Method, 256)),
-			slog.String("path", shorten(path, 256)),
-			slog.String("remote", shorten(r.RemoteAddr, 256)),
+			slog.String("method", printable(r.Method, 256)),
+			slog.String("path", printable(path, 256)),
+			slog.String("remote", printable(r.RemoteAddr, 256)),
 			slog.Duration("duration", d.Duration))
 		level, message := slog.LevelInfo, "redox request accepted"
 		if d.Event == "report" {
@@ -60,8 +64,8 @@ func LogDecisions(l *slog.Logger) func(r *http.Request, d Decision) {
 		if id := d.Identity; id != nil {
 			attrs = append(attrs,
 				slog.String("strategy", id.Strategy),
-				slog.String("subject", shorten(id.Subject, 256)),
-				slog.String("key_id", shorten(id.KeyID, 256)))
+				slog.String("subject", printable(id.Subject, 256)),
+				slog.String("key_id", printable(id.KeyID, 256)))
 		}
 		if d.Err != nil {
 			level, message = slog.LevelWarn, "redox request refused"
@@ -73,10 +77,10 @@ func LogDecisions(l *slog.Logger) func(r *http.Request, d Decision) {
 			}
 			if named {
 				attrs = append(attrs,
-					slog.String("strategy", shorten(e.Strategy, 256)),
-					slog.String("reason", shorten(string(e.Reason), 256)))
+					slog.String("strategy", printable(e.Strategy, 256)),
+					slog.String("reason", printable(string(e.Reason), 256)))
 			}
-			attrs = append(attrs, slog.String("error", shorten(d.Err.Error(), 1024)))
+			attrs = append(attrs, slog.String("error", printable(d.Err.Error(), 1024)))
 			if suppressed > 0 {
 				attrs = append(attrs, slog.Int("suppressed", suppressed))
 			}
@@ -152,4 +156,15 @@ func shorten(s string, most int) string {
 		return s[:most] + "…"
 	}
 	return s
+}
+
+// printable is shorten, and escapes what a terminal may obey or not show: slog.JSONHandler leaves
+// some of it as it is.
+func printable(s string, most int) string {
+	s = shorten(s, most)
+	if utf8.ValidString(s) && !strings.ContainsFunc(s, func(c rune) bool { return !unicode.IsPrint(c) }) {
+		return s
+	}
+	quoted := strconv.Quote(s)
+	return quoted[1 : len(quoted)-1]
 }

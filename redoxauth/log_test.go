@@ -14,6 +14,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -126,6 +127,28 @@ func TestLogIsBounded(t *testing.T) {
 	redoxauth.LogDecisions(slog.New(slog.NewTextHandler(&out, nil)))(r, redoxauth.Decision{Err: redoxauth.ErrRejected})
 	if n := strings.Count(out.String(), "\n"); n != 1 {
 		t.Errorf("%d lines, want 1:\n%s", n, &out)
+	}
+}
+
+// A terminal that shows the log must not obey it: a JSON handler of log/slog leaves escape
+// sequences of one character (U+009B) and those that turn the writing around (U+202E) as they are.
+func TestLogShowsControlCharactersEscaped(t *testing.T) {
+	const evil = "/a\u009b2J\u202e\x1b[2J\x7f\n\xff"
+	r := httptest.NewRequest(http.MethodPost, "/", nil)
+	r.URL.Path, r.Method, r.RemoteAddr = evil, evil, evil
+	for _, d := range []redoxauth.Decision{
+		{Err: redoxauth.Errorf(redoxauth.ErrRejected, "token", "%s", evil)},
+		{Identity: &redoxauth.Identity{Subject: evil, KeyID: evil}},
+	} {
+		for key, value := range logged(t, r, d) {
+			if s, ok := value.(string); ok && strings.ContainsFunc(s, func(c rune) bool { return !unicode.IsPrint(c) || c == unicode.ReplacementChar }) {
+				t.Errorf("%s is %+q", key, s)
+			}
+		}
+	}
+	r.URL.Path = "/größe \"a\\b\""
+	if got := logged(t, r, redoxauth.Decision{Identity: &redoxauth.Identity{}})["path"]; got != r.URL.Path {
+		t.Errorf("path %q", got)
 	}
 }
 
