@@ -23,11 +23,15 @@ import (
 // are refused. Then the signature is checked only if the request declares the hash of its body.
 //
 // The text has no secret key, no session token and no signature, neither the expected nor
-// the received one. The values of headers and query parameters whose names sound secret are
-// left out. Other signed headers and the query are in it.
+// the received one. The values of headers and query parameters whose names sound secret, and what
+// looks like a token or a password in other values, are left out. Other signed headers and the
+// query are in it.
 func (v *Verifier) Explain(r *http.Request) string {
 	if v == nil {
 		v = new(Verifier)
+	}
+	if r == nil {
+		return strategy + ": no request\n"
 	}
 	e := &explanation{v: v, r: r, c: newCanonical()}
 	defer e.c.release()
@@ -55,7 +59,7 @@ func (v *Verifier) Explain(r *http.Request) string {
 		}
 		e.line("- %s", hint)
 	}
-	return e.text.String()
+	return e.ring.without(e.text.String())
 }
 
 // An explanation is the text of one Explain, and what it has found out.
@@ -354,8 +358,8 @@ func (e *explanation) canonicalRequest() {
 	}
 	whole := e.c.finish(host)
 	if !e.known {
-		e.line("\ncanonical request%s:\n%s[the hash of the body, which was not read]", note, redact(string(whole)))
+		e.line("\ncanonical request%s:\n%s[the hash of the body, which was not read]", note, e.ring.redact(string(whole)))
 		return
 	}
-	e.line("\ncanonical request%s:\n%s\n\nstring to sign:\n%s", note, redact(string(whole)), e.c.stringToSign(whole))
+	e.line("\ncanonical request%s:\n%s\n\nstring to sign:\n%s", note, e.ring.redact(string(whole)), e.c.stringToSign(whole))
 }

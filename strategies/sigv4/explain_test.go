@@ -485,7 +485,7 @@ func TestExplainNeverPanics(t *testing.T) {
 	for _, v := range []*sigv4.Verifier{none, new(sigv4.Verifier), newVerifier(t, testConfig())} {
 		bare := scenario{}.request()
 		bare.URL, bare.Body = nil, nil
-		for _, r := range []*http.Request{{}, {URL: &url.URL{}}, {Header: http.Header{"Authorization": nil}}, {Header: http.Header{"Authorization": {"AWS4-HMAC-SHA256"}}}, bare, scenario{}.request()} {
+		for _, r := range []*http.Request{nil, {}, {URL: &url.URL{}}, {Header: http.Header{"Authorization": nil}}, {Header: http.Header{"Authorization": {"AWS4-HMAC-SHA256"}}}, bare, scenario{}.request()} {
 			if got := v.Explain(r); !strings.HasPrefix(got, "sigv4") || !strings.HasSuffix(got, "\n") {
 				t.Errorf("%q", got)
 			}

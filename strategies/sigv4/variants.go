@@ -431,10 +431,10 @@ func (e *explanation) headers() (list []variant) {
 		values, sent := sentHeader(e.r, name)
 		own := e.value(name)
 		shown := func(value string) string {
-			if isSecretName(name) {
+			if isSecretName(name) || e.ring.hasToken(value) {
 				return "another value"
 			}
-			return quote(value)
+			return quote(redactValue(e.ring.without(value[:min(len(value), maxAuthorization)])))
 		}
 		add := func(value, format string, args ...any) {
 			if value != own {
