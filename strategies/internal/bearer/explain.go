@@ -19,6 +19,9 @@ type Explainer func(r *http.Request, token string, to *diagnosis.Report)
 // Explainer.
 func (v Verifier) Explain(r *http.Request) string {
 	var to diagnosis.Report
+	if r == nil {
+		return to.Text(v.strategy + ": no request")
+	}
 	r = r.WithContext(rotation.LoadedOnly(r.Context()))
 	id, err := v.Verify(r)
 	decision := v.strategy + ": accepted: " + id.String()

@@ -172,7 +172,7 @@ func (e *Endpoint) misnamed(to *diagnosis.Report, q *Request) {
 	}
 	for _, name := range q.names() {
 		i := slices.IndexFunc(parameters, func(p string) bool { return p != name && plain(p) == plain(name) })
-		if i < 0 || !isName(name) || q.parameters.Has(parameters[i]) {
+		if i < 0 || !q.shows(name) || q.parameters.Has(parameters[i]) {
 			continue
 		}
 		field := ""

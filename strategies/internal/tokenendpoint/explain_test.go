@@ -242,7 +242,7 @@ func TestNamesThatMayBeSecretsAreNotShown(t *testing.T) {
 		"c2VjcmV0IG9mIGEgY2xpZW50=":               `that arrived: none, and 1 whose names are not shown`,
 		"a%20secret":                              `that arrived: none, and 1 whose names are not shown`,
 		strings.Repeat("x", 41) + "=&clientId=1":  `that arrived: "clientId", and 1 whose names are not shown`,
-		"a=&b=&c=&d=&e=&f=&g=&h=&i=&j=&clientid=": `and 3 more`,
+		"a=1&b=1&c=1&d=1&e=1&f=1&g=1&h=1&i=1&j=1&clientid=1": `and 3 more`,
 	} {
 		text := newEndpoint(t).Explain(form(body))
 		if !strings.Contains(text, want) {
@@ -271,5 +271,21 @@ func TestHintsOfTokenRequests(t *testing.T) {
 	}
 	if got := newEndpoint(t).Explain(form("grant_type=client_credentials&audience=https://api.example.com/redox")); strings.Contains(got, "hints") {
 		t.Errorf("a genuine request: got %s", got)
+	}
+}
+
+// A body may be a secret and no form, such as a passphrase. A form has a parameter of that name,
+// and no text shows it.
+func TestBodyThatIsASecretIsNotShown(t *testing.T) {
+	for _, body := range []string{"correct-horse-battery-staple", "correct-horse-battery-staple=", "scope=a&correct-horse-battery-staple&scopes=b",
+		"correct-horse-battery-staple&correct-horse-battery-staple"} {
+		_, d, seen, e := served(t, form(body))
+		if text := d.Err.Error() + e.Explain(seen) + e.Explain(form(body)); strings.Contains(text, "battery") {
+			t.Errorf("%s: %s", body, text)
+		}
+	}
+	_, d, _, _ := served(t, form("grantType=x"))
+	if !strings.Contains(d.Err.Error(), `"grantType"`) {
+		t.Errorf("a name that has a value is shown: %v", d.Err)
 	}
 }

@@ -227,7 +227,7 @@ func parseForm(q *Request, body []byte) error {
 		case !utf8.ValidString(name) || !utf8.ValidString(value):
 			return Malformed("a parameter is not UTF-8", "it is number %d of the body", n)
 		case values.Has(name) && !slices.Contains(targets, name):
-			return Malformed("a parameter is repeated", "%s arrived twice, want it once: only audience and resource may be repeated", nameOf(name))
+			return Malformed("a parameter is repeated", "%s arrived twice, want it once: only audience and resource may be repeated", nameOf(name, value))
 		case n > maxParameters:
 			return Malformed("too many parameters", "more than %d arrived (fixed)", maxParameters)
 		}

@@ -65,7 +65,7 @@ func (q *Request) arrived() string {
 	if len(names) == 1 && strings.HasPrefix(strings.TrimSpace(names[0]), "{") {
 		return "the body looks like JSON, but its Content-Type says a form (Redox dashboard: contentType)"
 	}
-	shown := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !isName(name) })
+	shown := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !q.shows(name) })
 	text := "the parameters that arrived: " + named(shown)
 	if hidden := len(names) - len(shown); hidden > 0 {
 		text += fmt.Sprintf(", and %d whose names are not shown, because they may be values", hidden)
@@ -109,9 +109,15 @@ func isName(name string) bool {
 	return true
 }
 
+// shows reports whether the name of a parameter may be shown. A name that no value follows may be
+// a value itself, unless we know it.
+func (q *Request) shows(name string) bool {
+	return isName(name) && (q.json != nil || q.HasAny(name) || slices.Contains(parameters, name))
+}
+
 // nameOf quotes the name of a parameter, if it may be shown.
-func nameOf(name string) string {
-	if isName(name) {
+func nameOf(name, value string) string {
+	if isName(name) && (value != "" || slices.Contains(parameters, name)) {
 		return diagnosis.Quote(name)
 	}
 	return "a parameter whose name is not shown"
