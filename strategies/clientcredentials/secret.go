@@ -3,6 +3,8 @@ package clientcredentials
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/base64"
+	"encoding/hex"
 	"strings"
 
 	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
@@ -79,19 +81,24 @@ func (s secrets) claimed(value string) string {
 	return id
 }
 
-// look reports whether a client has the ID, and whether the ID is, or has in it, a secret. It
-// takes as long for any ID.
+// look reports whether a client has the ID, and whether the ID is, or has in it, a secret, also
+// in a form that people paste. It takes as long for any ID.
 func (s secrets) look(id string) (known, misplaced bool) {
-	_, after, _ := strings.Cut(id, ":")
+	for i := range s {
+		known = same(id, s[i].client) || known
+	}
+	id = id[:min(len(id), 4*maxSecret)] // it is no secret if it is longer
+	before, after, _ := strings.Cut(id, ":")
+	trimmed := config.Trim(id)
+	_, last, _ := strings.Cut(trimmed, " ") // of "Bearer secret"
+	inBase64, _ := base64.RawStdEncoding.DecodeString(strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(trimmed, "=")))
+	inHex, _ := hex.DecodeString(trimmed)
 	found := 0
-	for _, text := range [...]string{id, config.Trim(id), unescaped(id), after} {
+	for _, text := range [...]string{id, trimmed, unescaped(id), before, after, last, strings.Trim(trimmed, "\"'"), config.Trim(string(inBase64)), config.Trim(string(inHex))} {
 		presented := sha256.Sum256([]byte(text))
 		for i := range s {
 			found |= subtle.ConstantTimeCompare(presented[:], s[i].alone[:])
 		}
-	}
-	for i := range s {
-		known = same(id, s[i].client) || known
 	}
 	return known, found == 1
 }

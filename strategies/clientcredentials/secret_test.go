@@ -3,6 +3,7 @@ package clientcredentials_test
 import (
 	"cmp"
 	"encoding/base64"
+	"encoding/hex"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -16,6 +17,24 @@ import (
 	"github.com/redoxauth/redoxauth-go/strategies/clientcredentials"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/testclock"
 )
+
+// A secret may be in the place of the client ID in another form. No form of it is shown.
+func TestSecretInThePlaceOfTheIDIsNotShown(t *testing.T) {
+	for name, id := range map[string]string{
+		"quotation marks":  `"` + clientSecret + `"`,
+		"base64":           base64.StdEncoding.EncodeToString([]byte(clientSecret)),
+		"base64url":        base64.RawURLEncoding.EncodeToString([]byte(clientSecret)),
+		"a line in base64": base64.StdEncoding.EncodeToString([]byte(clientSecret + "\n")),
+		"hex":              hex.EncodeToString([]byte(clientSecret)),
+		"a scheme":         "Bearer " + clientSecret,
+		"before a colon":   clientSecret + ":x",
+	} {
+		seen := newEndpoint(t).ask(t, tokenRequest("", "client_id", id, "client_secret", "x"), "").decision.Err
+		if seen == nil || !strings.Contains(seen.Error(), "in the body: a secret in the place of the client ID") || strings.Contains(seen.Error(), id) {
+			t.Errorf("%s: %v", name, seen)
+		}
+	}
+}
 
 // RFC 6749, Section 2.3.1, and what its clients make of it.
 func TestClientAuthentication(t *testing.T) {
