@@ -41,8 +41,8 @@ func BearerToken(r *http.Request) (string, error) {
 // Each request gets an Error of its own, but strangers cost no formatting. The scheme is not
 // shown: it may be a token without a scheme.
 var (
-	errNoAuthorization = errors.New(`the header Authorization is absent, want "Bearer <token>"`)
-	errScheme          = errors.New(`the header Authorization has another scheme, want "Bearer <token>"`)
+	errNoAuthorization = errors.New(`the header Authorization is absent, want "Bearer <token>" (Redox dashboard: the destination's auth credential)`)
+	errScheme          = errors.New(`the header Authorization has another scheme or none, want "Bearer <token>" (Redox dashboard: the strategy of the auth credential)`)
 )
 
 // whyNot says what is wrong with a token that is not a b64token, and shows nothing of it.

@@ -107,8 +107,8 @@ func TestBearerTokenSaysWhatArrived(t *testing.T) {
 		query  string
 		want   string
 	}{
-		{nil, "", `the header Authorization is absent, want "Bearer <token>"`},
-		{[]string{secret}, "", `the header Authorization has another scheme, want "Bearer <token>"`},
+		{nil, "", `the header Authorization is absent, want "Bearer <token>" (Redox dashboard: the destination's auth credential)`},
+		{[]string{secret}, "", `the header Authorization has another scheme or none, want "Bearer <token>" (Redox dashboard: the strategy of the auth credential)`},
 		{[]string{"Basic " + secret}, "", "another scheme"},
 		{[]string{"Bearer " + secret, "Bearer " + secret}, "", "2 Authorization headers, want one"},
 		{[]string{"Bearer "}, "", "nothing after Bearer, want a token"},

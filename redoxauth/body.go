@@ -159,8 +159,9 @@ type body struct {
 	calls *time.Timer // of InsecureReportOnly, for outgoing calls; else nil
 	end   error       // of src, for the handler behind InsecureReportOnly
 
-	observe bool   // keep the state of the hash
-	state   []byte // of the hash over the whole body
+	observe  bool   // keep the state of the hash
+	state    []byte // of the hash over the whole body
+	declared *Error // too large a Content-Length: no Verifier was asked
 
 	mu    sync.Mutex // a handler may leave a reader behind, such as an http.Transport
 	first *chunk

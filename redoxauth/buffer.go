@@ -324,6 +324,8 @@ func (b *body) readError(err error) error {
 		return own
 	case errors.Is(err, http.ErrBodyReadAfterClose), b.ofServer() && err.Error() == "body closed by handler": // of HTTP/2
 		return consumed("r.Body was closed before it was read")
+	case errors.As(err, &limit) && limit.Limit < b.max:
+		return Errorf(ErrTooLarge, "body_size", "more than %d bytes arrived, want at most that (http.MaxBytesReader or MaxBytesHandler in front, and not Options.MaxBodyBytes)", limit.Limit)
 	case errors.As(err, &limit):
 		return tooLarge(-1, b.max)
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):

@@ -26,7 +26,13 @@ import (
 // [AllOf] explain each member. A Verifier of yours that lacks the method is named and not called.
 // Token endpoints have the method too.
 func Explain(v Verifier, r *http.Request) string {
-	return explain(v, r)
+	text := explain(v, r)
+	if r != nil {
+		if seen, ok := r.Body.(*observed); ok && seen.declared != nil {
+			return seen.declared.Error() + "\nthe wrapper decided, and asked no Verifier; each would say:\n" + text
+		}
+	}
+	return text
 }
 
 func explain(v Verifier, r *http.Request) (text string) {

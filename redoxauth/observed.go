@@ -13,6 +13,9 @@ import (
 type observed struct {
 	state []byte // of the hash over the whole body
 	err   error  // if the state does not help
+
+	// declared is why the wrapper refused the request without asking a Verifier, or nil.
+	declared error
 }
 
 func (*observed) Read([]byte) (int, error) { return 0, io.EOF }
@@ -45,6 +48,9 @@ func (b *body) observed(r *http.Request) *http.Request {
 		o := &observed{state: b.state, err: errObserved}
 		if b.err != nil {
 			o.err = b.err
+		}
+		if b.declared != nil {
+			o.err, o.declared = b.declared, b.declared
 		}
 		r.Body = o
 	}

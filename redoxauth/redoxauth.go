@@ -255,7 +255,11 @@ func (o *Options) refusal(e *Error, r *http.Request) *Error {
 
 func (o *Options) ask(v Verifier, r *http.Request, b *body) (*Identity, *Error) {
 	if r.ContentLength > o.maxBodyBytes() {
-		return nil, tooLarge(r.ContentLength, o.maxBodyBytes())
+		e := tooLarge(r.ContentLength, o.maxBodyBytes())
+		if b != nil {
+			b.declared = e
+		}
+		return nil, e
 	}
 	streamed := b != nil && b.streamed
 	id, e := verify(v, r)

@@ -156,7 +156,7 @@ func New(cfg Config) (*Verifier, error) {
 	case (len(cfg.Tokens) == 0) == (cfg.TokensFunc == nil):
 		return nil, errors.New("verifytoken: Tokens: exactly one of Tokens and TokensFunc is required")
 	case cfg.TokensFunc != nil:
-		v.tokens = rotation.NewSecrets(strategy, "TokensFunc", cfg.TokensFunc, digestsOfFunc, time.Now)
+		v.tokens = rotation.NewSecrets(strategy, "Config.TokensFunc", cfg.TokensFunc, digestsOfFunc, time.Now)
 		v.field, wanted = "Config.TokensFunc", "one of those that Config.TokensFunc returns"
 	default:
 		digests, err := digestsOf(cfg.Tokens, "verifytoken: Tokens")
@@ -250,7 +250,7 @@ func refusalsFor(wanted string) refusals {
 	}
 }
 
-func digestsOfFunc(tokens []string) ([]digest, error) { return digestsOf(tokens, "TokensFunc: ") }
+func digestsOfFunc(tokens []string) ([]digest, error) { return digestsOf(tokens, "Config.TokensFunc: ") }
 
 // isBlank matches white space, and what nobody sees either, such as a byte order mark.
 func isBlank(c rune) bool { return unicode.In(c, unicode.White_Space, unicode.Cf) }

@@ -198,9 +198,9 @@ func TestErrorsOfTokensFuncNameIt(t *testing.T) {
 		err    error
 		want   string
 	}{
-		{nil, errors.New("vault is sealed"), "TokensFunc: vault is sealed"},
-		{nil, nil, "TokensFunc: empty list"},
-		{[]string{"ok", "pasted "}, nil, "TokensFunc: [1]: white space around it"},
+		{nil, errors.New("vault is sealed"), "Config.TokensFunc: vault is sealed"},
+		{nil, nil, "Config.TokensFunc: empty list, want at least one entry"},
+		{[]string{"ok", "pasted "}, nil, "Config.TokensFunc: [1]: white space around it"},
 	} {
 		v, err := verifytoken.New(verifytoken.Config{TokensFunc: func(context.Context) ([]string, error) { return tt.tokens, tt.err }})
 		if err != nil {

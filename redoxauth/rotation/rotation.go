@@ -64,7 +64,7 @@ func NewSecrets[T, S any](strategy, field string, list func(context.Context) ([]
 		var none S
 		secrets, err := list(ctx)
 		if err == nil && len(secrets) == 0 {
-			err = errors.New("empty list")
+			err = errors.New("empty list, want at least one entry")
 		}
 		if err != nil {
 			return none, fmt.Errorf("%s: %w", field, err)

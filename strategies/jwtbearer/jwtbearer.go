@@ -269,14 +269,14 @@ func (c *Config) check() (keys jose.Source, _ error) {
 	algorithms := slices.Clone(c.Algorithms)
 	prepare := func(secrets [][]byte) ([]*jose.Key, error) {
 		keys, err := jose.HMACKeys(secrets, algorithms)
-		p := config.Problems{Package: "SecretsFunc"} // the error of Get names the strategy
+		p := config.Problems{Package: "Config.SecretsFunc"} // the error of Get names the strategy
 		p.Secrets("", secrets)
 		return keys, p.Err(err)
 	}
 	switch {
 	case c.Keys != nil && c.Secrets == nil && c.SecretsFunc == nil:
 	case c.Keys == nil && c.Secrets == nil && c.SecretsFunc != nil:
-		keys = jose.Secrets(rotation.NewSecrets(strategy, "SecretsFunc", c.SecretsFunc, prepare, c.Now).Get)
+		keys = jose.Secrets(rotation.NewSecrets(strategy, "Config.SecretsFunc", c.SecretsFunc, prepare, c.Now).Get)
 	case c.Keys == nil && c.Secrets != nil && c.SecretsFunc == nil:
 		secrets, err := jose.HMACKeys(c.Secrets, algorithms)
 		if err != nil {

@@ -328,7 +328,7 @@ func (e *explanation) check() {
 	case len(s.secrets) == 0:
 		e.line("signature: not checked, because no secret is loaded")
 	case !e.known:
-		e.line("signature: not checked, because the body was not read: Verify refuses the request before")
+		e.line("signature: not checked, because the hash of the body is not known: Verify decides before it reads the body, or cannot read it")
 	case len(e.candidates) == 0:
 		e.line("signature: not checked, because the access key ID names no secret")
 	default:

@@ -33,11 +33,11 @@ func newKeys(cfg *Config, p *config.Problems) *keys {
 		k.secrets = rotation.Static(newKeyring(cfg.Credentials, "Credentials", "Config.Credentials", region, service, p))
 	default:
 		prepare := func(list []Credential) (*keyring, error) {
-			p := config.Problems{Package: "CredentialsFunc"} // the error of Get names the strategy
+			p := config.Problems{Package: "Config.CredentialsFunc"} // the error of Get names the strategy
 			ring := newKeyring(list, "", "Config.CredentialsFunc()", region, service, &p)
 			return ring, p.Err()
 		}
-		k.secrets = rotation.NewSecrets(strategy, "CredentialsFunc", cfg.CredentialsFunc, prepare, cfg.Now)
+		k.secrets = rotation.NewSecrets(strategy, "Config.CredentialsFunc", cfg.CredentialsFunc, prepare, cfg.Now)
 	}
 	return k
 }

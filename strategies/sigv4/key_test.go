@@ -85,10 +85,10 @@ func TestCredentialsFunc(t *testing.T) {
 		want string // the error; empty: accepted
 	}{
 		"list":       {list, nil, ""},
-		"error":      {nil, errors.New("vault is sealed"), "CredentialsFunc: vault is sealed"},
-		"empty list": {nil, nil, "CredentialsFunc: empty list"},
+		"error":      {nil, errors.New("vault is sealed"), "Config.CredentialsFunc: vault is sealed"},
+		"empty list": {nil, nil, "Config.CredentialsFunc: empty list, want at least one entry"},
 		"bad list": {make([]sigv4.Credential, 1), nil,
-			"CredentialsFunc: [0].AccessKeyID: required\nCredentialsFunc: [0].SecretAccessKey: required"},
+			"Config.CredentialsFunc: [0].AccessKeyID: required\nConfig.CredentialsFunc: [0].SecretAccessKey: required"},
 	} {
 		calls := 0
 		cfg := testConfig()

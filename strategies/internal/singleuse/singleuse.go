@@ -36,7 +36,7 @@ func Use(ctx context.Context, store replay.Store, scope, id string, until time.T
 		return redoxauth.Errorf(redoxauth.ErrUnavailable, "replay_store", "%w", err)
 	}
 	if !fresh {
-		return redoxauth.Errorf(redoxauth.ErrRejected, "replayed", "used before")
+		return redoxauth.Errorf(redoxauth.ErrRejected, "replayed", "used before, want a new one for each request (the field Replay)")
 	}
 	return nil
 }
