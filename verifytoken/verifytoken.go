@@ -250,7 +250,9 @@ func refusalsFor(wanted string) refusals {
 	}
 }
 
-func digestsOfFunc(tokens []string) ([]digest, error) { return digestsOf(tokens, "Config.TokensFunc: ") }
+func digestsOfFunc(tokens []string) ([]digest, error) {
+	return digestsOf(tokens, "Config.TokensFunc: ")
+}
 
 // isBlank matches white space, and what nobody sees either, such as a byte order mark.
 func isBlank(c rune) bool { return unicode.In(c, unicode.White_Space, unicode.Cf) }

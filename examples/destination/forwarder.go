@@ -153,10 +153,10 @@ func (f *forwarder) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		err = redoxauth.Errorf(redoxauth.ErrTooLarge, "body_size", "a message of more than %d bytes", limit.Limit)
 	case errors.Is(err, context.Canceled): // the peer hung up
 		f.log.Info("a message was not forwarded", "path", r.URL.Path, "error", err)
-		err = redoxauth.Errorf(redoxauth.ErrUnavailable, "upstream", "%w", err)
+		err = redoxauth.Errorf(redoxauth.ErrUnavailable, "unavailable", "%w", err)
 	default:
 		f.log.Error("a message was not forwarded", "path", r.URL.Path, "error", err)
-		err = redoxauth.Errorf(redoxauth.ErrUnavailable, "upstream", "%w", err)
+		err = redoxauth.Errorf(redoxauth.ErrUnavailable, "unavailable", "%w", err)
 	}
 	redoxauth.WriteError(w, err)
 }

@@ -237,11 +237,11 @@ func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 // Names are shown, so that a renamed parameter is found. What may be a value is not.
 func TestNamesThatMayBeSecretsAreNotShown(t *testing.T) {
 	for body, want := range map[string]string{
-		"clientId=x&GrantType=y":                  `["GrantType" "clientId"]`,
-		"x1=y":                                    `that arrived: "x1"`,
-		"c2VjcmV0IG9mIGEgY2xpZW50=":               `that arrived: none, and 1 whose names are not shown`,
-		"a%20secret":                              `that arrived: none, and 1 whose names are not shown`,
-		strings.Repeat("x", 41) + "=&clientId=1":  `that arrived: "clientId", and 1 whose names are not shown`,
+		"clientId=x&GrantType=y":                 `["GrantType" "clientId"]`,
+		"x1=y":                                   `that arrived: "x1"`,
+		"c2VjcmV0IG9mIGEgY2xpZW50=":              `that arrived: none, and 1 whose names are not shown`,
+		"a%20secret":                             `that arrived: none, and 1 whose names are not shown`,
+		strings.Repeat("x", 41) + "=&clientId=1": `that arrived: "clientId", and 1 whose names are not shown`,
 		"a=1&b=1&c=1&d=1&e=1&f=1&g=1&h=1&i=1&j=1&clientid=1": `and 3 more`,
 	} {
 		text := newEndpoint(t).Explain(form(body))
