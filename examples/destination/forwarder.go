@@ -74,8 +74,7 @@ func (f *forwarder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func rewrite(r *http.Request) {
 	for name := range r.Header {
 		if !plain.MatchString(name) || removed.MatchString(name) {
-			r.Header.Del(name)
-			delete(r.Header, name) // Del changes the case
+			delete(r.Header, name) // not Del, which changes the case
 		}
 	}
 	r.Trailer = nil // headers that come late

@@ -356,7 +356,7 @@ func TestPeerHangsUp(t *testing.T) {
 
 func TestMessageAboveTheLimitIsNotDelivered(t *testing.T) {
 	var complete atomic.Bool
-	server, _ := forwarding(t, tokenEnvironment+"MAX_BODY_BYTES=1000", func(_ http.ResponseWriter, r *http.Request) {
+	server, _ := forwarding(t, tokenEnvironment+"MAX_BODY_BYTES=10000", func(_ http.ResponseWriter, r *http.Request) {
 		if _, err := io.Copy(io.Discard, r.Body); err == nil {
 			complete.Store(true)
 		}
@@ -374,11 +374,11 @@ func TestMessageAboveTheLimitIsNotDelivered(t *testing.T) {
 		response.Body.Close()
 		return response.StatusCode
 	}
-	if status := send(1001); status != 413 || complete.Load() {
-		t.Errorf("1001 bytes: got %d, delivered %v", status, complete.Load())
+	if status := send(10001); status != 413 || complete.Load() {
+		t.Errorf("10001 bytes: got %d, delivered %v", status, complete.Load())
 	}
-	if status := send(1000); status != 200 || !complete.Load() {
-		t.Errorf("1000 bytes: got %d, delivered %v", status, complete.Load())
+	if status := send(10000); status != 200 || !complete.Load() {
+		t.Errorf("10000 bytes: got %d, delivered %v", status, complete.Load())
 	}
 }
 

@@ -176,6 +176,8 @@ func TestMistakesNameTheVariable(t *testing.T) {
 		{"GRANT_ISSUER=i TOKEN_SECRETS=short", "TOKEN_SECRETS: item 1: 5 bytes, want at least 32"},
 		{"SMART_CLIENT_ID=c SMART_SCOPES=everybody/x SMART_JWKS_URL=https://a", `SMART_SCOPES: item 1: "everybody/x" is not a system/, patient/ or user/ scope`},
 		{"OAUTH_ISSUER=http://as.example", "OAUTH_ISSUER: http, want https (ALLOW_HTTP allows http) (keyset.RemoteConfig.Issuer)"},
+		{"OAUTH_ISSUER=as.example", `OAUTH_ISSUER: "as.example" is not an absolute http or https URL (keyset.RemoteConfig.Issuer)`},
+		{"JWT_ISSUER=i JWT_JWKS_URL=as.example", `JWT_JWKS_URL: "as.example" is not an absolute http or https URL (keyset.RemoteConfig.URL)`},
 		{"OAUTH_INTROSPECTION_URL=https://as.example", "OAUTH_INTROSPECTION_ID: required"},
 		{"WIF_SERVICE_ACCOUNTS=me@example.com", "WIF_SERVICE_ACCOUNTS: item 1: "},
 		{"WIF_SERVICE_ACCOUNTS=1 WIF_SCOPES=a", "WIF_SCOPES: only access tokens have scopes: set WIF_ACCESS_TOKENS (wif.Config.Scopes)"},
