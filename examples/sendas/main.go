@@ -67,10 +67,11 @@ func run(args []string, out io.Writer) error {
 	default:
 		return send(ctx, s.url, sender, message, out)
 	}
-	if err == nil {
-		fmt.Fprintln(out, "the destination answered the challenge")
+	if err != nil {
+		return meaning(err, true)
 	}
-	return err
+	fmt.Fprintln(out, "the destination answered the challenge")
+	return nil
 }
 
 // send sends a message and prints the answer.
@@ -78,7 +79,7 @@ func send(ctx context.Context, url string, sender redoxtest.Sender, message []by
 	start := time.Now()
 	response, err := sender.Send(ctx, url, message)
 	if err != nil {
-		return err
+		return meaning(err, false)
 	}
 	defer response.Body.Close()
 	fmt.Fprintf(out, "%s after %d ms\n", response.Status, time.Since(start).Milliseconds())

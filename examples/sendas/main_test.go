@@ -88,7 +88,7 @@ func TestSendAs(t *testing.T) {
 			{"-token theToken", "answered the challenge", false},
 			{"-token theToken -method GET", "answered the challenge", false},
 			{"-secret theToken", "answered the challenge", false},
-			{"-token guessed", "401", true},
+			{"-token guessed", `401 Unauthorized, want 200; "Verify & Save" would fail`, true},
 		}},
 		{"verifytoken", token, "", []attempt{
 			{"-token theToken", "200 OK", false},
@@ -103,7 +103,7 @@ func TestSendAs(t *testing.T) {
 			{"-secret theSecret -challenge", "answered the challenge", false},
 			{"-secret theSecret -challenge -method GET", "answered the challenge", false},
 			{"-secret guessed -declare-hash", "401", true},
-			{"-secret guessed -challenge", "401", true},
+			{"-secret guessed -challenge", `"Verify & Save" would fail`, true},
 		}},
 		{"jwtbearer", must(jwtbearer.New(jwtbearer.Config{
 			Keys: keys, Issuer: "redox", Audience: []string{"us"}, Algorithms: []string{"RS384"},
@@ -115,6 +115,8 @@ func TestSendAs(t *testing.T) {
 		{"clientcredentials", must(client.Verifier()), "-client-id redox -token-url " + url + "/token", []attempt{
 			{"-secret theSecret", "200 OK", false},
 			{"-secret guessed", "401 invalid_client", true},
+			{"-secret guessed", "the log of the token endpoint has the reason", true},
+			{"-secret guessed -challenge", "the log of the token endpoint has the reason", true},
 		}},
 		{"smartbackend", must(smart.Verifier()), "-token-url " + url + "/smart/token" + keyFile, []attempt{
 			{"-client-id redox", "200 OK", false},

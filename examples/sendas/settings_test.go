@@ -119,3 +119,12 @@ func TestVerdict(t *testing.T) {
 		}
 	}
 }
+
+func TestNoAnswer(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	server.Close()
+	err := run(strings.Fields("-strategy verifytoken -token t -url "+server.URL), &bytes.Buffer{})
+	if err == nil || !strings.Contains(err.Error(), "there is no answer") || !strings.Contains(err.Error(), "pause the feed") {
+		t.Errorf("got %v", err)
+	}
+}

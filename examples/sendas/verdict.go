@@ -1,8 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
 )
 
 // pause is what Redox does with every status from 400 on: see "respond" in
@@ -40,4 +43,17 @@ func verdict(response *http.Response) error {
 		why = "a fault of the destination or of something in front"
 	}
 	return fmt.Errorf("%s: %s; the log of the destination has the reason, and redoxauth.Explain says what to change. %s", response.Status, why, pause)
+}
+
+// meaning returns err, of a message or a handshake that got no answer or a wrong one, and what
+// that means.
+func meaning(err error, handshake bool) error {
+	var token *redoxtest.TokenError
+	switch {
+	case errors.As(err, &token):
+		return fmt.Errorf("%w; the log of the token endpoint has the reason, and its Explain says what to change. Redox could not send anything without a token", err)
+	case handshake:
+		return fmt.Errorf(`%w; "Verify & Save" would fail, and no feed is paused. The log of the destination has the reason, and redoxauth.Explain says what to change`, err)
+	}
+	return fmt.Errorf("%w; there is no answer: look at the network, the address and TLS. Redox does not document what it does then, so expect the same as on 503: %s", err, pause)
 }
