@@ -57,6 +57,11 @@ func (vs anyOf) Explain(r *http.Request) string {
 		switch d := decision(text); {
 		case strings.HasPrefix(d, "not called"):
 		case !strings.HasPrefix(d, "no credentials"):
+			for j := range texts {
+				if j != i {
+					texts[j] = withoutHints(texts[j]) // they are about a credential that is not needed
+				}
+			}
 			return fmt.Sprintf("%sAnyOf: member %d of %d is the first that recognises a credential, and decides\n", firstLine(text), i+1, len(vs)) + listed(texts)
 		case telling < 0, strings.HasPrefix(decision(texts[telling]), missing):
 			telling = i
@@ -111,6 +116,14 @@ func explainAll(vs []Verifier, r *http.Request) []string {
 func decision(text string) string {
 	_, rest, _ := strings.Cut(firstLine(text), ": ")
 	return rest
+}
+
+func withoutHints(text string) string {
+	facts, _, cut := strings.Cut(text, "\nhints:\n")
+	if cut && !strings.HasSuffix(facts, "\n") {
+		facts += "\n"
+	}
+	return facts
 }
 
 func firstLine(text string) string { return strings.SplitAfterN(text, "\n", 2)[0] }

@@ -49,6 +49,13 @@ member 2:
 member 3:
   d: accepted: d
 `},
+		"AnyOf, one accepts": {redoxauth.AnyOf(explained("a: no credentials (missing): no header\n\nhints:\n- look\n"), accepted), `d: accepted: d
+AnyOf: member 2 of 2 is the first that recognises a credential, and decides
+member 1:
+  a: no credentials (missing): no header
+member 2:
+  d: accepted: d
+`},
 		"AnyOf, none recognises": {redoxauth.AnyOf(missing, silent, foreign), `b: no credentials (issuer): iss is "x", want "y" (Config.Issuer)
 AnyOf: none of the members that were called recognises a credential
 member 1:
@@ -146,6 +153,54 @@ func TestFirstLineOfExplainIsTheDecision(t *testing.T) {
 		_, err := v.Verify(post(""))
 		if first, _, _ := strings.Cut(redoxauth.Explain(v, post("")), "\n"); err == nil || first != err.Error() {
 			t.Errorf("%s: the first line is %q, the error %q", name, first, err)
+		}
+	}
+}
+
+// The wrapper refuses a body that declares too much, and asks no Verifier. Explain of what
+// Observe got says so, whatever the Verifier makes of the request.
+func TestExplainOfWhatTheWrapperRefuses(t *testing.T) {
+	v := explained("d: accepted: d\n")
+	var text, logged string
+	opts := &redoxauth.Options{MaxBodyBytes: 4, Observe: func(r *http.Request, d redoxauth.Decision) {
+		text, logged = redoxauth.Explain(v, r), d.Err.Error()
+	}}
+	server := httptest.NewServer(redoxauth.Middleware(v, opts)(http.NotFoundHandler()))
+	defer server.Close()
+	answer, err := http.Post(server.URL, "text/plain", strings.NewReader("12345"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	if answer.StatusCode != http.StatusRequestEntityTooLarge || !strings.HasPrefix(text, logged+"\nthe wrapper decided") || !strings.HasSuffix(text, string(v)) {
+		t.Errorf("status %d, text %s, want it to begin with %s", answer.StatusCode, text, logged)
+	}
+}
+
+// The limit that was reached is named: another handler's limit is not that of Options.
+func TestErrorNamesTheLimitInFront(t *testing.T) {
+	v := redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
+		_, err := redoxauth.Body(r)
+		return &redoxauth.Identity{}, err
+	})
+	for _, test := range []struct {
+		front, own int64
+		want       string
+	}{
+		{4, 8, "more than 4 bytes arrived, want at most that (http.MaxBytesReader or MaxBytesHandler in front, and not Options.MaxBodyBytes)"},
+		{8, 8, ""},
+	} {
+		var got error
+		opts := &redoxauth.Options{MaxBodyBytes: test.own, Observe: func(_ *http.Request, d redoxauth.Decision) { got = d.Err }}
+		server := httptest.NewServer(http.MaxBytesHandler(redoxauth.Middleware(v, opts)(http.NotFoundHandler()), test.front))
+		answer, err := http.Post(server.URL, "text/plain", strings.NewReader("12345"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		server.Close()
+		if test.want == "" && got != nil || test.want != "" && (got == nil || !strings.Contains(got.Error(), test.want)) {
+			t.Errorf("front %d, own %d: %v, want %q", test.front, test.own, got, test.want)
 		}
 	}
 }

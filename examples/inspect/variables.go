@@ -140,7 +140,7 @@ func (p *proposal) environment(s *settings) []string {
 	if k := p.keys; k != nil {
 		switch {
 		case k.file != "":
-			lines = append(lines, "# destination takes the URL of keys, and no file: "+k.variable)
+			set(strings.Replace(k.variable, "JWKS_URL", "KEYS_FILE", 1), k.file)
 		case k.url != "":
 			set(k.variable, k.url)
 			allowHTTP = allowHTTP || isHTTP(k.url)

@@ -208,7 +208,8 @@ func New(cfg Config) (*Verifier, error) {
 		return nil, err
 	}
 	a := &accessTokens{
-		policy: newPolicy("Config", cfg.ClientIDClaim, cfg.ScopeClaim, cfg.ClientIDs, cfg.Scopes),
+		policy:   newPolicy("Config", cfg.ClientIDClaim, cfg.ScopeClaim, cfg.ClientIDs, cfg.Scopes),
+		audience: cfg.Audience,
 		tokens: jose.New(jose.Config{
 			Keys:       jose.SourceOf(cfg.Keys),
 			Algorithms: cfg.Algorithms,
@@ -233,7 +234,7 @@ func (c *Config) fields() jose.Fields {
 		Issuers:    "Config.Issuer",
 		Audience:   "Config.Audience; Redox dashboard: audience or resource",
 		Types:      "Config.Types",
-		Required:   "required by RFC 9068; Config.Types and Config.ClientIDClaim decide",
+		Required:   "required by RFC 9068, as long as Config.Types is nil; Config.ClientIDClaim names the claim of the client",
 		Leeway:     "Config.Leeway",
 	}
 	if c.InsecureNoAudience {
@@ -295,7 +296,8 @@ func (v *Verifier) Wrap(next http.Handler) http.Handler {
 // accessTokens decides about JWTs.
 type accessTokens struct {
 	policy
-	tokens *jose.Verifier
+	audience []string
+	tokens   *jose.Verifier
 }
 
 func (a *accessTokens) decide(r *http.Request, token string) (*redoxauth.Identity, error) {
@@ -319,23 +321,9 @@ func (a *accessTokens) explain(r *http.Request, token string, to *diagnosis.Repo
 	}
 	client, present := t.Claim(a.clientClaim).Text()
 	a.explainClient(to, client, present)
-	for _, claim := range clientClaims {
-		if id, _ := t.Claim(claim).Text(); !present && id != "" {
-			note := ""
-			if slices.Contains(a.clientIDs, id) {
-				note = ", which is one of Config.ClientIDs"
-			}
-			to.Hint("the token has no %s, and its %s is %s%s: set Config.ClientIDClaim to the claim that names the client", a.clientClaim, claim, diagnosis.Quote(id), note)
-		}
-	}
 	bearer.ExplainScopes(to, t, a.scopes, a.scopeClaim, a.scopeField)
-	if aud, _ := t.Claim("aud").Texts(); len(aud) == 1 && slices.Contains(a.clientIDs, aud[0]) {
-		to.Hint("aud is one of Config.ClientIDs, as in an ID token: want an access token for this API")
-	}
+	a.hint(to, t, client, present)
 }
-
-// clientClaims are the claims in which well-known servers name the client.
-var clientClaims = []string{"azp", "cid", "appid", "client_id", "sub"}
 
 // A policy says which clients are accepted, and with which scopes.
 type policy struct {

@@ -101,6 +101,9 @@ func TestHintsOfSecrets(t *testing.T) {
 				if !strings.Contains(hints, c.want) || !strings.Contains(hints, place) {
 					t.Errorf("got %s, want the hint %s", text, c.want)
 				}
+				if c.sent == secret && c.id != "redox" && strings.Contains(hints, "when it is") {
+					t.Errorf("got %s, want no hint that the secret is wrong, because it is right", text)
+				}
 			})
 		}
 	}

@@ -77,18 +77,21 @@ func (g *grant) hintBasic(to *diagnosis.Report, q *tokenendpoint.Request) {
 		if claimed := g.secrets.claimed(q.Basic); strings.HasPrefix(reading, claimed+":") {
 			id, text = claimed, reading[len(claimed)+1:]
 		}
-		g.hint(to, "Basic", id, text)
+		if g.hint(to, "Basic", id, text) {
+			return
+		}
 	}
 }
 
-// hint tries what is often wrong with an ID and a secret that do not match.
-func (g *grant) hint(to *diagnosis.Report, where, id, text string) {
+// hint tries what is often wrong with an ID and a secret that do not match, and reports whether
+// it has found the cause.
+func (g *grant) hint(to *diagnosis.Report, where, id, text string) bool {
 	if len(id)+len(text) > maxBasic {
-		return
+		return false
 	}
 	if g.secrets.find(text+":"+id) != nil {
 		to.Hint("client ID and secret in %s are exchanged", where)
-		return
+		return true
 	}
 	ids := []variant{{text: id}}
 	for _, c := range g.clients {
@@ -109,18 +112,19 @@ func (g *grant) hint(to *diagnosis.Report, where, id, text string) {
 		}
 	}
 	for _, id := range ids {
+		if id.when != "" && g.secrets.find(id.text+":"+text) != nil {
+			to.Hint("with the client ID %s the secret in %s is right", diagnosis.Quote(id.text), where)
+			return true
+		}
 		for _, v := range variants(text) {
 			if v.text != text && v.text != "" && g.secrets.find(id.text+":"+v.text) != nil {
 				to.Hint("the secret in %s is right for client %s when %s (EndpointConfig.Clients[].Secrets; Redox dashboard: clientSecret)", where, diagnosis.Quote(id.text), v.when)
-				break
+				return true
 			}
-		}
-		if id.when != "" && g.secrets.find(id.text+":"+text) != nil {
-			to.Hint("with the client ID %s the secret in %s is right", diagnosis.Quote(id.text), where)
 		}
 	}
 	if text == "" {
-		return
+		return false
 	}
 	presented := sha256.Sum256([]byte(text))
 	for i := range g.secrets {
@@ -128,6 +132,7 @@ func (g *grant) hint(to *diagnosis.Report, where, id, text string) {
 			to.Hint("the secret in %s is one of client %s", where, diagnosis.Quote(s.client))
 		}
 	}
+	return false
 }
 
 // A variant is what a secret may have been before somebody copied or encoded it.

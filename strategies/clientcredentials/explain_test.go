@@ -35,7 +35,7 @@ func TestRefusalsAndExplainOfAccessTokens(t *testing.T) {
 			`iss is "https://as.example/", want "https://as.example" (Config.Issuer)`, []string{"differ only in the slash at the end"}},
 		{"typ JWT", nil, header{"typ": "JWT"}, nil, `typ is "JWT", want "at+jwt" (Config.Types)`, nil},
 		{"no typ", nil, header{"typ": nil}, nil, `typ is absent, want "at+jwt" (Config.Types)`, nil},
-		{"no jti", nil, nil, claims{"jti": nil}, `the claim jti is absent, want a value (required by RFC 9068; Config.Types and Config.ClientIDClaim decide)`, nil},
+		{"no jti", nil, nil, claims{"jti": nil}, `the claim jti is absent, want a value (required by RFC 9068, as long as Config.Types is nil; Config.ClientIDClaim names the claim of the client)`, nil},
 		{"the client in azp", func(c *cfg) { c.Types = []string{"at+jwt"} }, nil, claims{"client_id": nil, "azp": "redox"},
 			`client_id is absent, want "redox" (Config.ClientIDs; Redox dashboard: clientId; the claim: Config.ClientIDClaim)`,
 			[]string{`the token has no client_id, and its azp is "redox", which is one of Config.ClientIDs: set Config.ClientIDClaim`}},
@@ -46,6 +46,28 @@ func TestRefusalsAndExplainOfAccessTokens(t *testing.T) {
 		{"another scope", nil, nil, claims{"scope": "read"}, `scope is "read", want "write"`, nil},
 		{"an ID token", nil, nil, claims{"aud": "redox", "nonce": "n"}, `aud is "redox", want "https://api.example" (Config.Audience; Redox dashboard: audience or resource)`,
 			[]string{"aud is one of Config.ClientIDs", "nonce, as ID tokens have"}},
+		{"the client in azp, and a sub", func(c *cfg) { c.Types = []string{"at+jwt"} }, nil, claims{"client_id": nil, "azp": "redox", "sub": "redox@clients"},
+			`client_id is absent`, []string{`set Config.ClientIDClaim to "azp"`}},
+		{"the configured client is the sub", func(c *cfg) { c.ClientIDs = []string{"s"} }, nil, nil,
+			`client_id is "redox", want "s"`, []string{`its sub is "s", which is one of Config.ClientIDs: list what client_id has`}},
+		{"the configured client is the API", func(c *cfg) { c.ClientIDs = []string{"https://api.example"} }, nil, nil,
+			`client_id is "redox", want "https://api.example"`, []string{`Config.ClientIDs has the audience, which is this API: list the client, "redox"`}},
+		{"the configured audience is the client", func(c *cfg) { c.Audience = []string{"redox"} }, nil, nil,
+			`aud is "https://api.example", want "redox"`, []string{`Config.Audience has the client: list this API`}},
+		{"Cognito without aud", func(c *cfg) { c.Issuer = "https://cognito-idp.us-east-1.amazonaws.com/p" }, nil, claims{"iss": "https://cognito-idp.us-east-1.amazonaws.com/p", "aud": nil},
+			`aud is absent`, []string{"set Config.InsecureNoAudience and Config.Scopes"}},
+		{"Keycloak without a mapper", func(c *cfg) { c.Issuer = "https://kc.example/realms/r" }, nil, claims{"iss": "https://kc.example/realms/r", "aud": "account"},
+			`aud is "account"`, []string{"Audience mapper"}},
+		{"Keycloak's path", func(c *cfg) { c.Issuer = "https://kc.example/auth/realms/r" }, nil, claims{"iss": "https://kc.example/realms/r"},
+			`iss is "https://kc.example/realms/r"`, []string{"before version 17"}},
+		{"any tenant of Entra ID", func(c *cfg) { c.Issuer = "https://login.microsoftonline.com/common/v2.0" }, nil, claims{"iss": "https://login.microsoftonline.com/t/v2.0"},
+			`iss is "https://login.microsoftonline.com/t/v2.0"`, []string{"any tenant"}},
+		{"Entra ID without roles", func(c *cfg) { c.Issuer, c.ScopeClaim = "https://login.microsoftonline.com/t/v2.0", "roles" }, nil, claims{"iss": "https://login.microsoftonline.com/t/v2.0"},
+			`roles is absent`, []string{"grant the client an app role"}},
+		{"Entra ID's .default", func(c *cfg) {
+			c.Issuer, c.ScopeClaim, c.Scopes = "https://login.microsoftonline.com/t/v2.0", "roles", []string{"api://x/.default"}
+		}, nil, claims{"iss": "https://login.microsoftonline.com/t/v2.0", "roles": []string{"Write"}},
+			`roles is "Write"`, []string{"list the app roles in Config.Scopes"}},
 		{"no aud", nil, nil, claims{"aud": nil}, `aud is absent, want "https://api.example"`, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -88,7 +110,7 @@ func TestRefusalsAndExplainOfAccessTokens(t *testing.T) {
 	v := newVerifier(t, cfg{Keys: keys, Issuer: "x", Audience: []string{"y"}, InsecureAnyClient: true, Types: []string{"JWT"}, Now: func() time.Time { return now }})
 	r := redoxtest.NewRequest(&redoxtest.JWTBearer{Key: key, Issuer: "x", Audience: []string{"y"}, Now: func() time.Time { return now }})
 	text := v.Explain(r)
-	for _, part := range []string{`clientcredentials: accepted: clientcredentials, issuer "x"`, "client_id: absent, and any is accepted (Config.InsecureAnyClient)", "scope: absent, which is enough"} {
+	for _, part := range []string{`clientcredentials: accepted: clientcredentials, issuer "x"`, "client_id: absent, and any is accepted (Config.InsecureAnyClient)", "scope: absent, and none is required"} {
 		if !strings.Contains(text, part) {
 			t.Errorf("no %q in:\n%s", part, text)
 		}

@@ -106,7 +106,7 @@ func TestRefusalsAndExplain(t *testing.T) {
 		{"secrets where keys are configured", nil, hmac, `HS256 is for shared secrets, and public keys are configured (Config.Keys`, nil},
 		{"keys where secrets are configured", secrets(same), nil, `RS256 is for public keys, and shared secrets are configured (Config.Secrets`, nil},
 		{"alg of another key", func(c *jwtbearer.Config) { c.Keys = parseKeys(t, ecKey, directKey) }, func(s *redoxtest.JWTBearer) { s.Header = map[string]any{"kid": ecKey.ID} },
-			`no key is for alg "RS256" and kid "ec": key "ec" (EC P-256, alg ES256) (Config.Keys`, []string{`the signature verifies under key "2026-11" (RSA 2048 bits, alg RS256): the token names kid "ec"`}},
+			`no key is for alg "RS256" and kid "ec", want a signature by key "ec" (EC P-256, alg ES256) (Config.Keys`, []string{`the signature verifies under key "2026-11" (RSA 2048 bits, alg RS256), and the token has kid "ec"`}},
 		{"kid of another", nil, head("kid", "k9"), `kid is "k9", want "2026-11" (Config.Keys; `, []string{`the signature verifies under key "2026-11"`}},
 		{"signature of another", func(c *jwtbearer.Config) { c.Keys = parseKeys(t, otherKey) }, func(s *redoxtest.JWTBearer) { s.Header = map[string]any{"kid": "other"} }, `1 tried, key "other" (RSA 2048 bits, alg RS256) (Config.Keys`, nil},
 		{"secret with a line break", func(c *jwtbearer.Config) {
@@ -122,18 +122,28 @@ func TestRefusalsAndExplain(t *testing.T) {
 			`expired 3h0m0s ago by this server's clock (exp 2023-11-14T19:13:20Z, now 2023-11-14T22:13:20Z, Config.Leeway 1m0s)`, []string{"iat: 2023-11-14T22:13:20Z"}},
 		{"exp absent", nil, claim("exp", nil), `exp is absent, want seconds since 1970`, nil},
 		{"exp in milliseconds", nil, claim("exp", (at+60)*1000), `exp is 1700000060000, which looks like milliseconds: want seconds since 1970`, nil},
+		{"exp is a duration", nil, claim("exp", 300), `exp is 300, which looks like a duration: want seconds since 1970`, nil},
 		{"exp in nanoseconds", nil, claim("exp", (at+60)*1e9), `looks like nanoseconds`, nil},
 		{"exp is a string", nil, claim("exp", "1700000060"), `the claim exp is "1700000060", want a number: seconds since 1970`, nil},
 		{"iat in milliseconds", nil, claim("iat", at*1000), `iat is 1700000000000, which looks like milliseconds`, nil},
-		{"issued in the future", nil, claim("iat", at+3600), `issued in 1h0m0s by this server's clock (iat 2023-11-14T23:13:20Z, now 2023-11-14T22:13:20Z, Config.Leeway 1m0s)`, []string{"local time for UTC"}},
-		{"valid in the future", nil, claim("nbf", at+600), `valid in 10m0s by this server's clock (nbf 2023-11-14T22:23:20Z`, nil},
-		{"valid for too long", nil, claim("exp", at+48*3600), `valid for 48h0m0s (from iat to exp), more than 24h0m0s (Config.MaxLifetime)`, nil},
+		{"issued in the future", nil, claim("iat", at+3600), `issued only in 1h0m0s by this server's clock (iat 2023-11-14T23:13:20Z, now 2023-11-14T22:13:20Z, Config.Leeway 1m0s)`, []string{"local time for UTC"}},
+		{"valid in the future", nil, claim("nbf", at+600), `valid only in 10m0s by this server's clock (nbf 2023-11-14T22:23:20Z`, nil},
+		{"valid for too long", nil, claim("exp", at+48*3600), `valid for 48h0m0s (from iat to exp), want at most 24h0m0s (Config.MaxLifetime)`, nil},
 		{"bound to a key", nil, claim("cnf", map[string]any{"jkt": "x"}), `the token is bound to a key (cnf)`, nil},
 		{"scope absent", func(c *jwtbearer.Config) { c.Scopes = []string{"admin"} }, func(s *redoxtest.JWTBearer) { s.Scopes, s.Claims = nil, map[string]any{"scp": []string{"admin"}} },
 			`scope is absent, want "admin" (Config.Scopes; Redox dashboard: scopes)`, []string{`the claim scp has all that is required: "admin"`}},
 		{"a scope is missing", func(c *jwtbearer.Config) { c.Scopes = []string{"write", "admin"} }, nil, `scope is ["read" "write"], want all of ["write" "admin"] (Config.Scopes`, nil},
 		{"a header with an extension", nil, head("crit", []string{"b64"}), `the header has the extension crit`, nil},
 		{"kid is a number", nil, head("kid", 5), `header: kid is the number 5, want a string`, nil},
+		{"iss and aud exchanged", func(c *jwtbearer.Config) {
+			c.Issuer, c.Audience = "https://customer.example/redox", []string{"redox"}
+		}, claim("iss", "redox"), `iss is "redox", want "https://customer.example/redox"`, []string{"iss and aud are exchanged"}},
+		{"aud is the sub", nil, func(s *redoxtest.JWTBearer) { s.Subject, s.Audience = "feed", []string{"feed"} }, `aud is "feed"`, []string{"aud is the same as sub"}},
+		{"aud of another host", nil, claim("aud", "https://other.example/redox"), `aud is "https://other.example/redox"`, []string{`differ only in what precedes the path "/redox"`}},
+		{"typ JWT where at+jwt is configured", func(c *jwtbearer.Config) { c.Types = []string{"at+jwt"} }, nil, `typ is "JWT", want "at+jwt"`, []string{`list "JWT" in Config.Types`}},
+		{"an old token, by whole hours", nil, func(s *redoxtest.JWTBearer) {
+			s.Claims = map[string]any{"iat": at - 3*3600, "exp": at - 3*3600 + 300}
+		}, `expired 2h55m0s ago`, []string{"iat is 3h0m0s ago, to within two minutes"}},
 		{"a large token", nil, claim("x", strings.Repeat("x", 20<<10)), `bytes, want at most 16384 (fixed)`, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -164,6 +174,53 @@ var (
 )
 
 func same(s []byte) []byte { return s }
+
+// A hint that does not fit, or a line that contradicts another, sends the operator the wrong
+// way.
+func TestExplainSaysNothingWrong(t *testing.T) {
+	at := directNow.Unix()
+	for _, test := range []struct {
+		name   string
+		sender func(*redoxtest.JWTBearer)
+		config func(*jwtbearer.Config)
+		never  string
+	}{
+		{"aud is a number", func(s *redoxtest.JWTBearer) { s.Claims = map[string]any{"aud": 5} }, nil, "aud is absent"},
+		{"sub is a number", func(s *redoxtest.JWTBearer) { s.Claims = map[string]any{"sub": 5} }, nil, "and any is accepted"},
+		{"exp in milliseconds", func(s *redoxtest.JWTBearer) { s.Claims = map[string]any{"exp": (at + 60) * 1000} }, nil, "valid for"},
+		{"exp and iat in milliseconds", func(s *redoxtest.JWTBearer) {
+			s.Claims = map[string]any{"exp": (at + 60) * 1000, "iat": at * 1000}
+		}, nil, "valid for"},
+		{"alg for a longer secret", func(s *redoxtest.JWTBearer) {
+			s.Key = redoxtest.Key{Algorithm: "HS512", Secret: []byte("0123456789abcdef0123456789abcdef")}
+		}, func(c *jwtbearer.Config) {
+			c.Keys, c.Secrets = nil, [][]byte{[]byte("0123456789abcdef0123456789abcdef")}
+		}, "white space"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			cfg := directConfig(t)
+			if test.config != nil {
+				test.config(&cfg)
+			}
+			if text := newDirect(t, cfg).Explain(signedBy(test.sender)); strings.Contains(text, test.never) || strings.Contains(text, "accepted: jwtbearer") {
+				t.Error(text)
+			}
+		})
+	}
+}
+
+// A map of headers that Add did not fill hides the credential.
+func TestExplainFindsTheHeaderUnderAnotherName(t *testing.T) {
+	for name, want := range map[string]string{
+		"authorization":   `http.Header has the key "authorization"`,
+		"X-Authorization": `the header "X-Authorization" arrived`,
+	} {
+		r := signedBy(nil)
+		r.Header[name] = r.Header["Authorization"]
+		delete(r.Header, "Authorization")
+		wantText(t, newDirect(t, directConfig(t)).Explain(r), r, "Authorization is absent", want)
+	}
+}
 
 // Explain runs every check, whichever fails first.
 func TestExplainRunsEveryCheck(t *testing.T) {

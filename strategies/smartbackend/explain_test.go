@@ -123,6 +123,9 @@ func TestRefusalsSayWhatToChange(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			text := explain(t, c.request)
+			if strings.Contains(text, "one belongs to a token endpoint") { // this is one
+				t.Error(text)
+			}
 			first, rest, _ := strings.Cut(text, "\n")
 			for _, want := range c.want {
 				if !strings.Contains(first, want) {
@@ -248,5 +251,9 @@ func TestIssuedTokensAreExplained(t *testing.T) {
 				t.Errorf("%s: got %s, want %s in it", name, text, want)
 			}
 		}
+	}
+	text := redoxauth.Explain(e.verifier(t, "system/Patient.rs"), message(assertion(t, sender())))
+	if !strings.Contains(text, "- iss is that of a sender: this is an assertion") || strings.Contains(text, "- the key of an access token depends") {
+		t.Errorf("an assertion: got %s", text)
 	}
 }

@@ -1,7 +1,9 @@
 package bearer
 
 import (
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
@@ -60,6 +62,14 @@ func explainHeader(r *http.Request, to *diagnosis.Report) {
 	switch len(values) {
 	case 0:
 		to.Line(`Authorization is absent, want "Bearer" and a token`)
+		for _, name := range slices.Sorted(maps.Keys(r.Header)) {
+			switch lower := strings.ToLower(name); {
+			case lower == "authorization":
+				to.Hint("http.Header has the key %s, want \"Authorization\": what makes the request must set headers by Header.Set or Header.Add", diagnosis.Quote(name))
+			case strings.HasSuffix(lower, "-authorization"):
+				to.Hint("the header %s arrived: something in front of this server may rename Authorization", diagnosis.Quote(name))
+			}
+		}
 		if r.Header.Get("Verification-Token") != "" {
 			to.Hint("the header verification-token is there: verifytoken verifies it")
 		}
@@ -124,6 +134,10 @@ func explainCharacters(token string, to *diagnosis.Report) {
 func ExplainScopes(to *diagnosis.Report, t *jose.Unverified, required []string, claim, field string) {
 	granted := t.Scopes(claim)
 	err := CheckScopes(granted, required, claim, field)
+	if len(required) == 0 {
+		to.Line("%s: %s, and none is required%s", claim, diagnosis.List(granted), diagnosis.Field(field))
+		return
+	}
 	if err == nil {
 		to.Line("%s: %s, which is enough%s", claim, diagnosis.List(granted), diagnosis.Field(field))
 		return

@@ -219,6 +219,11 @@ func Difference(received, want string) string {
 	case len(want) >= 8 && strings.HasSuffix(received, want), len(received) >= 8 && strings.HasSuffix(want, received):
 		return "what precedes " + Quote(received[max(len(received)-len(want), 0):])
 	}
+	a, errA := url.Parse(received)
+	b, errB := url.Parse(want)
+	if errA == nil && errB == nil && a.Host != "" && b.Host != "" && a.Path == b.Path && len(a.Path) > 1 {
+		return "what precedes the path " + Quote(a.Path)
+	}
 	return ""
 }
 

@@ -120,12 +120,16 @@ func (e *explanation) issuer() {
 			e.to.Hint("the token is one of Entra ID v1.0, and the issuer of v2.0 is configured: set requestedAccessTokenVersion to 2 in the manifest of the API, or configure what the token says")
 		case strings.HasPrefix(iss, v2) && strings.HasPrefix(want, v1):
 			e.to.Hint("the token is one of Entra ID v2.0, and the issuer of v1.0 is configured: configure what the token says")
+		case strings.HasPrefix(iss, v2) && (strings.HasPrefix(want, v2+"common/") || strings.HasPrefix(want, v2+"organizations/") || strings.Contains(want, "{tenantid}")):
+			e.to.Hint("the configured issuer stands for any tenant of Entra ID: configure that of your tenant, as the token says%s", diagnosis.Field(cfg.Fields.Issuers))
+		case iss != "" && iss != want && strings.Replace(iss, "/auth/realms/", "/realms/", 1) == strings.Replace(want, "/auth/realms/", "/realms/", 1):
+			e.to.Hint("Keycloak has /auth in front of /realms before version 17, and not since: configure what the token says%s", diagnosis.Field(cfg.Fields.Issuers))
 		}
 	}
 	switch sub := e.c.body.Get("sub"); {
 	case slices.Contains([]string{"accounts.google.com", "https://accounts.google.com"}, iss):
 		e.to.Hint("iss is Google's: gcpjwt or wif verifies ID tokens of Google")
-	case iss != "" && sub == e.c.body.Get("iss"):
+	case iss != "" && sub == e.c.body.Get("iss") && !cfg.OneAudience: // else this is a token endpoint
 		e.to.Hint("iss and sub are equal, as in a client assertion (RFC 7523, SMART Backend Services): one belongs to a token endpoint (NewTokenEndpoint), which exchanges it for an access token")
 	}
 }
@@ -138,6 +142,13 @@ func (e *explanation) kind() {
 	u := &Unverified{e.c}
 	if names := u.Present("nonce", "at_hash", "c_hash"); len(names) > 0 {
 		e.to.Hint("the token has %s, as ID tokens have (OpenID Connect Core 1.0): the sender must send the access token", strings.Join(names, " and "))
+	} else if types := e.v.cfg.Types; !e.v.acceptsType(e.c) && strings.HasPrefix(e.v.cfg.Fields.Types, "Config") {
+		switch {
+		case !e.c.hasTyp:
+			e.to.Hint(`an empty string in %s accepts tokens without typ`, e.v.cfg.Fields.Types)
+		case strings.EqualFold(e.c.typ, "JWT") && slices.Contains(types, "at+jwt"):
+			e.to.Hint(`access tokens of Auth0, Entra ID and Keycloak have typ "JWT": if the issuer is one of them, list "JWT" in %s`, e.v.cfg.Fields.Types)
+		}
 	}
 	if strings.EqualFold(strings.TrimPrefix(e.c.typ, "application/"), "at+jwt") && e.c.alg == "HS256" {
 		e.to.Hint("typ at+jwt with HS256 is what our own token endpoints issue: TokenEndpoint.Verifier verifies it")
@@ -179,7 +190,12 @@ func (e *explanation) otherKeys(q *Search, seen []*Key, input, signature []byte)
 			continue
 		}
 		if most--; k.verify(q.jws.alg, input, signature) {
-			e.to.Hint("the signature verifies under %s: the token names %s and alg %s, which do not fit that key", k.describe(), q.name(), quote(q.jws.alg))
+			switch alg := quote(q.jws.alg); {
+			case k.serves(q.jws.alg) && q.jws.hasKid:
+				e.to.Hint("the signature verifies under %s, and the token has %s: give both the same kid, where the key is published or configured, or at the sender", k.describe(), q.name())
+			default:
+				e.to.Hint("the signature verifies under %s, and alg %s is not the alg of that key: change alg where the key is published or configured, or at the sender", k.describe(), alg)
+			}
 			return
 		}
 	}
@@ -192,6 +208,10 @@ func (e *explanation) otherSecrets(q *Search, seen []*Key, input, signature []by
 		secret, ok := k.material.([]byte)
 		if !ok {
 			continue
+		}
+		if check.Verify(input, signature, secret) == nil {
+			e.to.Hint("the signature verifies under the secret at position %s as it is: only alg is wrong", k.id)
+			return
 		}
 		for _, form := range forms {
 			other := form.of(secret)
@@ -243,7 +263,11 @@ func (e *explanation) claims() {
 		e.fails(err)
 	}
 	if c.body.Get("exp") == "" || !c.exp.IsZero() { // else readClaims has told
-		e.check("exp: "+e.distance(c.exp), f.Leeway, v.checkExpiry(c, now))
+		err := v.checkExpiry(c, now)
+		e.check("exp: "+e.distance(c.exp), f.Leeway, err)
+		if ago := now.Sub(c.iat); err != nil && !c.iat.IsZero() && c.exp.Sub(c.iat) < time.Hour && isZone(ago) {
+			e.to.Hint("iat is %v ago, to within two minutes a whole number of hours: if every token has it, the sender takes its local time for UTC; if not, the token is old", ago.Round(time.Second))
+		}
 	}
 	for _, start := range []struct {
 		name string
@@ -255,16 +279,17 @@ func (e *explanation) claims() {
 		}
 		err := v.checkStart(name, date, now)
 		e.check(name+": "+e.distance(date), f.Leeway, err)
-		ahead := date.Sub(now)
-		if whole := ahead.Round(time.Hour); err != nil && whole > 0 && whole <= 14*time.Hour && (ahead-whole).Abs() < 2*time.Minute {
+		if ahead := date.Sub(now); err != nil && isZone(ahead) {
 			e.to.Hint("%s is %v ahead, to within two minutes a whole number of hours: a sender that takes its local time for UTC writes that", name, ahead.Round(time.Second))
 		}
 	}
-	if !c.exp.IsZero() && v.cfg.MaxLifetime > 0 {
+	if !c.exp.IsZero() && c.exp.Unix() <= MaxDate && diagnosis.Unit(c.iat.Unix()) == "" && v.cfg.MaxLifetime > 0 {
 		e.check("lifetime: at most "+v.cfg.MaxLifetime.String(), f.MaxLifetime, v.checkLifetime(c, now))
 	}
 	e.audience()
-	if v.cfg.Subject != "" {
+	if _, ok := c.body.Get("sub").Text(); !ok && c.body.Get("sub") != "" {
+		// readClaims has told
+	} else if v.cfg.Subject != "" {
 		e.check("sub: "+c.body.Get("sub").said(), f.Subject, v.checkSubject(c))
 		e.to.Near("sub", c.sub, []string{v.cfg.Subject}, f.Subject)
 	} else {
@@ -277,6 +302,12 @@ func (e *explanation) claims() {
 	}
 }
 
+// isZone reports whether d may be the distance of a time zone from UTC.
+func isZone(d time.Duration) bool {
+	whole := d.Round(time.Hour)
+	return 0 < whole && whole <= 14*time.Hour && (d-whole).Abs() < 2*time.Minute
+}
+
 func (e *explanation) distance(date time.Time) string {
 	if ahead := date.Sub(e.now); ahead > 0 {
 		return diagnosis.Time(date) + ", in " + ahead.Round(time.Second).String()
@@ -286,6 +317,9 @@ func (e *explanation) distance(date time.Time) string {
 
 func (e *explanation) audience() {
 	cfg, aud := &e.v.cfg, e.c.aud
+	if aud == nil && e.c.body.Get("aud") != "" {
+		return // readClaims has told
+	}
 	err := e.v.checkAudience(aud)
 	e.check("aud: "+e.c.body.Get("aud").said(), cfg.Fields.Audience, err)
 	if err == nil {
@@ -297,7 +331,16 @@ func (e *explanation) audience() {
 		for _, claim := range []string{"azp", "client_id", "cid", "appid"} {
 			if id, _ := u.Claim(claim).Text(); id != "" && id == name {
 				e.to.Hint("aud is the token's own client ID (%s), as in an ID token: the sender must ask for a token for this API", claim)
+				break
 			}
+		}
+		switch {
+		case slices.Contains(cfg.Issuers, name) && slices.Contains(cfg.Audience, e.c.iss):
+			e.to.Hint("iss and aud are exchanged, in the token or in the Config")
+		case name == e.c.iss:
+			e.to.Hint("aud is the same as iss, which is the sender: aud must name the receiver")
+		case name == e.c.sub:
+			e.to.Hint("aud is the same as sub: aud must name the receiver")
 		}
 		for _, part := range strings.FieldsFunc(name, func(r rune) bool { return r == ' ' || r == ',' }) {
 			if part != name && slices.Contains(cfg.Audience, part) {

@@ -268,6 +268,8 @@ func (v *Verifier) checkExpiry(c *content, now time.Time) error {
 			return refuse("lifetime", "exp is %d, which looks like %s: want seconds since 1970", c.exp.Unix(), unit)
 		}
 		return refuse("lifetime", "exp is %d, want seconds since 1970, up to the year 9999", c.exp.Unix())
+	case now.Unix() > 1e9 && 0 < c.exp.Unix() && c.exp.Unix() < 1e8: // three years
+		return refuse("expired", "exp is %d, which looks like a duration: want seconds since 1970", c.exp.Unix())
 	case !now.Before(c.exp.Add(v.cfg.Leeway)):
 		return refuse("expired", "expired %v ago by this server's clock (%s)", now.Sub(c.exp).Round(time.Second), v.times("exp", c.exp, now))
 	}
@@ -286,7 +288,7 @@ func (v *Verifier) checkStart(name string, start, now time.Time) error {
 	if name == "iat" {
 		verb = "issued"
 	}
-	return refuse("not_yet_valid", "%s in %v by this server's clock (%s)", verb, start.Sub(now).Round(time.Second), v.times(name, start, now))
+	return refuse("not_yet_valid", "%s only in %v by this server's clock (%s)", verb, start.Sub(now).Round(time.Second), v.times(name, start, now))
 }
 
 // times tells what a date was compared with.
@@ -301,7 +303,7 @@ func (v *Verifier) checkLifetime(c *content, now time.Time) error {
 		start, most, from = now, most+v.cfg.Leeway, "from now to exp, without iat"
 	}
 	if life := c.exp.Sub(start); v.cfg.MaxLifetime > 0 && life > most {
-		return refuse("lifetime", "valid for %v (%s), more than %v%s", life.Round(time.Second), from, v.cfg.MaxLifetime, diagnosis.Field(v.cfg.Fields.MaxLifetime))
+		return refuse("lifetime", "valid for %v (%s), want at most %v%s", life.Round(time.Second), from, v.cfg.MaxLifetime, diagnosis.Field(v.cfg.Fields.MaxLifetime))
 	}
 	return nil
 }

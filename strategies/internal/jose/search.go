@@ -84,7 +84,7 @@ func (q *Search) noneServes(keys []*Key, named bool) error {
 			concerned = append(concerned, k)
 		}
 	}
-	return refuse("algorithm", "no key is for alg %s and %s: %s%s",
+	return refuse("algorithm", "no key is for alg %s and %s, want a signature by %s%s",
 		diagnosis.Text(q.jws.alg, q.jws.hasAlg), q.name(), described(concerned), diagnosis.Field(q.cfg.Fields.Keys))
 }
 

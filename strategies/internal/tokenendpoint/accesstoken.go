@@ -119,7 +119,11 @@ func (e *Endpoint) explainToken(r *http.Request, token string, to *diagnosis.Rep
 	}
 	issuer, _ := claims.Get("iss").Text()
 	aud, _ := claims.Get("aud").Texts()
-	if issuer != e.cfg.Issuer || !slices.Contains(aud, e.cfg.Audience) {
+	switch {
+	case issuer == e.cfg.Issuer && slices.Contains(aud, e.cfg.Audience):
+	case e.clients[issuer].ID != "" && claims.Get("client_id") == "":
+		to.Hint("iss is that of a sender: this is an assertion, which the sender must exchange for an access token at the token endpoint (Redox dashboard: url)")
+	default:
 		to.Hint("the key of an access token depends on Issuer and Audience of its EndpointConfig beside TokenSecrets: the token of an endpoint with others has another signature")
 	}
 	id, _ := claims.Get("client_id").Text()

@@ -1,0 +1,83 @@
+package clientcredentials
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/redoxauth/redoxauth-go/strategies/internal/bearer"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/diagnosis"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
+)
+
+// clientClaims are the claims in which well-known servers name the client.
+var clientClaims = []string{"azp", "cid", "appid", "client_id", "sub"}
+
+// hint adds what is often wrong with client and audience, and what servers are known for. client
+// is what the token has in ClientIDClaim.
+func (a *accessTokens) hint(to *diagnosis.Report, t *jose.Unverified, client string, present bool) {
+	if a.checkClient(client, present) != nil {
+		a.hintClient(to, t, present)
+	}
+	aud, _ := t.Claim("aud").Texts()
+	accepted := slices.ContainsFunc(aud, func(name string) bool { return slices.Contains(a.audience, name) })
+	switch {
+	case accepted && !slices.Contains(a.clientIDs, client) && slices.ContainsFunc(aud, func(name string) bool { return slices.Contains(a.clientIDs, name) }):
+		to.Hint("Config.ClientIDs has the audience, which is this API: list the client, %s", diagnosis.Text(client, present))
+	case !accepted && len(aud) == 1 && slices.Contains(a.clientIDs, aud[0]):
+		to.Hint("aud is one of Config.ClientIDs, as in an ID token: want an access token for this API")
+	case !accepted && client != "" && slices.Contains(a.audience, client):
+		to.Hint("Config.Audience has the client: list this API, as aud names it")
+	}
+	a.hintServer(to, t, accepted)
+}
+
+// hintClient looks for the client in other claims. An ID token is not to be accepted, so there
+// are no hints that would lead to that.
+func (a *accessTokens) hintClient(to *diagnosis.Report, t *jose.Unverified, present bool) {
+	if len(t.Present("nonce", "at_hash", "c_hash")) > 0 {
+		return
+	}
+	has := "has no " + a.clientClaim
+	if present {
+		has = "has another " + a.clientClaim
+	}
+	claims := slices.DeleteFunc(slices.Clone(clientClaims), func(claim string) bool { return claim == a.clientClaim })
+	for _, claim := range claims {
+		id, _ := t.Claim(claim).Text()
+		if !slices.Contains(a.clientIDs, id) {
+			continue
+		}
+		instead := ""
+		if present {
+			instead = "list what " + a.clientClaim + " has, or "
+		}
+		to.Hint("the token %s, and its %s is %s, which is one of Config.ClientIDs: %sset Config.ClientIDClaim to %q", has, claim, diagnosis.Quote(id), instead, claim)
+		return
+	}
+	for _, claim := range claims {
+		if id, _ := t.Claim(claim).Text(); !present && id != "" && claim != "sub" {
+			to.Hint("the token %s, and its %s is %s: if that is Redox's client, list it in Config.ClientIDs and set Config.ClientIDClaim to %q", has, claim, diagnosis.Quote(id), claim)
+		}
+	}
+}
+
+// hintServer adds what well-known servers are known for.
+func (a *accessTokens) hintServer(to *diagnosis.Report, t *jose.Unverified, accepted bool) {
+	iss, _ := t.Claim("iss").Text()
+	switch {
+	case strings.HasPrefix(iss, "https://cognito-idp.") && t.Claim("aud") == "" && len(a.audience) > 0:
+		to.Hint("access tokens of Cognito have no aud: set Config.InsecureNoAudience and Config.Scopes, and leave Config.Audience empty")
+	case strings.Contains(iss, "/realms/") && !accepted && len(a.audience) > 0:
+		to.Hint("Keycloak writes into aud what an Audience mapper says: add one for this API to the client or its scopes")
+	case strings.HasPrefix(iss, "https://login.microsoftonline.com/"), strings.HasPrefix(iss, "https://sts.windows.net/"):
+		granted := t.Scopes(a.scopeClaim)
+		if bearer.CheckScopes(granted, a.scopes, a.scopeClaim, "") == nil {
+			return
+		}
+		if slices.ContainsFunc(a.scopes, func(s string) bool { return strings.HasSuffix(s, "/.default") }) {
+			to.Hint("a scope that ends with /.default is what the client of Entra ID asks for, and no token has it: list the app roles in Config.Scopes")
+		} else if a.scopeClaim == "roles" && granted == nil {
+			to.Hint("the token has no roles: an administrator of Entra ID must grant the client an app role of this API")
+		}
+	}
+}
