@@ -182,7 +182,7 @@ func TestJWTBearer(t *testing.T) {
 		{"key of the same ID", nil, func(s *bearer) { s.cfg.Keys = publicKeys(otherKey("k1")) }, []string{"signature", `"k1"`, "Config.Keys"}},
 		{"secret", hmac, func(s *bearer) { s.cfg.Secrets[0] = []byte(otherSecret) }, []string{"signature", "Config.Secrets"}},
 		{"clock behind", nil, func(s *bearer) { s.sender.Now = hour(-3) }, []string{"expired 2h55m", "by this server's clock", "Config.Leeway"}},
-		{"clock ahead", nil, func(s *bearer) { s.sender.Now = hour(3) }, []string{"issued in", "(iat ", "by this server's clock", "Config.Leeway"}},
+		{"clock ahead", nil, func(s *bearer) { s.sender.Now = hour(3) }, []string{"issued only in", "(iat ", "by this server's clock", "Config.Leeway"}},
 		{"lifetime", nil, func(s *bearer) { s.sender.Lifetime = 48 * time.Hour }, []string{"48h0m0s", "24h0m0s", "(Config.MaxLifetime"}},
 		{"lifetime in the Config", nil, func(s *bearer) { s.cfg.MaxLifetime = time.Minute }, []string{"5m0s", "1m0s", "(Config.MaxLifetime"}},
 		{"milliseconds", nil, claim("exp", time.Now().Add(time.Minute).UnixMilli()), []string{"exp is ", "milliseconds", "want seconds since 1970"}},
