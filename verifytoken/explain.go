@@ -19,6 +19,7 @@ const (
 	maxHashes = 1000 // of one Explain
 	maxValues = 64   // other headers, parameters and members in which Explain looks for a token
 	maxNames  = 8    // members of a body that are listed
+	maxHints  = 32   // a peer can send a megabyte of headers that each deserve one
 )
 
 // Explain tells an operator what r is, a handshake or a message, what arrived, and what to
@@ -89,7 +90,7 @@ func (e *explanation) line(format string, args ...any) {
 }
 
 func (e *explanation) hint(format string, args ...any) {
-	if hint := fmt.Sprintf(format, args...); !slices.Contains(e.hints, hint) {
+	if hint := fmt.Sprintf(format, args...); len(e.hints) < maxHints && !slices.Contains(e.hints, hint) {
 		e.hints = append(e.hints, hint)
 	}
 }
@@ -193,7 +194,7 @@ func (e *explanation) members() string {
 	json.Unmarshal(bytes.TrimPrefix(e.data, []byte("\ufeff")), &object)
 	var names []string
 	for name := range object {
-		if e.match(name) < 0 && len(names) < maxNames {
+		if isName(name) && e.match(name) < 0 && len(names) < maxNames {
 			names = append(names, quote(name))
 			if isNearly(name, challengeName) || isNearly(name, tokenName) {
 				e.hint("the body has the member %s, want %q or %q, exactly so (fixed by Redox)", quote(name), challengeName, tokenName)
@@ -301,20 +302,24 @@ func (e *explanation) elsewhere() {
 	left := maxValues
 	for _, name := range sorted(h) {
 		canonical := textproto.CanonicalMIMEHeaderKey(name)
+		shown := "whose name is not shown"
+		if isName(name) {
+			shown = quote(name)
+		}
 		switch {
 		case name == header || name == "Authorization":
 			continue
 		case canonical == header:
 			e.hint("http.Header has the key %s, want %q: what makes the request must set headers by Header.Set or Header.Add", quote(name), header)
 		case isNearly(name, tokenName):
-			e.hint("the header %s arrived, want the name verification-token (fixed by Redox); something in front of this server may rename headers", quote(name))
+			e.hint("the header %s arrived, want the name verification-token (fixed by Redox); something in front of this server may rename headers", shown)
 		}
 		for _, value := range h[name] {
 			if left--; left < 0 {
 				break
 			}
 			if i := e.match(value); i >= 0 {
-				e.hint("%s arrived in the header %s, want it in verification-token", e.name(i), quote(name))
+				e.hint("%s arrived in the header %s, want it in verification-token", e.name(i), shown)
 			}
 		}
 	}
@@ -360,6 +365,21 @@ func (e *explanation) match(value string) int {
 	}
 	e.hashes--
 	return find(e.digests, value)
+}
+
+// isName reports whether the name of a header or a member may be shown. Others may be a token that
+// was entered as the name, in whatever form.
+func isName(name string) bool {
+	if name == "" || len(name) > 40 {
+		return false
+	}
+	for _, c := range []byte(name) {
+		letter := 'a' <= c|0x20 && c|0x20 <= 'z' || c == '-' || c == '_' || c == '.'
+		if !letter && (c < '0' || c > '9' || len(name) >= 12) {
+			return false
+		}
+	}
+	return true
 }
 
 // name names the token at a position.

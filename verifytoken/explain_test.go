@@ -1,10 +1,12 @@
 package verifytoken_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -291,5 +293,34 @@ func TestExplainNeverPanics(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// A name may be a token with something around it. A megabyte of headers that each deserve a hint
+// gets few.
+func TestExplainOfHostileNames(t *testing.T) {
+	const token = "kV9x-Qz7LmW2pT4rYb8NcD6sF1gH3jKe"
+	v, err := verifytoken.New(verifytoken.Config{Tokens: []string{token}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{token, `"` + token + `"`, token + "-verification-token", "Bearer " + token, strings.ToLower(token)} {
+		body, err := json.Marshal(map[string]string{"challenge": "c", name: "x"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body))
+		r.Header[name] = []string{token}
+		r.Header.Set("verification-token", "x")
+		if text := v.Explain(r); strings.Contains(strings.ToLower(text), strings.ToLower(token[4:12])) {
+			t.Errorf("%q: %s", name, text)
+		}
+	}
+	r := httptest.NewRequest(http.MethodPost, "/", nil)
+	for i := range 10_000 {
+		r.Header[fmt.Sprint("X-", i, "-Verification-Token")] = []string{"x"}
+	}
+	if text := v.Explain(r); len(text) > 16<<10 || !strings.Contains(text, "something in front of this server may rename headers") {
+		t.Errorf("%d bytes", len(text))
 	}
 }
