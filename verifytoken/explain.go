@@ -315,6 +315,9 @@ func (e *explanation) elsewhere() {
 			e.hint("the header %s arrived, want the name verification-token (fixed by Redox); something in front of this server may rename headers", shown)
 		}
 		for _, value := range h[name] {
+			if canonical == header {
+				break
+			}
 			if left--; left < 0 {
 				break
 			}

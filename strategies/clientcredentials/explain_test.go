@@ -54,6 +54,8 @@ func TestRefusalsAndExplainOfAccessTokens(t *testing.T) {
 			`client_id is "redox", want "https://api.example"`, []string{`Config.ClientIDs has the audience, which is this API: list the client, "redox"`}},
 		{"the configured audience is the client", func(c *cfg) { c.Audience = []string{"redox"} }, nil, nil,
 			`aud is "https://api.example", want "redox"`, []string{`Config.Audience has the client: list this API`}},
+		{"an ID token without nonce", nil, nil, claims{"aud": "redox", "client_id": nil, "azp": "redox"},
+			`aud is "redox"`, []string{"want an access token for this API"}},
 		{"Cognito without aud", func(c *cfg) { c.Issuer = "https://cognito-idp.us-east-1.amazonaws.com/p" }, nil, claims{"iss": "https://cognito-idp.us-east-1.amazonaws.com/p", "aud": nil},
 			`aud is absent`, []string{"set Config.InsecureNoAudience and Config.Scopes"}},
 		{"Keycloak without a mapper", func(c *cfg) { c.Issuer = "https://kc.example/realms/r" }, nil, claims{"iss": "https://kc.example/realms/r", "aud": "account"},

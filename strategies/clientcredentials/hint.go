@@ -1,6 +1,7 @@
 package clientcredentials
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -15,28 +16,26 @@ var clientClaims = []string{"azp", "cid", "appid", "client_id", "sub"}
 // hint adds what is often wrong with client and audience, and what servers are known for. client
 // is what the token has in ClientIDClaim.
 func (a *accessTokens) hint(to *diagnosis.Report, t *jose.Unverified, client string, present bool) {
-	if a.checkClient(client, present) != nil {
-		a.hintClient(to, t, present)
-	}
 	aud, _ := t.Claim("aud").Texts()
 	accepted := slices.ContainsFunc(aud, func(name string) bool { return slices.Contains(a.audience, name) })
+	ofClient := !accepted && len(aud) == 1 && slices.Contains(a.clientIDs, aud[0])
+	if a.checkClient(client, present) != nil && !ofClient && len(t.Present("nonce", "at_hash", "c_hash")) == 0 {
+		a.hintClient(to, t, client, present)
+	}
 	switch {
 	case accepted && !slices.Contains(a.clientIDs, client) && slices.ContainsFunc(aud, func(name string) bool { return slices.Contains(a.clientIDs, name) }):
 		to.Hint("Config.ClientIDs has the audience, which is this API: list the client, %s", diagnosis.Text(client, present))
-	case !accepted && len(aud) == 1 && slices.Contains(a.clientIDs, aud[0]):
+	case ofClient:
 		to.Hint("aud is one of Config.ClientIDs, as in an ID token: want an access token for this API")
-	case !accepted && client != "" && slices.Contains(a.audience, client):
+	case !accepted && len(aud) > 0 && client != "" && slices.Contains(a.audience, client):
 		to.Hint("Config.Audience has the client: list this API, as aud names it")
 	}
 	a.hintServer(to, t, accepted)
 }
 
-// hintClient looks for the client in other claims. An ID token is not to be accepted, so there
-// are no hints that would lead to that.
-func (a *accessTokens) hintClient(to *diagnosis.Report, t *jose.Unverified, present bool) {
-	if len(t.Present("nonce", "at_hash", "c_hash")) > 0 {
-		return
-	}
+// hintClient looks for the client in other claims. It is not for what looks like an ID token,
+// which such a hint would make acceptable.
+func (a *accessTokens) hintClient(to *diagnosis.Report, t *jose.Unverified, client string, present bool) {
 	has := "has no " + a.clientClaim
 	if present {
 		has = "has another " + a.clientClaim
@@ -47,11 +46,14 @@ func (a *accessTokens) hintClient(to *diagnosis.Report, t *jose.Unverified, pres
 		if !slices.Contains(a.clientIDs, id) {
 			continue
 		}
-		instead := ""
-		if present {
-			instead = "list what " + a.clientClaim + " has, or "
+		advice := fmt.Sprintf("set Config.ClientIDClaim to %q", claim)
+		switch {
+		case present && claim == "sub": // which may be a user (RFC 9068, Section 5)
+			advice = "list what " + a.clientClaim + " has"
+		case present && client != "":
+			advice = "list what " + a.clientClaim + " has, or " + advice
 		}
-		to.Hint("the token %s, and its %s is %s, which is one of Config.ClientIDs: %sset Config.ClientIDClaim to %q", has, claim, diagnosis.Quote(id), instead, claim)
+		to.Hint("the token %s, and its %s is %s, which is one of Config.ClientIDs: %s", has, claim, diagnosis.Quote(id), advice)
 		return
 	}
 	for _, claim := range claims {

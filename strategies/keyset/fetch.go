@@ -1,6 +1,7 @@
 package keyset
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -33,16 +34,6 @@ type published struct {
 
 // download fetches the keys. If an Issuer is configured, discovery finds their URL.
 func (s *remote) download(ctx context.Context) (published, error) {
-	got, err := s.fetchKeys(ctx)
-	if err != nil && s.cfg.Issuer != "" {
-		err = fmt.Errorf("%w (RemoteConfig.Issuer)", err)
-	} else if err != nil {
-		err = fmt.Errorf("%w (RemoteConfig.URL)", err)
-	}
-	return got, err
-}
-
-func (s *remote) fetchKeys(ctx context.Context) (published, error) {
 	address := s.cfg.URL
 	if s.cfg.Issuer != "" {
 		var err error
@@ -56,13 +47,16 @@ func (s *remote) fetchKeys(ctx context.Context) (published, error) {
 	}
 	keys, dropped, err := jose.ParseJWKS(resp.Body)
 	if err != nil {
-		return published{}, fmt.Errorf("%s: %s, want a JWK Set%s", resp.URL, diagnosis.Content(resp.Body), metadataHint(resp.Body))
+		return published{}, fmt.Errorf("%s: %s, want a JWK Set, which is JSON with an array \"keys\"%s", resp.URL, diagnosis.Content(resp.Body), kindHint(resp.Body))
 	}
 	return published{keys, dropped, address, life(resp.Header)}, nil
 }
 
-// metadataHint recognises the URL of metadata where that of keys is expected.
-func metadataHint(body []byte) string {
+// kindHint recognises what is often published beside keys.
+func kindHint(body []byte) string {
+	if bytes.Contains(body, []byte("-----BEGIN CERTIFICATE-----")) {
+		return "; it has certificates: look for the URL of a JWK Set (jwks_uri in the metadata of the issuer)"
+	}
 	if m, err := jose.ReadShallow(body, "jwks_uri"); err == nil && m.Get("jwks_uri") != "" {
 		return "; it is the metadata of an issuer: set RemoteConfig.Issuer to the issuer, instead of URL"
 	}

@@ -67,6 +67,7 @@ import (
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/diagnosis"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
 )
 
@@ -101,6 +102,8 @@ func ParseJWKS(data []byte) (Set, error) {
 	switch {
 	case err != nil && bytes.Contains(data, []byte("-----BEGIN ")):
 		err = errors.New("PEM, want a JWK Set: use ParsePEM")
+	case err != nil:
+		err = fmt.Errorf("%s, want a JWK Set, which is JSON with an array \"keys\"", diagnosis.Content(data))
 	case err == nil && len(keys) == 0:
 		err = errors.New("no usable key")
 		if len(dropped) > 0 {
@@ -239,6 +242,9 @@ func NewRemote(cfg RemoteConfig) (*RemoteSet, error) {
 		p.URL("Issuer", cfg.Issuer, cfg.InsecureAllowHTTP)
 		if strings.Contains(cfg.Issuer, "?") {
 			p.Add("Issuer", "has a query")
+		}
+		if strings.Contains(cfg.Issuer, "/.well-known/") {
+			p.Add("Issuer", "the URL of metadata, want the issuer that is named in it")
 		}
 	}
 	for _, d := range []struct {

@@ -55,6 +55,8 @@ func TestErrorSaysWhatTheServerAnswered(t *testing.T) {
 		{200, `{"error":"x"}`, "a JSON object that tells an error, want a JWK Set"},
 		{200, "", "an empty answer, want a JWK Set"},
 		{200, `{"issuer":"https://x","jwks_uri":"https://x/k"}`, "it is the metadata of an issuer: set RemoteConfig.Issuer"},
+		{200, `{"keys":[{"kty"`, "JSON that is malformed or cut off, want a JWK Set"},
+		{200, `{"k1":"-----BEGIN CERTIFICATE-----\nAA"}`, "it has certificates: look for the URL of a JWK Set"},
 		{200, `{"keys":[]}`, "no usable key: the set is empty"},
 		{200, `{"keys":[{"kty":"oct","k":"AA"}]}`, "no usable key: key 0: not a public key"},
 	} {
@@ -67,5 +69,24 @@ func TestErrorSaysWhatTheServerAnswered(t *testing.T) {
 				t.Errorf("error %v, want %s", err, test.want)
 			}
 		})
+	}
+}
+
+// What is not a key set, or not an issuer, is named before anybody sends a token.
+func TestErrorsSayWhatIsExpected(t *testing.T) {
+	of := func(_ keyset.Set, err error) error { return err }
+	_, metadata := keyset.NewRemote(keyset.RemoteConfig{Issuer: "https://issuer.example/.well-known/openid-configuration"})
+	for _, test := range []struct {
+		err  error
+		want string
+	}{
+		{metadata, "keyset: Issuer: the URL of metadata, want the issuer that is named in it"},
+		{of(keyset.ParseJWKS([]byte("<html>"))), `keyset: ParseJWKS: an HTML page, want a JWK Set, which is JSON with an array "keys"`},
+		{of(keyset.ParsePEM([]byte("/etc/keys/redox.pem"))), "the content of a file, not its name"},
+		{of(keyset.ParsePEM([]byte("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"))), "a private key, want the public one"},
+	} {
+		if test.err == nil || !strings.Contains(test.err.Error(), test.want) {
+			t.Errorf("error %v, want %s", test.err, test.want)
+		}
 	}
 }

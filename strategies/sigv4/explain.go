@@ -3,6 +3,7 @@ package sigv4
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -130,6 +131,11 @@ func (e *explanation) facts() {
 	parameters, carried := carrier(r, query)
 	if carried != nil {
 		e.line("Authorization: %s", verdict(carried, ""))
+		for _, name := range slices.Sorted(maps.Keys(r.Header)) {
+			if name != "Authorization" && strings.EqualFold(name, "Authorization") {
+				e.hint("http.Header has the key %s, want \"Authorization\": what makes the request must set headers by Header.Set or Header.Add", quote(name))
+			}
+		}
 		return
 	}
 	c.path, c.query, c.host = path, query, receivedHost(r)

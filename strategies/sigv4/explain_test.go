@@ -168,6 +168,7 @@ var causes = []struct {
 		with("x-redox-id")(s)
 		asSigned("a b", "a  b")(s)
 	}}, `it verifies with the white space of x-redox-id as it is`},
+	{scenario{name: "a segment added in front", after: received("/v1/x?a=b"), target: "/x?a=b"}, `something on the way added "/v1" in front`},
 	{scenario{name: "secret with a line break", after: awsSign(func(s *redoxtest.SigV4) { s.SecretKey += "\n" })}, `and a line break at its end`},
 	{scenario{name: "secret with CR LF", after: awsSign(func(s *redoxtest.SigV4) { s.SecretKey += "\r\n" })}, `and a line break (CR LF) at its end`},
 	{scenario{name: "secret with a space", after: awsSign(func(s *redoxtest.SigV4) { s.SecretKey += " " })}, `the secret and a space at its end`},

@@ -143,6 +143,11 @@ func (e *explanation) paths() (list []variant) {
 	} else {
 		add(received+"/", "with a slash at the end, which did not arrive: compare it with the URL in the dashboard, and let nothing on the way remove the slash")
 	}
+	if len(received) > 1 {
+		if i := strings.IndexByte(received[1:], '/'); i >= 0 {
+			add(received[i+1:], "something on the way added %s in front: it must forward the path as it came", quote(received[:i+1]))
+		}
+	}
 	if strings.Contains(received, "//") {
 		add(collapse(received), "without the empty segments that arrived: something on the way added a slash")
 	}

@@ -3,6 +3,7 @@
 package diagnosis
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -94,6 +95,8 @@ func Content(body []byte) string {
 		return "XML or HTML"
 	case strings.HasPrefix(text, "-----BEGIN "):
 		return "PEM"
+	case strings.HasPrefix(text, "{") && !json.Valid(body), strings.HasPrefix(text, "[") && !json.Valid(body):
+		return "JSON that is malformed or cut off"
 	case strings.HasPrefix(text, "{") && (strings.Contains(text, `"error"`) || strings.Contains(text, `"errors"`)):
 		return "a JSON object that tells an error"
 	case strings.HasPrefix(text, "{"):

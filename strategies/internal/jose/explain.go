@@ -338,7 +338,7 @@ func (e *explanation) audience() {
 		case slices.Contains(cfg.Issuers, name) && slices.Contains(cfg.Audience, e.c.iss):
 			e.to.Hint("iss and aud are exchanged, in the token or in the Config")
 		case name == e.c.iss:
-			e.to.Hint("aud is the same as iss, which is the sender: aud must name the receiver")
+			e.to.Hint("aud is the same as iss: aud must name the receiver")
 		case name == e.c.sub:
 			e.to.Hint("aud is the same as sub: aud must name the receiver")
 		}

@@ -179,7 +179,7 @@ func ParsePEM(data []byte) ([]*Key, error) {
 		public = append(public, p)
 	}
 	if len(bytes.TrimSpace(data)) > 0 {
-		return nil, errors.New("text that is not PEM")
+		return nil, errors.New("text that is not PEM, want -----BEGIN PUBLIC KEY----- or a certificate: the content of a file, not its name")
 	}
 	// pem.Decode skips a block that it cannot read, and with it a key that is in use.
 	if len(public) < begun {
@@ -199,6 +199,8 @@ func parseBlock(block *pem.Block) (public crypto.PublicKey, err error) {
 		if cert, err = x509.ParseCertificate(block.Bytes); err == nil {
 			public = cert.PublicKey
 		}
+	case "PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "ENCRYPTED PRIVATE KEY":
+		err = errors.New("a private key, want the public one: openssl pkey -pubout writes it")
 	default:
 		err = errors.New("neither a public key nor a certificate")
 	}
