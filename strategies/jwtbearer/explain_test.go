@@ -186,6 +186,7 @@ func TestExplainSaysNothingWrong(t *testing.T) {
 		never  string
 	}{
 		{"aud is a number", func(s *redoxtest.JWTBearer) { s.Claims = map[string]any{"aud": 5} }, nil, "aud is absent"},
+		{"aud and sub are empty", func(s *redoxtest.JWTBearer) { s.Subject, s.Claims = "", map[string]any{"aud": ""} }, nil, "hints:"},
 		{"sub is a number", func(s *redoxtest.JWTBearer) { s.Claims = map[string]any{"sub": 5} }, nil, "and any is accepted"},
 		{"exp in milliseconds", func(s *redoxtest.JWTBearer) { s.Claims = map[string]any{"exp": (at + 60) * 1000} }, nil, "valid for"},
 		{"exp and iat in milliseconds", func(s *redoxtest.JWTBearer) {

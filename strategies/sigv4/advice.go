@@ -79,7 +79,7 @@ func (e *explanation) adviseKey() {
 			return
 		}
 	}
-	e.hint("the dashboard's accessKey and Credential.AccessKeyID differ, or accessKey and secretKey are exchanged")
+	e.hint("the dashboard's accessKey is none of Config.Credentials[].AccessKeyID: enter the same on both sides")
 }
 
 func (e *explanation) adviseScope() {

@@ -337,6 +337,7 @@ func (e *explanation) audience() {
 		switch {
 		case slices.Contains(cfg.Issuers, name) && slices.Contains(cfg.Audience, e.c.iss):
 			e.to.Hint("iss and aud are exchanged, in the token or in the Config")
+		case name == "":
 		case name == e.c.iss:
 			e.to.Hint("aud is the same as iss: aud must name the receiver")
 		case name == e.c.sub:
