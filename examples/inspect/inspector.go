@@ -156,7 +156,7 @@ func (i *inspector) message(w http.ResponseWriter, q *request, h *handshake, f *
 	default:
 		f.say("answered 503, so that Redox keeps the message (-accept answers 200)")
 		w.Header().Set("Retry-After", "10")
-		http.Error(w, "inspect takes no messages", http.StatusServiceUnavailable)
+		http.Error(w, "inspect takes no messages, as it should: its output says what arrived (-accept answers 200)", http.StatusServiceUnavailable)
 	}
 }
 
@@ -196,10 +196,11 @@ func (i *inspector) proof(q *request, text string, f *finding, now time.Time) (p
 	past = i.issued[sha256.Sum256([]byte(text))]
 	i.mu.Unlock()
 	if past != nil {
-		f.say("proof: the access token that token request %d got (package %s), in Authorization: Bearer", past.request, past.proposal.strategy)
 		if past.proposal.config == nil {
+			f.say("proof: the access token that token request %d got, in Authorization: Bearer", past.request)
 			return nil, past
 		}
+		f.say("proof: the access token that token request %d got (package %s), in Authorization: Bearer", past.request, past.proposal.strategy)
 		again := *past.proposal
 		return &again, past
 	}

@@ -143,6 +143,22 @@ func TestReportSaysWhatIsNotKnown(t *testing.T) {
 	}
 }
 
+// The variables name the file of -keys, and say how destination gets them.
+func TestVariablesNameTheKeysFile(t *testing.T) {
+	key := redoxtest.NewKey("1", "RS256")
+	name := file(t, key.PEM())
+	var out bytes.Buffer
+	front := newFront(t)
+	front.serve(newInspector(must(parse([]string{"-listen", "localhost:8081", "-url", front.URL + "/redox", "-keys", name}, func(string) string { return "" })), &out))
+	if _, err := send(t.Context(), front.URL+"/redox", &redoxtest.JWTBearer{Key: key, Issuer: "https://redox.example", Audience: []string{"us"}}); err != nil {
+		t.Fatal(err)
+	}
+	contains(t, out.String(), "\nJWT_KEYS_FILE='"+name+"'\n", "set -a; the lines above; go run ./examples/destination -listen localhost:8081\n")
+	if strings.Contains(out.String(), "JWT_JWKS_URL") {
+		t.Errorf("got\n%s", &out)
+	}
+}
+
 // With a wrong secret the trial is a refusal, explained.
 func TestTrialExplainsARefusal(t *testing.T) {
 	endpoint, out := started(t, map[string]string{"SIGV4_SECRET_KEY": "wrong", "OAUTH_CLIENT_SECRETS": "wrong", "JWT_SECRET": strings.Repeat("wrong", 8)})
@@ -184,6 +200,7 @@ func TestTokenRequestsThatCannotBeAccepted(t *testing.T) {
 		"is not one that a token endpoint of this library takes": {"grant_type": {"password"}, "username": {"redox"}, "password": {"thePassword4Tests"}},
 		"the assertion is no JWT":                                {"grant_type": {"client_credentials"}, "client_assertion": {"theAssertion4Tests"}},
 		"audience and resource name several APIs":                {"grant_type": {"client_credentials"}, "client_id": {"redox"}, "audience": {"a"}, "resource": {"b"}},
+		"only Google can answer it":                              {"grant_type": {"urn:ietf:params:oauth:grant-type:token-exchange"}, "subject_token": {"theToken4Tests"}},
 		"credentials: none that inspect knows":                   {"grant_type": {"client_credentials"}},
 	} {
 		endpoint, out := started(t, nil)

@@ -87,6 +87,7 @@ func (r *reports) proposal(b *strings.Builder, i *inspector, f *finding) {
 	if p.endpoint() {
 		fmt.Fprintf(&text, "# token URL in the dashboard: %s\n", i.origin("/token/"+p.strategy))
 	}
+	fmt.Fprintf(&text, "# to serve: set -a; the lines above; go run ./examples/destination -listen %s\n", i.listen)
 	if proposal := text.String(); proposal == r.last {
 		fmt.Fprintf(b, "\nThe proposal is that of request %d.\n", r.lastIn)
 	} else {

@@ -175,6 +175,9 @@ func (t *tokenRequest) propose(i *inspector, q *request) *proposal {
 			c.AssertionAudiences = aud
 			p.note("the assertion's aud is %s, and not the token URL %s; if it should be, set the dashboard's url", quoteAll(aud), quote(tokenURL))
 		}
+		if strings.HasSuffix(j.claim("iss"), ".gserviceaccount.com") {
+			p.note("iss is a Google service account: if the dashboard shows OAuth 2.0 2-legged with JWT for GCP, let its token URL be Google's, and send only messages here")
+		}
 		if j.claim("sub") == "" {
 			p.note("the assertion has no sub, and RFC 7523 requires it")
 		}
@@ -199,6 +202,8 @@ func (t *tokenRequest) propose(i *inspector, q *request) *proposal {
 			Clients: []clientcredentials.Client{{ID: id, Secrets: []string{ask("OAUTH_CLIENT_SECRETS")}, Scopes: scopes}},
 			Issuer:  i.origin(""), Audience: audience, TokenSecrets: secrets,
 		}
+	case grant == "urn:ietf:params:oauth:grant-type:token-exchange":
+		p.note("this is a token exchange, as for Google Workload Identity Federation: only Google can answer it. Let the dashboard's token_url be Google's, and send only messages here")
 	default:
 		p.note("the grant type %s is not one that a token endpoint of this library takes: set the dashboard's grantType to %s, or to %s with an assertion", quote(grant), grantClient, grantJWT)
 	}

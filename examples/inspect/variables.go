@@ -122,7 +122,7 @@ func (p *proposal) environment(s *settings) []string {
 			case v.Kind() == reflect.String:
 				set(name, v.String())
 			case v.Kind() == reflect.Bool:
-				set(name, "1")
+				set(name, "true")
 			case v.Type() == reflect.TypeFor[[]string]():
 				values := v.Interface().([]string)
 				if strings.HasSuffix(field, "AssertionAudiences") { // destination's own URL stays the default
@@ -152,10 +152,10 @@ func (p *proposal) environment(s *settings) []string {
 		set("PUBLIC_URL", s.origin(""))
 	}
 	if allowHTTP {
-		set("ALLOW_HTTP", "1")
+		set("ALLOW_HTTP", "true")
 	}
 	if p.token && (p.strategy == "gcpjwt" || p.strategy == "wif" || p.constructor() == "NewIntrospection") {
-		set("REQUIRE_TOKEN", "1")
+		set("REQUIRE_TOKEN", "true")
 	}
 	return lines
 }
