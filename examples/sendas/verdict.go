@@ -26,7 +26,7 @@ func verdict(response *http.Response) error {
 	case http.StatusBadRequest:
 		why = "the destination cannot read the request, or the handler refused it"
 	case http.StatusNotFound, http.StatusMethodNotAllowed:
-		why = "the path or the method is not registered"
+		return fmt.Errorf("%s: the path or the method is not registered: compare the URL with the paths that the destination serves. %s", response.Status, pause)
 	case http.StatusRequestEntityTooLarge:
 		why = "the message is larger than the destination, or a proxy in front of it, accepts"
 	case http.StatusServiceUnavailable:
