@@ -18,6 +18,7 @@ func TestNewRefuses(t *testing.T) {
 		want   []string // the starts of the messages
 	}{
 		{"empty", func(c *jwtbearer.Config) { *c = jwtbearer.Config{} }, []string{"Keys: ", "Issuer: ", "Audience: "}},
+		{"algorithms without keys", func(c *jwtbearer.Config) { c.Keys, c.Algorithms = nil, []string{"RS256"} }, []string{"Keys: "}},
 		{"keys and secrets", func(c *jwtbearer.Config) { c.Secrets = secretConfig().Secrets }, []string{"Keys: "}},
 		{"keys and HS256", func(c *jwtbearer.Config) { c.Algorithms = []string{"RS256", "HS256"} }, []string{"Algorithms: HS256"}},
 		{"secrets and RS256", func(c *jwtbearer.Config) { *c = secretConfig(); c.Algorithms = []string{"HS256", "RS256"} }, []string{"Algorithms: RS256"}},

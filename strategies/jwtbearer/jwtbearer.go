@@ -288,8 +288,10 @@ func (c *Config) check() (keys jose.Source, _ error) {
 	default:
 		p.Add("Keys", "exactly one of Keys, Secrets and SecretsFunc is required")
 	}
-	if err := jose.CheckAlgorithms(c.Algorithms, c.Keys == nil, keys); err != nil {
-		p.Add("Algorithms", "%w", err)
+	if keys != nil { // otherwise nobody knows whether they are for keys or for secrets
+		if err := jose.CheckAlgorithms(c.Algorithms, c.Keys == nil, keys); err != nil {
+			p.Add("Algorithms", "%w", err)
+		}
 	}
 	p.Name("Issuer", c.Issuer, 0)
 	if c.Subject != "" {
