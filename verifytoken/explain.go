@@ -57,7 +57,7 @@ func (v *Verifier) Explain(r *http.Request) string {
 	e.kind(handled, err)
 	e.tokens()
 	e.place(handled)
-	if e.challenge != nil {
+	if e.challenge != nil && e.challenge.malformed == nil {
 		e.line("challenge: %d bytes, want 1 to %d, UTF-8 without control characters", len(e.challenge.text), maxChallenge)
 	}
 	e.elsewhere()

@@ -201,6 +201,20 @@ func TestExplainAHandshakeWhoseBodyIsConsumed(t *testing.T) {
 	}
 }
 
+// A challenge that is no text has no length, and one that is there twice has two.
+func TestExplainCountsOnlyAReadableChallenge(t *testing.T) {
+	v := newVerifier(t, newToken)
+	for body, counted := range map[string]bool{
+		document(newToken, uuid):                                                    true,
+		`{"challenge":5,"verification-token":"` + newToken + `"}`:                   false,
+		`{"challenge":"a","challenge":"b","verification-token":"` + newToken + `"}`: false,
+	} {
+		if text := v.Explain(post(body)); strings.Contains(text, "\nchallenge: ") != counted {
+			t.Errorf("a line about the length of the challenge: want %t in\n%s", counted, text)
+		}
+	}
+}
+
 func TestExplainLeavesTheBody(t *testing.T) {
 	v := newVerifier(t, newToken)
 	for _, body := range []string{document(newToken, uuid), `{"Meta":{}}`, "", strings.Repeat("x", 5000)} {
