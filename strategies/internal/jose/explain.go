@@ -64,7 +64,7 @@ func (v *Verifier) Explain(ctx context.Context, token string, to *diagnosis.Repo
 	e.check("typ: "+diagnosis.Text(c.typ, c.hasTyp), v.cfg.Fields.Types, v.typeError(c))
 	e.signature(rotation.LoadedOnly(ctx), token)
 	if v.cfg.MatchJKU && c.jku != "" {
-		e.check("jku: "+c.jku.said(), v.cfg.Fields.Keys, v.checkJKU(c))
+		e.check("jku: "+c.jku.Said(), v.cfg.Fields.Keys, v.checkJKU(c))
 	}
 	if err := c.readClaims(); err != nil {
 		e.fails(err)
@@ -111,7 +111,7 @@ func (e *explanation) issuer() {
 		return
 	}
 	e.refused = true
-	e.to.Line("iss is %s, want %s", e.c.body.Get("iss").said(), e.v.issuers)
+	e.to.Line("iss is %s, want %s", e.c.body.Get("iss").Said(), e.v.issuers)
 	e.to.Near("iss", iss, cfg.Issuers, cfg.Fields.Issuers)
 	const v1, v2 = "https://sts.windows.net/", "https://login.microsoftonline.com/"
 	for _, want := range cfg.Issuers {
@@ -290,10 +290,10 @@ func (e *explanation) claims() {
 	if _, ok := c.body.Get("sub").Text(); !ok && c.body.Get("sub") != "" {
 		// readClaims has told
 	} else if v.cfg.Subject != "" {
-		e.check("sub: "+c.body.Get("sub").said(), f.Subject, v.checkSubject(c))
+		e.check("sub: "+c.body.Get("sub").Said(), f.Subject, v.checkSubject(c))
 		e.to.Near("sub", c.sub, []string{v.cfg.Subject}, f.Subject)
 	} else {
-		e.to.Line("sub: %s, and any is accepted", c.body.Get("sub").said())
+		e.to.Line("sub: %s, and any is accepted", c.body.Get("sub").Said())
 	}
 	for _, name := range v.cfg.Required {
 		if err := v.checkRequired(c, name); err != nil {
@@ -321,7 +321,7 @@ func (e *explanation) audience() {
 		return // readClaims has told
 	}
 	err := e.v.checkAudience(aud)
-	e.check("aud: "+e.c.body.Get("aud").said(), cfg.Fields.Audience, err)
+	e.check("aud: "+e.c.body.Get("aud").Said(), cfg.Fields.Audience, err)
 	if err == nil {
 		return
 	}

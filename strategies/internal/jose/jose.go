@@ -174,7 +174,7 @@ func (v *Verifier) read(token string) (*content, error) {
 		return nil, v.unlessForeign(token, err)
 	}
 	if c.iss == "" || !slices.Contains(v.cfg.Issuers, c.iss) {
-		return nil, redoxauth.Errorf(redoxauth.ErrNoCredentials, "issuer", "iss is %s, want %s", c.body.Get("iss").said(), v.issuers)
+		return nil, redoxauth.Errorf(redoxauth.ErrNoCredentials, "issuer", "iss is %s, want %s", c.body.Get("iss").Said(), v.issuers)
 	}
 	return c, nil
 }
@@ -215,9 +215,9 @@ func (v *Verifier) checkJKU(c *content) error {
 		return nil
 	}
 	if ours == "" {
-		return refuse("unknown_key", "jku is %s, and the configured keys have no URL%s", c.jku.said(), diagnosis.Field(v.cfg.Fields.Keys))
+		return refuse("unknown_key", "jku is %s, and the configured keys have no URL%s", c.jku.Said(), diagnosis.Field(v.cfg.Fields.Keys))
 	}
-	return refuse("unknown_key", "jku is %s, want %s, the URL of the configured keys%s", c.jku.said(), quote(ours), diagnosis.Field(v.cfg.Fields.Keys))
+	return refuse("unknown_key", "jku is %s, want %s, the URL of the configured keys%s", c.jku.Said(), quote(ours), diagnosis.Field(v.cfg.Fields.Keys))
 }
 
 func (v *Verifier) checkClaims(c *content, now time.Time) error {
@@ -329,14 +329,14 @@ func (v *Verifier) wrongAudience(aud []string, want string) error {
 
 func (v *Verifier) checkSubject(c *content) error {
 	if s := v.cfg.Subject; s != "" && c.sub != s {
-		return refuse("subject", "sub is %s, want %s%s", c.body.Get("sub").said(), quote(s), diagnosis.Field(v.cfg.Fields.Subject))
+		return refuse("subject", "sub is %s, want %s%s", c.body.Get("sub").Said(), quote(s), diagnosis.Field(v.cfg.Fields.Subject))
 	}
 	return nil
 }
 
 func (v *Verifier) checkRequired(c *content, name string) error {
 	if value := c.body.Get(name); value == "" || value == "null" || value == `""` {
-		return refuse("malformed", "the claim %s is %s, want a value%s", name, value.said(), diagnosis.Field(v.cfg.Fields.Required))
+		return refuse("malformed", "the claim %s is %s, want a value%s", name, value.Said(), diagnosis.Field(v.cfg.Fields.Required))
 	}
 	return nil
 }

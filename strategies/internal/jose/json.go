@@ -139,8 +139,8 @@ func (v Value) Date() (time.Time, bool) {
 	return time.Unix(int64(seconds), int64(fraction*1e9)), true
 }
 
-// said tells an operator what a peer sent: absent, empty, or what it is.
-func (v Value) said() string {
+// Said tells an operator what a peer sent: absent, empty, or what it is.
+func (v Value) Said() string {
 	if v == "" {
 		return "absent"
 	}
@@ -159,7 +159,7 @@ func (v Value) said() string {
 	return "the number " + string(v[:min(len(v), 32)])
 }
 
-// listed is said for an array, which may be large.
+// listed is Said for an array, which may be large.
 func (v Value) listed() string {
 	const most = 8 // that diagnosis.List shows
 	var texts []string

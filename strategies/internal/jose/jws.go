@@ -82,7 +82,7 @@ func (j *JWS) parse(token string) error {
 			j.extended = m.name
 		}
 		if !ok {
-			return refuse("malformed", "header: %s is %s, want a string", m.name, m.value.said())
+			return refuse("malformed", "header: %s is %s, want a string", m.name, m.value.Said())
 		}
 	}
 	return nil

@@ -156,7 +156,7 @@ func wrongValue(m member) error {
 			want = "seconds since 1970: it looks like " + diagnosis.Unit(n)
 		}
 	}
-	return refuse("malformed", "the claim %s is %s, want %s", m.name, m.value.said(), want)
+	return refuse("malformed", "the claim %s is %s, want %s", m.name, m.value.Said(), want)
 }
 
 // maxRemembered bounds a cache. It holds accepted tokens only, so a stranger cannot push

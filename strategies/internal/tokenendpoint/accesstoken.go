@@ -131,9 +131,9 @@ func (e *Endpoint) explainToken(r *http.Request, token string, to *diagnosis.Rep
 	field := fmt.Sprintf("EndpointConfig.%s[].%s", e.cfg.ClientField, e.cfg.ClientKey)
 	switch client, known := e.clients[id]; {
 	case !known:
-		to.Line("client_id is %s, want %s (%s)", said(claims.Get("client_id")), diagnosis.OneOf(slices.Sorted(maps.Keys(e.clients))), field)
+		to.Line("client_id is %s, want %s (%s)", claims.Get("client_id").Said(), diagnosis.OneOf(slices.Sorted(maps.Keys(e.clients))), field)
 	case client.Subject != "" && client.Subject != sub:
-		to.Line("client_id: %s, and sub is %s, want %s (EndpointConfig.%s)", diagnosis.Quote(id), said(claims.Get("sub")), diagnosis.Quote(client.Subject), e.cfg.ClientField)
+		to.Line("client_id: %s, and sub is %s, want %s (EndpointConfig.%s)", diagnosis.Quote(id), claims.Get("sub").Said(), diagnosis.Quote(client.Subject), e.cfg.ClientField)
 	default:
 		to.Line("client_id: %s, as configured (%s)", diagnosis.Quote(id), field)
 	}
@@ -144,7 +144,7 @@ func (e *Endpoint) explainToken(r *http.Request, token string, to *diagnosis.Rep
 			to.Line("scope: has %s, which Verifier requires", diagnosis.Quote(s))
 		} else {
 			to.Line("scope is %s, want %s (the scopes of Verifier; what a client may get: EndpointConfig.%s[].Scopes; what it asks for: Redox dashboard: scopes)",
-				said(claims.Get("scope")), diagnosis.Quote(s), e.cfg.ClientField)
+				claims.Get("scope").Said(), diagnosis.Quote(s), e.cfg.ClientField)
 		}
 	}
 }

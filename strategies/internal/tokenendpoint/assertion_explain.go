@@ -26,7 +26,7 @@ func (a *Assertions) Explain(ctx context.Context, to *diagnosis.Report, paramete
 	issuer, _ := claims.Get("iss").Text()
 	s := a.issuers[issuer]
 	if s == nil {
-		to.Line("iss is %s, want %s", said(claims.Get("iss")), a.want)
+		to.Line("iss is %s, want %s", claims.Get("iss").Said(), a.want)
 		a.stranger(to, claims, issuer)
 	}
 	signer, fits := a.signerOf(ctx, assertion)
@@ -140,9 +140,9 @@ func (a *Assertions) life(to *diagnosis.Report, claims jose.Object) {
 	case jti != "":
 		to.Line("jti: %s; the replay store is not asked, so a replay is not seen here (EndpointConfig.Replay)", diagnosis.Quote(jti))
 	case slices.Contains(a.Required, "jti"):
-		to.Line("jti is %s, want one that is new in each assertion (fixed)", said(claims.Get("jti")))
+		to.Line("jti is %s, want one that is new in each assertion (fixed)", claims.Get("jti").Said())
 	default:
-		to.Line("jti is %s; then the assertion is accepted until %v after its iat (EndpointConfig.Leeway and 1m0s)", said(claims.Get("jti")), maxAge+a.Leeway)
+		to.Line("jti is %s; then the assertion is accepted until %v after its iat (EndpointConfig.Leeway and 1m0s)", claims.Get("jti").Said(), maxAge+a.Leeway)
 	}
 	exp, ok := claims.Get("exp").Date()
 	if !ok || exp.Unix() > jose.MaxDate {
@@ -157,13 +157,4 @@ func (a *Assertions) life(to *diagnosis.Report, claims jose.Object) {
 		verdict = "too long"
 	}
 	to.Line("life time: %v from %s to exp, %s: at most %v (%s) and %v (EndpointConfig.Leeway)", life.Round(time.Second), from, verdict, a.MaxLifetime, a.LifetimeBy, a.Leeway)
-}
-
-// said returns a claim as errors show it.
-func said(v jose.Value) string {
-	text, ok := v.Text()
-	if v != "" && !ok {
-		return "no string"
-	}
-	return diagnosis.Text(text, v != "")
 }
