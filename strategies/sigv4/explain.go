@@ -10,6 +10,7 @@ import (
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/rotation"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/diagnosis"
 )
 
 // Explain tells an operator why Verify accepts or refuses r, as [redoxauth.Explain] says. After
@@ -99,14 +100,10 @@ func (e *explanation) is(reasons ...redoxauth.Reason) bool {
 
 // verdict is what a line says of a check: ok, or the error.
 func verdict(err error, ok string) string {
-	var e *redoxauth.Error
-	switch {
-	case err == nil:
+	if err == nil {
 		return ok
-	case errors.As(err, &e) && e.Err != nil:
-		return e.Err.Error()
 	}
-	return err.Error()
+	return diagnosis.Cause(err).Error()
 }
 
 // as compares what arrived with what is configured.

@@ -139,6 +139,15 @@ func Unit(sinceEpoch int64) string {
 	return ""
 }
 
+// Cause returns the cause of a refusal, which has neither its strategy nor its kind in the text.
+func Cause(err error) error {
+	var e *redoxauth.Error
+	if errors.As(err, &e) && e.Err != nil {
+		return e.Err
+	}
+	return err
+}
+
 // A Report is what Explain tells beside the decision: facts, and hints, which name a cause that
 // was tried and fits. The zero Report is empty.
 type Report struct{ lines, hints []string }
@@ -148,14 +157,8 @@ func (r *Report) Line(format string, args ...any) {
 	r.lines = append(r.lines, oneLine(fmt.Sprintf(format, args...)))
 }
 
-// Error adds the cause of a refusal as a line, without its strategy and kind.
-func (r *Report) Error(err error) {
-	var e *redoxauth.Error
-	if errors.As(err, &e) && e.Err != nil {
-		err = e.Err
-	}
-	r.Line("%v", err)
-}
+// Error adds the cause of a refusal as a line.
+func (r *Report) Error(err error) { r.Line("%v", Cause(err)) }
 
 // Hint adds a hint, once.
 func (r *Report) Hint(format string, args ...any) {

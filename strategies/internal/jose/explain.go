@@ -107,7 +107,7 @@ func (e *explanation) fails(err error) {
 func (e *explanation) issuer() {
 	cfg, iss := &e.v.cfg, e.c.iss
 	if iss != "" && slices.Contains(cfg.Issuers, iss) {
-		e.to.Line("iss: %s, as configured%s", quote(iss), diagnosis.Field(cfg.Fields.Issuers))
+		e.to.Line("iss: %s, as configured%s", diagnosis.Quote(iss), diagnosis.Field(cfg.Fields.Issuers))
 		return
 	}
 	e.refused = true
@@ -162,7 +162,7 @@ func (e *explanation) signature(ctx context.Context, token string) {
 	if err := c.check(token, &v.cfg); err != nil {
 		e.fails(err)
 	} else {
-		e.to.Line("alg: %s, accepted%s", quote(c.alg), diagnosis.Field(v.cfg.Fields.Algorithms))
+		e.to.Line("alg: %s, accepted%s", diagnosis.Quote(c.alg), diagnosis.Field(v.cfg.Fields.Algorithms))
 	}
 	if a, ok := algorithms[c.alg]; !ok || len(v.cfg.Algorithms) > 0 && (a.secret > 0) != (algorithms[v.cfg.Algorithms[0]].secret > 0) {
 		return
@@ -190,7 +190,7 @@ func (e *explanation) otherKeys(q *Search, seen []*Key, input, signature []byte)
 			continue
 		}
 		if most--; k.verify(q.jws.alg, input, signature) {
-			switch alg := quote(q.jws.alg); {
+			switch alg := diagnosis.Quote(q.jws.alg); {
 			case k.serves(q.jws.alg) && q.jws.hasKid:
 				e.to.Hint("the signature verifies under %s, and the token has %s: give both the same kid, where the key is published or configured, or at the sender", k.describe(), q.name())
 			default:
@@ -345,14 +345,14 @@ func (e *explanation) audience() {
 		}
 		for _, part := range strings.FieldsFunc(name, func(r rune) bool { return r == ' ' || r == ',' }) {
 			if part != name && slices.Contains(cfg.Audience, part) {
-				e.to.Hint("aud has several values in one string, and %s is one of them: a token has them in an array", quote(part))
+				e.to.Hint("aud has several values in one string, and %s is one of them: a token has them in an array", diagnosis.Quote(part))
 			}
 		}
 	}
 	for _, want := range cfg.Audience {
 		for _, part := range strings.FieldsFunc(want, func(r rune) bool { return r == ' ' || r == ',' }) {
 			if part != want && slices.Contains(aud, part) {
-				e.to.Hint("the configured %s is a list in one string: configure each value on its own%s", quote(want), diagnosis.Field(cfg.Fields.Audience))
+				e.to.Hint("the configured %s is a list in one string: configure each value on its own%s", diagnosis.Quote(want), diagnosis.Field(cfg.Fields.Audience))
 			}
 		}
 	}

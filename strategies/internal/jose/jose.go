@@ -217,7 +217,7 @@ func (v *Verifier) checkJKU(c *content) error {
 	if ours == "" {
 		return refuse("unknown_key", "jku is %s, and the configured keys have no URL%s", c.jku.Said(), diagnosis.Field(v.cfg.Fields.Keys))
 	}
-	return refuse("unknown_key", "jku is %s, want %s, the URL of the configured keys%s", c.jku.Said(), quote(ours), diagnosis.Field(v.cfg.Fields.Keys))
+	return refuse("unknown_key", "jku is %s, want %s, the URL of the configured keys%s", c.jku.Said(), diagnosis.Quote(ours), diagnosis.Field(v.cfg.Fields.Keys))
 }
 
 func (v *Verifier) checkClaims(c *content, now time.Time) error {
@@ -329,7 +329,7 @@ func (v *Verifier) wrongAudience(aud []string, want string) error {
 
 func (v *Verifier) checkSubject(c *content) error {
 	if s := v.cfg.Subject; s != "" && c.sub != s {
-		return refuse("subject", "sub is %s, want %s%s", c.body.Get("sub").Said(), quote(s), diagnosis.Field(v.cfg.Fields.Subject))
+		return refuse("subject", "sub is %s, want %s%s", c.body.Get("sub").Said(), diagnosis.Quote(s), diagnosis.Field(v.cfg.Fields.Subject))
 	}
 	return nil
 }
@@ -344,5 +344,3 @@ func (v *Verifier) checkRequired(c *content, name string) error {
 func refuse(reason redoxauth.Reason, format string, args ...any) error {
 	return redoxauth.Errorf(redoxauth.ErrRejected, reason, format, args...)
 }
-
-func quote(s string) string { return diagnosis.Quote(s) }

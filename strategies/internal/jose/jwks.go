@@ -13,6 +13,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/lestrrat-go/jwx/v2/jwk"
+
+	"github.com/redoxauth/redoxauth-go/strategies/internal/diagnosis"
 )
 
 // MaxKeys bounds a key set.
@@ -95,7 +97,7 @@ func parseJWK(s string) (*Key, error) {
 	if v := o.Get("alg"); v != "" {
 		name, _ := v.Text()
 		if k.alg = canonical(name); !k.fits(k.alg) {
-			return nil, errors.New("alg is not one for this key: " + quote(name))
+			return nil, errors.New("alg is not one for this key: " + diagnosis.Quote(name))
 		}
 	}
 	return k, nil
@@ -174,7 +176,7 @@ func ParsePEM(data []byte) ([]*Key, error) {
 		data = rest
 		p, err := parseBlock(block)
 		if err != nil {
-			return nil, fmt.Errorf("key %d (%s): %w", len(public), quote(block.Type), err)
+			return nil, fmt.Errorf("key %d (%s): %w", len(public), diagnosis.Quote(block.Type), err)
 		}
 		public = append(public, p)
 	}

@@ -15,6 +15,7 @@ import (
 	"strconv"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/diagnosis"
 )
 
 // A Key is a public key or an HMAC secret.
@@ -30,7 +31,7 @@ type Key struct {
 func (k *Key) ID() string { return k.id }
 
 // String keeps a secret out of logs.
-func (k *Key) String() string { return "key " + quote(k.id) }
+func (k *Key) String() string { return "key " + diagnosis.Quote(k.id) }
 
 // describe says what kind of public key k is.
 func (k *Key) describe() string {
@@ -43,7 +44,7 @@ func (k *Key) describe() string {
 	case ed25519.PublicKey:
 		kind = "Ed25519"
 	default:
-		return "secret " + quote(k.id)
+		return "secret " + diagnosis.Quote(k.id)
 	}
 	if k.alg != "" {
 		kind += ", alg " + k.alg
@@ -51,7 +52,7 @@ func (k *Key) describe() string {
 	if !k.hasKid {
 		return fmt.Sprintf("key %s without kid (%s)", k.id, kind)
 	}
-	return fmt.Sprintf("key %s (%s)", quote(k.id), kind)
+	return fmt.Sprintf("key %s (%s)", diagnosis.Quote(k.id), kind)
 }
 
 // NewKey returns the Key of a copy of a public key, without kid. It accepts RSA of 2048 to

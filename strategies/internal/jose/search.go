@@ -159,7 +159,7 @@ func (q *Search) amongSecrets(secrets []*Key) (*Key, error) {
 	q.see(secrets)
 	for _, k := range secrets {
 		if !k.serves(q.jws.alg) {
-			return nil, refuse("algorithm", "alg is %s, which secret %s is too short for%s", quote(q.jws.alg), quote(k.id), diagnosis.Field(q.cfg.Fields.Keys))
+			return nil, refuse("algorithm", "alg is %s, which secret %s is too short for%s", diagnosis.Quote(q.jws.alg), diagnosis.Quote(k.id), diagnosis.Field(q.cfg.Fields.Keys))
 		}
 	}
 	if key := q.known.among(secrets); key != nil {
@@ -195,5 +195,5 @@ func (q *Search) name() string {
 	if !q.jws.hasKid {
 		return "a token without kid"
 	}
-	return "kid " + quote(q.jws.kid)
+	return "kid " + diagnosis.Quote(q.jws.kid)
 }
