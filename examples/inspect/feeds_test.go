@@ -222,6 +222,7 @@ func feeds(t *testing.T, google *redoxtest.Google) []feed {
 	}
 
 	account := google.AddServiceAccount("redox@customer.iam.gserviceaccount.com")
+	delegate := google.AddServiceAccount("delegate@customer.iam.gserviceaccount.com")
 	for _, strategy := range []string{"gcpjwt", "wif"} {
 		for name, audience := range map[string]string{"access token": "", "ID token": "https://api.example"} {
 			for _, token := range []string{"", theToken} {
@@ -233,8 +234,13 @@ func feeds(t *testing.T, google *redoxtest.Google) []feed {
 					return &redoxtest.GCPJWT{Email: account.Email, Key: account.Key, TokenURL: google.TokenURL, TargetAudience: audience}
 				}
 				if strategy == "wif" {
+					var delegates, scope []string
+					if token == "" { // what these change goes to Google alone
+						delegates, scope = []string{delegate.Email}, []string{"https://www.googleapis.com/auth/cloud-platform"}
+					}
 					f.sender = func(string) redoxtest.Signer {
 						return &redoxtest.WIF{
+							Delegates: delegates, STSScope: scope,
 							Audience: "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/p", TokenURL: google.STSURL,
 							ServiceAccountImpersonationURL: google.ImpersonationURL(account.Email), TargetAudience: audience,
 							SubjectToken: func(context.Context) (string, error) {
