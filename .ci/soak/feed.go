@@ -111,7 +111,7 @@ func (s *siege) deliver(ctx context.Context) {
 				group.Go(func() {
 					defer figures.pending.Done()
 					what := outcome(sender.Send(context.Background(), s.destination.URL+f.path, message))
-					figures.note(f.name, what, time.Since(due))
+					figures.note(f.name, what, span{due, time.Now()})
 				})
 			})
 		})
@@ -168,10 +168,10 @@ type figures struct {
 	refused   int
 	reasons   map[string]int
 	over      bool
-	latencies []time.Duration // while the attack lasts, from when the message was due
+	latencies []span // while the attack lasts, from when the message was due
 }
 
-func (f *figures) note(feed, refused string, latency time.Duration) {
+func (f *figures) note(feed, refused string, latency span) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.sent++
@@ -184,20 +184,11 @@ func (f *figures) note(feed, refused string, latency time.Duration) {
 }
 
 // end says that the attack is over. Later messages are counted and not timed.
-func (f *figures) end() {
+func (f *figures) end() (timed []span) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.over = true
-}
-
-func (f *figures) quantile(q float64) time.Duration {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if len(f.latencies) == 0 {
-		return 0
-	}
-	slices.Sort(f.latencies)
-	return f.latencies[int(q*float64(len(f.latencies)-1))]
+	return f.latencies
 }
 
 // most lists the counts, the highest first.

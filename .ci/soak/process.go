@@ -103,14 +103,6 @@ func (p *process) file(name string) string {
 	return fmt.Sprintf("/proc/%d/%s", p.cmd.Process.Pid, name)
 }
 
-// idle is the time that the cores of the machine were idle, in sum.
-func idle() time.Duration {
-	stat, err := os.ReadFile("/proc/stat")
-	must(err)
-	fields := strings.Fields(string(stat))
-	return ticks(fields[4]) + ticks(fields[5])
-}
-
 // ticks reads a time of /proc. Its unit is 10 ms on every architecture that Go has.
 func ticks(field string) time.Duration { return time.Duration(number(field)) * 10 * time.Millisecond }
 
