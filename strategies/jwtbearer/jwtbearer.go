@@ -1,6 +1,6 @@
-// Package jwtbearer verifies JSON Web Tokens that Redox signs. Redox sends a token either
-// directly, as "Authorization: Bearer" ([New]), or to a token endpoint of ours, which
-// exchanges it for an access token ([NewTokenEndpoint]; [RFC 7523, Section 2.1]).
+// Package jwtbearer verifies the JSON Web Tokens of Redox's strategy "JWT Bearer". Redox
+// sends a token with each message ([New]), or exchanges it for an access token at your token
+// endpoint ([NewTokenEndpoint]; [RFC 7523, Section 2.1]).
 //
 //	keys, err := keyset.NewRemote(keyset.RemoteConfig{URL: "https://..."}) // the JWKS of Redox
 //	jwt, err := jwtbearer.New(jwtbearer.Config{
@@ -12,94 +12,50 @@
 //
 // # Redox dashboard
 //
-// The strategy is "JWT Bearer". Redox does not document its fields, its tokens, or which of
-// the two forms it uses. So you configure everything that Redox tells you:
+// Redox does not document its tokens, or which of the two ways it uses. Agree on:
 //
-//	what you agree with Redox                   Config
-//	where its public keys are (JWKS, "JKU")     Keys: keyset.NewRemote
-//	a public key or certificate in a file       Keys: keyset.ParsePEM, keyset.ParseJWKS
-//	a shared secret                             Secrets (or SecretsFunc for rotation)
-//	signing algorithm                           Algorithms
-//	issuer (iss)                                Issuer
-//	audience (aud)                              Audience
-//	subject (sub)                               Subject
-//	scopes (scope)                              Scopes
-//	type in the header (typ)                    Types
+//	Redox                Config                  EndpointConfig
+//	url                                          TokenURL
+//	public keys, JKU     Keys: package keyset    Signers[].Keys
+//	shared secret        Secrets, SecretsFunc
+//	signing algorithm    Algorithms              Signers[].Algorithms
+//	issuer               Issuer                  Signers[].Issuer
+//	audience             Audience                AssertionAudiences
+//	subject              Subject                 Signers[].Subject
+//	scopes               Scopes                  Signers[].Scopes
+//	noBasic                                      true
 //
-// A jku in a token is never followed: a token must not choose the keys that verify it.
+// To find these values from the first real request, run examples/inspect: it prints the Config
+// that accepts what arrives. Or read the refusals: example New (UnknownToken).
 //
-// [CDS Hooks] also has tokens that are sent directly. Their aud is the URL that is called, as the
-// sender writes it. So list that URL in Audience.
+// # Settings
 //
-// Redox documents the form of one bearer JWT: that of its SSO data model ([Redox SSO]),
-// which is another feature. It is signed with HS256 under a secret that Redox generates and
-// shows once. Its iss and aud are UUIDs, its sub is empty, and it is valid for 15 minutes.
-//
-// # The first real request
-//
-// To learn what Redox sends, configure what you know. For Issuer and Audience, put any word
-// first, such as "unknown". Log refusals with [redoxauth.Options].Observe and
-// [redoxauth.LogDecisions]. Each refusal shows what the token says, in the order of the
-// checks. First you see iss (reason "issuer"). When Issuer is right, you see typ ("type"),
-// alg ("algorithm") and kid ("unknown_key"). When the signature verifies, you see aud
-// ("audience") and sub ("subject"). No token is accepted until all of this is right.
-//
-// # When a token is refused
-//
-// The error says what arrived, what was expected, and which field decides, such as
-//
-//	aud is "https://x/", want "https://x" (Config.Audience; Redox dashboard: audience)
-//
-// "absent" is a claim that the token does not have, and "empty" one without text. These are the
-// reasons, in the order of the checks:
-//
-//	missing         no bearer token, or one that is no JWT
-//	issuer          iss is another than Issuer: a token of another sender, or a wrong Issuer
-//	malformed       the token cannot be read, or a required claim is absent
-//	type            typ is none of Types
-//	algorithm       alg is none of Algorithms, or the key is for another one
-//	unknown_key     no key has the kid of the token: the error lists those that there are
-//	keys, secrets   no keys or secrets are there: their server or function failed (503)
-//	signature       no key or secret made the signature
-//	binding         the token is bound to a key (cnf)
-//	expired         exp is over, by this server's clock
-//	not_yet_valid   nbf or iat is later, by this server's clock
-//	lifetime        exp is absent, or the token is valid for longer than MaxLifetime
-//	audience        aud has none of Audience
-//	subject         sub is another than Subject
-//	scope           scope lacks one of Scopes (403)
-//	replayed        the token was used before (with Replay)
-//
-// [Verifier].Explain runs all checks, also after the first that fails, and names causes that fit:
-// a slash at the end, a secret that is meant as base64, a token of another kind. Call it with the
-// request that [redoxauth.Options].Observe gets.
+//   - A shared secret: example New (Secret).
+//   - Rotation: examples Config (KeyRotation) and Config (SecretRotation).
+//   - A token endpoint with several signers or replicas: examples Signer and EndpointConfig.
+//   - CDS Hooks, Redox SSO, Google's libraries: [COMPATIBILITY.md].
 //
 // # Operation
 //
-// Published keys rotate without your help: the first token of a new key makes
-// [keyset.RemoteSet] fetch, and waits for it. To rotate configured keys or secrets, list the
-// old and the new one. [redoxauth.Identity].KeyID shows which one matched: the kid of the
-// key, or the position of a secret or of a key without kid.
+// The error of a refusal says what arrived, what was expected and which field decides.
+// [redoxauth.Reason] lists the reasons. Explain makes all checks and names likely causes.
 //
-// Clocks may differ by Leeway. The error of a refusal "expired" says how long ago the token
-// expired. The error of "not_yet_valid" says how long it is until the token is valid.
+// Published keys rotate without your help: see [keyset.RemoteSet]. Otherwise list the old and
+// the new key or secret until [redoxauth.Identity].KeyID names the new one. While the key
+// server is down, known keys keep working. A token that they do not verify is answered 503,
+// and never 401.
 //
-// During an outage of the key server known keys keep working. A token that they do not
-// verify is answered 503 until the server is back. An outage never causes 401. See
-// [keyset.RemoteConfig].
+// # Limits
 //
-// The Verifier remembers the signatures of up to 1024 accepted tokens until they expire.
-// The second use of a token skips the signature check, and no other check. So a token ends
-// when its key is withdrawn.
+// A token does not cover the body. Anyone who obtains it can use it until it expires. Tokens
+// over 16 KiB, and those bound to a key (cnf), are refused. A jku is never followed: a token
+// must not choose its keys.
 //
-// A token proves who sent a message. It does not cover the body, and anyone who obtains it
-// can use it until it expires. A token is accepted any number of times, unless Replay is
-// set. Leave Replay unset if Redox sends one token with many messages, or if it may send a
-// message again.
+// A Verifier remembers up to 1024 accepted tokens. Their next use skips the signature check
+// alone: a token ends when its key is withdrawn.
 //
 // [RFC 7523, Section 2.1]: https://www.rfc-editor.org/rfc/rfc7523#section-2.1
-// [CDS Hooks]: https://cds-hooks.hl7.org/2.0/#trusting-cds-clients
-// [Redox SSO]: https://developer.redoxengine.com/data-models/SSO.html
+// [COMPATIBILITY.md]: https://github.com/redoxauth/redoxauth-go/blob/main/strategies/jwtbearer/COMPATIBILITY.md
 package jwtbearer
 
 import (
@@ -122,76 +78,45 @@ import (
 
 const strategy = "jwtbearer"
 
-// Config configures [New]. Issuer, one of Keys, Secrets and SecretsFunc, and one of
-// Audience and InsecureNoAudience are required.
+// Config configures [New]. Required are Issuer, one of Keys, Secrets and SecretsFunc, and one
+// of Audience and InsecureNoAudience.
 type Config struct {
-	// Keys are the public keys of Redox.
-	Keys keyset.Set
+	Keys        keyset.Set                              // the public keys of Redox
+	Secrets     [][]byte                                // for HS256 at least 32 bytes each, HS384 48, HS512 64
+	SecretsFunc func(context.Context) ([][]byte, error) // rotates without a restart: see [rotation.Secrets]
 
-	// Secrets are HMAC secrets, instead of Keys. Each must be at least as long as the
-	// longest hash of Algorithms: 32 bytes for HS256 ([RFC 7518, Section 3.2]). One that is
-	// text has no white space around it, such as the line break at the end of a file.
-	//
-	// [RFC 7518, Section 3.2]: https://www.rfc-editor.org/rfc/rfc7518#section-3.2
-	Secrets [][]byte
-
-	// SecretsFunc supplies the secrets, so that a rotation needs no restart. It is called
-	// on use, at most every 30 s: see [rotation.Secrets].
-	SecretsFunc func(context.Context) ([][]byte, error)
-
-	// Algorithms are the accepted values of alg ([RFC 7518, Section 3.1]). The default
-	// with Keys is every asymmetric one: RS, PS and ES with 256, 384 and 512, and EdDSA.
-	// With secrets it is HS256. A key with an alg serves that one alone. A key without alg
-	// serves each that fits its type and curve. At least one of the configured Keys must
-	// serve one of them.
-	//
-	// [RFC 7518, Section 3.1]: https://www.rfc-editor.org/rfc/rfc7518#section-3.1
+	// Algorithms are the accepted values of alg. The default with Keys is RS, PS and ES with
+	// 256, 384 and 512, and EdDSA. With secrets it is HS256.
 	Algorithms []string
 
-	// Issuer is the only accepted iss, equal in every character. A token of another
-	// issuer is [redoxauth.ErrNoCredentials], reason "issuer".
-	Issuer string
+	Issuer   string   // the only accepted iss, equal in every character
+	Audience []string // names of this API: aud must contain one
 
-	// Audience lists the names that Redox has for this API. The aud of a token must
-	// contain one of them.
-	Audience []string
-
-	// InsecureNoAudience accepts only tokens without aud; Audience must be empty. Anyone
-	// who obtains a token that Redox uses at another API can replay it here.
+	// InsecureNoAudience accepts only tokens without aud. Anyone who obtains a token that
+	// Redox uses at another API can replay it here.
 	InsecureNoAudience bool
 
-	// Subject is the only accepted sub. By default any sub is accepted, and a token without sub.
-	Subject string
+	Subject string   // the only accepted sub; by default it is not checked
+	Scopes  []string // all required in the claim scope
 
-	// Scopes are all required in the claim scope. A genuine token without one of them is
-	// [redoxauth.ErrForbidden].
-	Scopes []string
-
-	// Types are the accepted values of typ, compared without case and without
-	// "application/"; "" accepts a token without typ. The default is "JWT" and "".
+	// Types are the accepted values of typ, without case and "application/". "" accepts a
+	// token without typ. The default is "JWT" and "".
 	Types []string
 
-	// MaxLifetime limits exp − iat, or exp − now without iat; default 24 h.
-	MaxLifetime time.Duration
+	MaxLifetime time.Duration // limits exp − iat, or exp − now without iat; default 24 h
+	Leeway      time.Duration // how far clocks may differ; default 60 s, at most 5 min
 
-	// Leeway is how far clocks may differ; default 60 s, at most 5 min.
-	Leeway time.Duration
-
-	// Replay makes every token single-use. It records the jti of a token, or a hash of
-	// what was signed if there is no jti. By default a token is accepted until it expires.
-	Replay replay.Store
-
-	Now func() time.Time // default time.Now
+	Replay replay.Store     // accepts each token once; mostly wrong: see package replay
+	Now    func() time.Time // default time.Now
 }
 
-// A Verifier verifies bearer tokens. It is safe for concurrent use. The zero Verifier
-// refuses every request with status 500.
+// A Verifier verifies bearer tokens. It is safe for concurrent use.
 type Verifier struct{ bearer bearer.Verifier }
 
 var _ redoxauth.Verifier = (*Verifier)(nil)
 
-// New returns a Verifier. Its error names everything that is wrong with cfg. It makes no
-// request. The Verifier is for tokens that Redox sends directly.
+// New returns a Verifier of tokens that Redox sends directly. It makes no request. Its error
+// names everything that is wrong with cfg.
 func New(cfg Config) (*Verifier, error) {
 	cfg.setDefaults()
 	keys, err := cfg.check()
@@ -313,17 +238,8 @@ func (c *Config) check() (keys jose.Source, _ error) {
 	return keys, p.Err()
 }
 
-// Verify accepts a request with a bearer token that was signed with the configured keys
-// and that says what Config requires. The Identity's Subject is the token's sub.
-//
-// The errors:
-//
-//   - [redoxauth.ErrNoCredentials]: no bearer token, or one that is no JWT or is of another
-//     issuer, however malformed or large it is
-//   - [redoxauth.ErrMalformed]: two Authorization headers
-//   - [redoxauth.ErrForbidden]: a scope is missing
-//   - [redoxauth.ErrUnavailable]: keys, secrets or Replay are not available now
-//   - [redoxauth.ErrRejected]: everything else, such as a token that is bound to a key (cnf)
+// Verify implements [redoxauth.Verifier]. The Identity's Subject is the token's sub. Without a
+// JWT of Issuer the error is [redoxauth.ErrNoCredentials].
 func (v *Verifier) Verify(r *http.Request) (*redoxauth.Identity, error) { return v.bearer.Verify(r) }
 
 // Explain tells an operator what v makes of r: see [redoxauth.Explain].
