@@ -13,9 +13,9 @@ import (
 
 // An EndpointConfig configures a [TokenEndpoint].
 type EndpointConfig struct {
-	Signers            []Signer // required; without its Signer a token is refused
+	Signers            []Signer // required; removing one ends its tokens
 	TokenURL           string   // required: absolute, as Redox calls it, the same on all replicas
-	AssertionAudiences []string // accepted values of the assertion's aud; default TokenURL
+	AssertionAudiences []string // accepted aud of assertions; default TokenURL
 
 	// Issuer and Audience, required, are iss and aud of the access tokens, such as the URLs
 	// of the token endpoint and of the destination. An audience or resource in a token
@@ -32,12 +32,10 @@ type EndpointConfig struct {
 	Lifetime time.Duration
 
 	Leeway time.Duration // how far clocks may differ; default 60 s, at most 5 min
-	Replay replay.Store  // required: records each jti; the same on all replicas
+	Replay replay.Store  // required: records each jti; shared by all replicas
 
-	// Observe is told of every token request. Explain can read that request, also later.
-	Observe func(*http.Request, redoxauth.Decision)
-
-	Now func() time.Time // default time.Now
+	Observe func(*http.Request, redoxauth.Decision) // gets every token request; Explain can read it later
+	Now     func() time.Time                        // default time.Now
 }
 
 // A Signer may present assertions.
@@ -58,8 +56,8 @@ type Signer struct {
 // With a jti it is accepted once. Without one, whoever captures it can get tokens until 60 s
 // and Leeway after its iat.
 //
-// If an assertion is refused, the answer is 400 invalid_grant. COMPATIBILITY.md lists all
-// answers.
+// If an assertion is refused, the answer is 400 invalid_grant. Without keys or the replay store
+// it is 503. COMPATIBILITY.md lists all answers.
 type TokenEndpoint struct{ endpoint *tokenendpoint.Endpoint }
 
 var _ http.Handler = (*TokenEndpoint)(nil)

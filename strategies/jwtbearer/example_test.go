@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
@@ -46,12 +47,12 @@ func ExampleNew() {
 	// 401 "Bearer realm=\"redox\", error=\"invalid_token\""
 }
 
-// A destination that shares a secret with Redox. During a rotation, list the old and the
-// new one.
+// A destination that shares a secret with Redox. The token has the form of Redox SSO, which is
+// another feature, and the only one whose bearer tokens Redox documents.
 func ExampleNew_secret() {
 	secret := []byte("0123456789abcdef0123456789abcdef")
 	v, err := jwtbearer.New(jwtbearer.Config{
-		Secrets:  [][]byte{secret, []byte("the old secret, until no KeyID is 1")},
+		Secrets:  [][]byte{secret},
 		Issuer:   "0f4bd1d1-451d-4351-8cfd-b767d1b488d6",
 		Audience: []string{"d9f5d293-7110-461e-a875-3beb089e79f3"},
 	})
@@ -62,27 +63,42 @@ func ExampleNew_secret() {
 		Key:      redoxtest.Key{Algorithm: "HS256", Secret: secret},
 		Issuer:   "0f4bd1d1-451d-4351-8cfd-b767d1b488d6",
 		Audience: []string{"d9f5d293-7110-461e-a875-3beb089e79f3"},
+		Lifetime: 15 * time.Minute,
 	}))
-	fmt.Println(id.KeyID, err)
-	// Output: 0 <nil>
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println("from", id.Issuer)
+	// Output: from 0f4bd1d1-451d-4351-8cfd-b767d1b488d6
 }
 
-// What Observe shows of a first token when you know nothing about it.
+// You know the key and nothing else about the token. Each refusal shows one more value, in the
+// order of the checks: iss, typ, alg, kid, aud, sub, scope. No token is accepted until all are
+// right.
 func ExampleNew_unknownToken() {
 	key := redoxtest.NewKey("2026-11", "RS256")
 	keys, err := keyset.ParseJWKS(redoxtest.JWKS(key))
 	if err != nil {
 		panic(err)
 	}
-	v, err := jwtbearer.New(jwtbearer.Config{Keys: keys, Issuer: "?", Audience: []string{"?"}})
-	if err != nil {
-		panic(err)
-	}
-	handler := redoxauth.Middleware(v, &redoxauth.Options{Observe: func(r *http.Request, d redoxauth.Decision) {
-		fmt.Println(d.Err)
-	}})(http.NotFoundHandler())
+	for _, cfg := range []jwtbearer.Config{
+		{Keys: keys, Issuer: "unknown", Audience: []string{"unknown"}},
+		{Keys: keys, Issuer: "https://redox.example", Audience: []string{"unknown"}},
+		{Keys: keys, Issuer: "https://redox.example", Audience: []string{"urn:customer"}},
+	} {
+		v, err := jwtbearer.New(cfg)
+		if err != nil {
+			panic(err)
+		}
+		handler := redoxauth.Middleware(v, &redoxauth.Options{Observe: func(r *http.Request, d redoxauth.Decision) {
+			fmt.Println("accepted:", d.Identity != nil, d.Err) // or redoxauth.LogDecisions
+		}})(http.NotFoundHandler())
 
-	redox := &redoxtest.JWTBearer{Key: key, Issuer: "https://redox.example", Subject: "feed", Audience: []string{"urn:customer"}}
-	handler.ServeHTTP(httptest.NewRecorder(), redoxtest.NewRequest(redox))
-	// Output: jwtbearer: no credentials (issuer): iss is "https://redox.example", want "?" (Config.Issuer; Redox dashboard: issuer)
+		redox := &redoxtest.JWTBearer{Key: key, Issuer: "https://redox.example", Subject: "feed", Audience: []string{"urn:customer"}}
+		handler.ServeHTTP(httptest.NewRecorder(), redoxtest.NewRequest(redox))
+	}
+	// Output:
+	// accepted: false jwtbearer: no credentials (issuer): iss is "https://redox.example", want "unknown" (Config.Issuer; Redox dashboard: issuer)
+	// accepted: false jwtbearer: credentials rejected (audience): aud is "urn:customer", want "unknown" (Config.Audience; Redox dashboard: audience)
+	// accepted: true <nil>
 }

@@ -31,7 +31,7 @@
 // # Settings
 //
 //   - A shared secret: example New (Secret).
-//   - Rotation: examples Config (KeyRotation) and Config (SecretRotation).
+//   - Rotation: examples Config (RotationOf...).
 //   - A token endpoint with several signers or replicas: examples Signer and EndpointConfig.
 //   - CDS Hooks, Redox SSO, Google's libraries: [COMPATIBILITY.md].
 //
@@ -82,7 +82,7 @@ const strategy = "jwtbearer"
 // of Audience and InsecureNoAudience.
 type Config struct {
 	Keys        keyset.Set                              // the public keys of Redox
-	Secrets     [][]byte                                // for HS256 at least 32 bytes each, HS384 48, HS512 64
+	Secrets     [][]byte                                // for HMAC: at least 32 bytes for HS256, 48 for HS384, 64 for HS512
 	SecretsFunc func(context.Context) ([][]byte, error) // rotates without a restart: see [rotation.Secrets]
 
 	// Algorithms are the accepted values of alg. The default with Keys is RS, PS and ES with

@@ -6,10 +6,8 @@ import (
 	"slices"
 )
 
-// Configuration returns a handler for /.well-known/smart-configuration below the base
-// URL of the destination. It says where the token endpoint is and what it supports. It
-// names no authorization endpoint, which only an app launch by a user needs. Its
-// scopes_supported are the scopes of all Clients.
+// Configuration returns a handler for /.well-known/smart-configuration below the base URL of
+// the destination. It names the token endpoint and all scopes.
 func (t *TokenEndpoint) Configuration() http.Handler {
 	body := t.configuration
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -2,6 +2,7 @@ package smartbackend_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log"
 	"net/http"
@@ -55,6 +56,18 @@ func ExampleNewTokenEndpoint() {
 		})))
 
 	// What Redox does.
+	configuration, err := http.Get(server.URL + "/.well-known/smart-configuration")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer configuration.Body.Close()
+	var found struct {
+		Scopes []string `json:"scopes_supported"`
+	}
+	if err := json.NewDecoder(configuration.Body).Decode(&found); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("scopes", found.Scopes)
 	redox := &redoxtest.SMARTBackend{URL: server.URL + "/token", ClientID: "redox", Key: redoxKey, Scopes: []string{"system/*.cud"}}
 	response, err := redox.Send(context.Background(), server.URL+"/redox", redoxtest.FHIRBundle())
 	if err != nil {
@@ -63,6 +76,7 @@ func ExampleNewTokenEndpoint() {
 	response.Body.Close()
 	fmt.Println(response.Status)
 	// Output:
+	// scopes [system/*.cud]
 	// message from redox with [system/*.cud]
 	// 200 OK
 }
