@@ -34,8 +34,10 @@ type EndpointConfig struct {
 	Leeway time.Duration // how far clocks may differ; default 60 s, at most 5 min
 	Replay replay.Store  // required: records each jti; shared by all replicas
 
-	Observe func(*http.Request, redoxauth.Decision) // gets every token request; Explain can read it later
-	Now     func() time.Time                        // default time.Now
+	// Observe gets every token request; Explain can read it later.
+	Observe func(*http.Request, redoxauth.Decision)
+
+	Now func() time.Time // default time.Now
 }
 
 // A Signer may present assertions.

@@ -12,7 +12,7 @@
 //
 // # Redox dashboard
 //
-// Redox does not document its tokens, or which of the two ways it uses. Agree on:
+// Redox does not document its tokens, or which of the two ways it uses. Agree with Redox on:
 //
 //	Redox                Config                  EndpointConfig
 //	url                                          TokenURL
@@ -81,9 +81,11 @@ const strategy = "jwtbearer"
 // Config configures [New]. Required are Issuer, one of Keys, Secrets and SecretsFunc, and one
 // of Audience and InsecureNoAudience.
 type Config struct {
-	Keys        keyset.Set                              // the public keys of Redox
-	Secrets     [][]byte                                // for HMAC: at least 32 bytes for HS256, 48 for HS384, 64 for HS512
-	SecretsFunc func(context.Context) ([][]byte, error) // rotates without a restart: see [rotation.Secrets]
+	Keys    keyset.Set // the public keys of Redox
+	Secrets [][]byte   // for HMAC: at least 32 bytes for HS256, 48 for HS384, 64 for HS512
+
+	// SecretsFunc rotates without a restart: see [rotation.Secrets].
+	SecretsFunc func(context.Context) ([][]byte, error)
 
 	// Algorithms are the accepted values of alg. The default with Keys is RS, PS and ES with
 	// 256, 384 and 512, and EdDSA. With secrets it is HS256.
