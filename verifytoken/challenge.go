@@ -24,27 +24,18 @@ const (
 )
 
 // Challenge answers the handshake of a destination that has a credential and no verification
-// token. It goes inside the wrappers of the credential, which is the proof here:
+// token. It answers only requests that a wrapper around it has accepted, which it sees by their
+// [redoxauth.Identity], and of these only
 //
-//	http.Handle("/redox", signature.Wrap(verifytoken.Challenge(handler)))
-//
-// Challenge answers only requests that a wrapper has accepted, which it sees by their
-// [redoxauth.Identity]. It recognises
-//
-//	POST  {"challenge":"<challenge>"}, at most 4 KiB; "verification-token" may be null or ""
+//	POST  {"challenge":"<challenge>"}; "verification-token" may be null or ""
 //	GET   ?challenge=<challenge>
 //
-// and answers as [Verifier.Handshake] does. Everything else goes to next, with its body: an
-// object with other members, a malformed challenge, and every request without an Identity.
-// If a small POST body breaks off or takes longer than 60 s, Challenge answers 400 or 503. A
-// larger body streams to next.
+// It answers and reads bodies as [Verifier.Handshake] does. Everything else goes to next, such as
+// an object with other members. The Observe of the wrapper takes these handshakes for messages.
 //
-// Config.Observe does not see these handshakes. [redoxauth.Options].Observe of the wrapper
-// does: for it they are accepted messages.
-//
-// In a framework that does not use [http.Handler], give the request of [redoxauth.Check] to
-// Challenge. If next is called, go on with the request that it gets: it is a message. Otherwise
-// the handshake is answered. See examples/frameworks/gin.
+// Without [http.Handler], give it the request of [redoxauth.Check]. If next is called, go on
+// with the request that next gets. Otherwise the handshake is answered. See
+// examples/frameworks/gin.
 func Challenge(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, accepted := redoxauth.FromContext(r.Context()); accepted {

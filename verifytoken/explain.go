@@ -22,14 +22,10 @@ const (
 	maxHints  = 32   // a peer can send a megabyte of headers that each deserve one
 )
 
-// Explain tells an operator what r is, a handshake or a message, what arrived, and what to
-// change. See [redoxauth.Explain] for what holds for all strategies. A request that
-// [Verifier.Handshake] would take for a handshake is explained as one, also if [Verifier.Wrap]
-// has refused it. r may be the request that Config.Observe got.
-//
-// Explain compares what arrived with the digests of the tokens, and so do its hints: it hashes
-// what a token often becomes on its way, such as one with quotation marks around it. It does
-// not call TokensFunc. It shows the length of what arrived, and no byte of a token.
+// Explain tells an operator whether r is a handshake or a message, what arrived, and what to
+// change: see [redoxauth.Explain]. r may also be the request that Config.Observe got. It tries
+// what often happens to a token, such as quotation marks or another encoding. It does not call
+// TokensFunc. It shows the length of what arrived, and no byte of a token.
 func (v *Verifier) Explain(r *http.Request) string {
 	if v == nil {
 		v = &Verifier{}

@@ -11,29 +11,24 @@ import (
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 )
 
-// Handshake answers Redox's destination verification and passes every other request to
-// next, with its body. It is the outermost wrapper, and recognises
+// Handshake answers every handshake that has a token. All other requests go to next, with their
+// body. The forms of a handshake are
 //
-//	POST  {"verification-token":"<token>","challenge":"<challenge>"}, at most 4 KiB
+//	POST  {"verification-token":"<token>","challenge":"<challenge>"}, other members allowed
 //	POST  {"challenge":"<challenge>"}, with the token in the header
 //	GET   ?challenge=<challenge>&verification-token=<token>
 //	GET   ?challenge=<challenge>, with the token in the header
 //
-// In the first form the object may have other members. In the second an object with other
-// members is a message. In all forms an empty token counts as none, and so does null. A byte
-// order mark in front of an object is skipped.
-// A request without a token is no handshake here; see [Challenge].
+// An empty or null token counts as none. A byte order mark in front of an object is skipped.
 //
-// If the token matches, the answer is 200 with exactly the challenge as plain text. The
-// challenge has 1 to 1024 bytes and no control characters. The answer is 401, without
-// the challenge, if the token is wrong or the header holds another token. It is 400 if
-// the handshake is not well formed.
+// The answer to the right token is 200 with exactly the challenge as plain text. It is 401 if
+// the token is wrong or the header holds another one, and 400 if the handshake is malformed: a
+// challenge has 1 to 1024 bytes of UTF-8 without control characters.
 //
-// Handshake reads POST bodies of up to 4 KiB, within 60 s. If such a body breaks off or
-// takes longer, Handshake answers 400 or 503 and calls Config.Observe. A larger body
-// streams to next. If something in front has read the body, and no token is in the header,
-// the answer is 500 (reason "body_consumed"): put Handshake in front of it. With a token in
-// the header the request is a message: Wrap accepts it, and your handler gets an empty body.
+// Handshake reads POST bodies of up to 4 KiB; larger ones go to next. One that breaks off is
+// 400, and one that takes longer than 60 s is 503. If something in front has read the body, the
+// answer is 500 (reason "body_consumed"). But if a token is in the header, such a request is a
+// message, and goes to next without a body.
 func (v *Verifier) Handshake(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch challenge, handled, err := v.CheckHandshake(w, r); {
@@ -47,20 +42,18 @@ func (v *Verifier) Handshake(next http.Handler) http.Handler {
 	})
 }
 
-// CheckHandshake decides as [Verifier.Handshake] does, and writes no answer. It is for
-// frameworks, in front of [redoxauth.Check]:
+// CheckHandshake decides as [Verifier.Handshake] does, and writes no answer. Frameworks call it
+// in front of [redoxauth.Check]:
 //
 //   - If err is not nil, answer with [redoxauth.WriteError]. handled is true.
 //   - If handled is true, answer 200 with exactly the challenge and these headers, because a
-//     challenge is text that a peer chose: Content-Type "text/plain; charset=utf-8",
-//     X-Content-Type-Options "nosniff", Cache-Control "no-store", Content-Security-Policy
-//     "default-src 'none'".
-//   - Otherwise r is no handshake: go on with r. Its body is complete.
+//     peer chose it: Content-Type "text/plain; charset=utf-8", X-Content-Type-Options "nosniff",
+//     Cache-Control "no-store", Content-Security-Policy "default-src 'none'".
+//   - Otherwise r is no handshake: go on with r.
 //
-// CheckHandshake calls Config.Observe for each handshake. r.Body is readable from its
-// beginning afterwards, also that of an answered handshake. w is the writer of the request's
-// answer. Its read deadline ends a read that takes longer than 60 s or than the context of
-// r. w may be nil where the body is in memory, such as on AWS Lambda; see [redoxauth.Check].
+// In all cases r.Body is readable from its beginning. w is the writer of the answer: its read
+// deadline ends a slow read, also when the context of r ends. It may be nil where the body is
+// in memory, such as on AWS Lambda.
 func (v *Verifier) CheckHandshake(w http.ResponseWriter, r *http.Request) (challenge string, handled bool, err error) {
 	start := time.Now()
 	c, readErr := readChallenge(w, r)

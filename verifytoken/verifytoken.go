@@ -1,5 +1,6 @@
-// Package verifytoken verifies the token that Redox sends with every message. It also answers
-// the handshake by which Redox verifies a destination, with a token or without.
+// Package verifytoken verifies the token that Redox sends in the header "verification-token" of
+// every message ([Authenticate incoming data]). It also answers the handshake, which Redox
+// sends when somebody presses "Verify & Save" ([Create and verify an endpoint]).
 //
 //	token, err := verifytoken.New(verifytoken.Config{Tokens: []string{"..."}})
 //	http.Handle("/redox", token.Handshake(token.Wrap(handler)))
@@ -10,83 +11,53 @@
 //	verification token     Tokens; choose it: long, random, letters and digits
 //	verification method    nothing: GET and POST are answered
 //
-// Redox sends the token in the header "verification-token" of each message
-// ([Authenticate incoming data]). When somebody presses "Verify & Save", Redox sends a
-// handshake: a challenge, which the answer must repeat, and the token ([Create and verify an
-// endpoint]). [Verifier.Handshake] answers it.
+// # Settings
 //
-// A destination has "an auth credential or verification token" ([Set up a destination]). So it
-// may have a credential alone. Then [Challenge] answers the handshake, and the credential is
-// the proof. Redox does not document:
+// A destination has "an auth credential or verification token" ([Set up a destination]). Choose
+// the line by the proof that its messages have. Here signature is the Verifier of a credential,
+// such as one of sigv4:
 //
-//   - how it proves the handshake of a destination that has no token. The credential is our
-//     guess, because white space in a secret makes "Verify & Save" fail ([Create an auth
-//     credential]).
-//   - whether the token is in the header, if it is not in the body. Both are answered.
-//   - whether messages carry the header, if the destination has a credential too
+//	token.Handshake(token.Wrap(handler))                            // the token
+//	signature.Wrap(verifytoken.Challenge(handler))                  // a credential
+//	token.Handshake(signature.Wrap(verifytoken.Challenge(handler))) // a credential; the handshake has either
+//	token.Handshake(token.Wrap(signature.Wrap(handler)))            // both
 //
-// # Use
+// Redox does not document how it proves the handshake of a destination without a token. Our
+// guess is the credential, because white space in a secret makes "Verify & Save" fail ([Create
+// an auth credential]). Nor does it document whether messages with a credential carry the token
+// too. The third line fits all cases.
 //
 // Handshake is always the outermost wrapper: a handshake may have its token in the body or the
-// query, where Wrap does not look. Challenge is always inside the wrappers. Here signature is
-// a Verifier of another package, such as sigv4:
+// query, where Wrap does not look. Challenge is always inside the wrappers.
 //
-//	http.Handle("/redox", token.Handshake(token.Wrap(handler)))                             // token
-//	http.Handle("/redox", signature.Wrap(verifytoken.Challenge(handler)))                   // credential
-//	http.Handle("/redox", token.Handshake(signature.Wrap(verifytoken.Challenge(handler))))  // either in the handshake
-//	http.Handle("/redox", token.Handshake(token.Wrap(signature.Wrap(handler))))             // both in every message
+// Register the path without a method: "POST /redox" does not match a GET handshake. Log no
+// queries: a GET handshake has the token there.
 //
-// The third answers the handshake of every destination with a credential. In a framework that
-// does not use [http.Handler], see [Verifier.CheckHandshake] and [Challenge].
+// # Operation
 //
-// Register the path without a method: the pattern "POST /redox" does not match the GET
-// form of the handshake. Do not log queries: the GET form has the token there.
+// Redox has one token per destination, and a change in the dashboard takes effect at once. To
+// rotate, list the new and the old token, change the dashboard, and remove the old one when
+// [redoxauth.Identity].KeyID no longer names its position. The examples of package [rotation]
+// take tokens from a file or a secret manager, and need no restart.
 //
-// A token proves that the sender knows the token. It does not cover the message. Use TLS,
-// and prefer a credential, or demand both ([redoxauth.AllOf]).
+// When "Verify & Save" fails, Redox shows the status that it got:
 //
-// # Rotation
-//
-// Redox has one token per destination, and a change in the dashboard takes effect at once.
-// List the new and the old token, change the dashboard, and remove the old one when
-// [redoxauth.Identity].KeyID no longer names its position. With TokensFunc this needs no
-// restart.
-//
-// # When "Verify & Save" fails
-//
-// Redox shows the status that it got:
-//
-//	401         the token or credential differs from the dashboard's, or Handshake is missing or not outermost
-//	400         the request is no handshake that Redox documents; Config.Observe gets the error
+//	401         another token or credential than in the dashboard, or Handshake is missing or not outermost
+//	400         the handshake has another form than Redox documents
 //	404, 405    the path or the method is not registered
 //	500         something in front has read the body (reason "body_consumed")
 //	503         TokensFunc failed, or the body was too slow
 //	Error code  a time-out, or a self-signed certificate
 //
-// The log of Config.Observe has the cause. For more, see [Verifier.Explain].
+// If your handler has answered 200, it took the handshake for a message: put Challenge around it.
 //
-// If it fails although your handler has answered 200, the handler took the handshake for a
-// message: put Challenge around it, inside the wrappers.
+// The error of a refusal says what to change. Observe of Config gets that of a handshake, and
+// Observe of [redoxauth.Options] that of a message. [Verifier.Explain] says more.
 //
-// # When a request is refused
+// # Limits
 //
-// The error says what arrived, what was expected, and where to change it. It is in the log of
-// [redoxauth.Options].Observe for messages, and of Config.Observe for handshakes:
-//
-//	another token   the dashboard's verification token is none of Tokens: enter it anew in one of the two places
-//	absent          the destination has no verification token, or Handshake is missing or is not the outermost wrapper
-//	more than once  something in front of the server adds the header, or a custom header of the dashboard repeats it
-//	header differs  a custom header of the dashboard has another token than the dashboard
-//	challenge       the handshake is no Redox handshake: a limit, or the form of its body, is fixed
-//
-// [Verifier.Explain] says more. It tries what often happens to a token: white space, quotation
-// marks, another encoding, the wrong header. Call it for the request that Observe got:
-//
-//	Observe: func(r *http.Request, d redoxauth.Decision) {
-//		if d.Err != nil {
-//			lastRefused.Store(r) // and, when an operator asks: token.Explain(lastRefused.Load())
-//		}
-//	}
+// The token does not cover the message, and whoever reads it can use it. Use TLS, and prefer a
+// credential, or demand both ([redoxauth.AllOf]).
 //
 // [Authenticate incoming data]: https://docs.redoxengine.com/basics/data-exchange-with-redox/authenticating-incoming-data
 // [Create an auth credential]: https://developer.redoxengine.com/how-to-use-redox/manage-your-redox-setup/manage-authentication/create-an-auth-credential
@@ -123,12 +94,12 @@ type Config struct {
 	// bytes, no white space around it, and no control characters.
 	Tokens []string
 
-	// TokensFunc supplies the tokens instead, so that a rotation needs no restart. It is
-	// called on use, at most every 30 s, and for at most 10 s; see [rotation.Secrets].
+	// TokensFunc supplies the tokens instead. It is called on use, at most every 30 s, and
+	// for at most 10 s. If it fails, the last tokens serve for 24 h: see [rotation.Secrets].
 	TokensFunc func(context.Context) ([]string, error)
 
-	// Observe is called for every handshake, as [redoxauth.Options].Observe is called
-	// for every message. The Event is "handshake".
+	// Observe is called for every handshake, as [redoxauth.Options].Observe is for every
+	// message. The Event is "handshake".
 	Observe func(*http.Request, redoxauth.Decision)
 }
 
@@ -172,11 +143,12 @@ func New(cfg Config) (*Verifier, error) {
 	return v, nil
 }
 
-// Verify accepts a request whose one verification-token header holds a configured
-// token. The Identity has no Subject, because the token names nobody.
+// Verify accepts a request with one verification-token header that holds a configured token.
+// The Identity has no Subject, because the token names nobody. Its KeyID is the position of the
+// token, from "0".
 //
-// The error is [redoxauth.ErrNoCredentials] without the header, ErrMalformed for two
-// headers, ErrRejected for a wrong token, and ErrUnavailable if TokensFunc failed.
+// The error is [redoxauth.ErrNoCredentials] without the header, ErrMalformed for two headers,
+// ErrRejected for a wrong token, and ErrUnavailable if TokensFunc failed.
 func (v *Verifier) Verify(r *http.Request) (*redoxauth.Identity, error) {
 	values := r.Header[header]
 	switch {
