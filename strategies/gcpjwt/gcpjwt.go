@@ -1,5 +1,6 @@
-// Package gcpjwt verifies the tokens that Redox gets from Google for a service account of
-// yours: ID tokens that Google signs, and opaque Google access tokens ("ya29.…").
+// Package gcpjwt verifies the tokens that Redox gets from Google for a service account of yours
+// ([Using OAuth 2.0 for Server to Server Applications]): opaque access tokens ("ya29.…") and
+// signed ID tokens. The dashboard's strategy is "OAuth 2.0 2-legged with JWT for GCP".
 //
 //	token, err := verifytoken.New(verifytoken.Config{Tokens: []string{"..."}})
 //	google, err := gcpjwt.New(gcpjwt.Config{
@@ -10,9 +11,7 @@
 //
 // # Redox dashboard
 //
-// The strategy is "OAuth 2.0 2-legged with JWT for GCP". Redox documents neither its fields
-// nor which kind of token it sends. Google's flow needs these values ([Using OAuth 2.0 for
-// Server to Server Applications]):
+// Redox documents neither the fields nor the kind of token. Google's flow needs these values:
 //
 //	dashboard                                  Config
 //	e-mail address of the service account      ServiceAccounts: that account, better by its unique ID
@@ -21,103 +20,58 @@
 //	private key of the service account         nothing: Google checks it
 //	token URL                                  nothing: it is https://oauth2.googleapis.com/token
 //
-// The strategy is made for Google's own APIs, so expect access tokens. With Audience and
-// AccessTokens both kinds are accepted. The error of a refusal, which Observe of
-// [redoxauth.Options] gets, says what the token says about its account.
+// The strategy is made for Google's own APIs, so expect access tokens. You can accept both
+// kinds.
 //
-// # Access tokens are not bound to you
+// # Settings
 //
-// An access token names no audience. A service that Redox calls with the account's access
-// token can replay that token at this endpoint. So use the account for this destination
-// only. Check the verification token first: this also keeps strangers from making this server
-// call Google.
-//
-//	token.Wrap(google.Wrap(handler)) // as above, or with redoxauth.AllOf(token, google)
-//
-// An ID token is bound to Audience, and is checked offline. Neither kind covers the body of
-// a message.
-//
-// # Calls about new tokens are rationed
-//
-// Anybody can invent tokens that begin with "ya29.", and only Google can tell. So calls about
-// tokens that were not accepted before are rationed by sender ([Config.Peer]):
-//
-//   - A peer is known for a day after it sent an accepted token. Strangers cannot use up
-//     the calls of known peers: together these have 300 calls a minute, and at least 16 at
-//     once. The last 1024 known peers are remembered.
-//   - All other peers are strangers. Together they have 300 calls a minute, and 32 at
-//     once. They are sorted into 256 buckets by a secret hash. One bucket gets at most an
-//     eighth of the calls, and has one call a minute of its own. So a genuine new peer gets
-//     its first call, unless a stranger is in its bucket or 32 calls are in progress.
-//
-// Above these limits the answer is 503 with the reason "busy". A token that was accepted
-// before is asked about at any time, within 64 calls at once. A call that several requests
-// wait for counts once. Failed calls do not count, up to a minute's calls.
-//
-// Behind a proxy, all connections come from the proxy. So Peer is required there: without it
-// everybody is a stranger, in one bucket. If the proxy adds no header, all peers have its
-// address. Then strangers share the calls of Redox.
-//
-// The strongest set-up is to require the verification token first, by
-// redoxauth.AllOf(token, google) or token.Wrap(google.Wrap(handler)). Then strangers cost no
-// call at all.
+//   - Require the verification token first, as above or with [redoxauth.AllOf]. Then strangers
+//     cannot make this server call Google, and a replayed access token alone does not suffice.
+//   - Accept ID tokens: list Audience, as the example IdTokens shows.
+//   - Behind a proxy: set Peer, as the example Peer shows. Without it all senders are one peer,
+//     whose calls strangers can use up.
+//   - On Cloud Run: turn off its own check ("Require authentication"), which replaces the
+//     signatures of ID tokens ([Service to service], [Public access]): gcloud run services
+//     update SERVICE --no-invoker-iam-check. If it must stay on, require the verification token
+//     here instead.
 //
 // # Operation
 //
-// The server calls https://www.googleapis.com for the keys of ID tokens, and
-// https://oauth2.googleapis.com for access tokens. A firewall must let these calls pass.
+// The server calls the URLs of [Endpoints]. Rotation needs nothing: Google's keys are fetched
+// when they change, and a new key of the service account changes nothing here.
 //
-// Rotation needs nothing. Google's keys are fetched when they change, and a new key of the
-// service account changes nothing here.
+// When Google is unreachable or throttles, the answer is 503. Meanwhile known keys serve for 24
+// h, and an answer about an access token for 5 minutes, even if Google has ended the token. A
+// refusal by Google is remembered for 10 s. Clocks may differ by 60 s.
 //
-// Clocks may differ by 60 s.
+// Anybody can invent an access token, and only Google can tell. So calls about new tokens are
+// rationed. Peers that sent an accepted token within a day (the last 1024) have 300 calls a
+// minute and 16 at once, which strangers cannot use up. All other peers together have 300 calls
+// a minute and 32 at once, and each peer at most an eighth of them. Above that the answer is
+// 503. A token that was accepted before is always asked about, within 64 calls at once. Google
+// promises no rate for tokeninfo.
 //
-// When Google is unreachable or throttles, the answer is 503, never 401. Meanwhile known keys
-// keep working for 24 h, and an answer about an access token is used for 5 minutes. So an
-// access token that Google has ended may be accepted for 5 minutes more. A refusal by Google
-// is remembered for 10 s.
-//
-// Google calls tokeninfo a tool for debugging and promises no rate. This package asks about
-// an accepted token once in 5 minutes.
-//
-// # When a token is refused
-//
-// The error says what arrived, what was expected, and which field decides. The usual causes:
+// The error of a refusal, which Observe of [redoxauth.Options] gets, says what arrived and
+// which field decides. Causes that often surprise, by reason:
 //
 //	inactive       Google does not know the token, or it has expired
 //	subject        the token shows the unique ID alone, and ServiceAccounts lists the address
-//	audience       Audience is not equal in every character, such as the slash at the end
-//	type           AccessTokens is false, or Audience is empty, and such a token arrived
-//	scope          a scope is missing: Scopes, or the scopes in the dashboard
-//	unavailable    Google cannot be reached, or throttles: the error has its answer
+//	signature      Cloud Run has replaced the signature
 //	busy           strangers use up the calls, or Peer is not set behind a proxy
 //
-// [Verifier.Explain] tells more, about every check, with the answer that Google gave last.
-//
-// # Cloud Run
-//
-// Cloud Run's own IAM check ("Require authentication") takes an ID token in the Authorization
-// header for itself, and replaces its signature by SIGNATURE_REMOVED_BY_GOOGLE before the
-// request arrives ([Service to service]). What is left proves nothing, so it is refused with the
-// reason "signature", and the error says so. Turn that check off, so that the token arrives as it
-// was sent, and is checked here ([Public access]):
-//
-//	gcloud run services update SERVICE --no-invoker-iam-check
-//
-// If that check must stay on, Cloud Run alone checks the token, and this package cannot. Then
-// require the verification token here.
+// [Verifier.Explain] tells more.
 //
 // # Limits
 //
-// Tokens that a service account signs itself ([AIP-4111]) and tokens of Identity-Aware Proxy
-// are not accepted. The Workspace claim hd is not checked.
+// An access token names no audience. A service that Redox calls with it can replay it here. So
+// use the account for this destination only. An ID token is bound to Audience. Neither kind
+// covers the body of a message.
 //
-// Persons are refused. [New] refuses their addresses. Verify refuses a token of a person, even
-// if the person's numeric ID is listed. It knows such a token by an address outside
-// gserviceaccount.com, by an OAuth client as its azp, or by a sub that is not its azp (an
-// access token by [domain-wide delegation]). An access token without the scope userinfo.email
-// shows none of this. So a listed service account with domain-wide delegation can still send
-// one that acts for a person. Give the account no such delegation.
+// Refused are tokens that a service account signs itself ([AIP-4111]), tokens of Identity-Aware
+// Proxy, and tokens of persons, even if a person's numeric ID is listed. Verify recognises a
+// person by an address outside gserviceaccount.com, an OAuth client as azp, or a sub that is
+// not azp. An access token without the scope userinfo.email shows none of this. So give the
+// account no [domain-wide delegation]. The Workspace claim hd is not checked.
 //
 // [Using OAuth 2.0 for Server to Server Applications]: https://developers.google.com/identity/protocols/oauth2/service-account
 // [domain-wide delegation]: https://developers.google.com/identity/protocols/oauth2/service-account#delegatingauthority
@@ -139,26 +93,23 @@ import (
 // AccessTokens.
 type Config struct {
 	// ServiceAccounts lists the accounts whose tokens are accepted, by numeric unique ID
-	// or by e-mail address. The ID is better: Google may give the address of a deleted
-	// account to another account, and an access token names the address only with the
-	// scope https://www.googleapis.com/auth/userinfo.email. An address counts only if
-	// Google says that it is verified. It ends in .gserviceaccount.com. Upper case does
-	// not matter: Google writes addresses in lower case. An ID does not show whether it
-	// is a person's, so take it from here:
+	// or by e-mail address, which ends in .gserviceaccount.com. The ID is better: Google
+	// may give the address of a deleted account to another one, and an access token names
+	// the address only with the scope https://www.googleapis.com/auth/userinfo.email. An
+	// ID does not show whether it is a person's, so take it from here:
 	//
 	//	gcloud iam service-accounts describe EMAIL --format='value(uniqueId)'
 	ServiceAccounts []string
 
 	// Audience lists the accepted values of aud in ID tokens, usually the URL of this
-	// endpoint. If it is empty, no ID token is accepted. An audience alone proves
-	// nothing: any Google account can get an ID token for any audience.
+	// endpoint. If it is empty, no ID token is accepted.
 	Audience []string
 
-	// AccessTokens accepts access tokens. The Verifier asks Google about each.
+	// AccessTokens accepts access tokens. The Verifier asks Google about each, at most
+	// every 5 minutes.
 	AccessTokens bool
 
-	// Scopes are all required of an access token. A genuine token without one of them is
-	// [redoxauth.ErrForbidden]. ID tokens have no scopes.
+	// Scopes are all required of an access token. ID tokens have none.
 	Scopes []string
 
 	// Endpoints replace Google's URLs, for tests and proxies.
@@ -168,13 +119,11 @@ type Config struct {
 	// copy, which follows no redirect. A call takes at most 10 s.
 	Client *http.Client
 
-	// Peer returns who sent a request. It rations the calls about new tokens: see
-	// "Calls about new tokens are rationed". By default it is the address of the
-	// connection. A request with the header X-Forwarded-For or Forwarded comes from a
-	// stranger then, because the address is the proxy's. Behind a proxy set Peer to the
-	// last address of X-Forwarded-For, which your own proxy appended (see the example): the
-	// sender chooses what stands before it. An address counts without port, and an IPv6
-	// address by its /64. "" means that nobody knows. Peer must be safe for concurrent use.
+	// Peer returns who sent a request, which rations calls: see "Operation". An address
+	// counts without port, and an IPv6 address by its /64. "" is a stranger. The default
+	// is the address of the connection, or "" if there is X-Forwarded-For or Forwarded.
+	// Behind a proxy set Peer to the last address of X-Forwarded-For, which your own proxy
+	// appended: the sender chooses the others. Peer must be safe for concurrent use.
 	Peer func(*http.Request) string
 
 	// InsecureAllowHTTP accepts Endpoints with http, for tests. Anybody on the network
@@ -220,29 +169,24 @@ func New(cfg Config) (*Verifier, error) {
 }
 
 // Verify accepts a request with "Authorization: Bearer" and a token of one of the
-// ServiceAccounts:
+// ServiceAccounts that has not expired:
 //
 //   - An ID token: Google signed it with RS256, its iss is accounts.google.com or
-//     https://accounts.google.com, its aud is in Audience, it has not expired, and its sub or
-//     verified e-mail address is listed.
-//   - An access token: it begins with "ya29." and has at most 4096 bytes, Google knows it, it
-//     was issued to the account itself, it has not expired, and it has all Scopes.
+//     https://accounts.google.com, its aud is in Audience, and its sub or verified e-mail
+//     address is listed.
+//   - An access token: it begins with "ya29." and has at most 4096 bytes, Google says that it
+//     was issued to the account itself, and it has all Scopes.
 //
-// The errors:
-//
-//   - [redoxauth.ErrNoCredentials]: no bearer token, a token of neither kind, or of a kind that
-//     is not configured; such a token is never sent to Google
-//   - [redoxauth.ErrMalformed]: two Authorization headers
-//   - [redoxauth.ErrForbidden]: a scope is missing
-//   - [redoxauth.ErrUnavailable]: Google cannot be asked now
-//   - [redoxauth.ErrRejected]: everything else
+// The error is [redoxauth.ErrNoCredentials] without a token of a kind that is configured (another
+// is never sent to Google), ErrMalformed for two Authorization headers, ErrForbidden if a scope
+// is missing, ErrUnavailable if Google cannot be asked, and else ErrRejected.
 //
 // The Identity's Subject is the entry of ServiceAccounts that matched, in lower case. Its
 // RawClaims are what Google signed or answered.
 func (v *Verifier) Verify(r *http.Request) (*redoxauth.Identity, error) { return v.bearer.Verify(r) }
 
 // Explain tells an operator what v makes of r: see [redoxauth.Explain]. About an access token it
-// uses what Google answered before, and says how old that is. It asks Google nothing.
+// uses the last answer of Google, and says how old that is.
 func (v *Verifier) Explain(r *http.Request) string {
 	if v == nil {
 		v = &Verifier{}
