@@ -5,25 +5,20 @@ import (
 	"time"
 )
 
-// Age returns how old something is at the time now that has been kept since then, such as a
-// list of keys. It is the larger of the time that passed on the wall clock and the time that
-// the machine was running, if both times have a monotonic reading. The monotonic clock stands
-// still while a machine is suspended (a virtual machine is paused, a Lambda function is
-// frozen, a snapshot is restored): that must not prolong a withdrawn secret. The wall clock
-// can be set back: that must not either.
+// Age returns how old something is at the time now that has been kept since then, such as a list
+// of keys. It is the larger of the time by the wall clock, which can be set back, and the time by
+// the monotonic clock, which stands still while a machine is suspended. Neither may prolong a
+// withdrawn secret.
 //
-// Age is negative if since is more than a second later than now: the wall clock was set back,
-// and one of the times has no monotonic reading. Then nobody knows the age. So a negative age
-// must start a refresh, and must not end anything:
+// Age is negative if since is more than a second later than now: the wall clock was set back, and
+// one of the times has no monotonic reading. Then nobody knows the age. So a negative age must
+// start a refresh, and must not end anything:
 //
 //	due := age < 0 || age >= interval
 //	ended := age > longest
-//
-// If since is later by a second or less, Age is 0: goroutines read the clock at different
-// moments.
 func Age(now, since time.Time) time.Duration {
 	age := max(now.Sub(since), wallAge(now, since))
-	if -time.Second <= age && age < 0 {
+	if -time.Second <= age && age < 0 { // goroutines read the clock at different moments
 		return 0
 	}
 	return age

@@ -4,9 +4,9 @@ import "context"
 
 type loadedOnly struct{}
 
-// LoadedOnly returns a context with which [Secrets].Get returns what is loaded, or an error. It
-// then starts no call and waits for none. The Explain methods of this module use it, and what
-// fetches keys or asks other servers in this module honours it too.
+// LoadedOnly returns a context with which [Secrets].Get returns what is loaded, or an error, and
+// calls and waits for nothing. So does everything in this module that fetches keys or asks other
+// servers. The Explain methods use it.
 func LoadedOnly(ctx context.Context) context.Context {
 	return context.WithValue(ctx, loadedOnly{}, true)
 }

@@ -1,6 +1,5 @@
-// Package keyset holds the public keys that verify tokens. They are either configured, as
-// a JWK Set ([RFC 7517]) or in PEM, or published at a URL, from which they are fetched and
-// kept fresh.
+// Package keyset holds the public keys that verify tokens. They are published at a URL, from
+// which they are fetched and kept fresh, or configured, as a JWK Set ([RFC 7517]) or in PEM.
 //
 //	published, err := keyset.NewRemote(keyset.RemoteConfig{URL: "https://..."})
 //	configured, err := keyset.ParseJWKS(data) // or ParsePEM
@@ -12,7 +11,7 @@
 //
 // # Redox dashboard
 //
-// It depends on the strategy who signs, and so whose keys you need:
+// The strategy decides who signs, and so whose keys you need:
 //
 //	strategy              the keys of                                   here
 //	JWT Bearer            Redox: the credential's JWKS ("JKU") or key   NewRemote, ParseJWKS or ParsePEM
@@ -23,35 +22,28 @@
 // Redox can publish the keys of a credential at a URL ("JKU", toggled on the credential).
 // It documents neither the form of that URL nor how often the keys change.
 //
+// # Settings
+//
+//   - Fetch at start-up, and show the state in a health check: the example NewRemote.
+//   - Rotate published keys: nothing to do, as the example NewRemote (Rotation) shows.
+//   - Rotate configured keys: list the old and the new key together, as the example ParsePEM
+//     (Rotation) shows. Identity.KeyID names the key that verified a token: its key ID, or
+//     without one its position in the list, from "0".
+//   - Trust a proxy's CA, use a client certificate, or set a shorter time-out: Client.
+//
 // # Operation
 //
-// Published keys rotate without your help: see [RemoteSet]. A publisher should publish a
-// new key before it signs with it. If it does not, the first token of the new key causes a
-// fetch and waits for it, whether the key has a new key ID (kid), none, or the old one.
+// When the key server is down, the keys that were fetched serve on. A token that they do not
+// verify is answered 503 (reason "keys"), which Redox retries, and never 401. A process that
+// starts meanwhile answers 503 and needs no restart. Alert on [Status].Err. It says what the
+// server answered, such as "an HTML page".
 //
-// To rotate configured keys, list the old and the new key together: with key IDs or without,
-// in a JWK Set or in PEM. Identity.KeyID names the key that verified a token: its key ID, or
-// without one its position in the list, from "0".
+// # Limits
 //
 // A token with a key ID is checked with the keys of that ID, and if there are none, with the
 // keys without ID. A token without key ID is checked with all keys. Keys that do not fit the
-// token's algorithm are left out, and equal keys count once. At most four keys are tried, so
-// list no more than four that fit one token. After a fetch, up to four others are tried. So
-// a request of a stranger costs at most eight signature checks, and at most four with
-// configured keys.
-//
-// When the key server is down, the keys that were fetched serve on for MaxStale. A token
-// that they do not verify is answered 503 (reason "keys"), which Redox retries, and never
-// 401. Alert on [Status].Err.
-//
-// Such an error says what the server answered, such as "status 404 Not Found" or "an HTML page",
-// and why keys were left out. That of an unknown key ID lists the key IDs that there are.
-//
-// A process that starts while the key server is down answers 503 until the server is up.
-// It needs no restart.
-//
-// To trust a proxy's CA, to use a client certificate or to set a shorter time-out, set
-// [RemoteConfig].Client.
+// token's algorithm are left out, and equal keys count once. At most four keys are tried, and
+// after a fetch four others. So list at most four that fit one token.
 //
 // [RFC 7517]: https://www.rfc-editor.org/rfc/rfc7517
 package keyset
@@ -72,7 +64,7 @@ import (
 )
 
 // A Set is a set of public keys: the result of [ParseJWKS], [ParsePEM], [PublicKeys] or
-// [NewRemote]. Every Set is safe for concurrent use, and several Verifiers may share it.
+// [NewRemote]. It is safe for concurrent use, and several Verifiers may share it.
 type Set interface {
 	source() jose.Source
 }
@@ -91,10 +83,8 @@ func init() {
 // keys, keys for encryption, keys that are malformed, too weak or of an unknown type, and those
 // after the first 64. It is an error if no key is left.
 //
-// A key counts as private if it has a private member, even one that is null. Its alg, use and
-// key_ops count as absent if they are null, and alg and use also if they are empty. A kid that
-// is not a string counts as absent: the key serves like others without kid. Members of other
-// names may be anything.
+// An alg, use or key_ops that is null counts as absent, and so does an empty alg or use, and a
+// kid that is no string. But a private member that is null makes a key private.
 //
 // [RFC 7517, Section 5]: https://www.rfc-editor.org/rfc/rfc7517#section-5
 func ParseJWKS(data []byte) (Set, error) {
@@ -113,10 +103,9 @@ func ParseJWKS(data []byte) (Set, error) {
 	return newStatic("ParseJWKS", keys, err)
 }
 
-// ParsePEM returns the keys of "PUBLIC KEY" and "RSA PUBLIC KEY" blocks and of
-// certificates. Of a certificate it uses the key alone: it checks neither the issuer nor
-// the expiry. The keys have the same limits as those of [ParseJWKS], and no IDs: see
-// [PublicKeys].
+// ParsePEM returns the keys of "PUBLIC KEY" and "RSA PUBLIC KEY" blocks and of certificates.
+// Neither the issuer nor the expiry of a certificate is checked. The keys have the limits of
+// [ParseJWKS] and no IDs: see [PublicKeys].
 func ParsePEM(data []byte) (Set, error) {
 	keys, err := jose.ParsePEM(data)
 	if err != nil && bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
@@ -126,10 +115,8 @@ func ParsePEM(data []byte) (Set, error) {
 }
 
 // PublicKeys returns a Set of keys of the types [*rsa.PublicKey], [*ecdsa.PublicKey] and
-// [ed25519.PublicKey]. They have the same limits as those of [ParseJWKS].
-//
-// The keys have no IDs. So each serves tokens with any key ID or none. Of those that fit
-// the token's algorithm, the first four are tried.
+// [ed25519.PublicKey], with the limits of [ParseJWKS]. They have no IDs. So each serves tokens
+// with any key ID or none.
 //
 // [*rsa.PublicKey]: https://pkg.go.dev/crypto/rsa#PublicKey
 // [*ecdsa.PublicKey]: https://pkg.go.dev/crypto/ecdsa#PublicKey
@@ -156,38 +143,34 @@ type RemoteConfig struct {
 	// URL is the URL of a JWK Set.
 	URL string
 
-	// Issuer replaces URL: it is an issuer identifier, and its metadata has the URL. The
-	// metadata of OpenID Connect Discovery 1.0, Section 4, and of RFC 8414, Section 3, are
-	// asked for side by side, so that one that hangs or fails does not hide the other. If
-	// Issuer has a path, the well-known path is tried in front of it and after it. The
-	// metadata must repeat Issuer character by character. If several are good, that of
-	// OpenID Connect counts, unless it comes more than 250 ms after another. The metadata
-	// is fetched again with the keys, and nothing else in it is used.
+	// Issuer replaces URL: it is an issuer identifier, whose metadata has the URL. OpenID
+	// Connect Discovery 1.0, Section 4, and RFC 8414, Section 3, are asked side by side,
+	// with each fetch. If Issuer has a path, the well-known path is tried in front of it
+	// and after it. The metadata must repeat Issuer character by character. That of
+	// OpenID Connect counts, unless it comes 250 ms after another.
 	Issuer string
 
-	// Client makes the requests. By default it is one with [http.DefaultTransport]. A copy
-	// of it is used, which never follows redirects.
+	// Client makes the requests; default one with [http.DefaultTransport]. A copy of it is
+	// used, which never follows redirects.
 	Client *http.Client
 
 	// Cooldown is the least time between the starts of two fetches for tokens that no key
-	// verifies. The default is 5 s. A rotation that was not announced is seen after Cooldown
-	// at the latest, and strangers cause no more fetches than that. So the refusal of an
-	// unknown key may take as long. After a fetch that failed, the next one starts 1 s later.
-	// If the key server answered 429 or 503 with Retry-After, it starts up to 1 min later.
+	// verifies; default 5 s. So the refusal of such a token may take as long. After a
+	// fetch that failed, the next one starts 1 s later, or up to 1 min later if the
+	// answer was 429 or 503 with Retry-After.
 	Cooldown time.Duration
 
 	// MinRefresh and MaxRefresh bound the life of keys, which comes from Cache-Control
-	// and Age. The defaults are 1 min and 24 h. Without max-age it is 15 min. Of several
-	// max-age the smallest counts. One that is not a number counts as 0.
+	// and Age; default 1 min and 24 h. Without max-age it is 15 min.
 	MinRefresh, MaxRefresh time.Duration
 
-	// MaxStale is how long keys serve past their life when refreshing fails. The default
-	// is 24 h. Negative means not at all, which is what SMART App Launch asks for: then an
-	// outage of the key server is answered 503 as soon as the life of the keys is over.
+	// MaxStale is how long keys serve past their life when refreshing fails; default 24 h.
+	// Negative means not at all, which is what SMART App Launch asks for: then an outage
+	// of the key server is answered 503 as soon as the life of the keys is over.
 	MaxStale time.Duration
 
-	// InsecureAllowHTTP allows http. Anyone on the network path can then replace the keys.
-	// Use it in tests only.
+	// InsecureAllowHTTP allows http, for tests. Anybody on the network path can then
+	// replace the keys.
 	InsecureAllowHTTP bool
 
 	Now func() time.Time // default time.Now
@@ -196,37 +179,24 @@ type RemoteConfig struct {
 // A RemoteSet is the keys that are published at a URL. It is safe for concurrent use. It
 // has a goroutine only while it fetches, and need not be closed.
 //
-// The first request fetches the keys; [RemoteSet.Ready] does so earlier. After 80 % of
-// their life, a request starts a refresh and does not wait for it. When their life is
-// over, a request waits for the refresh, but at most 1 s. Then the old keys serve for up
-// to MaxStale. A key that the new set lacks is no longer trusted. A token that one of the
-// keys verifies does not wait for the fetches that others cause.
+// The first request fetches the keys; [RemoteSet.Ready] does so earlier. After 80 % of their
+// life, a request starts a refresh. When their life is over, requests wait for that, but at most
+// 1 s. Then the old keys serve for up to MaxStale. A key that the new set lacks is no longer
+// trusted.
 //
-// A token that no key verifies may be the first of a new key. So it causes a fetch, and waits
-// until a fetch that started after it came is over, or until its context ends. Such fetches start at
-// most every Cooldown. Until the next one may start, a token with an unknown key ID, or with
-// none, waits. A token whose key ID is known is decided at once: the keys are new. At most
-// 64 requests wait, and the others are decided at once. The error is ErrRejected if the last
-// fetch succeeded, and ErrUnavailable if it failed. It says how old the keys are and when
-// they are fetched next. Nothing is remembered of key IDs that were unknown.
+// A token that no key verifies may be the first of a new key. So it causes a fetch and waits
+// for it, within its context. Within Cooldown of the last such fetch it waits for the next one,
+// unless its key ID is known: then the keys are new. At most 64 requests wait, and the others
+// are decided at once. The error is ErrRejected if the last fetch succeeded, and ErrUnavailable
+// if it failed. A token that a known key verifies never waits for these fetches.
 //
-// Without any usable key, requests wait for the next fetch, so the first request after an
-// outage succeeds. When a fetch has failed, at most 64 of them wait. None waits for longer
-// than Cooldown for a fetch to start. There is one fetch at a time, and after one that failed
-// the next starts at least 1 s later, however many requests come. A set without a usable key
-// counts as an outage.
+// Without any usable key, at most 64 requests wait, for at most Cooldown, until a fetch starts.
+// So the first request after an outage succeeds.
 //
-// A fetch takes at most 10 s, reads at most 1 MiB, and follows no redirects. It goes on when
-// the request that started it ends. The keys are those that [ParseJWKS] would return, whatever
-// the content type is. [Status].Dropped has the others.
+// There is one fetch at a time. It takes at most 10 s and reads at most 1 MiB, of any content
+// type.
 //
-// The age of the keys counts from the start of the fetch, on the wall clock and on the
-// monotonic clock, and the larger counts ([rotation.Age]). So a machine that was suspended
-// does not go on with withdrawn keys. When the wall clock is set back so far that the age is
-// not known, the keys are refreshed, and they serve for up to their life and MaxStale from
-// then on if that fails.
-//
-// [rotation.Age]: https://pkg.go.dev/github.com/redoxauth/redoxauth-go/redoxauth/rotation#Age
+// While a machine is suspended, keys age too. When its clock is set back, they are refreshed.
 type RemoteSet struct{ remote *remote }
 
 // NewRemote returns a RemoteSet. Its error names everything that is wrong with cfg. It makes
@@ -281,7 +251,7 @@ func NewRemote(cfg RemoteConfig) (*RemoteSet, error) {
 func (s *RemoteSet) source() jose.Source { return s.remote }
 
 // Ready returns nil if there are usable keys. If there are none, it fetches them and waits
-// for that. Use it for a start-up probe. The error is redoxauth.ErrUnavailable.
+// for that, such as in a start-up probe. The error is redoxauth.ErrUnavailable.
 func (s *RemoteSet) Ready(ctx context.Context) error { return s.remote.ready(ctx) }
 
 // Status returns the state of the keys. It does not fetch.

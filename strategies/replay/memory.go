@@ -16,23 +16,18 @@ import (
 )
 
 // Memory is a [Store] in the memory of the process. Create it with [NewMemory]: the zero
-// Memory refuses every Add. It is safe for concurrent use.
+// Memory refuses every Add. It is safe for concurrent use, and need not be closed.
 //
-// A Memory is bounded by refusing. When it is full, Add fails with
-// [redoxauth.ErrUnavailable] until an entry expires. It never forgets a valid entry, because
-// that would accept a replay. Among a million entries each takes at most 40 bytes, whatever
-// the length of scope and id. Memory is taken as entries come.
+// When a Memory is full, Add fails with [redoxauth.ErrUnavailable] until an entry expires. It
+// never forgets a valid entry to make room. Expired entries keep their memory until new entries
+// come.
 //
-// Expiry follows the wall clock, time.Now, whatever Now the strategies use. Their clocks
-// must agree with it. The wall clock alone decides, because it alone decides how long a
-// credential is valid: while a machine is suspended both go on. If the clock is set back,
-// credentials are valid for longer, and entries stay as long. If it was wrongly ahead, entries
-// that expired meanwhile are forgotten, and their credentials are valid once more when it is
-// set right. A restart, and a snapshot that is restored, forget entries too.
+// When the process ends, or a snapshot is restored, everything is forgotten. Then a credential
+// that was used just before can be used once more, until it expires.
 //
-// Nothing runs in the background, and there is nothing to close. Expired entries keep their
-// memory until new entries come. A new entry removes a few thousand expired ones at most, so
-// that no Add is slow when many expire together.
+// Expiry follows the wall clock, time.Now, whatever Now the strategies use. If that clock was
+// wrongly ahead, and is set right, credentials whose entries expired meanwhile can be used once
+// more.
 type Memory struct {
 	key    *[32]byte // behind a pointer, so that printing the Memory does not show it
 	max    int64
@@ -51,13 +46,13 @@ const (
 )
 
 // NewMemory returns a Memory for at most maxEntries entries. With 0 or less it is for one
-// million entries, which take at most 40 MB.
+// million entries. Among so many, each takes at most 40 bytes, whatever the length of scope and
+// id, and they take memory as they come.
 //
 // An entry stays for longer than its credential is valid. One SMART assertion a second, each
-// valid for 5 minutes, makes 480 entries with the default Leeway. All clients of the
-// endpoints that share a Memory share its entries: one client that sends many genuine
-// assertions can fill it for all. If your clients do not trust each other, give each an
-// endpoint and a Memory of its own.
+// valid for 5 minutes, makes 480 entries with the default Leeway. One client that sends many
+// genuine assertions can fill a Memory for all. If your clients do not trust each other, give
+// each an endpoint and a Memory of its own.
 func NewMemory(maxEntries int) *Memory {
 	if maxEntries <= 0 {
 		maxEntries = million
@@ -77,6 +72,9 @@ func (m *Memory) Add(ctx context.Context, scope, id string, until time.Time) (fr
 	return m.addAt(ctx, scope, id, until, time.Now())
 }
 
+// addAt is Add at a time of the wall clock. That alone decides, because it alone decides how
+// long a credential is valid: while a machine is suspended both go on, and if the clock is set
+// back, credentials are valid for longer, and entries stay as long.
 func (m *Memory) addAt(ctx context.Context, scope, id string, until, wall time.Time) (fresh bool, err error) {
 	if ctx.Err() != nil { // a request that has ended must not use up its credential
 		return false, unavailable(context.Cause(ctx))
@@ -227,7 +225,8 @@ func (s *shard) find(d digest) *entry {
 }
 
 // rebuild moves the valid entries to a new table, which is then two thirds full. It returns
-// how many entries had expired.
+// how many entries had expired. One shard has a few thousand at most, so that no Add is slow
+// when many expire together.
 func (s *shard) rebuild(now int64) (expired int64) {
 	valid := 0
 	for i := range s.slots {

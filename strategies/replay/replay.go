@@ -1,25 +1,29 @@
 // Package replay records the use of single-use credentials, so that a replay is refused.
 //
-// Token endpoints need a [Store]: the assertion of a SMART Backend client is single-use
-// ([SMART App Launch, Signature Verification]), and so is that of an RFC 7523 grant if it has
-// a jti. One Store serves any number of endpoints. For jwtbearer's Config and for sigv4 a
-// Store is optional, and mostly wrong: Redox may send one token with many messages, and
-// repeats a message that got no answer. The other strategies use no Store.
+//	endpoint, err := smartbackend.NewTokenEndpoint(smartbackend.EndpointConfig{
+//		Replay: replay.NewMemory(0), // and the other fields
+//	})
 //
-// No field of the Redox dashboard is about replay.
+// # Redox dashboard
+//
+// No field of it is about replay.
+//
+// # Settings
+//
+// Token endpoints need a [Store]: the assertion of a SMART Backend client is single-use ([SMART
+// App Launch, Signature Verification]), and so is that of an RFC 7523 grant if it has a jti. One
+// Store serves any number of endpoints. For jwtbearer's Config and for sigv4 a Store is
+// optional, and mostly wrong: Redox may send one token with many messages, and repeats a message
+// that got no answer. The other strategies use none.
+//
+// With one process, use [NewMemory]. With several replicas behind one URL, an assertion that was
+// used at one could be used at each other: use package redisreplay, which is a module of its
+// own, or a Store of yours.
 //
 // # Operation
 //
-// With one process, use [NewMemory]. It forgets everything when the process ends. An
-// assertion that was used just before a restart can be used once more after it, until it
-// expires a few minutes later.
-//
-// With several replicas behind one URL, an assertion that was used at one replica could be
-// used at each other replica. Use the package redisreplay, which is a module of its own, or
-// a Store of your own.
-//
-// A Store that fails or is full returns [redoxauth.ErrUnavailable], reason "replay_store".
-// The peer gets 503 and tries again. Make this reason an alert.
+// A Store that fails or is full returns [redoxauth.ErrUnavailable], reason "replay_store". The
+// peer gets 503 and tries again. Alert on this reason.
 //
 // [SMART App Launch, Signature Verification]: https://hl7.org/fhir/smart-app-launch/client-confidential-asymmetric.html#signature-verification
 package replay
@@ -34,27 +38,22 @@ type Store interface {
 	// Add records id within scope until the given time, and reports whether it is fresh:
 	// not recorded before. It is atomic: of any number of calls with the same scope and
 	// id, before the until of the first call has passed, only one is fresh. A later call
-	// does not change that until.
+	// does not change that until. If until has already passed, the Store keeps the id for
+	// a minute, because the clock of the caller may differ.
 	//
-	// The scope holds the strategy and what else makes the id unique:
+	// Scope and id are any strings: ("ab", "c") and ("a", "bc") are different. They are
 	//
 	//	smartbackend, jwtbearer grants   TokenURL and the client's ID or iss; the id is its jti
 	//	jwtbearer's Config.Replay        iss; the id is the jti, or without one a SHA-256 of
 	//	                                 what was signed
 	//	sigv4                            nothing; the id comes from the signature
 	//
-	// Neither holds a secret, unless a TokenURL has one in its query, and nobody can make a
-	// request of them. But they name clients, and a sender may write anything into a jti. So
-	// Memory keeps keyed hashes, and redisreplay keeps the SHA-256 of both. Who reads that
-	// Redis sees how many ids there are and when each ends. They can also check whether an id
-	// that they know was used.
+	// They hold no secret, unless a TokenURL has one in its query. But they name clients,
+	// and a sender may write anything into a jti. So keep only hashes of both, as Memory
+	// and redisreplay do.
 	//
-	// Scope and id are any strings. ("ab", "c") and ("a", "bc") are different. If until
-	// has already passed, the Store keeps the id for a minute: the caller found the
-	// credential valid, so its clock differs or it allows for a difference.
-	//
-	// If the Store cannot tell, because it is full, a server is down or ctx has ended,
-	// the error wraps [redoxauth.ErrUnavailable]. The caller must then refuse the
-	// credential with that error.
+	// If the Store cannot tell, because it is full, a server is down or ctx has ended, the
+	// error wraps [redoxauth.ErrUnavailable]. The caller must then refuse the credential
+	// with that error.
 	Add(ctx context.Context, scope, id string, until time.Time) (fresh bool, err error)
 }
