@@ -43,6 +43,63 @@ func Example() {
 	// message, accepted by token 1
 }
 
+// The smallest server: it answers the handshake, and accepts messages with the token.
+func ExampleNew() {
+	token, err := verifytoken.New(verifytoken.Config{Tokens: []string{"theToken"}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	server := httptest.NewServer(token.Handshake(token.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Println("message")
+	}))))
+	defer server.Close()
+
+	fmt.Println("handshake", redoxtest.Handshake(context.Background(), server.URL, "theToken", http.MethodPost))
+	for _, sent := range []string{"theToken", "another"} {
+		res, err := redoxtest.VerificationToken{Token: sent}.Send(context.Background(), server.URL, redoxtest.PatientAdmin())
+		if err != nil {
+			log.Fatal(err)
+		}
+		res.Body.Close()
+		fmt.Println(res.Status)
+	}
+	// Output:
+	// handshake <nil>
+	// message
+	// 200 OK
+	// 401 Unauthorized
+}
+
+// A rotation has three steps. Change the dashboard during the second. With TokensFunc they need
+// no restart.
+func ExampleNew_rotation() {
+	for _, tokens := range [][]string{{"old"}, {"new", "old"}, {"new"}} {
+		token, err := verifytoken.New(verifytoken.Config{Tokens: tokens})
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(tokens)
+		for _, sent := range []string{"old", "new"} {
+			id, err := token.Verify(redoxtest.NewRequest(redoxtest.VerificationToken{Token: sent}))
+			if err != nil {
+				fmt.Println(" ", sent, "refused:", redoxauth.StatusCode(err))
+				continue
+			}
+			fmt.Println(" ", sent, "accepted, KeyID", id.KeyID)
+		}
+	}
+	// Output:
+	// [old]
+	//   old accepted, KeyID 0
+	//   new refused: 401
+	// [new old]
+	//   old accepted, KeyID 1
+	//   new accepted, KeyID 0
+	// [new]
+	//   old refused: 401
+	//   new accepted, KeyID 0
+}
+
 // Decisions in the log, about handshakes and about messages.
 func Example_observe() {
 	tokens, handler := []string{"theToken"}, http.NotFoundHandler()

@@ -106,6 +106,36 @@ func ExampleNew_idTokens() {
 	// 200
 }
 
+// A new key of the service account needs no change here. To replace the account, list both, and
+// remove the old one when no Subject names it.
+func ExampleNew_rotation() {
+	fake := redoxtest.NewGoogle() // in production Endpoints and InsecureAllowHTTP are left out
+	defer fake.Close()
+	first := fake.AddServiceAccount("redox@example-project.iam.gserviceaccount.com")
+	second := fake.AddServiceAccount("redox-2@example-project.iam.gserviceaccount.com")
+
+	for _, listed := range [][]string{{first.ID, second.ID}, {second.ID}} {
+		google, err := gcpjwt.New(gcpjwt.Config{
+			ServiceAccounts:   listed,
+			AccessTokens:      true,
+			Endpoints:         gcpjwt.Endpoints{TokenInfoURL: fake.TokenInfoURL},
+			InsecureAllowHTTP: true,
+		})
+		if err != nil {
+			log.Fatal(err)
+		}
+		for _, account := range []redoxtest.ServiceAccount{first, second} {
+			_, err := google.Verify(redoxtest.NewRequest(&redoxtest.GCPJWT{Email: account.Email, Key: account.Key, TokenURL: fake.TokenURL}))
+			fmt.Println(account.Email, redoxauth.StatusCode(err))
+		}
+	}
+	// Output:
+	// redox@example-project.iam.gserviceaccount.com 200
+	// redox-2@example-project.iam.gserviceaccount.com 200
+	// redox@example-project.iam.gserviceaccount.com 401
+	// redox-2@example-project.iam.gserviceaccount.com 200
+}
+
 // Behind a proxy all connections come from it. The proxy appends who connected to it to
 // X-Forwarded-For. Only this last address is true: all others are what the sender wrote.
 func ExampleConfig_peer() {

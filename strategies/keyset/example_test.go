@@ -4,9 +4,12 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
+	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/strategies/jwtbearer"
 	"github.com/redoxauth/redoxauth-go/strategies/keyset"
 )
 
@@ -65,4 +68,68 @@ func ExampleNewRemote() {
 	})
 	fmt.Println(keys.Status().Keys, "key")
 	// Output: 1 key
+}
+
+// The publisher replaces its key. The first token of the new key causes a fetch, and nobody has
+// to do anything. The old key is withdrawn.
+func ExampleNewRemote_rotation() {
+	first, second := redoxtest.NewKey("2026-11", "ES384"), redoxtest.NewKey("2026-12", "ES384")
+	published := redoxtest.NewKeyServer(first)
+	defer published.Close()
+
+	keys, err := keyset.NewRemote(keyset.RemoteConfig{
+		URL:               published.JWKSURL,
+		Cooldown:          time.Millisecond, // for this example, so that its last line need not wait
+		InsecureAllowHTTP: true,             // of the test server
+	})
+	if err != nil {
+		panic(err)
+	}
+	send(keys, first)
+	published.Rotate(second)
+	send(keys, second)
+	send(keys, first)
+	// Output:
+	// 2026-11 accepted, KeyID 2026-11
+	// 2026-12 accepted, KeyID 2026-12
+	// 2026-11 refused: 401
+}
+
+// Configured keys have no key IDs in PEM. While Redox changes its key, list both: the order
+// does not matter. Remove the old one when no KeyID names its position.
+func ExampleParsePEM_rotation() {
+	first, second := redoxtest.NewKey("2026-11", "RS256"), redoxtest.NewKey("2026-12", "RS256")
+
+	keys, err := keyset.ParsePEM(slices.Concat(second.PEM(), first.PEM()))
+	if err != nil {
+		panic(err)
+	}
+	send(keys, first)
+	send(keys, second)
+
+	keys, err = keyset.ParsePEM(second.PEM())
+	if err != nil {
+		panic(err)
+	}
+	send(keys, first)
+	send(keys, second)
+	// Output:
+	// 2026-11 accepted, KeyID 1
+	// 2026-12 accepted, KeyID 0
+	// 2026-11 refused: 401
+	// 2026-12 accepted, KeyID 0
+}
+
+// send sends a token of the key to a Verifier with the keys.
+func send(keys keyset.Set, key redoxtest.Key) {
+	v, err := jwtbearer.New(jwtbearer.Config{Keys: keys, Issuer: "redox", Audience: []string{"https://api.example.com/redox"}})
+	if err != nil {
+		panic(err)
+	}
+	id, err := v.Verify(redoxtest.NewRequest(&redoxtest.JWTBearer{Key: key, Issuer: "redox", Audience: []string{"https://api.example.com/redox"}}))
+	if err != nil {
+		fmt.Println(key.ID, "refused:", redoxauth.StatusCode(err))
+		return
+	}
+	fmt.Println(key.ID, "accepted, KeyID", id.KeyID)
 }
