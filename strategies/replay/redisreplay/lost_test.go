@@ -42,8 +42,23 @@ const (
 
 // client returns a client with go-redis's defaults, changed by the caller.
 func (f *fakeRedis) client(t *testing.T, change func(*redis.Options)) *redis.Client {
-	f.keys = map[string]string{}
-	o := &redis.Options{
+	o := f.options()
+	if change != nil {
+		change(o)
+	}
+	c := redis.NewClient(o)
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// options are go-redis's defaults, and connect to f.
+func (f *fakeRedis) options() *redis.Options {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.keys == nil {
+		f.keys = map[string]string{}
+	}
+	return &redis.Options{
 		Addr: "127.0.0.1:6379", // not called
 		Dialer: func(context.Context, string, string) (net.Conn, error) {
 			near, far := net.Pipe()
@@ -51,12 +66,6 @@ func (f *fakeRedis) client(t *testing.T, change func(*redis.Options)) *redis.Cli
 			return near, nil
 		},
 	}
-	if change != nil {
-		change(o)
-	}
-	c := redis.NewClient(o)
-	t.Cleanup(func() { c.Close() })
-	return c
 }
 
 func (f *fakeRedis) serve(conn net.Conn) {

@@ -8,27 +8,15 @@
 //	})
 //	seen, err := redisreplay.New(redisreplay.Config{Client: client})
 //
-// Set it as the Replay field of the strategies. All replicas share one Redis and one Prefix.
-// If one replica issues tokens and another verifies them, they also share the list of
-// TokenSecrets; package smartbackend describes how to rotate it. No field of the Redox
-// dashboard is about replay.
+// # Redox dashboard
 //
-// # Operation
+// No field of it is about replay.
 //
-// When Redis is down, slow, out of memory or read-only, Add fails with
-// [redoxauth.ErrUnavailable], reason "replay_store". Then no credential that needs the Store
-// is accepted. The peer gets 503 and tries again.
+// # Settings
 //
-// If the answer of Redis is lost, nobody knows whether the id was recorded. Then go-redis asks
-// again, and Add recognises its own entry. Add waits longer than these retries take. By
-// default that is up to 28 s, because go-redis waits 5 s for each of four answers. A
-// ReadTimeout of a second makes it shorter. With ContextTimeoutEnabled, go-redis also stops at
-// the deadline of the request. Without it Add still returns in time, but the connection stays
-// busy until ReadTimeout.
-//
-// If Add gives up, it takes back its own entry in the background, so that the refused
-// credential can be sent again. It tries every second, for a minute, and for at most 256
-// entries at once. Until then the credential is 401, reason "replayed".
+// Set the Store as the Replay field of the strategies, as the example New shows. All replicas
+// share one Redis and one Prefix. If one replica issues tokens and another verifies them, they
+// also share the list of TokenSecrets; package smartbackend describes how to rotate it.
 //
 // A user of Redis's ACL (Redis 6) needs these permissions, with your Prefix:
 //
@@ -37,24 +25,42 @@
 // EVAL takes entries back, which must be atomic. Without +eval only that fails. In a
 // cluster go-redis itself also needs "+cluster|slots +cluster|shards +command".
 //
+// # Operation
+//
+// When Redis is down, slow, out of memory or read-only, Add fails with
+// [redoxauth.ErrUnavailable], reason "replay_store". Then no credential that needs the Store
+// is accepted. The peer gets 503 and tries again.
+//
+// If the answer of Redis is lost, go-redis asks again, and Add recognises its own entry. Add
+// waits longer than these retries take: by default up to 28 s, because go-redis waits 5 s for
+// each of four answers. A ReadTimeout of a second makes it shorter. With ContextTimeoutEnabled
+// go-redis also stops at the deadline of the request. Without it Add returns in time too, but
+// the connection stays busy until ReadTimeout.
+//
+// If Add gives up, it takes back its own entry in the background, so that the refused
+// credential can be sent again. It tries every second, for a minute, and for at most 256
+// entries at once. Until then the credential is 401, reason "replayed".
+//
+// # Limits
+//
 // An id that Redis forgets can be used once more, until its credential expires. For an
 // assertion that is a few minutes. Redis forgets by:
 //
-//   - Eviction: set maxmemory-policy to noeviction. Every other policy may remove entries
-//     when memory is short. With noeviction Redis refuses to write, and Add fails as above.
-//     An entry takes about 200 bytes.
+//   - Eviction: set maxmemory-policy to noeviction. Then Redis refuses to write when memory is
+//     short, and Add fails as above. An entry takes about 200 bytes.
 //   - Restart: without persistence Redis forgets everything, with appendfsync everysec the
 //     last second. If that matters, set appendfsync always, or keep the endpoint down after a
 //     restart of Redis until every assertion has expired.
-//   - Failover, by Sentinel or in a cluster: replication is asynchronous, so the new primary
-//     may lack the last writes. WAIT does not change that.
+//   - Failover, by Sentinel or in a cluster: the new primary may lack the last writes. WAIT does
+//     not change that.
 //   - FLUSHALL, and a change of Prefix.
 //
-// Redis counts a duration that the replica computed by its own clock, so the clocks of Redis
-// and of the replica may differ. The clocks of two replicas may differ by the Leeway of the
-// token endpoints and of jwtbearer. They record an id until twice the Leeway and a minute
-// past the expiry. If the clocks differ by more, one replica may accept what another replica
-// has recorded and dropped.
+// The clocks of Redis and of the replicas may differ. Those of two replicas may differ by the
+// Leeway of the token endpoints and of jwtbearer. Beyond that, one replica may accept what
+// another has recorded and dropped.
+//
+// Keys are SHA-256 hashes of scope and id. Who reads that Redis sees how many ids there are and
+// when each ends, and can check whether an id that they know was used.
 package redisreplay
 
 import (

@@ -3,9 +3,7 @@ package redisreplay_test
 import (
 	"context"
 	"errors"
-	"log"
 	"net"
-	"net/http"
 	"strconv"
 	"strings"
 	"sync"
@@ -17,9 +15,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
-	"github.com/redoxauth/redoxauth-go/strategies/keyset"
 	"github.com/redoxauth/redoxauth-go/strategies/replay/redisreplay"
-	"github.com/redoxauth/redoxauth-go/strategies/smartbackend"
 )
 
 func newStore(t testing.TB, c redis.UniversalClient) *redisreplay.Store {
@@ -372,31 +368,4 @@ func BenchmarkAdd(b *testing.B) {
 			b.Fatal("not fresh")
 		}
 	}
-}
-
-// All replicas are started with the same Redis and the same TokenSecrets.
-func ExampleNew() {
-	client := redis.NewClient(&redis.Options{Addr: "redis.internal:6379"}) // connects when it is used
-	defer client.Close()
-	seen, err := redisreplay.New(redisreplay.Config{Client: client})
-	if err != nil {
-		log.Fatal(err)
-	}
-	keys, err := keyset.NewRemote(keyset.RemoteConfig{URL: "https://redox.example/jwks.json"})
-	if err != nil {
-		log.Fatal(err)
-	}
-	endpoint, err := smartbackend.NewTokenEndpoint(smartbackend.EndpointConfig{
-		Clients:      []smartbackend.Client{{ID: "redox", Keys: keys, Scopes: []string{"system/*.rs"}}},
-		TokenURL:     "https://api.example.com/token",
-		Issuer:       "https://api.example.com",
-		Audience:     "https://api.example.com/redox",
-		TokenSecrets: [][]byte{[]byte("of 32 random bytes or more, from the secret manager")},
-		Replay:       seen,
-	})
-	if err != nil {
-		log.Fatal(err)
-	}
-	http.Handle("/token", endpoint)
-	// Output:
 }
