@@ -6,13 +6,13 @@ import (
 )
 
 // Age returns how old something is at the time now that has been kept since then, such as a list
-// of keys. It is the larger of the time by the wall clock, which can be set back, and the time by
-// the monotonic clock, which stands still while a machine is suspended. Neither may prolong a
+// of keys. It is the larger of the age by the wall clock, which can be set back, and the age by the
+// monotonic clock, which stands still while a machine is suspended. Neither may prolong a
 // withdrawn secret.
 //
-// Age is negative if since is more than a second later than now: the wall clock was set back, and
-// one of the times has no monotonic reading. Then nobody knows the age. So a negative age must
-// start a refresh, and must not end anything:
+// Age is negative if since is more than a second later than now. Then the wall clock was set
+// back and nobody knows the age. So a negative age must start a refresh, and must not end
+// anything:
 //
 //	due := age < 0 || age >= interval
 //	ended := age > longest

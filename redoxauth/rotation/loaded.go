@@ -5,8 +5,8 @@ import "context"
 type loadedOnly struct{}
 
 // LoadedOnly returns a context with which [Secrets].Get returns what is loaded, or an error, and
-// calls and waits for nothing. So does everything in this module that fetches keys or asks other
-// servers. The Explain methods use it.
+// calls nothing. So does everything in this module that fetches keys or asks other servers. The
+// Explain methods use it.
 func LoadedOnly(ctx context.Context) context.Context {
 	return context.WithValue(ctx, loadedOnly{}, true)
 }

@@ -1,12 +1,9 @@
 // Package rotation holds what changes while a server runs: lists of secrets that a function
 // supplies, and the age of what is kept.
 //
-// The fields TokensFunc, SecretsFunc and CredentialsFunc of the strategies are built on it. So
-// the examples show secrets from files and from a secret manager, and the rotation of every
-// kind of secret. The rest is for authors of verifiers:
-//
-//	secrets := rotation.NewSecrets("example", "SecretsFunc", cfg.SecretsFunc, digests, time.Now)
-//	list, err := secrets.Get(r.Context())
+// The fields TokensFunc, SecretsFunc and CredentialsFunc of the strategies are [Secrets]. The
+// examples take them from a mounted file and from a secret manager. The rest of the package is
+// for authors of verifiers.
 package rotation
 
 import (
@@ -27,15 +24,15 @@ const (
 	patience = time.Second      // of a request that waits for it
 )
 
-// Secrets is a list of secrets that a function supplies, so that a rotation needs no restart.
-// It is safe for concurrent use. S is what a Verifier makes of the list, such as digests.
+// Secrets is a list of secrets that a function supplies. It is safe for concurrent use. S is
+// what a Verifier makes of the list, such as digests.
 //
 // The function is called on use: at most every 30 s, in the background once there is a list,
 // and with a context of 10 s. So a change is seen within 90 s. When the list is older, because
 // there was no traffic, a request waits up to a second for the new list.
 //
-// After an error or an empty list, the last good list serves on, until it is 24 h old (see
-// [Age]). Then, or if there never was a good list, the error is [redoxauth.ErrUnavailable].
+// After an error or an empty list, the last good list serves until it is 24 h old (see [Age]).
+// Then, or if there never was one, the error is [redoxauth.ErrUnavailable].
 type Secrets[S any] struct {
 	strategy string
 	load     func(context.Context) (S, error) // nil: last never changes
@@ -57,8 +54,7 @@ func Static[S any](list S) *Secrets[S] { return &Secrets[S]{last: &list} }
 
 // NewSecrets returns the Secrets that list supplies to the package strategy. field is the name
 // of list in the package's Config, for errors. prepare checks and converts the secrets; it never
-// gets an empty list. The operator sees the errors of list and prepare, so they must hold no
-// secret.
+// gets an empty list. The errors of list and prepare must hold no secret.
 func NewSecrets[T, S any](strategy, field string, list func(context.Context) ([]T, error), prepare func([]T) (S, error), now func() time.Time) *Secrets[S] {
 	load := func(ctx context.Context) (S, error) {
 		var none S

@@ -19,15 +19,11 @@ import (
 // Memory refuses every Add. It is safe for concurrent use, and need not be closed.
 //
 // When a Memory is full, Add fails with [redoxauth.ErrUnavailable] until an entry expires. It
-// never forgets a valid entry to make room. Expired entries keep their memory until new entries
-// come.
+// never forgets a valid entry to make room.
 //
-// When the process ends, or a snapshot is restored, everything is forgotten. Then a credential
-// that was used just before can be used once more, until it expires.
-//
-// Expiry follows the wall clock, time.Now, whatever Now the strategies use. If that clock was
-// wrongly ahead, and is set right, credentials whose entries expired meanwhile can be used once
-// more.
+// Everything is forgotten when the process ends. Then a credential that was used just before
+// can be used once more, until it expires. It can also after a snapshot was restored, and after
+// the wall clock was wrongly ahead: expiry follows time.Now, whatever Now the strategies use.
 type Memory struct {
 	key    *[32]byte // behind a pointer, so that printing the Memory does not show it
 	max    int64
@@ -46,8 +42,7 @@ const (
 )
 
 // NewMemory returns a Memory for at most maxEntries entries. With 0 or less it is for one
-// million entries. Among so many, each takes at most 40 bytes, whatever the length of scope and
-// id, and they take memory as they come.
+// million entries, which take at most 40 MB, as they come.
 //
 // An entry stays for longer than its credential is valid. One SMART assertion a second, each
 // valid for 5 minutes, makes 480 entries with the default Leeway. One client that sends many
@@ -224,9 +219,9 @@ func (s *shard) find(d digest) *entry {
 	}
 }
 
-// rebuild moves the valid entries to a new table, which is then two thirds full. It returns
-// how many entries had expired. One shard has a few thousand at most, so that no Add is slow
-// when many expire together.
+// rebuild moves the valid entries to a new table, which is then two thirds full, and returns how
+// many entries had expired. Those keep their memory until then. A shard has a few thousand
+// entries at most, so that no Add is slow when many expire together.
 func (s *shard) rebuild(now int64) (expired int64) {
 	valid := 0
 	for i := range s.slots {

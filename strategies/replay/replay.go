@@ -1,12 +1,7 @@
-// Package replay records the use of single-use credentials, so that a replay is refused.
+// Package replay records the use of single-use credentials, so that a replay is refused. No
+// field of the Redox dashboard is about it.
 //
-//	endpoint, err := smartbackend.NewTokenEndpoint(smartbackend.EndpointConfig{
-//		Replay: replay.NewMemory(0), // and the other fields
-//	})
-//
-// # Redox dashboard
-//
-// No field of it is about replay.
+//	smartbackend.EndpointConfig{Replay: replay.NewMemory(0), /* the other fields */}
 //
 // # Settings
 //
@@ -14,11 +9,11 @@
 // App Launch, Signature Verification]), and so is that of an RFC 7523 grant if it has a jti. One
 // Store serves any number of endpoints. For jwtbearer's Config and for sigv4 a Store is
 // optional, and mostly wrong: Redox may send one token with many messages, and repeats a message
-// that got no answer. The other strategies use none.
+// that got no answer.
 //
-// With one process, use [NewMemory]. With several replicas behind one URL, an assertion that was
-// used at one could be used at each other: use package redisreplay, which is a module of its
-// own, or a Store of yours.
+// With one process, use [NewMemory]. With several replicas behind one URL, use package
+// redisreplay, which is a module of its own, or a Store of yours. Otherwise an assertion could
+// be used once at each replica.
 //
 // # Operation
 //
@@ -39,21 +34,19 @@ type Store interface {
 	// not recorded before. It is atomic: of any number of calls with the same scope and
 	// id, before the until of the first call has passed, only one is fresh. A later call
 	// does not change that until. If until has already passed, the Store keeps the id for
-	// a minute, because the clock of the caller may differ.
+	// a minute, because clocks differ.
 	//
-	// Scope and id are any strings: ("ab", "c") and ("a", "bc") are different. They are
+	// Scope and id are any strings: ("ab", "c") and ("a", "bc") are different.
 	//
 	//	smartbackend, jwtbearer grants   TokenURL and the client's ID or iss; the id is its jti
 	//	jwtbearer's Config.Replay        iss; the id is the jti, or without one a SHA-256 of
 	//	                                 what was signed
 	//	sigv4                            nothing; the id comes from the signature
 	//
-	// They hold no secret, unless a TokenURL has one in its query. But they name clients,
-	// and a sender may write anything into a jti. So keep only hashes of both, as Memory
-	// and redisreplay do.
+	// They name clients, and a sender may write anything into a jti. So keep only hashes
+	// of them, as Memory and redisreplay do.
 	//
 	// If the Store cannot tell, because it is full, a server is down or ctx has ended, the
-	// error wraps [redoxauth.ErrUnavailable]. The caller must then refuse the credential
-	// with that error.
+	// error wraps [redoxauth.ErrUnavailable], and the caller refuses the credential with it.
 	Add(ctx context.Context, scope, id string, until time.Time) (fresh bool, err error)
 }
