@@ -19,7 +19,7 @@ import (
 //	GET   ?challenge=<challenge>&verification-token=<token>
 //	GET   ?challenge=<challenge>, with the token in the header
 //
-// An empty or null token counts as none. A byte order mark in front of an object is skipped.
+// An empty or null token counts as none.
 //
 // The answer to the right token is 200 with exactly the challenge as plain text. It is 401 if
 // the token is wrong or the header holds another one, and 400 if the handshake is malformed: a
@@ -45,15 +45,14 @@ func (v *Verifier) Handshake(next http.Handler) http.Handler {
 // CheckHandshake decides as [Verifier.Handshake] does, and writes no answer. Frameworks call it
 // in front of [redoxauth.Check]:
 //
-//   - If err is not nil, answer with [redoxauth.WriteError]. handled is true.
+//   - If err is not nil, answer with [redoxauth.WriteError].
 //   - If handled is true, answer 200 with exactly the challenge and these headers, because a
 //     peer chose it: Content-Type "text/plain; charset=utf-8", X-Content-Type-Options "nosniff",
 //     Cache-Control "no-store", Content-Security-Policy "default-src 'none'".
 //   - Otherwise r is no handshake: go on with r.
 //
-// In all cases r.Body is readable from its beginning. w is the writer of the answer: its read
-// deadline ends a slow read, also when the context of r ends. It may be nil where the body is
-// in memory, such as on AWS Lambda.
+// r.Body is readable from its beginning afterwards. The read deadline of w ends a slow read, also
+// when the context of r ends. w may be nil where the body is in memory, such as on AWS Lambda.
 func (v *Verifier) CheckHandshake(w http.ResponseWriter, r *http.Request) (challenge string, handled bool, err error) {
 	start := time.Now()
 	c, readErr := readChallenge(w, r)

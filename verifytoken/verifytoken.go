@@ -25,10 +25,11 @@
 // Redox does not document how it proves the handshake of a destination without a token. Our
 // guess is the credential, because white space in a secret makes "Verify & Save" fail ([Create
 // an auth credential]). Nor does it document whether messages with a credential carry the token
-// too. The third line fits all cases.
+// too. The third line fits every destination with
+// a credential.
 //
-// Handshake is always the outermost wrapper: a handshake may have its token in the body or the
-// query, where Wrap does not look. Challenge is always inside the wrappers.
+// Handshake is always outermost: a handshake may have its token in the body or the query, where
+// Wrap does not look. Challenge is always innermost.
 //
 // Register the path without a method: "POST /redox" does not match a GET handshake. Log no
 // queries: a GET handshake has the token there.
@@ -51,8 +52,8 @@
 //
 // If your handler has answered 200, it took the handshake for a message: put Challenge around it.
 //
-// The error of a refusal says what to change. Observe of Config gets that of a handshake, and
-// Observe of [redoxauth.Options] that of a message. [Verifier.Explain] says more.
+// The error of a refusal says what to change. Observe gets it: that of Config for handshakes,
+// that of [redoxauth.Options] for messages. [Verifier.Explain] says more.
 //
 // # Limits
 //

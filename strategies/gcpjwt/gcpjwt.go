@@ -27,8 +27,10 @@
 //
 //   - Require the verification token first, as above or with [redoxauth.AllOf]. Then strangers
 //     cannot make this server call Google, and a replayed access token alone does not suffice.
-//   - Accept ID tokens: list Audience, as the example IdTokens shows.
-//   - Behind a proxy: set Peer, as the example Peer shows. Without it all senders are one peer,
+//   - Accept ID tokens: list Audience (example New, IdTokens).
+//   - Replace the service account: list the old and the new one together (example New,
+//     Rotation).
+//   - Behind a proxy: set Peer (example Config, Peer). Without it all senders are one peer,
 //     whose calls strangers can use up.
 //   - On Cloud Run: turn off its own check ("Require authentication"), which replaces the
 //     signatures of ID tokens ([Service to service], [Public access]): gcloud run services
@@ -37,8 +39,8 @@
 //
 // # Operation
 //
-// The server calls the URLs of [Endpoints]. Rotation needs nothing: Google's keys are fetched
-// when they change, and a new key of the service account changes nothing here.
+// The server calls the URLs of [Endpoints]. Google's keys are fetched when they change, and a
+// new key of the service account changes nothing here.
 //
 // When Google is unreachable or throttles, the answer is 503. Meanwhile known keys serve for 24
 // h, and an answer about an access token for 5 minutes, even if Google has ended the token. A
@@ -46,10 +48,10 @@
 //
 // Anybody can invent an access token, and only Google can tell. So calls about new tokens are
 // rationed. Peers that sent an accepted token within a day (the last 1024) have 300 calls a
-// minute and 16 at once, which strangers cannot use up. All other peers together have 300 calls
-// a minute and 32 at once, and each peer at most an eighth of them. Above that the answer is
-// 503. A token that was accepted before is always asked about, within 64 calls at once. Google
-// promises no rate for tokeninfo.
+// minute and at least 16 at once, which strangers cannot use up. All other peers together have
+// 300 calls a minute and 32 at once, and each peer at most an eighth of them. Above that the
+// answer is 503. A token that was accepted before is always asked about, within 64 calls at
+// once. Google promises no rate for tokeninfo.
 //
 // The error of a refusal, which Observe of [redoxauth.Options] gets, says what arrived and
 // which field decides. Causes that often surprise, by reason:

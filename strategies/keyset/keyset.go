@@ -19,17 +19,16 @@
 //	OAuth 2.0 2-legged    your authorization server                     NewRemote, by Issuer or URL
 //	the two of Google     Google                                        set by gcpjwt and wif
 //
-// Redox can publish the keys of a credential at a URL ("JKU", toggled on the credential).
-// It documents neither the form of that URL nor how often the keys change.
+// Redox can publish the keys of a credential at a URL ("JKU", toggled on the credential). It
+// documents neither that URL nor how often the keys change.
 //
 // # Settings
 //
-//   - Fetch at start-up, and show the state in a health check: the example NewRemote.
-//   - Rotate published keys: nothing to do, as the example NewRemote (Rotation) shows.
-//   - Rotate configured keys: list the old and the new key together, as the example ParsePEM
-//     (Rotation) shows. Identity.KeyID names the key that verified a token: its key ID, or
-//     without one its position in the list, from "0".
-//   - Trust a proxy's CA, use a client certificate, or set a shorter time-out: Client.
+//   - Fetch at start-up, and show the state in a health check (example NewRemote).
+//   - Rotate published keys: nothing to do (example NewRemote, Rotation).
+//   - Rotate configured keys: list the old and the new key together (example ParsePEM, Rotation).
+//     Identity.KeyID names the key that verified a token: its key ID, or without one its
+//     position, from "0".
 //
 // # Operation
 //
@@ -82,9 +81,6 @@ func init() {
 // 2048 to 8192 bits, P-256, P-384, P-521 and Ed25519. It leaves out private and symmetric
 // keys, keys for encryption, keys that are malformed, too weak or of an unknown type, and those
 // after the first 64. It is an error if no key is left.
-//
-// An alg, use or key_ops that is null counts as absent, and so does an empty alg or use, and a
-// kid that is no string. But a private member that is null makes a key private.
 //
 // [RFC 7517, Section 5]: https://www.rfc-editor.org/rfc/rfc7517#section-5
 func ParseJWKS(data []byte) (Set, error) {
@@ -150,8 +146,9 @@ type RemoteConfig struct {
 	// OpenID Connect counts, unless it comes 250 ms after another.
 	Issuer string
 
-	// Client makes the requests; default one with [http.DefaultTransport]. A copy of it is
-	// used, which never follows redirects.
+	// Client makes the requests; default one with [http.DefaultTransport]. Set it to trust
+	// a proxy's CA, to use a client certificate or to set a shorter time-out. A copy of it
+	// is used, which never follows redirects.
 	Client *http.Client
 
 	// Cooldown is the least time between the starts of two fetches for tokens that no key
@@ -165,8 +162,7 @@ type RemoteConfig struct {
 	MinRefresh, MaxRefresh time.Duration
 
 	// MaxStale is how long keys serve past their life when refreshing fails; default 24 h.
-	// Negative means not at all, which is what SMART App Launch asks for: then an outage
-	// of the key server is answered 503 as soon as the life of the keys is over.
+	// Negative means not at all, which is what SMART App Launch asks for.
 	MaxStale time.Duration
 
 	// InsecureAllowHTTP allows http, for tests. Anybody on the network path can then
@@ -176,8 +172,8 @@ type RemoteConfig struct {
 	Now func() time.Time // default time.Now
 }
 
-// A RemoteSet is the keys that are published at a URL. It is safe for concurrent use. It
-// has a goroutine only while it fetches, and need not be closed.
+// A RemoteSet is the keys that are published at a URL. It is safe for concurrent use, and need
+// not be closed.
 //
 // The first request fetches the keys; [RemoteSet.Ready] does so earlier. After 80 % of their
 // life, a request starts a refresh. When their life is over, requests wait for that, but at most
@@ -186,17 +182,15 @@ type RemoteConfig struct {
 //
 // A token that no key verifies may be the first of a new key. So it causes a fetch and waits
 // for it, within its context. Within Cooldown of the last such fetch it waits for the next one,
-// unless its key ID is known: then the keys are new. At most 64 requests wait, and the others
-// are decided at once. The error is ErrRejected if the last fetch succeeded, and ErrUnavailable
-// if it failed. A token that a known key verifies never waits for these fetches.
+// or, if its key ID is known, is decided at once. The error is ErrRejected if the last fetch
+// succeeded, and ErrUnavailable if it failed. Tokens that a key verifies never wait for these
+// fetches.
 //
-// Without any usable key, at most 64 requests wait, for at most Cooldown, until a fetch starts.
-// So the first request after an outage succeeds.
+// Without any usable key, requests wait for the next fetch, for at most Cooldown. At most 64
+// requests wait for a fetch, and the others are decided at once.
 //
 // There is one fetch at a time. It takes at most 10 s and reads at most 1 MiB, of any content
-// type.
-//
-// While a machine is suspended, keys age too. When its clock is set back, they are refreshed.
+// type. Keys age too while a machine is suspended.
 type RemoteSet struct{ remote *remote }
 
 // NewRemote returns a RemoteSet. Its error names everything that is wrong with cfg. It makes
