@@ -125,7 +125,8 @@ func ExampleAnyOf() {
 	// 401
 }
 
-// A token and a credential are stronger than either.
+// A token and a credential are stronger than either. Handshake is outermost, because "Verify &
+// Save" has no credential.
 func ExampleAllOf() {
 	token, err := verifytoken.New(verifytoken.Config{Tokens: []string{"secret"}})
 	if err != nil {
@@ -133,14 +134,54 @@ func ExampleAllOf() {
 		return
 	}
 	signed, signer := signature()
-	h := redoxauth.Middleware(redoxauth.AllOf(token, signed), nil)(destination)
+	protect := redoxauth.Middleware(redoxauth.AllOf(token, signed), nil)
+	h := token.Handshake(protect(destination))
 
 	play(h, redoxtest.VerificationToken{Token: "secret"}, signer)
 	play(h, redoxtest.VerificationToken{Token: "secret"})
+	play(h, signer)
 	// Output:
 	// accepted by sigv4
 	// 200
 	// 401
+	// 401
+}
+
+// Each destination of Redox has a path and a secret of its own. With one Options for all paths
+// they share one budget of memory. A pattern such as "POST /redox/orders" would lose the GET form
+// of the handshake.
+func Example_paths() {
+	opts := &redoxauth.Options{MaxBodyBytes: 10 << 20}
+	mux := http.NewServeMux()
+	for path, secret := range map[string]string{"/redox/orders": "theOrderToken", "/redox/results": "theResultToken"} {
+		token, err := verifytoken.New(verifytoken.Config{Tokens: []string{secret}})
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		mux.Handle(path, token.Handshake(redoxauth.Middleware(token, opts)(destination)))
+	}
+
+	for _, path := range []string{"/redox/orders", "/redox/results"} {
+		r := httptest.NewRequest(http.MethodPost, path, nil)
+		r.Header.Set("verification-token", "theOrderToken")
+		w := httptest.NewRecorder()
+		mux.ServeHTTP(w, r)
+		fmt.Println(path, w.Code)
+	}
+	// Output:
+	// accepted by verifytoken
+	// /redox/orders 200
+	// /redox/results 401
+}
+
+// A test of a handler without a Verifier: the context has the Identity.
+func ExampleNewContext() {
+	id := &redoxauth.Identity{Strategy: "sigv4", Subject: "AKIDEXAMPLE"}
+	r := httptest.NewRequest(http.MethodPost, "/redox", nil)
+	r = r.WithContext(redoxauth.NewContext(r.Context(), id))
+	destination.ServeHTTP(httptest.NewRecorder(), r)
+	// Output: accepted by sigv4
 }
 
 // A Verifier of your own: the peer is known by its client certificate.
