@@ -10,20 +10,15 @@ import (
 	"time"
 )
 
-// Body returns the body of r, for a Verifier that must read it before it can decide. The
-// body is read once, within the limits of [Options]. All verifiers share it, and the
-// handler can still read it. The slice must not be modified.
+// Body returns the body of r, for a Verifier that needs it to decide. It is read once, all Verifiers
+// share it, and the handler can still read it. Do not modify the slice. Body needs twice the memory
+// of the body for a moment, and [HashBody] once. Like r.Body, it is for one goroutine at a time.
 //
-// Body copies what it has read into one piece: for a moment that needs twice the memory of
-// the body. [HashBody] needs it once, so use that if a hash is enough.
-//
-// Outside of [Middleware], [Check] and [ReadBody] the default limits apply.
-//
-// The errors are [ErrTooLarge], [ErrMalformed] (the body broke off) and [ErrUnavailable]
-// (too slow, over the budget, or the context ended). If something in front has read, cut or
-// dropped the body, the error has no kind (500) and the reason "body_consumed". All are
-// [*Error]s without a Strategy; [Error.In] adds it. Like r.Body, Body is for one goroutine at
-// a time.
+// The limits are those of [Options], or the defaults outside of [Middleware], [Check] and
+// [ReadBody]. The errors are [ErrTooLarge], [ErrMalformed] (the body broke off), [ErrUnavailable]
+// (too slow, no room in MaxInFlight, or the context ended), and one without a kind (500, reason
+// "body_consumed") if something in front has read the body. All are [*Error]s without a Strategy;
+// [Error.In] adds it.
 func Body(r *http.Request) ([]byte, error) {
 	if seen, ok := r.Body.(*observed); ok {
 		return nil, seen.err
@@ -43,9 +38,9 @@ func HashBody(r *http.Request, h hash.Hash) error {
 	return hashBody(r, h, false)
 }
 
-// HashProvenBody is [HashBody] for a Verifier that has already verified the signature
-// over the headers, and now compares the body with the hash that was signed. It may use
-// all of [Options].MaxInFlight. Called earlier, it lets strangers use all of it.
+// HashProvenBody is [HashBody] for a Verifier that has verified the signature over the headers, and
+// now compares the body with the hash that was signed. It may use all of [Options].MaxInFlight:
+// called earlier, it gives all of it to strangers.
 func HashProvenBody(r *http.Request, h hash.Hash) error {
 	return hashBody(r, h, true)
 }
@@ -57,12 +52,11 @@ func hashBody(r *http.Request, h hash.Hash, proven bool) error {
 	return readBody(r, func(b *body) error { return b.buffer(r.Context(), h, proven) })
 }
 
-// ReadBody returns the small body of a request that is no message, such as a token
-// request. It is for endpoints that are not a [Verifier]. It reads within the limits of
-// opts: set MaxBodyBytes. A nil opts means the defaults, and shares the budget of the
-// messages. The body counts as unproven, unless a wrapper in front has accepted the request.
-// If that wrapper has limits, the smaller ones apply. w is the writer of the request's
-// answer; see [Check]. The errors are those of [Body]. Observe is not called.
+// ReadBody returns the small body of a request that is no message, such as a token request, for
+// endpoints that are not a [Verifier]. Set MaxBodyBytes of opts; nil means the defaults, and their
+// budget. The body is unproven, unless a wrapper in front has accepted the request. Of its limits
+// and those of opts the smaller apply. For w see [Check], and for the errors [Body]. Observe is not
+// called.
 func ReadBody(w http.ResponseWriter, r *http.Request, opts *Options) ([]byte, error) {
 	o := opts.orDefaults()
 	b, original := attach(w, r, o)

@@ -36,9 +36,8 @@ var kinds = [...]struct {
 	{ErrNoCredentials, http.StatusUnauthorized, "missing"},
 }
 
-// An Error is the error of a Verifier. Kind and Challenge are for the peer, Reason and
-// Err are for the operator. An Error never holds a token, a key, a signature or a whole
-// header.
+// An Error is the error of a Verifier. Kind and Challenge are for the peer, Reason and Err for the
+// operator. It never holds a token, a key, a signature or a whole header.
 type Error struct {
 	Kind       error         // one of the kinds, such as ErrRejected
 	Strategy   string        // the package that decided, such as "sigv4"
@@ -50,9 +49,8 @@ type Error struct {
 	protoMajor int // of the request; zero if Check and ReadBody have not seen it
 }
 
-// Errorf returns an [*Error] whose Err is fmt.Errorf(format, args...). If format is empty,
-// Err is nil. The text must not hold a secret. A nil kind means a fault of the Verifier: the
-// status is 500, and the Error keeps its reason.
+// Errorf returns an [*Error] whose Err is fmt.Errorf(format, args...), or nil if format is empty.
+// The text must not hold a secret. A nil kind means a fault of the Verifier: the status is 500.
 func Errorf(kind error, reason Reason, format string, args ...any) *Error {
 	e := &Error{Kind: kind, Reason: reason}
 	if format != "" {
@@ -72,9 +70,9 @@ func (e *Error) In(strategy string) *Error {
 // list may grow.
 //
 //	missing         no credential of this kind
-//	malformed       a credential, or the header that carries it, cannot be read
+//	malformed       a credential or its header cannot be read
 //	rejected        refused by a Verifier that gives no reason
-//	internal        a fault of a Verifier: its error has no kind, or it panicked
+//	internal        a fault of a Verifier, such as a panic
 //	unavailable     a dependency failed
 //	token           the verification token is not configured
 //	challenge       the handshake's challenge is missing, too long or unprintable
@@ -91,7 +89,7 @@ func (e *Error) In(strategy string) *Error {
 //	not_yet_valid   before its start, or issued in the future
 //	lifetime        valid for longer than accepted
 //	clock_skew      the request's date is too far from the clock
-//	stale           the same, but the signature holds: a sender repeats an old request
+//	stale           the same, but the signature holds: an old request is repeated
 //	scope           a scope is missing
 //	inactive        the authorization server says that the token is not active
 //	binding         bound to a key or certificate that this server cannot check
@@ -106,10 +104,10 @@ func (e *Error) In(strategy string) *Error {
 //	query           the query has no canonical form, or credentials are in it
 //	session_token   the session token is missing, unexpected or wrong
 //	body_size       the body is larger than Options.MaxBodyBytes
-//	body_timeout    the body did not arrive within Options.BodyTimeout or the server's ReadTimeout
-//	body_read       the body could not be read, such as when the peer hung up
-//	body_consumed   something in front of the Verifier has read the body: see "Put the wrapper first"
-//	busy            the budget of Options.MaxInFlight or of outgoing calls is used up
+//	body_timeout    the body did not arrive within Options.BodyTimeout or ReadTimeout
+//	body_read       the body broke off
+//	body_consumed   something in front has read the body: see "How wrappers nest"
+//	busy            Options.MaxInFlight or the budget of outgoing calls is used up
 //	canceled        the request's context ended
 //	secrets         the function that supplies the secrets failed
 type Reason string
@@ -210,8 +208,7 @@ func classify(err error) *Error {
 	return &c
 }
 
-// StatusCode returns the HTTP status for err: 200 for nil, and 500 for an error that
-// wraps none of the kinds.
+// StatusCode returns the HTTP status for err: 200 for nil, and 500 for an error without a kind.
 func StatusCode(err error) int {
 	if err == nil {
 		return http.StatusOK
@@ -234,8 +231,8 @@ func (e *Error) unread() bool {
 // defaultChallenge is for verifiers that set none: a 401 must have a challenge.
 const defaultChallenge = `Redox realm="redox"`
 
-// WriteError answers a request that was refused with err. It writes the status, the
-// challenge, Retry-After, and one fixed line that tells the peer nothing else.
+// WriteError answers a request that was refused with err: the status, the challenge, Retry-After,
+// and one fixed line that tells the peer nothing else.
 func WriteError(w http.ResponseWriter, err error) {
 	status := StatusCode(err)
 	_, e := find(err)

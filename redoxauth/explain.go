@@ -6,25 +6,18 @@ import (
 	"strings"
 )
 
-// Explain tells an operator, in plain lines, what v makes of r: which member recognised which
-// credential, what arrived, what was expected, and which field of the Config and of Redox's
-// dashboard to change. The first line is the decision, as in the log. Hints are at the end, one
-// a line.
+// Explain tells an operator what v makes of r: the decision, as in the log, then every check with
+// what arrived, what was expected, and which field of the Config and of Redox's dashboard to change,
+// then hints. r is a request that was refused, or the one that [Options].Observe got, also later: it
+// keeps the hash of a body that was read.
 //
-// An operator calls it; nothing in this module does so by itself. It decides nothing and uses
-// nothing up: it asks no replay store. It makes no call, and so uses only the keys, secrets and
-// answers that are loaded. It reads the body only where Verify would have, and the handler can
-// still read it. It may compute up to 1000 hashes, so do not call it for every request.
+// Explain changes nothing: it asks no replay store, makes no call (so it uses only the keys, secrets
+// and answers that are loaded), and the handler can still read the body. It may compute up to 1000
+// hashes, so do not call it for every request. The text has no secret, token or signature, but other
+// headers, claims and the query may be in it: never write it into an answer.
 //
-// The text has no secret, no token and no signature. Other headers, claims and the query may be
-// in it: write it only to a log that may have them, and never into an answer.
-//
-// r is a request that Verify or [Check] refused, or the one that [Options].Observe got, also
-// later: it keeps the hash of a body that was read.
-//
-// Every Verifier of this module has the method Explain(*http.Request) string. [AnyOf] and
-// [AllOf] explain each member. A Verifier of yours that lacks the method is named and not called.
-// Token endpoints have the method too.
+// Every Verifier and token endpoint of this module has a method Explain(*http.Request) string.
+// [AnyOf] and [AllOf] explain each member. A Verifier without the method is only named.
 func Explain(v Verifier, r *http.Request) string {
 	text := explain(v, r)
 	if r != nil {

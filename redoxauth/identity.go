@@ -11,8 +11,7 @@ import (
 	"unicode"
 )
 
-// An Identity says who sent a request, and which proof showed it. Every request gets a
-// new Identity.
+// An Identity says who sent a request, and which proof showed it. Each request gets a new one.
 type Identity struct {
 	// Strategy is the package that accepted the proof: "verifytoken", "sigv4", …
 	Strategy string
@@ -24,8 +23,8 @@ type Identity struct {
 	// Issuer is who issued the proof; empty if the Subject made it.
 	Issuer string
 
-	// KeyID is the configured secret (its position, from "0") or the key (its kid, or its
-	// position if it has none) that matched. It shows whether an old one is still in use.
+	// KeyID is the secret that matched (its position, from "0") or the key (its kid, or its
+	// position). It shows whether an old one is still in use.
 	KeyID string
 
 	// Scopes are the scopes of an access token.
@@ -39,8 +38,7 @@ type Identity struct {
 }
 
 // String returns one line for a log: the strategy, and what is known of subject, issuer, key ID,
-// scopes and expiry. The values are quoted, and each is at most 128 bytes long. RawClaims are
-// not in it.
+// scopes and expiry, quoted and cut to 128 bytes each.
 func (id *Identity) String() string {
 	if id == nil {
 		return "no identity"
@@ -59,10 +57,9 @@ func (id *Identity) String() string {
 	return line
 }
 
-// Claims decodes RawClaims into v, as [json.Unmarshal] does. It is an error if two names of
-// one object, at any depth, are equal or differ only in case. The fields of a struct match
-// names in any case, so Unmarshal would take the last of "sub" and "SUB": another value
-// than the one that was verified.
+// Claims decodes RawClaims into v, as [json.Unmarshal] does. Two names of one object that are equal,
+// or differ only in case, are an error: of "sub" and "SUB" Unmarshal would take the last, and not
+// the one that was verified.
 func (id *Identity) Claims(v any) error {
 	if id.RawClaims == nil {
 		return errors.New("redoxauth: the proof has no claims")
@@ -124,8 +121,8 @@ func NewContext(ctx context.Context, id *Identity) context.Context {
 	return context.WithValue(ctx, identityKey{}, id)
 }
 
-// FromContext returns the Identity that [Middleware] or [Check] put into the context.
-// With nested wrappers it is the Identity of the innermost one.
+// FromContext returns the Identity that [Middleware] or [Check] put into the context: with nested
+// wrappers, that of the innermost one.
 func FromContext(ctx context.Context) (*Identity, bool) {
 	id, ok := ctx.Value(identityKey{}).(*Identity)
 	return id, ok && id != nil

@@ -15,18 +15,14 @@ import (
 // LogDecisions returns a function for [Options].Observe that logs decisions. It is safe for
 // concurrent use.
 //
-// Every accepted request is logged at level Info. A refusal is logged at level Warn, and at
-// level Error if it is a fault of ours (503, 500). Of the refusals with one event, strategy and
-// reason, at most 10 in one second are logged. The next line of the kind says in the attribute
-// suppressed how many were left out. Reports of [InsecureReportOnly] have messages of their own,
-// and are at most Warn: nobody was refused.
+// An accepted request is logged at level Info, a refusal at Warn, and a fault of ours (503, 500) at
+// Error. Of one event, strategy and reason at most 10 refusals a second are logged; the next line
+// says in suppressed how many were left out. A report of [InsecureReportOnly] is at most Warn.
 //
-// The attributes are event, status (unless it is 0), method, path, remote (the address of the
-// peer, or of the proxy), duration and strategy. An accepted request also has subject and
-// key_id. A refusal also has reason and error, and the first one of its kind has help: it names
-// [Explain]. The query, a header or a credential is never logged.
-//
-// The handler's own status is not in it: log that outermost, as the example does.
+// The attributes are event, status (unless it is 0), method, path, remote (the address of the peer or
+// proxy), duration and strategy; if accepted, subject and key_id; if refused, reason, error, and the
+// first time help. The query, headers and credentials are never logged. Log the handler's own status
+// outermost, as the example does.
 func LogDecisions(l *slog.Logger) func(r *http.Request, d Decision) {
 	var refusals limiter
 	return func(r *http.Request, d Decision) {

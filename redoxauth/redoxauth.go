@@ -8,12 +8,9 @@ import (
 	"time"
 )
 
-// A Verifier authenticates a request: it decides whether the request comes from Redox.
-//
-// Verify returns a non-nil Identity and a nil error, or a nil Identity and an error
-// that wraps one of the kinds: [ErrNoCredentials], [ErrRejected], [ErrForbidden],
-// [ErrMalformed], [ErrTooLarge] or [ErrUnavailable]. The package documentation lists
-// what else a Verifier must promise.
+// A Verifier decides whether a request comes from Redox. Verify returns an Identity and a nil error,
+// or a nil Identity and an error that wraps one of the kinds, such as [ErrRejected]. Package
+// verifiertest lists and tests what else a Verifier of yours must promise.
 type Verifier interface {
 	Verify(r *http.Request) (*Identity, error)
 }
@@ -24,59 +21,43 @@ type VerifierFunc func(r *http.Request) (*Identity, error)
 // Verify calls f(r).
 func (f VerifierFunc) Verify(r *http.Request) (*Identity, error) { return f(r) }
 
-// Options are the limits of [Middleware], [Check] and [ReadBody]. The zero value is ready
-// to use.
+// Options are the limits of [Middleware], [Check] and [ReadBody]. The zero value is ready to use.
 //
-// Options hold the budget of MaxInFlight, so they must not be copied after first use.
-// Wrappers that are given the same *Options share its budget. Wrappers that are given nil
-// share one set of defaults.
+// Options hold the budget of MaxInFlight: do not copy them after first use. Wrappers with the same
+// *Options share its budget, and wrappers with nil share that of the defaults.
 type Options struct {
-	// MaxBodyBytes is the largest body, in bytes; 0 or less means [DefaultMaxBodyBytes]. A
-	// request that declares a larger one is answered 413 before anything else. Reading
-	// more than MaxBodyBytes is an error, for verifiers and for the handler.
+	// MaxBodyBytes is the largest body, in bytes; 0 or less means [DefaultMaxBodyBytes]. A request
+	// that declares more is answered 413 at once. Verifiers and the handler cannot read more.
 	MaxBodyBytes int64
 
 	// MaxInFlight is the most memory for bodies that Verifiers read, in bytes; default 8 ×
-	// MaxBodyBytes; negative: no limit. Memory counts when it is allocated. A body gets it in
-	// pieces, each at most as large as what has arrived, and at most 256 KiB. A large
-	// Content-Length alone costs nothing.
+	// MaxBodyBytes; negative: no limit. It counts what has arrived, and not Content-Length. With
+	// nested wrappers the outermost limit counts.
 	//
-	// Bodies that are not yet proven genuine may use half of MaxInFlight, so forgeries cannot
-	// keep genuine messages out. So MaxInFlight must be at least twice MaxBodyBytes, unless
-	// a proof in the headers comes first: a verification token ([AllOf] or nested wrappers),
-	// or a signature with the hash of the body (X-Amz-Content-Sha256). A larger body is 503
-	// at every retry.
+	// Bodies that are not yet proven genuine may use half of it, so that forgeries cannot keep
+	// genuine messages out. If half is less than MaxBodyBytes, a larger body is 503 at every
+	// retry, unless a proof in the headers comes first: a verification token ([AllOf] or nested
+	// wrappers), or a signature with the hash of the body (X-Amz-Content-Sha256).
 	//
-	// When the limit is reached, bodies that have stalled or are slow are given up (503), the
-	// slowest first: those that got no byte for 250 ms, and after their first second those
-	// below MaxBodyBytes in BodyTimeout, or below half the rate of the body that needs room.
-	// Unproven bodies make room for unproven ones, and proven bodies for proven ones. If
-	// nobody is slow, the body that needs room waits for up to 0.5 s, and is then refused. If
-	// all of them wait for each other, the slowest is given up. So peers that stall keep no
-	// sender out. Against strangers that are many times faster than Redox no rule helps. There
-	// a proof in the headers helps. Behind [http.TimeoutHandler] the read of a body that was
-	// given up cannot be ended, so it keeps up to 256 KiB until ReadTimeout.
+	// When the limit is reached, the slowest bodies are given up (503): those that got no byte for
+	// 250 ms, or, after their first second, are below MaxBodyBytes in BodyTimeout, or below half
+	// the rate of the body that needs room. If nobody is slow, that body is refused after 0.5 s.
+	// Against strangers many times faster than Redox only a proof in the headers helps.
 	//
-	// With nested wrappers, the limit of the outermost wrapper counts. Middleware gives the
-	// memory back when the handler returns. Check gives it back when the context of the
-	// request ends if the request comes from a net/http server, and otherwise before Check
-	// returns.
+	// The memory is free when the handler returns. After [Check] it is free when the context of
+	// the request ends, or, without a net/http server, when Check returns.
 	MaxInFlight int64
 
-	// BodyTimeout is how long a Verifier, or [ReadBody], may read one body; default 60 s.
-	// After that the answer is 503. What the handler reads is limited by ReadTimeout of
-	// [http.Server] alone. ReadTimeout limits Verifiers too: see "Limits of your server" in
-	// the package documentation.
+	// BodyTimeout is how long a Verifier, or [ReadBody], may read one body; default 60 s. After
+	// that the answer is 503. See "Limits of your server" in the package documentation.
 	BodyTimeout time.Duration
 
 	// RetryAfter is the Retry-After of 503 answers; default 10 s.
 	RetryAfter time.Duration
 
-	// Observe is called once for every decision, before the handler runs. It must be
-	// safe for concurrent use. The Decision holds no secret, but r does: do not log the
-	// headers or the query of r. See [LogDecisions]. r is a copy of the request without its
-	// body: reading r.Body or parsing r.Form yields nothing, and takes nothing from the
-	// handler.
+	// Observe is called once for every decision, before the handler runs; see [LogDecisions]. It
+	// must be safe for concurrent use. The Decision holds no secret, but r does: do not log its
+	// headers or its query. r is a copy of the request without its body.
 	Observe func(r *http.Request, d Decision)
 
 	budget budget
@@ -126,28 +107,27 @@ func positive(d, standard time.Duration) time.Duration {
 	return standard
 }
 
-// An Event is what a [Decision] is about: "message", "handshake" or "token_request", or "report"
-// for what [InsecureReportOnly] would have decided about a message.
+// An Event is what a [Decision] is about: "message", "handshake", "token_request", or "report" of
+// [InsecureReportOnly].
 type Event string
 
-// A Decision is what was decided about one request. Exactly one of Identity and Err is
-// set. Err is or wraps an [*Error].
+// A Decision is what was decided about one request. Exactly one of Identity and Err is set. Err is
+// or wraps an [*Error].
 type Decision struct {
 	Event    Event
 	Identity *Identity
 	Err      error
 
-	// Status is the HTTP status that the peer gets. It is 0 for an accepted message,
-	// because the handler has not answered yet. After [Check] it is StatusCode(Err). Of a
-	// report it is what [Middleware] would have sent.
+	// Status is the HTTP status that the peer gets: 0 for an accepted message, because the handler
+	// has not answered yet; after [Check], StatusCode(Err); of a report, that of [Middleware].
 	Status int
 
 	Duration time.Duration // of the verification, reading the body included
 }
 
-// Middleware returns a wrapper that passes a request to the handler only if v accepts
-// it, and otherwise answers with [WriteError]. The handler finds the [Identity] with
-// [FromContext]. A nil opts means the defaults.
+// Middleware returns a wrapper that passes a request to the handler only if v accepts it, and
+// otherwise answers with [WriteError]. The handler finds the [Identity] with [FromContext]. A nil
+// opts means the defaults.
 func Middleware(v Verifier, opts *Options) func(http.Handler) http.Handler {
 	if v == nil {
 		panic("redoxauth: Middleware: nil Verifier")
@@ -168,8 +148,7 @@ func Middleware(v Verifier, opts *Options) func(http.Handler) http.Handler {
 	}
 }
 
-// Check decides as [Middleware] does, and writes no answer. It is for frameworks, and for
-// answers of your own:
+// Check is [Middleware] without an answer, for frameworks and for answers of your own:
 //
 //	accepted, err := redoxauth.Check(verifier, w, r, nil)
 //	if err != nil {
@@ -178,21 +157,19 @@ func Middleware(v Verifier, opts *Options) func(http.Handler) http.Handler {
 //	}
 //	handler.ServeHTTP(w, accepted)
 //
+// Hand on the request that Check returns: its context carries the [Identity]. It is nil if v
+// refuses r. In a 413 or 503 answer of your own on HTTP/1, set "Connection: close": otherwise a
+// peer that stalls in its body can delay the answer.
+//
 // If your framework has requests of its own, make r as a net/http server does: with Host,
-// RequestURI, RemoteAddr, ContentLength, and a Header filled by Add. A map with other spellings
-// of the names hides the credential: the reason is "missing".
+// RequestURI, RemoteAddr, ContentLength, and a Header filled by Add. Other spellings of the names
+// hide the credential (reason "missing").
 //
-// If v accepts r, hand on the request that Check returns: its context carries the
-// [Identity]. If v refuses r, that request is nil, and the error is for [WriteError] or
-// [StatusCode]. Set "Connection: close" in a 413 or 503 answer of your own on HTTP/1,
-// because otherwise a peer that stalls in its body can delay the answer.
-//
-// w is the writer of the request's answer. By its read deadline
-// ([http.ResponseController]) Check ends the read of a body that takes too long, in the
-// goroutine that called it. If w hides the deadline, as the writer of [http.TimeoutHandler]
-// and wrappers without Unwrap do, only ReadTimeout of [http.Server] ends such a read. w may
-// be nil where the body is in memory, such as on AWS Lambda. A body that net/http does not
-// read from a connection is closed when it takes too long: its Close must end a Read.
+// w is the writer of the answer, or nil where the body is in memory, such as on AWS Lambda. By its
+// read deadline ([http.ResponseController]) Check ends the read of a slow body. If w hides the
+// deadline, as the writer of [http.TimeoutHandler] and wrappers without Unwrap do, only ReadTimeout
+// of [http.Server] ends it. A slow body that net/http does not read from a connection is closed:
+// its Close must end a Read.
 func Check(v Verifier, w http.ResponseWriter, r *http.Request, opts *Options) (*http.Request, error) {
 	o := opts.orDefaults()
 	b, original := attach(w, r, o)

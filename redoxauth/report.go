@@ -13,34 +13,27 @@ const reportTime = time.Second // for outgoing calls, before and after the body 
 
 var errReportTime = fmt.Errorf("InsecureReportOnly gives %v for outgoing calls: %w", reportTime, context.DeadlineExceeded)
 
-// InsecureReportOnly returns a wrapper that lets every request through. It asks v about each and
-// tells opts.Observe the Decision, with the Event "report": Status is what [Middleware] would
-// have sent. So you can try a Verifier on live traffic before you enforce it, behind a check that
-// is enforced already. Alone it protects nothing.
+// InsecureReportOnly returns a wrapper that lets every request through. It asks v about each, and
+// tells opts.Observe the Decision, with the Event "report" and the Status that [Middleware] would
+// have sent. So you can try a Verifier on live traffic, behind a check that is enforced. Alone it
+// protects nothing. It is safe for concurrent use.
 //
-// The handler gets the request as it came: without the Identity, with the whole body, however
-// large, with its trailers, and with the error if the body breaks off. Whatever v does changes
-// nothing: it gets a copy of the request, and its panic is reported as "internal". A panic of
-// Observe is dropped. A nil opts reports to nobody.
+// The handler gets the request as it came: without the Identity, and with the whole body, however
+// large. A panic of v is reported as "internal", and one of Observe is dropped. But the handler
+// waits until v has decided:
 //
-// The handler waits until v has decided:
+//   - v has 1 s for outgoing calls. After that the report is "canceled". A Verifier that ignores
+//     the context of the request is waited for.
+//   - A body that v reads is kept in memory. A stalled sender is waited for until ReadTimeout of
+//     [http.Server], and a sender of "Expect: 100-continue" is asked for the body.
+//   - A body above MaxBodyBytes or BodyTimeout is reported as "body_size" or "body_timeout".
 //
-//   - v has 1 s for outgoing calls. If it takes longer, the report is "canceled". A Verifier that
-//     does not honour the context of the request is waited for.
-//   - If v reads the body, it is kept in memory for the handler. A stalled sender is waited for as
-//     long as the handler would wait: until ReadTimeout of [http.Server]. With "Expect:
-//     100-continue" the sender is asked for the body.
-//   - A body that is larger than MaxBodyBytes, or that takes longer than BodyTimeout, is read no
-//     further, and is reported as "body_size" or "body_timeout".
+// Bodies count for MaxInFlight until the handler has read them, and may use half of what bodies of
+// Middleware may. Above that the report is "busy". So for bodies of MaxBodyBytes, MaxInFlight must
+// be four times as large, or twice if a wrapper in front has accepted the request.
 //
-// Bodies count for MaxInFlight until the handler has read them or returns. They are never given
-// up for others, and never wait for room: they are read no further, and reported as "busy". They
-// may use half of what bodies of Middleware may use, so that they do not keep these out. For a
-// body of MaxBodyBytes, MaxInFlight must be four times as large, or twice if a wrapper in front
-// has accepted the request.
-//
-// v must not share a replay store with a Verifier that is enforced: the one that comes second
-// would refuse a genuine message as replayed. The wrapper is safe for concurrent use.
+// v must not share a replay store with a Verifier that is enforced: the second of them would refuse
+// a genuine message.
 func InsecureReportOnly(v Verifier, opts *Options) func(http.Handler) http.Handler {
 	if v == nil {
 		panic("redoxauth: InsecureReportOnly: nil Verifier")

@@ -1,11 +1,36 @@
-// Package verifiertest tests that a [redoxauth.Verifier] keeps the promises of package
-// redoxauth.
+// Package verifiertest tests that a [redoxauth.Verifier] of yours keeps the promises that every
+// Verifier must keep.
 //
 //	func TestMyVerifier(t *testing.T) {
 //		verifiertest.TestVerifier(t, verifiertest.Suite{ … })
 //	}
 //
 // [CheckError] is for further tests of a Verifier.
+//
+// # Promises of a Verifier
+//
+//  1. Decide if your own header is present, even if you cannot read it (400), and in a shared
+//     header, such as Authorization, if scheme, form or issuer is yours. Otherwise return
+//     [redoxauth.ErrNoCredentials], but never after you compared a secret or a signature. So
+//     [redoxauth.AnyOf] gives a forgery no second try, runs one Verifier for a credential, and
+//     accepts the same in any order.
+//  2. Fail closed. If something that the decision needs is down, the answer is 503, never 401.
+//  3. The peer learns no reason. No error holds a secret, nor does %+v of the Verifier: keep
+//     secrets behind a pointer.
+//  4. Read the body only if the proof covers it, after the headers are well formed and name a
+//     configured key, by [redoxauth.Body], [redoxauth.HashBody] or [redoxauth.HashProvenBody].
+//     Return their errors as they are: a body that something in front has read is 500, and not
+//  401. The handler reads the bytes that were verified.
+//  5. Verify is safe for concurrent use, honours the context of the request, does not panic, and
+//     uses bounded memory for any request.
+//  6. Ignore what the proof does not cover, because proxies change requests. Work behind every
+//     router that passes on *http.Request. Two nested wrappers accept the same requests as
+//     [redoxauth.AllOf].
+//  7. A 401 has a WWW-Authenticate header ([RFC 9110, Section 15.5.2]). Bearer challenges follow
+//     [RFC 6750, Section 3].
+//
+// [RFC 9110, Section 15.5.2]: https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2
+// [RFC 6750, Section 3]: https://www.rfc-editor.org/rfc/rfc6750#section-3
 package verifiertest
 
 import (
@@ -52,7 +77,7 @@ type Suite struct {
 	Secrets []string
 }
 
-// TestVerifier tests that a Verifier keeps the promises of package redoxauth. Each
+// TestVerifier tests that a Verifier keeps the promises of a Verifier. Each
 // promise is a sub-test, and each failure prints the promise that was broken. Run it
 // with -race.
 //
@@ -82,7 +107,7 @@ func CheckError(t testing.TB, err, kind error, reason redoxauth.Reason) {
 	}
 }
 
-// promises are the promises of package redoxauth, in the same order.
+// promises are those of the package comment, in the same order.
 var promises = []struct {
 	name, text string
 	test       func(*check)
