@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// BearerToken returns the token of the header "Authorization: Bearer" ([RFC 6750, Section 2.1]). The
-// error is [ErrNoCredentials] without that header, or with another scheme. It is [ErrMalformed] with
-// two Authorization headers, with another token in the query, or with characters that no token has.
-// A token in the query alone is ignored.
+// BearerToken returns the token of the header "Authorization: Bearer"
+// ([RFC 6750, Section 2.1]). The error is [ErrNoCredentials] without that header, or with another
+// scheme. It is [ErrMalformed] with two Authorization headers, with another token in the query, or
+// with characters that no token has. A token in the query alone is ignored.
 //
 // [RFC 6750, Section 2.1]: https://www.rfc-editor.org/rfc/rfc6750#section-2.1
 func BearerToken(r *http.Request) (string, error) {

@@ -10,15 +10,16 @@ import (
 	"time"
 )
 
-// Body returns the body of r, for a Verifier that needs it to decide. It is read once, all Verifiers
-// share it, and the handler can still read it. Do not modify the slice. Body needs twice the memory
-// of the body for a moment, and [HashBody] once. Like r.Body, it is for one goroutine at a time.
+// Body returns the body of r, for a Verifier that needs it to decide. It is read once, all
+// Verifiers share it, and the handler can still read it. Do not modify the slice. Body needs
+// twice the memory of the body for a moment, and [HashBody] once. Like r.Body, it is for one
+// goroutine at a time.
 //
 // The limits are those of [Options], or the defaults outside of [Middleware], [Check] and
-// [ReadBody]. The errors are [ErrTooLarge], [ErrMalformed] (the body broke off), [ErrUnavailable]
-// (too slow, no room in MaxInFlight, or the context ended), and one without a kind (500, reason
-// "body_consumed") if something in front has read the body. All are [*Error]s without a Strategy;
-// [Error.In] adds it.
+// [ReadBody]. The errors are [ErrTooLarge], [ErrMalformed] (the body broke off),
+// [ErrUnavailable] (too slow, no room in MaxInFlight, or the context ended), and one without a
+// kind (500, reason "body_consumed") if something in front has read the body. All are
+// [*Error]s without a Strategy; [Error.In] adds it.
 func Body(r *http.Request) ([]byte, error) {
 	if seen, ok := r.Body.(*observed); ok {
 		return nil, seen.err
@@ -38,9 +39,9 @@ func HashBody(r *http.Request, h hash.Hash) error {
 	return hashBody(r, h, false)
 }
 
-// HashProvenBody is [HashBody] for a Verifier that has verified the signature over the headers, and
-// now compares the body with the hash that was signed. It may use all of [Options].MaxInFlight:
-// called earlier, it gives all of it to strangers.
+// HashProvenBody is [HashBody] for a Verifier that has verified the signature over the
+// headers, and now compares the body with the hash that was signed. It may use all of
+// [Options].MaxInFlight: called earlier, it gives all of it to strangers.
 func HashProvenBody(r *http.Request, h hash.Hash) error {
 	return hashBody(r, h, true)
 }
@@ -52,11 +53,11 @@ func hashBody(r *http.Request, h hash.Hash, proven bool) error {
 	return readBody(r, func(b *body) error { return b.buffer(r.Context(), h, proven) })
 }
 
-// ReadBody returns the small body of a request that is no message, such as a token request, for
-// endpoints that are not a [Verifier]. Set MaxBodyBytes of opts; nil means the defaults, and their
-// budget. The body is unproven, unless a wrapper in front has accepted the request. Of its limits
-// and those of opts the smaller apply. For w see [Check], and for the errors [Body]. Observe is not
-// called.
+// ReadBody returns the small body of a request that is no message, such as a token request,
+// for endpoints that are not a [Verifier]. Set MaxBodyBytes of opts; nil means the defaults,
+// and their budget. The body is unproven, unless a wrapper in front has accepted the request.
+// Of its limits and those of opts the smaller apply. For w see [Check], and for the errors
+// [Body]. Observe is not called.
 func ReadBody(w http.ResponseWriter, r *http.Request, opts *Options) ([]byte, error) {
 	o := opts.orDefaults()
 	b, original := attach(w, r, o)

@@ -7,20 +7,21 @@ import (
 	"strings"
 )
 
-// AnyOf returns a Verifier that accepts what one of its members accepts. The first member whose
-// answer is not [ErrNoCredentials] decides. If there is none, the error has the challenges of all
-// members, and the first reason that is not "missing".
+// AnyOf returns a Verifier that accepts what one of its members accepts. The first member
+// whose answer is not [ErrNoCredentials] decides. If there is none, the error has the
+// challenges of all members, and the first reason that is not "missing".
 //
-// AnyOf is as strong as its weakest member, and cannot tell similar credentials apart: two bearer
-// verifiers of one issuer, two sigv4 regions, or gcpjwt beside wif belong on two paths.
+// AnyOf is as strong as its weakest member, and cannot tell similar credentials apart: two
+// bearer verifiers of one issuer, two sigv4 regions, or gcpjwt beside wif belong on two paths.
 // Introspection takes every bearer token, so it comes last.
 func AnyOf(first Verifier, rest ...Verifier) Verifier {
 	return anyOf(members("AnyOf", first, rest))
 }
 
 // AllOf returns a Verifier that accepts what all of its members accept, such as a verification
-// token and a credential. They are asked in order, and the Identity is that of the last one. After
-// the first member has accepted, [ErrNoCredentials] of a later one becomes [ErrRejected].
+// token and a credential. They are asked in order, and the Identity is that of the last one.
+// After the first member has accepted, [ErrNoCredentials] of a later one becomes
+// [ErrRejected].
 //
 // AllOf is one decision: Observe sees one Identity. To see the KeyID of each member during a
 // rotation, nest wrappers with the same Options.

@@ -28,11 +28,11 @@
 //
 // Handshake, or verifytoken.Challenge, answers "Verify & Save" in the dashboard.
 //
-// A body can be read once. So nothing in front of a wrapper may read it and not put it back: no
-// [http.Request.ParseForm], no binding of a framework, no middleware that logs or decodes bodies.
-// Otherwise a Verifier whose proof covers the body refuses every request: with 500 and the Reason
-// "body_consumed", or with 401 if it cannot notice. A Verifier of a token does not read the body.
-// It accepts, and the handler gets the rest.
+// A body can be read once. So nothing in front of a wrapper may read it and not put it back:
+// no [http.Request.ParseForm], no binding of a framework, no middleware that logs or decodes
+// bodies. Otherwise a Verifier whose proof covers the body refuses every request: with 500 and
+// the Reason "body_consumed", or with 401 if it cannot notice. A Verifier of a token does not
+// read the body. It accepts, and the handler gets the rest.
 //
 // # What a peer gets
 //
@@ -61,9 +61,9 @@
 //
 // # When a request is refused
 //
-// The error in the log says what arrived, what was expected, and which field of the Config or of
-// the dashboard decides. [Explain] says more. examples/inspect, in a development environment,
-// prints the Config that accepts what Redox sends.
+// The error in the log says what arrived, what was expected, and which field of the Config or
+// of the dashboard decides. [Explain] says more. examples/inspect, in a development
+// environment, prints the Config that accepts what Redox sends.
 //
 // # Alerts
 //
@@ -89,13 +89,13 @@
 //	ReadHeaderTimeout: 10 * time.Second,
 //	ReadTimeout:       2 * time.Minute, // in which your slowest sender sends 40 MiB
 //
-// ReadTimeout begins with the headers, and limits Verifiers and your handler. Without it, a peer
-// keeps its connection if it begins a body that nobody reads. Options.BodyTimeout limits
+// ReadTimeout begins with the headers, and limits Verifiers and your handler. Without it, a
+// peer keeps its connection if it begins a body that nobody reads. Options.BodyTimeout limits
 // Verifiers alone: 60 s, its default, means 5.6 Mbit/s for 40 MiB.
 //
-// Set GOMEMLIMIT ([runtime/debug.SetMemoryLimit]) to Options.MaxInFlight, a quarter more, and the
-// needs of your handlers: io.ReadAll may take more than a message again. For a machine of 512 MiB,
-// 128 MiB is a good MaxInFlight.
+// Set GOMEMLIMIT ([runtime/debug.SetMemoryLimit]) to Options.MaxInFlight, a quarter more, and
+// the needs of your handlers: io.ReadAll may take more than a message again. For a machine of
+// 512 MiB, 128 MiB is a good MaxInFlight.
 //
 // [Redox]: https://www.redoxengine.com
 package redoxauth

@@ -36,8 +36,8 @@ var kinds = [...]struct {
 	{ErrNoCredentials, http.StatusUnauthorized, "missing"},
 }
 
-// An Error is the error of a Verifier. Kind and Challenge are for the peer, Reason and Err for the
-// operator. It never holds a token, a key, a signature or a whole header.
+// An Error is the error of a Verifier. Kind and Challenge are for the peer, Reason and Err for
+// the operator. It never holds a token, a key, a signature or a whole header.
 type Error struct {
 	Kind       error         // one of the kinds, such as ErrRejected
 	Strategy   string        // the package that decided, such as "sigv4"
@@ -49,8 +49,9 @@ type Error struct {
 	protoMajor int // of the request; zero if Check and ReadBody have not seen it
 }
 
-// Errorf returns an [*Error] whose Err is fmt.Errorf(format, args...), or nil if format is empty.
-// The text must not hold a secret. A nil kind means a fault of the Verifier: the status is 500.
+// Errorf returns an [*Error] whose Err is fmt.Errorf(format, args...), or nil if format is
+// empty. The text must not hold a secret. A nil kind means a fault of the Verifier: the status
+// is 500.
 func Errorf(kind error, reason Reason, format string, args ...any) *Error {
 	e := &Error{Kind: kind, Reason: reason}
 	if format != "" {
@@ -231,8 +232,8 @@ func (e *Error) unread() bool {
 // defaultChallenge is for verifiers that set none: a 401 must have a challenge.
 const defaultChallenge = `Redox realm="redox"`
 
-// WriteError answers a request that was refused with err: the status, the challenge, Retry-After,
-// and one fixed line that tells the peer nothing else.
+// WriteError answers a request that was refused with err: the status, the challenge,
+// Retry-After, and one fixed line.
 func WriteError(w http.ResponseWriter, err error) {
 	status := StatusCode(err)
 	_, e := find(err)

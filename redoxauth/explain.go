@@ -7,13 +7,13 @@ import (
 )
 
 // Explain tells an operator what v makes of r: the decision, as in the log, then every check with
-// what arrived, what was expected, and which field of the Config and of Redox's dashboard to change,
-// then hints. r is a request that was refused, or the one that [Options].Observe got, also later: it
-// keeps the hash of a body that was read.
+// what arrived, what was expected, and which field of the Config and of Redox's dashboard to
+// change, then hints. r is a request that was refused, or the one that [Options].Observe got, also
+// later: it keeps the hash of a body that was read.
 //
-// Explain changes nothing: it asks no replay store, makes no call (so it uses only the keys, secrets
-// and answers that are loaded), and the handler can still read the body. It may compute up to 1000
-// hashes, so do not call it for every request. The text has no secret, token or signature, but other
+// Explain changes nothing: it asks no replay store, makes no call (so only keys, secrets and
+// answers that are loaded count), and the handler can still read the body. It may compute 1000
+// hashes: do not call it for every request. The text has no secret, token or signature, but other
 // headers, claims and the query may be in it: never write it into an answer.
 //
 // Every Verifier and token endpoint of this module has a method Explain(*http.Request) string.

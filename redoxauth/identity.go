@@ -37,8 +37,8 @@ type Identity struct {
 	RawClaims json.RawMessage
 }
 
-// String returns one line for a log: the strategy, and what is known of subject, issuer, key ID,
-// scopes and expiry, quoted and cut to 128 bytes each.
+// String returns one line for a log: the strategy, and what is known of subject, issuer, key
+// ID, scopes and expiry, quoted and cut to 128 bytes each.
 func (id *Identity) String() string {
 	if id == nil {
 		return "no identity"
@@ -57,9 +57,9 @@ func (id *Identity) String() string {
 	return line
 }
 
-// Claims decodes RawClaims into v, as [json.Unmarshal] does. Two names of one object that are equal,
-// or differ only in case, are an error: of "sub" and "SUB" Unmarshal would take the last, and not
-// the one that was verified.
+// Claims decodes RawClaims into v, as [json.Unmarshal] does. Two names of one object that are
+// equal, or differ only in case, are an error: of "sub" and "SUB" Unmarshal would take the
+// last, and not the one that was verified.
 func (id *Identity) Claims(v any) error {
 	if id.RawClaims == nil {
 		return errors.New("redoxauth: the proof has no claims")
@@ -121,8 +121,8 @@ func NewContext(ctx context.Context, id *Identity) context.Context {
 	return context.WithValue(ctx, identityKey{}, id)
 }
 
-// FromContext returns the Identity that [Middleware] or [Check] put into the context: with nested
-// wrappers, that of the innermost one.
+// FromContext returns the Identity that [Middleware] or [Check] put into the context: with
+// nested wrappers, that of the innermost one.
 func FromContext(ctx context.Context) (*Identity, bool) {
 	id, ok := ctx.Value(identityKey{}).(*Identity)
 	return id, ok && id != nil

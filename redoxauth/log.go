@@ -12,17 +12,17 @@ import (
 	"unicode/utf8"
 )
 
-// LogDecisions returns a function for [Options].Observe that logs decisions. It is safe for
-// concurrent use.
+// LogDecisions returns an [Options].Observe that logs decisions.
 //
-// An accepted request is logged at level Info, a refusal at Warn, and a fault of ours (503, 500) at
-// Error. Of one event, strategy and reason at most 10 refusals a second are logged; the next line
-// says in suppressed how many were left out. A report of [InsecureReportOnly] is at most Warn.
+// An accepted request is logged at level Info, a refusal at Warn, and a fault of ours (503,
+// 500) at Error. Of one event, strategy and reason at most 10 refusals a second are logged;
+// the next line says in suppressed how many were left out. A report of [InsecureReportOnly] is
+// at most Warn.
 //
-// The attributes are event, status (unless it is 0), method, path, remote (the address of the peer or
-// proxy), duration and strategy; if accepted, subject and key_id; if refused, reason, error, and the
-// first time help. The query, headers and credentials are never logged. Log the handler's own status
-// outermost, as the example does.
+// The attributes are event, status (unless it is 0), method, path, remote (the address of the
+// peer or proxy), duration and strategy; if accepted, subject and key_id; if refused, reason,
+// error, and the first time help. The query, headers and credentials are never logged. Log the
+// handler's own status outermost, as the example does.
 func LogDecisions(l *slog.Logger) func(r *http.Request, d Decision) {
 	var refusals limiter
 	return func(r *http.Request, d Decision) {
@@ -154,8 +154,8 @@ func shorten(s string, most int) string {
 	return s
 }
 
-// printable is shorten, and escapes what a terminal may obey or not show: slog.JSONHandler leaves
-// some of it as it is.
+// printable is shorten, and escapes what a terminal may obey or not show: slog.JSONHandler
+// leaves some of it as it is.
 func printable(s string, most int) string {
 	s = shorten(s, most)
 	if utf8.ValidString(s) && !strings.ContainsFunc(s, func(c rune) bool { return !unicode.IsPrint(c) }) {

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// A Verifier decides whether a request comes from Redox. Verify returns an Identity and a nil error,
-// or a nil Identity and an error that wraps one of the kinds, such as [ErrRejected]. Package
-// verifiertest lists and tests what else a Verifier of yours must promise.
+// A Verifier decides whether a request comes from Redox. Verify returns an Identity and a nil
+// error, or a nil Identity and an error that wraps one of the kinds, such as [ErrRejected].
+// Package verifiertest lists and tests what else a Verifier of yours must promise.
 type Verifier interface {
 	Verify(r *http.Request) (*Identity, error)
 }
@@ -21,28 +21,31 @@ type VerifierFunc func(r *http.Request) (*Identity, error)
 // Verify calls f(r).
 func (f VerifierFunc) Verify(r *http.Request) (*Identity, error) { return f(r) }
 
-// Options are the limits of [Middleware], [Check] and [ReadBody]. The zero value is ready to use.
+// Options are the limits of [Middleware], [Check] and [ReadBody]. The zero value is ready to
+// use.
 //
-// Options hold the budget of MaxInFlight: do not copy them after first use. Wrappers with the same
-// *Options share its budget, and wrappers with nil share that of the defaults.
+// Options hold the budget of MaxInFlight: do not copy them after first use. Wrappers with the
+// same *Options share its budget, and wrappers with nil share that of the defaults.
 type Options struct {
-	// MaxBodyBytes is the largest body, in bytes; 0 or less means [DefaultMaxBodyBytes]. A request
-	// that declares more is answered 413 at once. Verifiers and the handler cannot read more.
+	// MaxBodyBytes is the largest body, in bytes; 0 or less means [DefaultMaxBodyBytes]. A
+	// request that declares more is 413 at once. Verifiers and the handler cannot
+	// read more.
 	MaxBodyBytes int64
 
 	// MaxInFlight is the most memory for bodies that Verifiers read, in bytes; default 8 ×
-	// MaxBodyBytes; negative: no limit. It counts what has arrived, and not Content-Length. With
-	// nested wrappers the outermost limit counts.
+	// MaxBodyBytes; negative: no limit. It counts what has arrived, and not Content-Length.
+	// With nested wrappers the outermost limit counts.
 	//
 	// Bodies that are not yet proven genuine may use half of it, so that forgeries cannot keep
 	// genuine messages out. If half is less than MaxBodyBytes, a larger body is 503 at every
 	// retry, unless a proof in the headers comes first: a verification token ([AllOf] or nested
 	// wrappers), or a signature with the hash of the body (X-Amz-Content-Sha256).
 	//
-	// When the limit is reached, the slowest bodies are given up (503): those that got no byte for
-	// 250 ms, or, after their first second, are below MaxBodyBytes in BodyTimeout, or below half
-	// the rate of the body that needs room. If nobody is slow, that body is refused after 0.5 s.
-	// Against strangers many times faster than Redox only a proof in the headers helps.
+	// When the limit is reached, the slowest bodies are given up (503): those that got no byte
+	// for 250 ms, or, after their first second, are below MaxBodyBytes in BodyTimeout, or
+	// below half the rate of the body that needs room. If nobody is slow, that body is refused
+	// after 0.5 s. Against strangers many times faster than Redox only a proof in the headers
+	// helps.
 	//
 	// The memory is free when the handler returns. After [Check] it is free when the context of
 	// the request ends, or, without a net/http server, when Check returns.
@@ -55,9 +58,9 @@ type Options struct {
 	// RetryAfter is the Retry-After of 503 answers; default 10 s.
 	RetryAfter time.Duration
 
-	// Observe is called once for every decision, before the handler runs; see [LogDecisions]. It
-	// must be safe for concurrent use. The Decision holds no secret, but r does: do not log its
-	// headers or its query. r is a copy of the request without its body.
+	// Observe is called once for every decision, before the handler runs; see [LogDecisions].
+	// It must be safe for concurrent use. The Decision holds no secret, but r does: do not log
+	// its headers or its query. r is a copy of the request without its body.
 	Observe func(r *http.Request, d Decision)
 
 	budget budget
@@ -107,27 +110,28 @@ func positive(d, standard time.Duration) time.Duration {
 	return standard
 }
 
-// An Event is what a [Decision] is about: "message", "handshake", "token_request", or "report" of
-// [InsecureReportOnly].
+// An Event is what a [Decision] is about: "message", "handshake", "token_request", or "report"
+// of [InsecureReportOnly].
 type Event string
 
-// A Decision is what was decided about one request. Exactly one of Identity and Err is set. Err is
-// or wraps an [*Error].
+// A Decision is what was decided about one request. Exactly one of Identity and Err is set.
+// Err is or wraps an [*Error].
 type Decision struct {
 	Event    Event
 	Identity *Identity
 	Err      error
 
-	// Status is the HTTP status that the peer gets: 0 for an accepted message, because the handler
-	// has not answered yet; after [Check], StatusCode(Err); of a report, that of [Middleware].
+	// Status is the HTTP status that the peer gets: 0 for an accepted message, because the
+	// handler has not answered yet; after [Check], StatusCode(Err); of a report, that of
+	// [Middleware].
 	Status int
 
 	Duration time.Duration // of the verification, reading the body included
 }
 
 // Middleware returns a wrapper that passes a request to the handler only if v accepts it, and
-// otherwise answers with [WriteError]. The handler finds the [Identity] with [FromContext]. A nil
-// opts means the defaults.
+// otherwise answers with [WriteError]. The handler finds the [Identity] with [FromContext]. A
+// nil opts means the defaults.
 func Middleware(v Verifier, opts *Options) func(http.Handler) http.Handler {
 	if v == nil {
 		panic("redoxauth: Middleware: nil Verifier")
@@ -162,14 +166,14 @@ func Middleware(v Verifier, opts *Options) func(http.Handler) http.Handler {
 // peer that stalls in its body can delay the answer.
 //
 // If your framework has requests of its own, make r as a net/http server does: with Host,
-// RequestURI, RemoteAddr, ContentLength, and a Header filled by Add. Other spellings of the names
-// hide the credential (reason "missing").
+// RequestURI, RemoteAddr, ContentLength, and a Header filled by Add. Other spellings of the
+// names hide the credential (reason "missing").
 //
-// w is the writer of the answer, or nil where the body is in memory, such as on AWS Lambda. By its
-// read deadline ([http.ResponseController]) Check ends the read of a slow body. If w hides the
-// deadline, as the writer of [http.TimeoutHandler] and wrappers without Unwrap do, only ReadTimeout
-// of [http.Server] ends it. A slow body that net/http does not read from a connection is closed:
-// its Close must end a Read.
+// w is the writer of the answer, or nil where the body is in memory, such as on AWS Lambda. By
+// its read deadline ([http.ResponseController]) Check ends the read of a slow body. If w hides
+// the deadline, as the writer of [http.TimeoutHandler] and wrappers without Unwrap do, only
+// ReadTimeout of [http.Server] ends it. A slow body that net/http does not read from a
+// connection is closed: its Close must end a Read.
 func Check(v Verifier, w http.ResponseWriter, r *http.Request, opts *Options) (*http.Request, error) {
 	o := opts.orDefaults()
 	b, original := attach(w, r, o)

@@ -13,14 +13,14 @@ const reportTime = time.Second // for outgoing calls, before and after the body 
 
 var errReportTime = fmt.Errorf("InsecureReportOnly gives %v for outgoing calls: %w", reportTime, context.DeadlineExceeded)
 
-// InsecureReportOnly returns a wrapper that lets every request through. It asks v about each, and
-// tells opts.Observe the Decision, with the Event "report" and the Status that [Middleware] would
-// have sent. So you can try a Verifier on live traffic, behind a check that is enforced. Alone it
-// protects nothing. It is safe for concurrent use.
+// InsecureReportOnly returns a wrapper that lets every request through. It asks v about each,
+// and tells opts.Observe the Decision, with the Event "report" and the Status that
+// [Middleware] would have sent. So you can try a Verifier on live traffic, behind a check that
+// is enforced. Alone it protects nothing. It is safe for concurrent use.
 //
-// The handler gets the request as it came: without the Identity, and with the whole body, however
-// large. A panic of v is reported as "internal", and one of Observe is dropped. But the handler
-// waits until v has decided:
+// The handler gets the request as it came: without the Identity, and with the whole body,
+// however large. A panic of v is reported as "internal", and one of Observe is dropped. But
+// the handler waits until v has decided:
 //
 //   - v has 1 s for outgoing calls. After that the report is "canceled". A Verifier that ignores
 //     the context of the request is waited for.
@@ -28,12 +28,13 @@ var errReportTime = fmt.Errorf("InsecureReportOnly gives %v for outgoing calls: 
 //     [http.Server], and a sender of "Expect: 100-continue" is asked for the body.
 //   - A body above MaxBodyBytes or BodyTimeout is reported as "body_size" or "body_timeout".
 //
-// Bodies count for MaxInFlight until the handler has read them, and may use half of what bodies of
-// Middleware may. Above that the report is "busy". So for bodies of MaxBodyBytes, MaxInFlight must
-// be four times as large, or twice if a wrapper in front has accepted the request.
+// Bodies count for MaxInFlight until the handler has read them, and may use half of what
+// bodies of Middleware may. Above that the report is "busy". So for bodies of MaxBodyBytes,
+// MaxInFlight must be four times as large, or twice if a wrapper in front has accepted the
+// request.
 //
-// v must not share a replay store with a Verifier that is enforced: the second of them would refuse
-// a genuine message.
+// v must not share a replay store with a Verifier that is enforced: the second of them would
+// refuse a genuine message.
 func InsecureReportOnly(v Verifier, opts *Options) func(http.Handler) http.Handler {
 	if v == nil {
 		panic("redoxauth: InsecureReportOnly: nil Verifier")
@@ -134,8 +135,8 @@ func (p *peeked) Read(q []byte) (int, error) {
 	return p.src.Read(q)
 }
 
-// again reads what was read for the Verifier, if there is more of it. It gives back the charge as
-// it goes on.
+// again reads what was read for the Verifier, if there is more of it. It gives back the charge
+// as it goes on.
 func (p *peeked) again(q []byte) (n int, more bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
