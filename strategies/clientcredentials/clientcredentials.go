@@ -1,119 +1,69 @@
-// Package clientcredentials verifies requests of a destination with the strategy
-// "OAuth 2.0 2-legged". Redox gets an access token by the client credentials grant
-// ([RFC 6749, Section 4.4]) and sends it with its messages as "Authorization: Bearer".
-// Which function you need depends on who issues the token:
+// Package clientcredentials verifies requests of the strategy "OAuth 2.0 2-legged". Redox
+// gets an access token by the client credentials grant ([RFC 6749, Section 4.4]) and sends
+// it as "Authorization: Bearer". Choose by who issues the tokens:
 //
-//	your authorization server, as a JWT       New
-//	your authorization server, opaque         NewIntrospection
-//	you have no authorization server          NewTokenEndpoint
+//	your authorization server, as JWTs    New
+//	your authorization server, opaque     NewIntrospection
+//	you have no authorization server      NewTokenEndpoint
 //
-// With an authorization server that issues JWTs:
+// With New:
 //
 //	keys, err := keyset.NewRemote(keyset.RemoteConfig{Issuer: "https://..."})
-//	access, err := clientcredentials.New(clientcredentials.Config{
+//	verifier, err := clientcredentials.New(clientcredentials.Config{
 //		Keys:      keys,
 //		Issuer:    "https://...",
 //		Audience:  []string{"..."}, // this API
 //		ClientIDs: []string{"..."}, // Redox
 //	})
-//	http.Handle("/redox", access.Wrap(verifytoken.Challenge(handler))) // with a verification token: see verifytoken
+//	http.Handle("/redox", verifier.Wrap(verifytoken.Challenge(handler)))
 //
 // # Redox dashboard
 //
-// Redox documents the names of these fields, but not their defaults:
+// Redox documents these fields, but not their defaults:
 //
-//	dashboard                 with an authorization server        with NewTokenEndpoint
-//	url                       its token URL                       where the TokenEndpoint is
-//	clientId                  ClientIDs                           Clients[].ID
-//	clientSecret              known to that server only           Clients[].Secrets
-//	scopes                    all of Scopes, perhaps more         some or all of Clients[].Scopes
-//	audience, resource        if the server wants it; Audience    Audience, or empty
-//	grantType                 client_credentials                  client_credentials
-//	contentType, noBasic      as the server wants it              any
-//	customFieldName, …Value   if the server wants it              ignored
-//	grantTypeName, …Name      grant_type, client_id, …            grant_type, client_id, …
+//	dashboard           New, NewIntrospection   NewTokenEndpoint
+//	url                 the server's token URL  URL of the TokenEndpoint
+//	clientId            ClientIDs               Clients[].ID
+//	clientSecret        -                       Clients[].Secrets
+//	scopes              Scopes, or more         Clients[].Scopes, or fewer
+//	audience, resource  as Audience needs       Audience, or empty
+//	grantType           client_credentials      client_credentials
+//	…Name               as the server wants     OAuth's (client_id, …)
+//	all others          as the server wants     any
 //
-// # Access tokens of well-known servers
+// # Settings
 //
-// The default is [RFC 9068], with typ "at+jwt". These servers issue other tokens, unless
-// they are configured otherwise:
+// By default tokens are those of [RFC 9068]. These servers issue others. Each has an example.
+// [COMPATIBILITY.md] says what to set at the server, and has more servers and OAuth clients.
 //
-//	                     Types    ClientIDClaim  ScopeClaim   Issuer
-//	RFC 9068             default  default        default
-//	Auth0                "JWT"    azp            default      https://TENANT.auth0.com/
-//	Okta                 ""       cid            scp          https://ORG.okta.com/oauth2/SERVER
-//	Entra ID v2.0        "JWT"    azp            roles        https://login.microsoftonline.com/TENANT/v2.0
-//	Entra ID v1.0        "JWT"    appid          roles        https://sts.windows.net/TENANT/
-//	Cognito              ""       default        default      https://cognito-idp.REGION.amazonaws.com/POOL
-//	Keycloak             "JWT"    azp            default      https://HOST/realms/REALM
-//	Ory Hydra            "JWT"    default        scp          https://HOST/
-//	oidc-provider        default  default        default      https://HOST
-//	glewlwyd             default  default        default      https://HOST/api/oidc
+//	          Types  ClientIDClaim  ScopeClaim  Issuer
+//	Auth0     "JWT"  azp            default     https://TENANT.auth0.com/
+//	Okta      ""     cid            scp         https://ORG.okta.com/oauth2/SERVER
+//	Entra v1  "JWT"  appid          roles       https://sts.windows.net/TENANT/
+//	Entra v2  "JWT"  azp            roles       https://login.microsoftonline.com/TENANT/v2.0
+//	Cognito   ""     default        default     https://cognito-idp.REGION.amazonaws.com/POOL
+//	Keycloak  "JWT"  azp            default     https://HOST/realms/REALM
 //
-// "" is a token without typ. An issuer must be equal in every character, with or without
-// the slash at its end. [keyset.RemoteConfig].Issuer finds the keys of all these servers.
-//
-// Auth0, and Keycloak from 26.2, can be configured to issue RFC 9068. That is better,
-// because their ID tokens have the typ "JWT" too.
-//
-// Cognito's tokens have no aud. They need InsecureNoAudience. Set Scopes too: a scope of
-// Cognito begins with the name of your API, and replaces the audience.
-//
-// oidc-provider issues JWTs for a resource whose accessTokenFormat is "jwt". Their aud is
-// the resource. It introspects opaque tokens only: a JWT is answered 503.
-//
-// Entra ID issues v2.0 only if requestedAccessTokenVersion in the manifest of your API is 2,
-// else v1.0. In v2.0 aud is the API's application ID (a GUID). In v1.0 it is the GUID or the
-// API's URI, as the client asked. The dashboard's scopes are "URI/.default". Config.Scopes are
-// the app roles that an administrator granted to Redox's client.
-//
-// glewlwyd puts the scopes that Redox asked for into aud, in one string with spaces between
-// them. Its introspection answers have no iss, so leave Issuer empty. Introspection takes a
-// token with a scope of introspection-revocation-auth-scope: set Client to a client of
-// golang.org/x/oauth2. It does not decode HTTP Basic, so use only letters and digits in
-// secrets. Restart it for new keys: resetting the plugin can crash it.
-//
-// # When a token is refused
-//
-// The error says what arrived, what was expected, and which field decides, such as
-//
-//	client_id is absent, want "redox" (Config.ClientIDs; Redox dashboard: clientId; the claim: Config.ClientIDClaim)
-//
-// "absent" is a claim that the token does not have, and "empty" one without text. With the
-// reason "issuer" the token is of another server, or Issuer is not written as in the token. With
-// "type", "client" and "scope", compare with the table above. "audience" means that Redox asks
-// for a token for another API, or for none: see audience, resource and scopes in the dashboard.
-// "unknown_key" lists the keys that there are. "keys" means that the server's keys cannot be
-// fetched, and says why.
-//
-// [Verifier].Explain runs all checks, also after the first that fails, and names causes that fit,
-// such as a slash at the end, a client ID in another claim, or an ID token instead of an access
-// token. Call it with the request that [redoxauth.Options].Observe gets.
+// To change Redox's client or secret, list the old and the new one in ClientIDs or Secrets.
 //
 // # Operation
 //
-// Keys rotate without a restart with [keyset.NewRemote]. Publish a new key before
-// you sign with it, for as long as the set may be cached. Otherwise the first token of the
-// new key waits for a fetch, at most [keyset.RemoteConfig].Cooldown. If 64 requests wait
-// already, or if the new key has the key ID of the old one, it is refused meanwhile. To
-// change Redox's client, list the old and the new one in ClientIDs. To change its secret,
-// list both in Clients[].Secrets. TokenSecrets rotate in three steps, each on all replicas
-// before the next: [old, new], [new, old], and after Lifetime [new].
+// The error of a refusal says what arrived, what was expected, and which field decides.
+// Explain runs all checks, and names mistakes that fit.
 //
-// Clocks may differ by Leeway, or by 60 s with introspection. The error of a refusal
-// "expired" says how long ago the token expired. The error of "not_yet_valid" says how long
-// it is until the token is valid.
+// Keys rotate without a restart ([keyset.RemoteSet]). When the key server or the
+// introspection endpoint is down, known keys and cached answers serve on. Other tokens are
+// answered 503, never 401.
 //
-// During an outage of the key server known keys keep working, and a token of a new key is
-// answered 503. During an outage of the introspection endpoint a token that it was asked
-// about within CacheTTL keeps working, and other tokens are answered 503. An outage never
-// causes 401.
+// # Limits
 //
-// A token proves who sent a message. It does not cover the body, and anyone who obtains it
-// can use it until it expires. A revoked JWT is accepted until it expires.
+// A token does not cover the body. Anyone who obtains it can use it until it expires, even a
+// revoked JWT. Tokens that are bound to a key (cnf) are refused, and those over 16 KiB, or
+// 4 KiB with NewIntrospection.
 //
 // [RFC 6749, Section 4.4]: https://www.rfc-editor.org/rfc/rfc6749#section-4.4
 // [RFC 9068]: https://www.rfc-editor.org/rfc/rfc9068
+// [COMPATIBILITY.md]: https://github.com/redoxauth/redoxauth-go/blob/main/strategies/clientcredentials/COMPATIBILITY.md
 package clientcredentials
 
 import (
@@ -132,69 +82,47 @@ import (
 
 const strategy = "clientcredentials"
 
-// Config configures [New]. Keys, Issuer, one of Audience and InsecureNoAudience, and one
-// of ClientIDs and InsecureAnyClient are required.
+// A Config configures [New]. Keys, Issuer, Audience and ClientIDs are required.
 type Config struct {
-	// Keys are the public keys of the authorization server.
-	Keys keyset.Set
+	Keys keyset.Set // of the authorization server
 
-	// Issuer is the only accepted iss, equal in every character. A token of another
-	// issuer is [redoxauth.ErrNoCredentials], reason "issuer".
-	Issuer string
+	Issuer string // must equal iss in every character; else [redoxauth.ErrNoCredentials]
 
-	// Audience lists the names of this API at the authorization server. The aud of a
-	// token must contain one of them.
-	Audience []string
+	Audience []string // names of this API; aud must contain one
 
-	// InsecureNoAudience accepts only tokens without aud; Audience must be empty. Anyone
-	// who obtains a token that Redox uses at another API of that server can replay it
-	// here.
+	// InsecureNoAudience, instead of Audience, accepts tokens without aud alone. A token that
+	// Redox sends to another API of the server can be replayed here, unless Scopes forbid it.
 	InsecureNoAudience bool
 
-	// ClientIDs lists the client IDs of Redox. The audience is not enough: the server
-	// gives tokens with it to other clients too.
-	ClientIDs []string
+	ClientIDs []string // of Redox: other clients of the server get tokens for this API too
 
-	// InsecureAnyClient accepts every client of the server; ClientIDs must be empty.
-	InsecureAnyClient bool
+	InsecureAnyClient bool // instead of ClientIDs: accept every client of the server
 
-	// Scopes are all required in ScopeClaim. A genuine token without one of them is
-	// [redoxauth.ErrForbidden].
-	Scopes []string
+	Scopes []string // all required; else [redoxauth.ErrForbidden]
 
-	// Algorithms are the accepted values of alg ([RFC 7518, Section 3.1]). The default is
-	// every asymmetric one: RS, PS and ES with 256, 384 and 512, and EdDSA. A key with an
-	// alg serves that one alone. A key without alg serves each that fits its type and
-	// curve. At least one of the configured Keys must serve one of them.
-	//
-	// [RFC 7518, Section 3.1]: https://www.rfc-editor.org/rfc/rfc7518#section-3.1
+	// Algorithms are the accepted alg; default RS, PS and ES with 256, 384 and 512, and EdDSA.
 	Algorithms []string
 
-	// Types are the accepted values of typ, compared without case and without
-	// "application/"; "" accepts a token without typ. The default is "at+jwt". With the
-	// default, all claims that RFC 9068, Section 2.2, requires must be present. "JWT"
-	// also accepts other tokens that the server signs for the Audience, such as ID
-	// tokens.
+	// Types are the accepted typ; "" if there is none. The default is "at+jwt", with all claims
+	// of RFC 9068, Section 2.2. "JWT" accepts ID tokens too, if they are for the Audience.
 	Types []string
 
-	// ClientIDClaim and ScopeClaim are the names of the claims; default "client_id" and
-	// "scope". The scopes are a string with spaces between them, or an array.
+	// ClientIDClaim and ScopeClaim default to "client_id" and "scope". Scopes are one string or
+	// an array.
 	ClientIDClaim, ScopeClaim string
 
-	// Leeway is how far clocks may differ; default 60 s, at most 5 min.
-	Leeway time.Duration
+	Leeway time.Duration // how far clocks may differ; default 60 s, at most 5 min
 
 	Now func() time.Time // default time.Now
 }
 
-// A Verifier verifies access tokens. It is safe for concurrent use. The zero Verifier
-// refuses every request with status 500.
+// A Verifier verifies access tokens. It is safe for concurrent use. The zero Verifier answers
+// 500.
 type Verifier struct{ bearer bearer.Verifier }
 
 var _ redoxauth.Verifier = (*Verifier)(nil)
 
-// New returns a Verifier. Its error names everything that is wrong with cfg. It makes no
-// request. The Verifier is for JWTs of an authorization server.
+// New returns a Verifier of JWTs. Its error names everything that is wrong with cfg.
 func New(cfg Config) (*Verifier, error) {
 	cfg.ClientIDClaim, cfg.ScopeClaim = cmp.Or(cfg.ClientIDClaim, "client_id"), cmp.Or(cfg.ScopeClaim, "scope")
 	var required []string
@@ -267,20 +195,17 @@ func (c *Config) check() error {
 	return p.Err()
 }
 
-// Verify accepts a request with an access token for this API, of an accepted client. The
-// Identity's Subject is the client ID, or sub if there is no client ID.
+// Verify accepts an access token of a client for this API. The Subject is the client ID, or sub
+// if there is none. The errors:
 //
-// The errors:
-//
-//   - [redoxauth.ErrNoCredentials]: no bearer token, or one of another shape or issuer, however
-//     malformed or large it is
-//   - [redoxauth.ErrMalformed]: two Authorization headers
-//   - [redoxauth.ErrForbidden]: a scope is missing
-//   - [redoxauth.ErrUnavailable]: the keys, or the answer about an opaque token, are not available now
-//   - [redoxauth.ErrRejected]: everything else, such as a token that is bound to a key (cnf)
+//	ErrNoCredentials  no bearer token, or one of another shape or issuer
+//	ErrMalformed      two Authorization headers
+//	ErrForbidden      a scope is missing
+//	ErrUnavailable    no keys or introspection
+//	ErrRejected       all else
 func (v *Verifier) Verify(r *http.Request) (*redoxauth.Identity, error) { return v.bearer.Verify(r) }
 
-// Explain tells an operator what v makes of r: see [redoxauth.Explain].
+// Explain is for operators: see [redoxauth.Explain].
 func (v *Verifier) Explain(r *http.Request) string {
 	if v == nil {
 		v = &Verifier{}

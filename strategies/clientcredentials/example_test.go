@@ -15,43 +15,57 @@ import (
 	"github.com/redoxauth/redoxauth-go/verifytoken"
 )
 
-// The authorization server issues JWTs of RFC 9068.
+// The smallest server. Its authorization server issues JWTs of RFC 9068.
 func ExampleNew() {
-	as := redoxtest.NewAuthorizationServer(redoxtest.NewKey("k1", "ES256"))
+	as := redoxtest.NewAuthorizationServer(redoxtest.NewKey("k1", "ES256")) // plays yours
 	defer as.Close()
-	as.AddClient("redox", "secret", "write")
+	as.AddClient("redox", "secret", "messages.write")
 
 	keys, err := keyset.NewRemote(keyset.RemoteConfig{
 		Issuer:            as.Issuer, // such as "https://login.example.com"
-		InsecureAllowHTTP: true,      // in production this is left out
+		InsecureAllowHTTP: true,      // only in this test
 	})
 	if err != nil {
 		log.Fatal(err)
 	}
-	v, err := clientcredentials.New(clientcredentials.Config{
+	verifier, err := clientcredentials.New(clientcredentials.Config{
 		Keys:      keys,
 		Issuer:    as.Issuer,
-		Audience:  []string{"https://api.example.com"},
-		ClientIDs: []string{"redox"},
-		Scopes:    []string{"write"},
+		Audience:  []string{"https://api.example.com"}, // this API
+		ClientIDs: []string{"redox"},                   // the dashboard's clientId
+		Scopes:    []string{"messages.write"},          // the dashboard's scopes
 	})
 	if err != nil {
 		log.Fatal(err)
 	}
-	send(as, v)
+	mux := http.NewServeMux()
+	mux.Handle("/redox", verifier.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id, _ := redoxauth.FromContext(r.Context())
+		fmt.Println("message from", id.Subject, id.Scopes)
+	})))
+	server := httptest.NewServer(mux) // http.ListenAndServe(":8080", mux)
+	defer server.Close()
+
+	// What Redox does.
+	redox := &redoxtest.ClientCredentials{URL: as.TokenURL, ClientID: "redox", ClientSecret: "secret", Audience: "https://api.example.com"}
+	response, err := redox.Send(context.Background(), server.URL+"/redox", redoxtest.PatientAdmin())
+	if err != nil {
+		log.Fatal(err)
+	}
+	response.Body.Close()
+	fmt.Println(response.Status)
 	// Output:
-	// message from redox [write]
+	// message from redox [messages.write]
 	// 200 OK
 }
 
-// The authorization server issues opaque tokens. The Verifier asks it about each of them
-// once a minute. Anybody can invent such tokens. So the verification token is required too,
-// and checked first: a request without it costs no call.
+// The authorization server issues opaque tokens. Anybody can invent such tokens, so the
+// verification token is required too, and is checked first: a request without it costs no call.
 func ExampleNewIntrospection() {
-	as := redoxtest.NewAuthorizationServer(redoxtest.NewKey("k1", "ES256"))
+	as := redoxtest.NewAuthorizationServer(redoxtest.NewKey("k1", "ES256")) // plays yours
 	defer as.Close()
 	as.Opaque = true
-	as.AddClient("redox", "secret", "write")
+	as.AddClient("redox", "secret", "messages.write")
 	as.AddClient("api", "another secret")
 
 	token, err := verifytoken.New(verifytoken.Config{Tokens: []string{"theVerificationToken"}})
@@ -60,48 +74,40 @@ func ExampleNewIntrospection() {
 	}
 	introspection, err := clientcredentials.NewIntrospection(clientcredentials.IntrospectionConfig{
 		URL:               as.IntrospectionURL, // such as "https://login.example.com/introspect"
-		InsecureAllowHTTP: true,                // in production this is left out
-		ClientID:          "api",
+		InsecureAllowHTTP: true,                // only in this test
+		ClientID:          "api",               // of this API, not of Redox
 		ClientSecret:      "another secret",
 		Audience:          []string{"https://api.example.com"},
 		ClientIDs:         []string{"redox"},
-		Scopes:            []string{"write"},
+		Scopes:            []string{"messages.write"},
 	})
 	if err != nil {
 		log.Fatal(err)
 	}
-	send(as, redoxauth.AllOf(token, introspection))
-	// Output:
-	// message from redox [write]
-	// 200 OK
-}
-
-// send plays Redox.
-func send(as *redoxtest.AuthorizationServer, v redoxauth.Verifier) {
-	server := httptest.NewServer(redoxauth.Middleware(v, nil)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	both := redoxauth.AllOf(token, introspection)
+	server := httptest.NewServer(redoxauth.Middleware(both, nil)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id, _ := redoxauth.FromContext(r.Context())
 		fmt.Println("message from", id.Subject, id.Scopes)
 	})))
 	defer server.Close()
-	redox := &redoxtest.ClientCredentials{
-		URL: as.TokenURL, ClientID: "redox", ClientSecret: "secret", Audience: "https://api.example.com",
-		Client: &http.Client{Transport: withToken{}},
-	}
-	resp, err := redox.Send(context.Background(), server.URL, redoxtest.PatientAdmin())
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer resp.Body.Close()
-	fmt.Println(resp.Status)
-}
 
-// withToken is a transport that adds the verification token.
-type withToken struct{}
-
-func (withToken) RoundTrip(r *http.Request) (*http.Response, error) {
-	r = r.Clone(r.Context())
-	r.Header.Set("verification-token", "theVerificationToken")
-	return http.DefaultTransport.RoundTrip(r)
+	// What Redox does, and then without the verification token.
+	redox := &redoxtest.ClientCredentials{URL: as.TokenURL, ClientID: "redox", ClientSecret: "secret", Audience: "https://api.example.com"}
+	verification := redoxtest.VerificationToken{Token: "theVerificationToken"}
+	for _, sender := range []redoxtest.Sender{redoxtest.Both(verification, redox), redox} {
+		response, err := sender.Send(context.Background(), server.URL, redoxtest.PatientAdmin())
+		if err != nil {
+			log.Fatal(err)
+		}
+		response.Body.Close()
+		fmt.Println(response.Status)
+	}
+	fmt.Println(as.Calls(as.IntrospectionURL), "call")
+	// Output:
+	// message from redox [messages.write]
+	// 200 OK
+	// 401 Unauthorized
+	// 1 call
 }
 
 // Behind a proxy all connections come from it. The proxy appends who connected to it to

@@ -21,58 +21,38 @@ import (
 	"github.com/redoxauth/redoxauth-go/strategies/internal/lookup"
 )
 
-// IntrospectionConfig configures [NewIntrospection]. URL, one of ClientID with
-// ClientSecret and Client, and one of ClientIDs and InsecureAnyClient are required.
+// An IntrospectionConfig configures [NewIntrospection]. URL, ClientID, ClientSecret and ClientIDs
+// are required.
 type IntrospectionConfig struct {
-	// URL is the https URL of the introspection endpoint.
-	URL string
+	URL string // of the introspection endpoint; https
 
-	// ClientID and ClientSecret authenticate this API at the endpoint by HTTP Basic,
-	// form-encoded (RFC 6749, Section 2.3.1). They are not those of Redox.
-	ClientID, ClientSecret string
+	ClientID, ClientSecret string // of this API, not of Redox; sent as HTTP Basic, form-encoded
 
-	// Client makes the requests; default one with http.DefaultTransport. Without a
-	// ClientID it must authenticate itself, with a TLS certificate or with a bearer
-	// token. The clients of golang.org/x/oauth2 do the latter. The Verifier uses a copy,
-	// which follows no redirect. A request takes at most 10 s.
+	// Client makes the requests, within 10 s and without redirects. It may authenticate this API
+	// instead of ClientID, with a TLS certificate or a bearer token (golang.org/x/oauth2).
 	Client *http.Client
 
-	// Issuer is optional. If it is set, the answer's iss must be equal to it. Then opaque
-	// tokens and JWTs of the Issuer are sent to the endpoint. A JWT of another issuer is
-	// [redoxauth.ErrNoCredentials]. A JWT whose iss cannot be read, because it has no
-	// signature or is padded, is not sent either.
+	// Issuer is optional: iss of the answer. Then a JWT of another issuer is not sent, and is
+	// [redoxauth.ErrNoCredentials].
 	Issuer string
 
-	// Audience lists the names of this API at the authorization server. The answer's aud
-	// must contain one of them. Without Audience the answer must have no aud. Then the
-	// server must check that the token is for this API: it knows who asks (RFC 7662,
-	// Section 4).
+	// Audience is that of [Config]. Without it aud must be absent, and the server must know
+	// which tokens are for this API.
 	Audience []string
 
-	// ClientIDs lists the client IDs of Redox. The answer's client_id must be one of
-	// them.
-	ClientIDs []string
+	ClientIDs []string // of Redox
 
-	// InsecureAnyClient accepts every client of the server; ClientIDs must be empty.
-	InsecureAnyClient bool
+	InsecureAnyClient bool // instead of ClientIDs
 
-	// Scopes are all required in the answer's scope. An active token without one of them
-	// is [redoxauth.ErrForbidden].
-	Scopes []string
+	Scopes []string // all required; else [redoxauth.ErrForbidden]
 
-	// CacheTTL is how long an answer is used, but never past the token's expiry; default
-	// 1 min, at most 1 h. A revoked token is accepted for that long. Messages with a
-	// token that was asked about before are accepted for that long during an outage of
-	// the endpoint.
+	// CacheTTL is how long an answer is used, and a revoked token accepted; default 1 min, at
+	// most 1 h, and never past exp.
 	CacheTTL time.Duration
 
-	// Peer returns who sent a request. It rations the calls about new tokens: see
-	// [NewIntrospection]. By default it is the address of the connection. A request with
-	// the header X-Forwarded-For or Forwarded comes from a stranger then, because the
-	// address is the proxy's. Behind a proxy set Peer to the last address of
-	// X-Forwarded-For, which your own proxy appended (see the example): the sender chooses
-	// what stands before it. An address counts without port, and an IPv6 address by its
-	// /64. "" means that nobody knows. Peer must be safe for concurrent use.
+	// Peer returns who sent a request; default the address of the connection, unless a header
+	// names a proxy. Behind a proxy, set it: see the example. "" is unknown. It must be safe
+	// for concurrent use.
 	Peer func(*http.Request) string
 
 	InsecureAllowHTTP bool // accept a URL with http
@@ -89,56 +69,15 @@ const (
 	maxAnswer       = 16 << 10        // bytes
 )
 
-// NewIntrospection returns a Verifier. Its error names everything that is wrong with cfg. It
-// makes no request. The Verifier asks an authorization server about access tokens
-// ([RFC 7662]).
+// NewIntrospection returns a Verifier that asks the server about access tokens ([RFC 7662]).
 //
-// The Verifier recognises no shape: it sends every bearer token of at most 4 KiB to the
-// server. So it comes last in [redoxauth.AnyOf].
+// It sends the server every bearer token, so it comes last in [redoxauth.AnyOf]. A token is
+// refused if it is not active, or if the server answers 400 "invalid_token". Any other answer,
+// or none, is 503. Clocks may differ by 60 s.
 //
-// It remembers answers, not decisions. It keeps answers about the last 1024 accepted tokens
-// for CacheTTL. Apart from them it keeps 1024 other answers; an inactive token is remembered
-// for 5 s. Tokens of other clients push out no accepted token.
-//
-// A token is refused if the server answers 200 and active is anything but true, or 400 and
-// the error is "invalid_token". When the server answers anything else, or does not answer, or
-// its answer cannot be read, the message is answered 503. A 401 or 403 is about ClientID and
-// ClientSecret, or the credential of Client, whatever its body says.
-//
-// # When a token is refused
-//
-// The error says what the server answered, what was expected, and which field decides. "inactive"
-// is the server's word: the token has expired, was revoked, or is of another server.
-// "unavailable" with 401 or 403 is about ClientID and ClientSecret, and with 404 or HTML about
-// URL. "busy" is about strangers, or about Peer behind a proxy. [Verifier.Explain] tells more,
-// about every check, with the answer that the server gave last.
-//
-// # Calls about new tokens are rationed
-//
-// Anybody can invent tokens, and only the server can tell. So calls about tokens that were
-// not accepted before are rationed by sender (IntrospectionConfig.Peer):
-//
-//   - A peer is known for a day after it sent an accepted token. Strangers cannot use up
-//     the calls of known peers: together these have 600 calls a minute, and at least 16 at
-//     once. The last 1024 known peers are remembered.
-//   - All other peers are strangers. Together they have 600 calls a minute, and 32 at
-//     once. They are sorted into 256 buckets by a secret hash. One bucket gets at most an
-//     eighth of the calls, and has one call a minute of its own. So a genuine new peer gets
-//     its first call, unless a stranger is in its bucket or 32 calls are in progress.
-//
-// Above these limits the answer is 503 with the reason "busy". A token that was accepted
-// before is asked about at any time, within 64 calls at once. A call that several requests
-// wait for counts once. Failed calls do not count, up to a minute's calls.
-//
-// Behind a proxy, all connections come from the proxy. So Peer is required there: without it
-// everybody is a stranger, in one bucket. If the proxy adds no header, all peers have its
-// address. Then strangers share the calls of Redox.
-//
-// The strongest set-up is to require the verification token first:
-//
-//	redoxauth.AllOf(token, introspection)
-//
-// Then strangers cost no call at all.
+// Anybody can invent tokens, so calls about new ones are rationed: 600 a minute for peers that
+// sent a good token within a day, and 600 for all others. Above that the answer is 503, reason
+// "busy". Behind redoxauth.AllOf(verificationToken, introspection) strangers cost no call.
 //
 // [RFC 7662]: https://www.rfc-editor.org/rfc/rfc7662
 func NewIntrospection(cfg IntrospectionConfig) (*Verifier, error) {
