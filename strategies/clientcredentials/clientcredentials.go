@@ -90,7 +90,7 @@ type Config struct {
 
 	Audience []string // names of this API; aud must contain one
 
-	// InsecureNoAudience, instead of Audience, accepts tokens without aud alone. A token that
+	// InsecureNoAudience, instead of Audience, accepts only tokens without aud. A token that
 	// Redox sends to another API of the server can be replayed here, unless Scopes forbid it.
 	InsecureNoAudience bool
 

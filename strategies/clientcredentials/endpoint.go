@@ -20,7 +20,7 @@ type EndpointConfig struct {
 	// Lifetime to [new].
 	TokenSecrets [][]byte
 
-	// Lifetime of the tokens, from 1 s to 24 h, default 5 min. Another 60 s are for clocks. To
+	// Lifetime of the tokens, from 1 s to 24 h, default 5 min. They are accepted 60 s longer. To
 	// end all tokens at once, replace TokenSecrets.
 	Lifetime time.Duration
 
