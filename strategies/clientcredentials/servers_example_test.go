@@ -35,7 +35,7 @@ func ExampleNew_auth0() {
 	}
 
 	header := map[string]any{"typ": "JWT"}
-	token := map[string]any{
+	token := map[string]any{ // and iat and exp
 		"iss":   issuer,
 		"sub":   "K1AUPhZq8mRi0Q0pjhkfu1D7y6KjDQja@clients",
 		"aud":   "https://api.example.com",
@@ -43,7 +43,7 @@ func ExampleNew_auth0() {
 		"scope": "write:messages",
 		"gty":   "client-credentials",
 	}
-	deliver(verifier, header, token)
+	deliver(verifier, header, token) // signs the token, and sends a message with it
 	token["azp"] = "anotherClientOfTheTenant"
 	deliver(verifier, header, token)
 	// Output:
@@ -70,7 +70,7 @@ func ExampleNew_okta() {
 	}
 
 	header := map[string]any{"typ": nil} // alg and kid alone
-	token := map[string]any{
+	token := map[string]any{ // and iat and exp
 		"ver": 1,
 		"jti": "AT.0mP4JKAZX1iACIT4vbEDF7LpvDVjxypPMf0D7uX39RE",
 		"iss": issuer,
@@ -79,7 +79,7 @@ func ExampleNew_okta() {
 		"scp": []string{"messages.write"},
 		"sub": "0oabucvyc38HLL1ef0h7",
 	}
-	deliver(verifier, header, token)
+	deliver(verifier, header, token) // signs the token, and sends a message with it
 	token["cid"] = "anotherClient"
 	deliver(verifier, header, token)
 	// Output:
@@ -106,7 +106,7 @@ func ExampleNew_entraV1() {
 	}
 
 	header := map[string]any{"typ": "JWT", "x5t": "i6lGk3FZzxRcUb2C3nEQ7syHJlY"}
-	token := map[string]any{
+	token := map[string]any{ // and iat and exp
 		"aud":      "api://00001111-aaaa-2222-bbbb-3333cccc4444",
 		"nbf":      time.Now().Unix(),
 		"iss":      issuer,
@@ -120,7 +120,7 @@ func ExampleNew_entraV1() {
 		"uti":      "B-MZA2sdDUOEjC-VR4ATAA",
 		"ver":      "1.0",
 	}
-	deliver(verifier, header, token)
+	deliver(verifier, header, token) // signs the token, and sends a message with it
 	token["appid"] = "anotherApp"
 	deliver(verifier, header, token)
 	// Output:
@@ -147,7 +147,7 @@ func ExampleNew_entraV2() {
 	}
 
 	header := map[string]any{"typ": "JWT"}
-	token := map[string]any{
+	token := map[string]any{ // and iat and exp
 		"aud":    "00001111-aaaa-2222-bbbb-3333cccc4444",
 		"nbf":    time.Now().Unix(),
 		"iss":    issuer,
@@ -160,7 +160,7 @@ func ExampleNew_entraV2() {
 		"uti":    "B-MZA2sdDUOEjC-VR4ATAA",
 		"ver":    "2.0",
 	}
-	deliver(verifier, header, token)
+	deliver(verifier, header, token) // signs the token, and sends a message with it
 	token["azp"] = "anotherApp"
 	deliver(verifier, header, token)
 	// Output:
@@ -185,7 +185,7 @@ func ExampleNew_cognito() {
 	}
 
 	header := map[string]any{"typ": nil} // alg and kid alone
-	token := map[string]any{
+	token := map[string]any{ // and iat and exp
 		"sub":       "1example23456789",
 		"token_use": "access",
 		"scope":     "https://api.example.com/messages.write",
@@ -195,7 +195,7 @@ func ExampleNew_cognito() {
 		"jti":       "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee",
 		"client_id": "1example23456789",
 	}
-	deliver(verifier, header, token)
+	deliver(verifier, header, token) // signs the token, and sends a message with it
 	token["client_id"] = "anotherAppClient"
 	deliver(verifier, header, token)
 	// Output:
@@ -221,7 +221,7 @@ func ExampleNew_keycloak() {
 	}
 
 	header := map[string]any{"typ": "JWT"}
-	token := map[string]any{
+	token := map[string]any{ // and iat and exp
 		"jti":                "trrtcc:44e3cc3a-b9f3-4d4c-9a26-4d1b7f0ac1f4",
 		"iss":                issuer,
 		"aud":                []string{"https://api.example.com", "account"},
@@ -234,7 +234,7 @@ func ExampleNew_keycloak() {
 		"preferred_username": "service-account-redox",
 		"client_id":          "redox",
 	}
-	deliver(verifier, header, token)
+	deliver(verifier, header, token) // signs the token, and sends a message with it
 	token["azp"] = "frontend"
 	deliver(verifier, header, token)
 	// Output:
