@@ -70,7 +70,7 @@ func ExampleNew_okta() {
 	}
 
 	header := map[string]any{"typ": nil} // alg and kid alone
-	token := map[string]any{ // and iat and exp
+	token := map[string]any{             // and iat and exp
 		"ver": 1,
 		"jti": "AT.0mP4JKAZX1iACIT4vbEDF7LpvDVjxypPMf0D7uX39RE",
 		"iss": issuer,
@@ -185,7 +185,7 @@ func ExampleNew_cognito() {
 	}
 
 	header := map[string]any{"typ": nil} // alg and kid alone
-	token := map[string]any{ // and iat and exp
+	token := map[string]any{             // and iat and exp
 		"sub":       "1example23456789",
 		"token_use": "access",
 		"scope":     "https://api.example.com/messages.write",
