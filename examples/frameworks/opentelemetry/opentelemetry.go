@@ -13,11 +13,12 @@
 //
 // Alert if one of these grows:
 //
-//	redoxauth.answers, redoxauth.status >= 500   the feed pauses, because of a Verifier or of the handler
+//	redoxauth.answers, redoxauth.status not 2xx, 401 or 413   the feed pauses, because of a Verifier or of the handler
 //	redoxauth.decisions, redoxauth.reason not "missing" or "body_size", redoxauth.event not "report"
 //
-// and if redoxauth.decisions of the event "message" without a reason do not grow: nothing was
-// accepted.
+// and if redoxauth.answers of a redoxauth.status 2xx do not grow: no message was accepted and
+// handled. For Prometheus there is a module, redoxauth/redoxprometheus, and its alerts.yml has
+// these rules.
 package opentelemetry
 
 import (
