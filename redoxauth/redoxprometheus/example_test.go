@@ -31,12 +31,12 @@ func printMetrics(registry *prometheus.Registry) {
 	}
 }
 
-// A destination with a verification token logs and counts. The second message has a wrong token,
-// and of the third the handler fails.
+// A destination with a verification token logs and counts. The second message has a wrong token.
+// At the third the handler fails: no decision shows it, the answers do.
 func ExampleObserve() {
 	registry := prometheus.NewRegistry()
-	count, log := redoxprometheus.Observe(registry), redoxauth.LogDecisions(slog.New(slog.DiscardHandler))
-	observe := func(r *http.Request, d redoxauth.Decision) { count(r, d); log(r, d) }
+	metrics, log := redoxprometheus.Observe(registry), redoxauth.LogDecisions(slog.New(slog.DiscardHandler))
+	observe := func(r *http.Request, d redoxauth.Decision) { metrics(r, d); log(r, d) }
 
 	token, err := verifytoken.New(verifytoken.Config{Tokens: []string{"secret"}, Observe: observe})
 	if err != nil {
@@ -49,8 +49,8 @@ func ExampleObserve() {
 		}
 	})
 	protect := redoxauth.Middleware(token, &redoxauth.Options{Observe: observe})
-	answers := redoxprometheus.Count(registry)
-	server := httptest.NewServer(answers(token.Handshake(protect(handler))))
+	count := redoxprometheus.Count(registry)
+	server := httptest.NewServer(count(token.Handshake(protect(handler))))
 	defer server.Close()
 
 	ctx := context.Background()

@@ -22,7 +22,8 @@
 //
 // # Settings
 //
-// Log too: call the function of [redoxauth.LogDecisions] and that of Observe from one function.
+// Log too: one function calls that of [redoxauth.LogDecisions] and that of Observe. The example
+// of [Observe] shows it.
 //
 // Your own token endpoint: set the Observe of its EndpointConfig. Do not wrap it with Count: its
 // answers of 200 would hide that no message comes.
@@ -34,14 +35,16 @@
 // Fetched keys: register a [NewKeySetCollector] for each [keyset.RemoteSet].
 //
 // A framework without http.Handler: Observe works with [redoxauth.Check]. Count the statuses with
-// the framework's own middleware, and change the metric in the rules.
+// the framework's own middleware, and put its metric into the rules.
 //
 // # Operation
 //
-// Copy the rules from the directory that this command prints. Change the times in them to fit
-// your feed, and load them with rule_files in Prometheus's configuration:
+// This command prints where alerts.yml is. Copy it, set the time after which RedoxSilent fires to
+// the longest pause of your feed, and load it with rule_files in Prometheus's configuration:
 //
 //	go list -m -f '{{.Dir}}/alerts.yml' github.com/redoxauth/redoxauth-go/redoxauth/redoxprometheus
+//
+// Its alerts:
 //
 //	RedoxFeedPaused      an answer other than 2xx, 401 and 413 was sent: Redox sends nothing until a retry succeeds
 //	RedoxRefused         a credential was refused: it came from Redox or from an attacker
@@ -49,13 +52,13 @@
 //	RedoxNoKeys          there are no keys: the answer to every token is 503
 //	RedoxKeysNotFetched  fetches have failed for 10 minutes: new keys are unknown, and known ones end
 //
-// What to do then stands in the log of [redoxauth.LogDecisions].
+// The log of [redoxauth.LogDecisions] says why.
 //
 // # Limits
 //
-// No label has a value that a peer chose: no path, address, subject or key ID. So the number of
-// series is bounded. Which secret matched ([redoxauth.Identity].KeyID) is in the log. If you
-// write a Verifier of your own, keep its Strategy and Reason to a few words.
+// No label has a value that a peer chooses, such as a path, an address, a subject or a key ID. So
+// the number of series is bounded. Which secret matched ([redoxauth.Identity].KeyID) is in the
+// log. If you write a Verifier of your own, keep its Strategy and Reason to a few words.
 //
 // The metrics do not say whether the process runs, or whether Prometheus reaches it: alert on
 // Prometheus's own metric "up" too.

@@ -53,7 +53,7 @@ func (w *world) alerts() map[string][]span {
 		for minute := range w.minute + 1 {
 			active := map[string]int{}
 			for _, sample := range w.query(engine, rule.Expr, minute) {
-				id := rule.Alert + labels.NewBuilder(sample.Metric).Del(labels.MetricName, "job", "instance").Labels().String()
+				id := rule.Alert + labels.NewBuilder(sample.Metric).Del(model.MetricNameLabel, "job", "instance").Labels().String()
 				if _, ok := active[id]; ok {
 					w.t.Errorf("minute %d: %s is there twice", minute, id)
 				}
@@ -210,7 +210,7 @@ func TestRulesNameWhatIsExported(t *testing.T) {
 		p := w.start("a", "orders")
 		w.run(1, func() { w.feed(p, "orders") })
 		for _, s := range w.series {
-			name := s.Metric.Get(labels.MetricName)
+			name := s.Metric.Get(model.MetricNameLabel)
 			exported[name] = map[string]bool{}
 			s.Metric.Range(func(l labels.Label) { exported[name][l.Name] = true })
 		}

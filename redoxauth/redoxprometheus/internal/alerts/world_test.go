@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/value"
 	"github.com/prometheus/prometheus/promql"
@@ -171,7 +172,7 @@ func (w *world) scrape() {
 			}
 			for _, m := range f.GetMetric() {
 				b := labels.NewScratchBuilder(8)
-				b.Add(labels.MetricName, f.GetName())
+				b.Add(model.MetricNameLabel, f.GetName())
 				b.Add("job", "destination")
 				b.Add("instance", instance)
 				for _, l := range m.GetLabel() {
