@@ -69,7 +69,8 @@
 //
 // Every answer of 400 or more pauses the whole feed until a retry succeeds, also one of your
 // handler. A [Decision] is made before the handler answers. So count both: decisions by Event,
-// strategy and Reason, and outermost the status that was sent. Alert on:
+// strategy and Reason, and outermost the status that was sent. The module redoxprometheus does
+// so, and has these rules. Alert on:
 //
 //   - a sent 503: the Reason says which dependency is down or which limit is reached. Without a
 //     refusal, the 503 is your handler's.
