@@ -6,16 +6,21 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"strings"
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
 	"github.com/redoxauth/redoxauth-go/strategies/sigv4"
+	"github.com/redoxauth/redoxauth-go/verifytoken"
 )
 
+// A server for a destination without a verification token. It answers "Verify & Save", and
+// accepts messages that are signed with the secret.
 func ExampleNew() {
-	verifier, err := sigv4.New(sigv4.Config{
+	signature, err := sigv4.New(sigv4.Config{
 		Credentials: []sigv4.Credential{{AccessKeyID: "REDOX1", SecretAccessKey: "a-long-random-secret-of-your-own"}},
 		Region:      "us-east-1",
 		Service:     "redox",
@@ -23,16 +28,19 @@ func ExampleNew() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	server := httptest.NewServer(verifier.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id, _ := redoxauth.FromContext(r.Context())
 		fmt.Println("received from", id.Subject)
-	})))
+	})
+	server := httptest.NewServer(signature.Wrap(verifytoken.Challenge(handler)))
 	defer server.Close()
 
+	ctx := context.Background()
 	redox := redoxtest.SigV4{AccessKey: "REDOX1", SecretKey: "a-long-random-secret-of-your-own", AWSRegion: "us-east-1", ServiceName: "redox"}
+	fmt.Println("handshake:", redoxtest.SignedHandshake(ctx, server.URL+"/redox", redox, http.MethodPost))
 	for _, secret := range []string{redox.SecretKey, "a guess"} {
 		redox.SecretKey = secret
-		response, err := redox.Send(context.Background(), server.URL+"/redox/events", []byte(`{"Meta":{}}`))
+		response, err := redox.Send(ctx, server.URL+"/redox", []byte(`{"Meta":{}}`))
 		if err != nil {
 			log.Fatal(err)
 		}
@@ -40,9 +48,93 @@ func ExampleNew() {
 		fmt.Println(response.Status)
 	}
 	// Output:
+	// handshake: <nil>
 	// received from REDOX1
 	// 200 OK
 	// 401 Unauthorized
+}
+
+// A destination with a verification token and a signature: a message must have both.
+func ExampleNew_verificationToken() {
+	token, err := verifytoken.New(verifytoken.Config{Tokens: []string{"theToken"}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	signature, err := sigv4.New(sigv4.Config{
+		Credentials: []sigv4.Credential{{AccessKeyID: "REDOX1", SecretAccessKey: "a-long-random-secret-of-your-own"}},
+		Region:      "us-east-1",
+		Service:     "redox",
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Println("received") })
+	protect := redoxauth.Middleware(redoxauth.AllOf(token, signature), nil)
+	server := httptest.NewServer(token.Handshake(protect(handler)))
+	defer server.Close()
+
+	ctx := context.Background()
+	fmt.Println("handshake:", redoxtest.Handshake(ctx, server.URL+"/redox", "theToken", http.MethodPost))
+	signed := redoxtest.SigV4{AccessKey: "REDOX1", SecretKey: "a-long-random-secret-of-your-own", AWSRegion: "us-east-1", ServiceName: "redox"}
+	for _, redox := range []redoxtest.Sender{
+		redoxtest.Both(redoxtest.VerificationToken{Token: "theToken"}, signed),
+		redoxtest.VerificationToken{Token: "theToken"},
+		signed,
+	} {
+		response, err := redox.Send(ctx, server.URL+"/redox", []byte(`{"Meta":{}}`))
+		if err != nil {
+			log.Fatal(err)
+		}
+		response.Body.Close()
+		fmt.Println(response.Status)
+	}
+	// Output:
+	// handshake: <nil>
+	// received
+	// 200 OK
+	// 401 Unauthorized
+	// 401 Unauthorized
+}
+
+// Redox sends to https://api.example.com/api/redox. A reverse proxy strips "/api" and replaces
+// Host, and the signature is for the request as Redox sent it.
+func ExampleConfig_behindProxy() {
+	signature, err := sigv4.New(sigv4.Config{
+		Credentials: []sigv4.Credential{{AccessKeyID: "REDOX1", SecretAccessKey: "a-long-random-secret-of-your-own"}},
+		Region:      "us-east-1",
+		Service:     "redox",
+		Hosts:       []string{"api.example.com"},
+		PathPrefix:  "/api",
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	server := httptest.NewServer(signature.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Println("received", r.URL.Path)
+	})))
+	defer server.Close()
+	upstream, err := url.Parse(server.URL)
+	if err != nil {
+		log.Fatal(err)
+	}
+	proxy := http.StripPrefix("/api", &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(upstream) }, // replaces Host too
+	})
+
+	for _, host := range []string{"api.example.com", "other.example.com"} {
+		r := httptest.NewRequest(http.MethodPost, "https://"+host+"/api/redox", strings.NewReader("{}"))
+		redox := redoxtest.SigV4{AccessKey: "REDOX1", SecretKey: "a-long-random-secret-of-your-own", AWSRegion: "us-east-1", ServiceName: "redox"}
+		if err := redox.Sign(r); err != nil {
+			log.Fatal(err)
+		}
+		w := httptest.NewRecorder()
+		proxy.ServeHTTP(w, r)
+		fmt.Println(w.Code)
+	}
+	// Output:
+	// received /redox
+	// 200
+	// 401
 }
 
 // A rotation: the dashboard may use either secret until the first is removed, and the

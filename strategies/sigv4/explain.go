@@ -13,21 +13,10 @@ import (
 	"github.com/redoxauth/redoxauth-go/strategies/internal/diagnosis"
 )
 
-// Explain tells an operator why Verify accepts or refuses r, as [redoxauth.Explain] says. After
-// the decision comes one line for every check. Then come the canonical request and the string
-// to sign as computed here, to compare with those of the sender. If the signature does not
-// verify, Explain tries what proxies and signers often do differently: other values of Host,
-// prefixes, forms of the path and of the query, payload hashes, header values, and mistakes
-// around the secret. The hints at the end name what verifies, and what to change.
-//
-// It does not ask Config.Replay, and does not call Config.CredentialsFunc. It computes up to
-// 1000 hashes. It reads the body only where Verify would have read it: not if the headers alone
-// are refused. Then the signature is checked only if the request declares the hash of its body.
-//
-// The text has no secret key, no session token and no signature, neither the expected nor
-// the received one. The values of headers and query parameters whose names sound secret, and what
-// looks like a token or a password in other values, are left out. Other signed headers and the
-// query are in it.
+// Explain tells an operator why Verify accepts or refuses r: see [redoxauth.Explain]. It shows
+// the canonical request and the string to sign. If the signature does not verify, it tries what
+// proxies and signers often do, and names what verifies. It hides values that look or sound
+// secret, but shows other signed headers and the query.
 func (v *Verifier) Explain(r *http.Request) string {
 	if v == nil {
 		v = new(Verifier)
