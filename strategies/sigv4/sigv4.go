@@ -49,13 +49,14 @@
 //
 // A handler must not act on parts that the signature does not cover:
 //   - unsigned headers (see RequiredHeaders), trailers, the scheme, the fragment
-//   - the order of different query parameters, the case of their escapes, "+" instead of
-//     "%20", "&&", a missing "="
+//   - the order of different query parameters, the case of their escapes, "+" for "%20",
+//     "&&", a missing "="
 //   - runs of white space in headers, and repeated headers joined by commas
 //   - "//" and dot segments in the path, unless DisablePathNormalization is set
 //   - r.Host if Hosts is set, and r.URL if middleware changed it (Verify reads r.RequestURI)
 //
-// Handlers should be idempotent: without Replay, a request can be repeated for MaxSkew.
+// Handlers should be idempotent (by Meta.Logs[].ID): without Replay, a request can be repeated
+// for MaxSkew.
 //
 // Verify costs a few microseconds and a SHA-256 of the body. Path and query may have 8 KiB,
 // Authorization 4 KiB and 100 signed headers. The target must be a path or http://host/path.
@@ -121,7 +122,7 @@ const (
 
 // A Config says what to accept. Credentials or CredentialsFunc, Region and Service are required.
 type Config struct {
-	// Credentials are the access keys. Any one is accepted. Several may share an AccessKeyID.
+	// Credentials are the access keys. Any is accepted. Several may share an AccessKeyID.
 	Credentials []Credential
 
 	// CredentialsFunc supplies the credentials instead. See [rotation.Secrets].

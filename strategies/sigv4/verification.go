@@ -21,7 +21,8 @@ import (
 //
 // Cheap steps come first. Before the signature is checked, nothing depends on whether the key
 // ID is configured. A peer without a secret can make us read a body only if it names a
-// configured key ID, the right scope and a right date, and declares no hash of the body.
+// configured key ID, the right scope and a right date, and declares no hash of the body. That
+// is the only observable difference between an unknown key ID and a wrong signature.
 // If it does declare the hash, the signature of an old date is checked too: it tells a sender
 // that repeats a genuine request from a clock that is wrong.
 //
