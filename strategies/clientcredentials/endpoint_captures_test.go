@@ -15,11 +15,7 @@ import (
 
 // Token requests as independent clients sent them.
 func TestRecordedClients(t *testing.T) {
-	data := os.Getenv("REDOXAUTH_TESTDATA")
-	if data == "" {
-		t.Skip("REDOXAUTH_TESTDATA is not set")
-	}
-	files, err := filepath.Glob(filepath.Join(data, "captures", "oauth", "*.http"))
+	files, err := filepath.Glob("../internal/testdata/oauth/*.http")
 	if err != nil {
 		t.Fatal(err)
 	}

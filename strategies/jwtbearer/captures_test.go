@@ -3,11 +3,8 @@ package jwtbearer_test
 import (
 	"bufio"
 	"bytes"
-	"crypto"
-	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
-	"encoding/pem"
 	"io"
 	"net/http"
 	"net/url"
@@ -24,27 +21,19 @@ import (
 	"github.com/redoxauth/redoxauth-go/strategies/keyset"
 )
 
-// captures returns the folder of what independent clients sent.
-func captures(t *testing.T) string {
-	t.Helper()
-	data := os.Getenv("REDOXAUTH_TESTDATA")
-	if data == "" {
-		t.Skip("REDOXAUTH_TESTDATA is not set")
-	}
-	return filepath.Join(data, "captures")
-}
+// captures is the folder of what independent clients sent.
+const captures = "../internal/testdata"
 
 // Tokens that independent clients sent directly (axios with jose, jsonwebtoken), to a
 // Verifier that is configured as the operator would: the certificate or public key, the
 // algorithm, the issuer.
 func TestRecordedTokens(t *testing.T) {
-	folder := captures(t)
 	for _, name := range []string{
 		"axios_jwt-bearer", "axios_jwt-hs256", "jsonwebtoken_ES256", "jsonwebtoken_ES384",
 		"jsonwebtoken_PS256", "jsonwebtoken_RS256", "jsonwebtoken_RS384",
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := recorded(t, filepath.Join(folder, "oauth", name+".http"))
+			r := recorded(t, filepath.Join(captures, "oauth", name+".http"))
 			header, claims := unverified(t, strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "))
 			at := func(claim string) func() time.Time {
 				return func() time.Time { return time.Unix(int64(claims[claim].(float64)), 0) }
@@ -61,7 +50,7 @@ func TestRecordedTokens(t *testing.T) {
 				cfg.Secrets = [][]byte{[]byte("0123456789abcdef0123456789abcdef")}
 			} else {
 				// Without IDs: jsonwebtoken was given the kid of the RSA key for all.
-				cfg.Keys = publicKeys(t, filepath.Join(folder, "keys"), "rsa.crt", "ec256.pem", "ec384.pem")
+				cfg.Keys = publicKeys(t, "rsa.crt", "ec.pem")
 			}
 			if _, err := newDirect(t, cfg).Verify(r); err != nil {
 				t.Error(err)
@@ -75,10 +64,9 @@ func TestRecordedTokens(t *testing.T) {
 
 // Grants as independent clients sent them.
 func TestRecordedGrants(t *testing.T) {
-	folder := captures(t)
-	keys := publicKeys(t, filepath.Join(folder, "keys"), "rsa.crt") // one key for all, and RS256 by Algorithms
-	oauth, _ := filepath.Glob(filepath.Join(folder, "oauth", "*.http"))
-	wif, _ := filepath.Glob(filepath.Join(folder, "wif", "*.http"))
+	keys := publicKeys(t, "rsa.crt") // one key for all, and RS256 by Algorithms
+	oauth, _ := filepath.Glob(filepath.Join(captures, "oauth", "*.http"))
+	wif, _ := filepath.Glob(filepath.Join(captures, "wif", "*.http"))
 	accepted := 0
 	for _, file := range slices.Concat(oauth, wif) {
 		request := recorded(t, file)
@@ -149,27 +137,17 @@ func unverified(t *testing.T, token string) (header, claims map[string]any) {
 	return header, claims
 }
 
-// publicKeys returns the keys of certificates and of private keys.
-func publicKeys(t *testing.T, folder string, names ...string) keyset.Set {
+func publicKeys(t *testing.T, files ...string) keyset.Set {
 	t.Helper()
-	var keys []crypto.PublicKey
-	for _, name := range names {
-		data, err := os.ReadFile(filepath.Join(folder, name))
+	var all []byte
+	for _, file := range files {
+		data, err := os.ReadFile(filepath.Join(captures, "keys", file))
 		if err != nil {
 			t.Fatal(err)
 		}
-		block, _ := pem.Decode(data)
-		if cert, err := x509.ParseCertificate(block.Bytes); err == nil {
-			keys = append(keys, cert.PublicKey)
-			continue
-		}
-		private, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-		if err != nil {
-			t.Fatal(err)
-		}
-		keys = append(keys, private.(crypto.Signer).Public())
+		all = append(all, data...)
 	}
-	set, err := keyset.PublicKeys(keys...)
+	set, err := keyset.ParsePEM(all)
 	if err != nil {
 		t.Fatal(err)
 	}

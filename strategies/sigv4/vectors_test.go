@@ -19,13 +19,13 @@ import (
 	"github.com/redoxauth/redoxauth-go/strategies/sigv4"
 )
 
-// testdata returns a folder of the shared test data.
-func testdata(t testing.TB, path ...string) string {
+// vectors returns a folder of published test vectors, which are not in this repository.
+func vectors(t testing.TB, path ...string) string {
 	root := os.Getenv("REDOXAUTH_TESTDATA")
 	if root == "" {
 		t.Skip("REDOXAUTH_TESTDATA is not set")
 	}
-	return filepath.Join(append([]string{root}, path...)...)
+	return filepath.Join(append([]string{root, "vectors"}, path...)...)
 }
 
 func readFile(t testing.TB, path ...string) []byte {
@@ -70,7 +70,7 @@ func suiteConfig(key, secret, token, region, service string, now time.Time) sigv
 
 // TestAWSSuite runs the SigV4 test suite of https://github.com/awslabs/aws-c-auth.
 func TestAWSSuite(t *testing.T) {
-	root := testdata(t, "vectors", "aws-c-auth", "v4")
+	root := vectors(t, "aws-c-auth", "v4")
 	folders, err := filepath.Glob(filepath.Join(root, "*"))
 	if err != nil || len(folders) != 38 {
 		t.Fatalf("%d folders, %v; want 38", len(folders), err)
@@ -148,7 +148,7 @@ func TestAWSDocumentation(t *testing.T) {
 		Signature string
 		Body      string
 	}
-	readJSON(t, &examples, testdata(t, "vectors", "aws-doc-examples"), "sigv4-doc-examples.json")
+	readJSON(t, &examples, vectors(t, "aws-doc-examples"), "sigv4-doc-examples.json")
 	accepted := 0
 	for _, e := range examples {
 		t.Run(e.Name, func(t *testing.T) {
@@ -214,7 +214,7 @@ type capture struct {
 
 func captures(t testing.TB) []capture {
 	t.Helper()
-	root := testdata(t, "captures", "sigv4")
+	const root = "testdata/captures"
 	var all []capture
 	readJSON(t, &all, root, "index.json")
 	if len(all) == 0 {

@@ -22,11 +22,7 @@ import (
 // Token requests as independent clients sent them. Clients that follow RFC 10070 name
 // the issuer in aud.
 func TestRecordedClients(t *testing.T) {
-	data := os.Getenv("REDOXAUTH_TESTDATA")
-	if data == "" {
-		t.Skip("REDOXAUTH_TESTDATA is not set")
-	}
-	jwks, err := os.ReadFile(filepath.Join(data, "captures", "keys", "jwks.json"))
+	jwks, err := os.ReadFile("../internal/testdata/keys/jwks.json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +30,7 @@ func TestRecordedClients(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := filepath.Glob(filepath.Join(data, "captures", "oauth", "*.http"))
+	files, err := filepath.Glob("../internal/testdata/oauth/*.http")
 	if err != nil {
 		t.Fatal(err)
 	}

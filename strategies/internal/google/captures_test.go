@@ -13,23 +13,19 @@ import (
 	"github.com/redoxauth/redoxauth-go/strategies/internal/google"
 )
 
-// REDOXAUTH_TESTDATA holds what Google's client libraries sent, with a key of a service
+// The recordings are what Google's client libraries sent, with a key of a service
 // account and by Workload Identity Federation. The access token of an impersonated account
 // is accepted. No other token is Google's: the federated token that a client sends without
 // impersonation, the unsigned ID token of a mock, tokens and assertions that the account
 // signed itself (https://google.aip.dev/auth/4111). With a token of Google the same
 // messages are accepted.
 func TestMessagesOfGoogleClients(t *testing.T) {
-	dir := os.Getenv("REDOXAUTH_TESTDATA")
-	if dir == "" {
-		t.Skip("REDOXAUTH_TESTDATA is not set")
-	}
 	f := newFake(t)
 	f.time = time.Unix(1795458200, 0) // the recorded assertions are valid
 	f.answers["ya29.impersonated"] = info(map[string]any{"exp": nil})
 	genuine := idToken(t, nil, map[string]any{"exp": f.time.Unix() + 60})
 	v := f.verifier(func(c *google.Config) { c.Scopes = []string{scope} })
-	files, err := filepath.Glob(filepath.Join(dir, "captures", "wif", "*.http"))
+	files, err := filepath.Glob("../testdata/wif/*.http")
 	if err != nil {
 		t.Fatal(err)
 	}
