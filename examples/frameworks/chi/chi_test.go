@@ -17,7 +17,7 @@ import (
 )
 
 func TestDestination(t *testing.T) {
-	start := func(t *testing.T, token *verifytoken.Verifier, v redoxauth.Verifier, opts *redoxauth.Options) string {
+	trial.RunHTTP(t, func(t *testing.T, token *verifytoken.Verifier, v redoxauth.Verifier, opts *redoxauth.Options) http.Handler {
 		r := chi.NewRouter()
 		r.Mount("/redox", redoxchi.Destination(token, v, opts, func(w http.ResponseWriter, r *http.Request) {
 			body, err := io.ReadAll(r.Body)
@@ -27,12 +27,8 @@ func TestDestination(t *testing.T) {
 			w.Header().Set("Strategy", trial.Strategy(r.Context()))
 			w.Write(body)
 		}))
-		server := httptest.NewServer(r)
-		t.Cleanup(server.Close)
-		return server.URL
-	}
-	trial.Run(t, start, nil)
-	trial.WithoutToken(t, start)
+		return r
+	})
 }
 
 // A GET that is no handshake is for the Verifier first, then for the router.

@@ -17,7 +17,7 @@ import (
 )
 
 func TestCheck(t *testing.T) {
-	start := func(t *testing.T, token *verifytoken.Verifier, v redoxauth.Verifier, opts *redoxauth.Options) string {
+	trial.RunHTTP(t, func(t *testing.T, token *verifytoken.Verifier, v redoxauth.Verifier, opts *redoxauth.Options) http.Handler {
 		e := echo.New()
 		for _, path := range []string{"/redox", "/redox/*"} {
 			e.Match([]string{"GET", "POST"}, path, func(c echo.Context) error {
@@ -29,12 +29,8 @@ func TestCheck(t *testing.T) {
 				return c.Blob(http.StatusOK, "text/plain", body)
 			}, redoxecho.Handshake(token), redoxecho.Check(v, opts), redoxecho.Challenge)
 		}
-		server := httptest.NewServer(e)
-		t.Cleanup(server.Close)
-		return server.URL
-	}
-	trial.Run(t, start, nil)
-	trial.WithoutToken(t, start)
+		return e
+	})
 }
 
 func TestFormReadInFrontOfCheck(t *testing.T) {

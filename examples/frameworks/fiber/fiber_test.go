@@ -56,7 +56,7 @@ func listen(t *testing.T, app *fiber.App) (address string) {
 }
 
 func TestCheck(t *testing.T) {
-	start := func(t *testing.T, token *verifytoken.Verifier, v redoxauth.Verifier, opts *redoxauth.Options) string {
+	trial.RunAll(t, func(t *testing.T, token *verifytoken.Verifier, v redoxauth.Verifier, opts *redoxauth.Options) string {
 		app := newApp()
 		for _, path := range []string{"/redox", "/redox/*"} {
 			app.Add([]string{"GET", "POST"}, path, redoxfiber.Handshake(token), redoxfiber.Check(v, opts), redoxfiber.Challenge, func(c fiber.Ctx) error {
@@ -68,9 +68,7 @@ func TestCheck(t *testing.T) {
 			})
 		}
 		return "http://" + listen(t, app)
-	}
-	trial.Run(t, start, nil)
-	trial.WithoutToken(t, start)
+	})
 }
 
 // Reading takes nothing away in Fiber. Dropping the body does.
@@ -157,44 +155,6 @@ func destination(t *testing.T, app *fiber.App) (address string) {
 		return c.SendString(fmt.Sprint(len(c.BodyRaw())))
 	})
 	return listen(t, app)
-}
-
-func TestStrangersThatStallKeepNobodyOut(t *testing.T) {
-	address := destination(t, newApp())
-	for _, sent := range []string{
-		"",
-		"POST /redox HTTP/1.1\r\nHost: destination\r\n",
-		"POST /redox HTTP/1.1\r\nHost: destination\r\nContent-Length: 4096\r\n\r\n{",
-		"POST /redox HTTP/1.1\r\nHost: destination\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n",
-	} {
-		for range 200 {
-			conn, err := net.Dial("tcp", address)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer conn.Close()
-			if _, err := io.WriteString(conn, sent); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	url := "http://" + address + "/redox"
-	for _, method := range []string{"POST", "GET"} {
-		if err := redoxtest.Handshake(t.Context(), url, "theToken", method); err != nil {
-			t.Errorf("%s: %v", method, err)
-		}
-	}
-	for _, message := range [][]byte{redoxtest.PatientAdmin(), redoxtest.Large(redoxauth.DefaultMaxBodyBytes)} {
-		res, err := redoxtest.VerificationToken{Token: "theToken"}.Send(t.Context(), url, message)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := io.ReadAll(res.Body)
-		res.Body.Close()
-		if want := fmt.Sprint(len(message)); err != nil || res.StatusCode != http.StatusOK || string(got) != want {
-			t.Errorf("got status %d, %q, %v; want 200 and %s", res.StatusCode, got, err, want)
-		}
-	}
 }
 
 // ReadTimeout is for strangers.

@@ -17,7 +17,7 @@ import (
 
 func TestCheck(t *testing.T) {
 	gin.SetMode(gin.TestMode)
-	start := func(t *testing.T, token *verifytoken.Verifier, v redoxauth.Verifier, opts *redoxauth.Options) string {
+	trial.RunHTTP(t, func(t *testing.T, token *verifytoken.Verifier, v redoxauth.Verifier, opts *redoxauth.Options) http.Handler {
 		engine := gin.New()
 		redox := engine.Group("/redox", redoxgin.Handshake(token), redoxgin.Check(v, opts), redoxgin.Challenge)
 		for _, path := range []string{"", "/*below"} {
@@ -30,12 +30,8 @@ func TestCheck(t *testing.T) {
 				c.Data(http.StatusOK, "text/plain", body)
 			})
 		}
-		server := httptest.NewServer(engine)
-		t.Cleanup(server.Close)
-		return server.URL
-	}
-	trial.Run(t, start, nil)
-	trial.WithoutToken(t, start)
+		return engine
+	})
 }
 
 func TestFormReadInFrontOfCheck(t *testing.T) {

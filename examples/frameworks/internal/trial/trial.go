@@ -39,6 +39,15 @@ const (
 	maxBody = 64 << 10
 )
 
+// RunAll plays [Run] and [WithoutToken], other targets than the signed one, and strangers that
+// stall.
+func RunAll(t *testing.T, start Destination) {
+	Run(t, start, nil)
+	t.Run("without token", func(t *testing.T) { WithoutToken(t, start) })
+	t.Run("targets", func(t *testing.T) { targets(t, start) })
+	t.Run("strangers", func(t *testing.T) { strangers(t, start) })
+}
+
 // Run plays all cases. If this framework answers a case with another status than net/http,
 // lost holds that status.
 func Run(t *testing.T, start Destination, lost map[string]int) {
