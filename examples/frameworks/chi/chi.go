@@ -2,8 +2,11 @@
 //
 // chi uses the middleware of net/http, so [redoxauth.Middleware] and
 // [verifytoken.Verifier.Handshake] need no adapter. Give them a router of their own with
-// Use. chi runs such middleware before it looks at the method, so it answers the GET form
-// of the handshake although only POST is routed. With r.With(…).Post the GET form is 405.
+// Use, as [Destination] and r.Route do. chi runs such middleware before it looks at the
+// method, so it answers the GET form of the handshake although only POST is routed.
+//
+// In r.Group and r.With, chi runs middleware only for methods that are routed. If only POST
+// is, the GET form is 405, so route GET as well. The example of a group shows it.
 //
 // http.ListenAndServe sets no time-outs, so silent connections stay for ever. Serve the
 // router with an http.Server that has ReadHeaderTimeout and ReadTimeout, such as 10 s and
@@ -29,8 +32,8 @@ import (
 //	r.Mount("/redox", Destination(token, v, nil, receive))
 //
 // token answers the handshake, and v verifies everything else. A handshake without a token is
-// proven by v. receive gets the Identity
-// with [redoxauth.FromContext] and reads the verified bytes from r.Body.
+// proven by v. receive gets the Identity with [redoxauth.FromContext] and reads the verified
+// bytes from r.Body.
 func Destination(token *verifytoken.Verifier, v redoxauth.Verifier, opts *redoxauth.Options, receive http.HandlerFunc) chi.Router {
 	r := chi.NewRouter()
 	r.Use(token.Handshake, redoxauth.Middleware(v, opts), verifytoken.Challenge)

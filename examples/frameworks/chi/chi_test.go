@@ -1,6 +1,7 @@
 package chi_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -48,6 +49,61 @@ func TestGetOfASender(t *testing.T) {
 	}
 }
 
+// chi runs the middleware of a group, and of With, only for the methods that are routed.
+func TestGroupWithoutGetLosesTheHandshake(t *testing.T) {
+	token, err := verifytoken.New(verifytoken.Config{Tokens: []string{"theToken"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	receive := func(http.ResponseWriter, *http.Request) { t.Error("reached the handler") }
+	for name, tt := range map[string]struct {
+		routes func(chi.Router)
+		get    int // the status of the GET form
+	}{
+		"Route": {func(r chi.Router) {
+			r.Route("/redox", func(r chi.Router) {
+				r.Use(token.Handshake, token.Wrap)
+				r.Post("/", receive)
+			})
+		}, http.StatusOK},
+		"Group with Post and Get": {func(r chi.Router) {
+			r.Group(func(r chi.Router) {
+				r.Use(token.Handshake, token.Wrap)
+				r.Post("/redox", receive)
+				r.Get("/redox", http.NotFound)
+			})
+		}, http.StatusOK},
+		"Group with Post alone": {func(r chi.Router) {
+			r.Group(func(r chi.Router) {
+				r.Use(token.Handshake, token.Wrap)
+				r.Post("/redox", receive)
+			})
+		}, http.StatusMethodNotAllowed},
+		"With and Post alone": {func(r chi.Router) {
+			r.With(token.Handshake, token.Wrap).Post("/redox", receive)
+		}, http.StatusMethodNotAllowed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := chi.NewRouter()
+			tt.routes(r)
+			server := httptest.NewServer(r)
+			defer server.Close()
+			if err := redoxtest.Handshake(t.Context(), server.URL+"/redox", "theToken", http.MethodPost); err != nil {
+				t.Errorf("POST: %v", err)
+			}
+			res, err := http.Get(server.URL + "/redox?challenge=abc&verification-token=theToken")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer res.Body.Close()
+			if res.StatusCode != tt.get {
+				t.Errorf("GET: got status %d, want %d", res.StatusCode, tt.get)
+			}
+		})
+	}
+}
+
+// A destination on a router of its own. The server of yours is an http.Server with time-outs.
 func ExampleDestination() {
 	token, err := verifytoken.New(verifytoken.Config{Tokens: []string{"theToken"}})
 	if err != nil {
@@ -60,12 +116,70 @@ func ExampleDestination() {
 	}
 	r := chi.NewRouter()
 	r.Mount("/redox", redoxchi.Destination(token, token, nil, receive))
+	server := httptest.NewServer(r)
+	defer server.Close()
 
-	message := httptest.NewRequest(http.MethodPost, "/redox", http.NoBody)
-	if err := (redoxtest.VerificationToken{Token: "theToken"}).Sign(message); err != nil {
+	// Redox
+	ctx, url := context.Background(), server.URL+"/redox"
+	for _, method := range []string{http.MethodPost, http.MethodGet} {
+		fmt.Println(method, "handshake, error:", redoxtest.Handshake(ctx, url, "theToken", method))
+	}
+	for _, sent := range []string{"theToken", "another"} {
+		response, err := redoxtest.VerificationToken{Token: sent}.Send(ctx, url, redoxtest.PatientAdmin())
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		response.Body.Close()
+		fmt.Println(response.Status)
+	}
+	// Output:
+	// POST handshake, error: <nil>
+	// GET handshake, error: <nil>
+	// a message from Redox, proven by verifytoken
+	// 200 OK
+	// 401 Unauthorized
+}
+
+// A destination in a group of other routes. The group needs the GET route, or chi answers the
+// GET form of the handshake 405.
+func Example_group() {
+	token, err := verifytoken.New(verifytoken.Config{Tokens: []string{"theToken"}})
+	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	r.ServeHTTP(httptest.NewRecorder(), message)
-	// Output: a message from Redox, proven by verifytoken
+	receive := func(w http.ResponseWriter, r *http.Request) {
+		id, _ := redoxauth.FromContext(r.Context())
+		fmt.Println("a message from Redox, proven by", id.Strategy)
+	}
+	r := chi.NewRouter()
+	r.Group(func(r chi.Router) {
+		r.Use(token.Handshake, token.Wrap)
+		r.Post("/redox", receive)
+		r.Get("/redox", http.NotFound) // for the handshake, which answers first
+	})
+	server := httptest.NewServer(r)
+	defer server.Close()
+
+	// Redox
+	ctx, url := context.Background(), server.URL+"/redox"
+	for _, method := range []string{http.MethodPost, http.MethodGet} {
+		fmt.Println(method, "handshake, error:", redoxtest.Handshake(ctx, url, "theToken", method))
+	}
+	for _, sent := range []string{"theToken", "another"} {
+		response, err := redoxtest.VerificationToken{Token: sent}.Send(ctx, url, redoxtest.PatientAdmin())
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		response.Body.Close()
+		fmt.Println(response.Status)
+	}
+	// Output:
+	// POST handshake, error: <nil>
+	// GET handshake, error: <nil>
+	// a message from Redox, proven by verifytoken
+	// 200 OK
+	// 401 Unauthorized
 }

@@ -1,6 +1,7 @@
 package echo_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -72,6 +73,7 @@ func TestHandlerError(t *testing.T) {
 	}
 }
 
+// A destination in Echo. For a server of yours see the package comment.
 func ExampleCheck() {
 	token, err := verifytoken.New(verifytoken.Config{Tokens: []string{"theToken"}})
 	if err != nil {
@@ -85,12 +87,27 @@ func ExampleCheck() {
 	}
 	e := echo.New()
 	e.Match([]string{"GET", "POST"}, "/redox", receive, redoxecho.Handshake(token), redoxecho.Check(token, nil))
+	server := httptest.NewServer(e)
+	defer server.Close()
 
-	message := httptest.NewRequest(http.MethodPost, "/redox", http.NoBody)
-	if err := (redoxtest.VerificationToken{Token: "theToken"}).Sign(message); err != nil {
-		fmt.Println(err)
-		return
+	// Redox
+	ctx, url := context.Background(), server.URL+"/redox"
+	for _, method := range []string{http.MethodPost, http.MethodGet} {
+		fmt.Println(method, "handshake, error:", redoxtest.Handshake(ctx, url, "theToken", method))
 	}
-	e.ServeHTTP(httptest.NewRecorder(), message)
-	// Output: a message from Redox, proven by verifytoken
+	for _, sent := range []string{"theToken", "another"} {
+		response, err := redoxtest.VerificationToken{Token: sent}.Send(ctx, url, redoxtest.PatientAdmin())
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		response.Body.Close()
+		fmt.Println(response.Status)
+	}
+	// Output:
+	// POST handshake, error: <nil>
+	// GET handshake, error: <nil>
+	// a message from Redox, proven by verifytoken
+	// 200 OK
+	// 401 Unauthorized
 }

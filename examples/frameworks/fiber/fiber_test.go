@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -243,6 +242,7 @@ func TestRequestOutlivesTheHandler(t *testing.T) {
 	}
 }
 
+// A destination in Fiber, with the settings that the package comment explains.
 func ExampleCheck() {
 	token, err := verifytoken.New(verifytoken.Config{Tokens: []string{"theToken"}})
 	if err != nil {
@@ -263,14 +263,32 @@ func ExampleCheck() {
 	})
 	app.Server().HeaderReceived = redoxfiber.HeaderReceived
 	app.Add([]string{"GET", "POST"}, "/redox", redoxfiber.Handshake(token), redoxfiber.Check(token, nil), receive)
-
-	message := httptest.NewRequest(http.MethodPost, "/redox", http.NoBody)
-	if err := (redoxtest.VerificationToken{Token: "theToken"}).Sign(message); err != nil {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	if _, err := app.Test(message); err != nil {
-		fmt.Println(err)
+	go app.Listener(l, fiber.ListenConfig{DisableStartupMessage: true})
+	defer app.Shutdown()
+
+	// Redox
+	ctx, url := context.Background(), "http://"+l.Addr().String()+"/redox"
+	for _, method := range []string{http.MethodPost, http.MethodGet} {
+		fmt.Println(method, "handshake, error:", redoxtest.Handshake(ctx, url, "theToken", method))
 	}
-	// Output: a message from Redox, proven by verifytoken
+	for _, sent := range []string{"theToken", "another"} {
+		response, err := redoxtest.VerificationToken{Token: sent}.Send(ctx, url, redoxtest.PatientAdmin())
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		response.Body.Close()
+		fmt.Println(response.Status)
+	}
+	// Output:
+	// POST handshake, error: <nil>
+	// GET handshake, error: <nil>
+	// a message from Redox, proven by verifytoken
+	// 200 OK
+	// 401 Unauthorized
 }

@@ -1,6 +1,7 @@
 package gin_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -49,6 +50,7 @@ func TestFormReadInFrontOfCheck(t *testing.T) {
 	}, http.StatusInternalServerError)
 }
 
+// A destination in gin. The server of yours is an http.Server with time-outs.
 func ExampleCheck() {
 	gin.SetMode(gin.ReleaseMode)
 	token, err := verifytoken.New(verifytoken.Config{Tokens: []string{"theToken"}})
@@ -62,12 +64,27 @@ func ExampleCheck() {
 	}
 	engine := gin.New()
 	engine.Match([]string{"GET", "POST"}, "/redox", redoxgin.Handshake(token), redoxgin.Check(token, nil), receive)
+	server := httptest.NewServer(engine)
+	defer server.Close()
 
-	message := httptest.NewRequest(http.MethodPost, "/redox", http.NoBody)
-	if err := (redoxtest.VerificationToken{Token: "theToken"}).Sign(message); err != nil {
-		fmt.Println(err)
-		return
+	// Redox
+	ctx, url := context.Background(), server.URL+"/redox"
+	for _, method := range []string{http.MethodPost, http.MethodGet} {
+		fmt.Println(method, "handshake, error:", redoxtest.Handshake(ctx, url, "theToken", method))
 	}
-	engine.ServeHTTP(httptest.NewRecorder(), message)
-	// Output: a message from Redox, proven by verifytoken
+	for _, sent := range []string{"theToken", "another"} {
+		response, err := redoxtest.VerificationToken{Token: sent}.Send(ctx, url, redoxtest.PatientAdmin())
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		response.Body.Close()
+		fmt.Println(response.Status)
+	}
+	// Output:
+	// POST handshake, error: <nil>
+	// GET handshake, error: <nil>
+	// a message from Redox, proven by verifytoken
+	// 200 OK
+	// 401 Unauthorized
 }

@@ -13,6 +13,7 @@
 // If you have an http.Handler, wrap it as you would in a server:
 //
 //	lambda.Start(ServeHTTPAPI(token.Handshake(v.Wrap(handler))))
+//	lambda.Start(ServeHTTPAPI(v.Wrap(verifytoken.Challenge(handler)))) // no verification token
 //
 // Do not use the adapters of aws-lambda-go-api-proxy for it. They join path and query and
 // parse them again, split header values at commas, encode the query of an ALB twice, and log
@@ -71,6 +72,7 @@ package lambda
 
 import (
 	"context"
+	"io"
 	"net/http"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -145,10 +147,23 @@ func check[E, R any](v redoxauth.Verifier, opts *redoxauth.Options, request requ
 
 func handshake[E, R any](token *verifytoken.Verifier, request requestOf[E], answer answerOf[R], next Handler[E, R]) Handler[E, R] {
 	return func(ctx context.Context, event E) (R, error) {
+		r, err := request(ctx, event)
+		challenge, handled := "", false
+		if err == nil {
+			challenge, handled, err = token.CheckHandshake(nil, r)
+		}
 		var w recorder
-		if r, err := request(ctx, event); err != nil {
+		switch {
+		case err != nil:
 			redoxauth.WriteError(&w, err)
-		} else if !answers(token, &w, r) {
+		case handled:
+			h := w.Header()
+			h.Set("Content-Type", "text/plain; charset=utf-8")
+			h.Set("X-Content-Type-Options", "nosniff")
+			h.Set("Cache-Control", "no-store")
+			h.Set("Content-Security-Policy", "default-src 'none'")
+			io.WriteString(&w, challenge)
+		default:
 			return next(ctx, event)
 		}
 		return answer(&w), nil
@@ -165,12 +180,4 @@ func serve[E, R any](h http.Handler, request requestOf[E], answer answerOf[R]) H
 		}
 		return answer(&w), nil
 	}
-}
-
-// answers reports whether r was a handshake. If so, it has answered it.
-func answers(token *verifytoken.Verifier, w http.ResponseWriter, r *http.Request) bool {
-	answered := true
-	next := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { answered = false })
-	token.Handshake(next).ServeHTTP(w, r)
-	return answered
 }

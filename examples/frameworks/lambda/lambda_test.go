@@ -114,13 +114,15 @@ func TestServe(t *testing.T) {
 		"ALB":          {func(h http.Handler) any { return redoxlambda.ServeALB(h) }, albEvent, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			trial.Run(t, func(t *testing.T, token *verifytoken.Verifier, v redoxauth.Verifier, opts *redoxauth.Options) string {
+			start := func(t *testing.T, token *verifytoken.Verifier, v redoxauth.Verifier, opts *redoxauth.Options) string {
 				handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					w.Header().Set("Strategy", trial.Strategy(r.Context()))
 					io.Copy(w, r.Body)
 				})
-				return gateway(t, test.serve(token.Handshake(redoxauth.Middleware(v, opts)(handler))), test.event)
-			}, test.lost)
+				return gateway(t, test.serve(token.Handshake(redoxauth.Middleware(v, opts)(verifytoken.Challenge(handler)))), test.event)
+			}
+			trial.Run(t, start, test.lost)
+			trial.WithoutToken(t, start)
 		})
 	}
 }
@@ -176,6 +178,7 @@ func TestStageOfARESTAPI(t *testing.T) {
 	}
 }
 
+// A destination behind an HTTP API.
 func ExampleHTTPAPI() {
 	token, err := verifytoken.New(verifytoken.Config{Tokens: []string{"theToken"}})
 	if err != nil {
@@ -187,12 +190,27 @@ func ExampleHTTPAPI() {
 		fmt.Println("a message from Redox, proven by", id.Strategy)
 		return events.APIGatewayV2HTTPResponse{StatusCode: http.StatusOK}, nil
 	}
-	handler := redoxlambda.HTTPAPIHandshake(token, redoxlambda.HTTPAPI(token, nil, receive)) // for lambda.Start
+	function := redoxlambda.HTTPAPIHandshake(token, redoxlambda.HTTPAPI(token, nil, receive)) // for lambda.Start
 
-	event := events.APIGatewayV2HTTPRequest{RawPath: "/redox", Headers: map[string]string{"verification-token": "theToken"}, Body: "{}"}
-	event.RequestContext.HTTP.Method = http.MethodPost
-	if _, err := handler(context.Background(), event); err != nil {
-		fmt.Println(err)
+	// API Gateway
+	call := func(method, query, token, body string) {
+		event := events.APIGatewayV2HTTPRequest{RawPath: "/redox", RawQueryString: query, Headers: map[string]string{"verification-token": token}, Body: body}
+		event.RequestContext.HTTP.Method = method
+		answer, err := function(context.Background(), event)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Printf("%d %q\n", answer.StatusCode, answer.Body)
 	}
-	// Output: a message from Redox, proven by verifytoken
+	call(http.MethodPost, "", "", `{"verification-token":"theToken","challenge":"abc"}`)
+	call(http.MethodGet, "challenge=abc&verification-token=theToken", "", "")
+	call(http.MethodPost, "", "theToken", `{"Meta":{"DataModel":"PatientAdmin"}}`)
+	call(http.MethodPost, "", "another", `{"Meta":{"DataModel":"PatientAdmin"}}`)
+	// Output:
+	// 200 "abc"
+	// 200 "abc"
+	// a message from Redox, proven by verifytoken
+	// 200 ""
+	// 401 "Unauthorized\n"
 }

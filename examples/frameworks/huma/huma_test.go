@@ -1,0 +1,102 @@
+package huma_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	redoxhuma "github.com/redoxauth/redoxauth-go/examples/frameworks/huma"
+	"github.com/redoxauth/redoxauth-go/examples/frameworks/internal/trial"
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/verifytoken"
+)
+
+type input struct {
+	RawBody []byte
+}
+
+type output struct {
+	Strategy string `header:"Strategy"`
+	Body     []byte
+}
+
+func TestMiddleware(t *testing.T) {
+	trial.RunHTTP(t, func(t *testing.T, token *verifytoken.Verifier, v redoxauth.Verifier, opts *redoxauth.Options) http.Handler {
+		protect := func(next http.Handler) http.Handler {
+			return token.Handshake(redoxauth.Middleware(v, opts)(verifytoken.Challenge(next)))
+		}
+		mux := http.NewServeMux()
+		api := humago.New(mux, huma.DefaultConfig("test", "1.0.0"))
+		for _, path := range []string{"/redox", "/redox/{below...}"} {
+			mux.Handle("GET "+path, protect(http.NotFoundHandler()))
+			huma.Register(api, huma.Operation{
+				Method:          http.MethodPost,
+				Path:            path,
+				MaxBodyBytes:    -1,
+				BodyReadTimeout: 2 * time.Minute,
+				Middlewares:     huma.Middlewares{redoxhuma.Middleware(protect)},
+			}, func(ctx context.Context, in *input) (*output, error) {
+				return &output{trial.Strategy(ctx), in.RawBody}, nil
+			})
+		}
+		return mux
+	})
+}
+
+// A destination in an API of huma. The server of yours is an http.Server with time-outs.
+func ExampleMiddleware() {
+	token, err := verifytoken.New(verifytoken.Config{Tokens: []string{"theToken"}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	protect := func(next http.Handler) http.Handler { return token.Handshake(token.Wrap(next)) }
+	type message struct {
+		RawBody []byte // or Body, with a type of yours
+	}
+	receive := func(ctx context.Context, m *message) (*struct{}, error) {
+		id, _ := redoxauth.FromContext(ctx)
+		fmt.Println("a message from Redox, proven by", id.Strategy)
+		return nil, nil
+	}
+	mux := http.NewServeMux()
+	api := humago.New(mux, huma.DefaultConfig("My API", "1.0.0"))
+	huma.Register(api, huma.Operation{
+		Method:          http.MethodPost,
+		Path:            "/redox",
+		Middlewares:     huma.Middlewares{redoxhuma.Middleware(protect)},
+		MaxBodyBytes:    -1,
+		BodyReadTimeout: 2 * time.Minute,
+	}, receive)
+	mux.Handle("GET /redox", protect(http.NotFoundHandler())) // the handshake
+	server := httptest.NewServer(mux)
+	defer server.Close()
+
+	// Redox
+	ctx, url := context.Background(), server.URL+"/redox"
+	for _, method := range []string{http.MethodPost, http.MethodGet} {
+		fmt.Println(method, "handshake, error:", redoxtest.Handshake(ctx, url, "theToken", method))
+	}
+	for _, sent := range []string{"theToken", "another"} {
+		response, err := redoxtest.VerificationToken{Token: sent}.Send(ctx, url, redoxtest.PatientAdmin())
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		response.Body.Close()
+		fmt.Println(response.Status)
+	}
+	// Output:
+	// POST handshake, error: <nil>
+	// GET handshake, error: <nil>
+	// a message from Redox, proven by verifytoken
+	// 204 No Content
+	// 401 Unauthorized
+}
