@@ -129,8 +129,8 @@ func Challenge(c fiber.Ctx) (err error) {
 }
 
 // newRequest copies everything except the body, which belongs to fasthttp until the handler
-// returns. It refuses targets that fasthttp and net/http read differently: for fasthttp
-// "//host/path" is an absolute URL, which it routes to "/path".
+// returns. It refuses targets that Fiber and net/http read differently: "//host/path" is a
+// path for Fiber, and for http.NewRequest a URL with a host.
 func newRequest(ctx context.Context, c fiber.Ctx) (*http.Request, error) {
 	target := strings.Clone(c.OriginalURL())
 	r, err := http.NewRequestWithContext(ctx, strings.Clone(c.Method()), target, bytes.NewReader(c.BodyRaw()))

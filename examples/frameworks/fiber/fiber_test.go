@@ -112,8 +112,8 @@ func unreachable(t *testing.T) *fiber.App {
 	return app
 }
 
-// RFC 9112, Section 3.2.2, allows an absolute target. For fasthttp even "//host/path" is
-// absolute; for net/http and SigV4 it is a path.
+// RFC 9112, Section 3.2.2, allows an absolute target. "//host/path" is a path for Fiber and
+// SigV4, and for http.NewRequest a URL with a host.
 func TestTargetsThatAreReadInTwoWaysAreRefused(t *testing.T) {
 	address := listen(t, unreachable(t))
 	for _, target := range []string{"//evil/redox", "http://evil/redox", "/redox/%zz"} {

@@ -31,7 +31,8 @@
 // it.
 //
 // Do not use adaptor.GetCompatRequest (measured with 0.10.4): its request has no RequestURI,
-// and a URL that Hertz has decoded and cleaned. SigV4 signs the target as it was sent.
+// and its URL has a path that Hertz has decoded and cleaned. Then sigv4 refuses genuine paths
+// such as "/a%2Fb", and accepts paths that nobody signed, such as "/other/../redox".
 package hertz
 
 import (

@@ -61,6 +61,20 @@ func TestProtect(t *testing.T) {
 	})
 }
 
+// Reading takes nothing away in Hertz.
+func TestFormReadInFrontOfProtect(t *testing.T) {
+	trial.ReadInFront(t, func(v redoxauth.Verifier) string {
+		receive := redoxhertz.Protect(redoxauth.Middleware(v, nil), func(ctx context.Context, c *app.RequestContext) {
+			c.Header("Strategy", trial.Strategy(ctx))
+			c.Write(c.Request.Body())
+		})
+		return "http://" + listen(t, func(ctx context.Context, c *app.RequestContext) {
+			c.FormValue("a")
+			receive(ctx, c)
+		}, "/redox")
+	}, http.StatusOK)
+}
+
 // Hertz routes by a path that it has decoded, cleaned, and taken out of an absolute target (RFC
 // 9112, Section 3.2.2). A signature for one route must not run the handler of another.
 func TestSignedPathIsTheRoute(t *testing.T) {

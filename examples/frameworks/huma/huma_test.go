@@ -50,6 +50,52 @@ func TestMiddleware(t *testing.T) {
 	})
 }
 
+func TestFormReadInFrontOfMiddleware(t *testing.T) {
+	trial.ReadInFront(t, func(v redoxauth.Verifier) string {
+		mux := http.NewServeMux()
+		api := humago.New(mux, huma.DefaultConfig("test", "1.0.0"))
+		api.UseMiddleware(func(ctx huma.Context, next func(huma.Context)) {
+			r, _ := humago.Unwrap(ctx)
+			r.FormValue("a")
+			next(ctx)
+		})
+		huma.Register(api, huma.Operation{
+			Method:      http.MethodPost,
+			Path:        "/redox",
+			Middlewares: huma.Middlewares{redoxhuma.Middleware(redoxauth.Middleware(v, nil))},
+		}, func(ctx context.Context, in *input) (*output, error) {
+			return &output{trial.Strategy(ctx), in.RawBody}, nil
+		})
+		server := httptest.NewServer(mux)
+		t.Cleanup(server.Close)
+		return server.URL
+	}, http.StatusInternalServerError)
+}
+
+// What a middleware in front has put into the context reaches the handler.
+func TestValuesOfMiddlewareInFront(t *testing.T) {
+	type key struct{}
+	accept := redoxauth.VerifierFunc(func(*http.Request) (*redoxauth.Identity, error) {
+		return &redoxauth.Identity{Strategy: "test"}, nil
+	})
+	mux := http.NewServeMux()
+	api := humago.New(mux, huma.DefaultConfig("test", "1.0.0"))
+	api.UseMiddleware(func(ctx huma.Context, next func(huma.Context)) { next(huma.WithValue(ctx, key{}, "value")) })
+	got := ""
+	huma.Register(api, huma.Operation{
+		Method:      http.MethodPost,
+		Path:        "/redox",
+		Middlewares: huma.Middlewares{redoxhuma.Middleware(redoxauth.Middleware(accept, nil))},
+	}, func(ctx context.Context, _ *struct{}) (*struct{}, error) {
+		got = fmt.Sprint(ctx.Value(key{}), " ", trial.Strategy(ctx))
+		return nil, nil
+	})
+	mux.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/redox", nil))
+	if want := "value test"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // A destination in an API of huma. The server of yours is an http.Server with time-outs.
 func ExampleMiddleware() {
 	token, err := verifytoken.New(verifytoken.Config{Tokens: []string{"theToken"}})

@@ -61,7 +61,7 @@ func targets(t *testing.T, start Destination) {
 		{"/redox?a=1", "/redox?a=1&a=2"},
 		{"/other/redox", "/other/../redox"},
 		{"/other/redox", "/other/%2e%2E/redox"},
-		{"/other/redox", "//other/redox"}, // for some, other is a host here
+		{"/other/redox", "//other/redox"}, // for http.NewRequest, other is a host here
 		{"/other/redox", "///redox"},
 		{"/redox", "/other/../redox"},
 		{"/redox", "/other/%2e%2e/redox"},
