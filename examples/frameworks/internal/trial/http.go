@@ -18,7 +18,8 @@ import (
 type Handler func(t *testing.T, token *verifytoken.Verifier, v redoxauth.Verifier, opts *redoxauth.Options) http.Handler
 
 // RunHTTP is [RunAll] over HTTP/1.1, over HTTP/2 with TLS, and over HTTP/2 without TLS (h2c,
-// [RFC 9113, Section 3.3]), which is what some proxies speak to a server.
+// [RFC 9113, Section 3.3]), which is what some proxies speak to a server. The message of
+// 40 MiB takes the most time, so it is sent once, over h2c.
 //
 // [RFC 9113, Section 3.3]: https://www.rfc-editor.org/rfc/rfc9113#section-3.3
 func RunHTTP(t *testing.T, handler Handler) {
@@ -37,7 +38,7 @@ func RunHTTP(t *testing.T, handler Handler) {
 		t.Run(p.name, func(t *testing.T) {
 			transport := &http.Transport{Protocols: p.protocols, TLSClientConfig: &tls.Config{RootCAs: x509.NewCertPool()}}
 			useTransport(t, transport)
-			RunAll(t, func(t *testing.T, token *verifytoken.Verifier, v redoxauth.Verifier, opts *redoxauth.Options) string {
+			start := func(t *testing.T, token *verifytoken.Verifier, v redoxauth.Verifier, opts *redoxauth.Options) string {
 				destination := handler(t, token, v, opts)
 				server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					if r.Proto != p.proto {
@@ -59,7 +60,12 @@ func RunHTTP(t *testing.T, handler Handler) {
 					server.Close()
 				})
 				return server.URL
-			})
+			}
+			if p.protocols.UnencryptedHTTP2() {
+				RunAll(t, start)
+			} else {
+				runAll(t, start)
+			}
 		})
 	}
 }

@@ -39,9 +39,14 @@ const (
 	maxBody = 64 << 10
 )
 
-// RunAll plays [Run] and [WithoutToken], other targets than the signed one, and strangers that
-// stall.
+// RunAll plays [Run] and [WithoutToken], other targets than the signed one, strangers that
+// stall, and a message of 40 MiB.
 func RunAll(t *testing.T, start Destination) {
+	runAll(t, start)
+	t.Run("largest message", func(t *testing.T) { largest(t, start) })
+}
+
+func runAll(t *testing.T, start Destination) {
 	Run(t, start, nil)
 	t.Run("without token", func(t *testing.T) { WithoutToken(t, start) })
 	t.Run("targets", func(t *testing.T) { targets(t, start) })
