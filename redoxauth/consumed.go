@@ -13,7 +13,7 @@ import (
 // must not verify: a handler may act on what was parsed in front.
 func consumed(format string, args ...any) *Error {
 	return Errorf(nil, "body_consumed", "%s, want the whole body: something in front has read it (ParseForm, PostForm or ShouldBind of gin, "+
-		"FormValue or Bind of echo, middleware that logs bodies); put the wrapper or Check in front of it", fmt.Sprintf(format, args...))
+		"FormValue or Bind of echo, middleware that logs bodies); put the wrapper, Check or the token endpoint in front of it", fmt.Sprintf(format, args...))
 }
 
 // wasSent reports whether the peer has sent a body that is not empty, as far as r shows.

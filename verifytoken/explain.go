@@ -118,10 +118,10 @@ func (e *explanation) read(r *http.Request) {
 }
 
 // bodyGone reports whether nothing shows what the body was. So it is with a request that
-// Options.Observe got: Handshake has not taken it for a handshake.
+// Options.Observe got, also when the request is over: Handshake has not taken it for a handshake.
 func (e *explanation) bodyGone() bool {
 	_, seen := e.r.Body.(*observed)
-	return !seen && consumed(e.readErr)
+	return !seen && (consumed(e.readErr) || e.readErr != nil && e.r.Context().Err() != nil)
 }
 
 // kind says whether the request is a handshake, and why.

@@ -189,6 +189,40 @@ func TestExplainAfterObserve(t *testing.T) {
 	}
 }
 
+// Options.Observe may keep its request too. Its context ends with the request.
+func TestExplainAMessageWhenItIsOver(t *testing.T) {
+	v := newVerifier(t, newToken)
+	seen := make(chan *http.Request, 1)
+	var logged error
+	protect := redoxauth.Middleware(v, &redoxauth.Options{Observe: func(r *http.Request, d redoxauth.Decision) {
+		logged = d.Err
+		seen <- r
+	}})
+	server := httptest.NewServer(v.Handshake(protect(accepted)))
+	defer server.Close()
+	for _, token := range []string{"wrong", newToken} {
+		r, err := http.NewRequest(http.MethodPost, server.URL, strings.NewReader(`{"Meta":{}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("verification-token", token)
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		kept := <-seen
+		<-kept.Context().Done()
+		want := "verifytoken: accepted: "
+		if logged != nil {
+			want = logged.Error() + "\n"
+		}
+		if got := v.Explain(kept); (logged == nil) != (token == newToken) || !strings.HasPrefix(got, want) {
+			t.Errorf("%s: got %q, want it to begin with %q", token, got, want)
+		}
+	}
+}
+
 func TestExplainAHandshakeWhoseBodyIsConsumed(t *testing.T) {
 	var seen *http.Request
 	v, err := verifytoken.New(verifytoken.Config{Tokens: []string{newToken}, Observe: func(r *http.Request, _ redoxauth.Decision) { seen = r }})

@@ -125,8 +125,10 @@ func New(cfg Config) (*Verifier, error) {
 	v := &Verifier{observe: cfg.Observe, field: "Config.Tokens"}
 	wanted := "Config.Tokens[0]"
 	switch {
-	case (len(cfg.Tokens) == 0) == (cfg.TokensFunc == nil):
-		return nil, errors.New("verifytoken: Tokens: exactly one of Tokens and TokensFunc is required")
+	case len(cfg.Tokens) == 0 && cfg.TokensFunc == nil:
+		return nil, errors.New("verifytoken: Tokens: exactly one of Tokens and TokensFunc is required, and there is no token")
+	case len(cfg.Tokens) != 0 && cfg.TokensFunc != nil:
+		return nil, errors.New("verifytoken: Tokens: exactly one of Tokens and TokensFunc is required, and both are set")
 	case cfg.TokensFunc != nil:
 		v.tokens = rotation.NewSecrets(strategy, "Config.TokensFunc", cfg.TokensFunc, digestsOfFunc, time.Now)
 		v.field, wanted = "Config.TokensFunc", "one of those that Config.TokensFunc returns"

@@ -125,6 +125,7 @@ func (c *IntrospectionConfig) check() error {
 		p.Name("Issuer", c.Issuer, 0)
 	}
 	p.Names("Audience", c.Audience)
+	p.Duration("CacheTTL", c.CacheTTL)
 	if c.CacheTTL < 0 || c.CacheTTL > maxCacheTTL {
 		p.Add("CacheTTL", "%v, want 0 to %v", c.CacheTTL, maxCacheTTL)
 	}

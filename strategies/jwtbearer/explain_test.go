@@ -114,7 +114,7 @@ func TestRefusalsAndExplain(t *testing.T) {
 		},
 			func(s *redoxtest.JWTBearer) {
 				s.Key = redoxtest.Key{Algorithm: "HS256", Secret: []byte("0123456789abcdef0123456789abcdef\n")}
-			}, `under none of the 1 secrets (Config.Secrets; Redox dashboard: shared secret)`, []string{"taken with a line break at its end"}},
+			}, `under none of the 1 secrets (Config.Secrets; Redox dashboard: shared secret)`, []string{"taken with a line break at its end: the sender uses that form, so enter it at the sender anew, without that"}},
 		{"secret as base64", secrets(func(s []byte) []byte { return []byte(base64.StdEncoding.EncodeToString(s)) }), hmac, `none of the 1 secrets`, []string{"decoded from base64"}},
 		{"secret as base64url", secrets(func(s []byte) []byte { return []byte(base64.RawURLEncoding.EncodeToString(s)) }), hmac, `none of the 1 secrets`, []string{"decoded from base64"}},
 		{"secret as hex", secrets(func(s []byte) []byte { return []byte(hex.EncodeToString(s)) }), hmac, `none of the 1 secrets`, []string{"decoded from hex"}},

@@ -233,6 +233,7 @@ func (c *Config) check() (keys jose.Source, _ error) {
 		p.Add("Types", "required (nil means the default)")
 	}
 	p.Types(c.Types)
+	p.Duration("MaxLifetime", c.MaxLifetime)
 	if c.MaxLifetime < 0 {
 		p.Add("MaxLifetime", "negative")
 	}

@@ -220,6 +220,7 @@ func NewRemote(cfg RemoteConfig) (*RemoteSet, error) {
 		{"MinRefresh", &cfg.MinRefresh, time.Minute},
 		{"MaxRefresh", &cfg.MaxRefresh, 24 * time.Hour},
 	} {
+		p.Duration(d.field, *d.value)
 		if *d.value < 0 {
 			p.Add(d.field, "negative")
 		}
@@ -230,6 +231,7 @@ func NewRemote(cfg RemoteConfig) (*RemoteSet, error) {
 	if cfg.MaxRefresh < cfg.MinRefresh {
 		p.Add("MaxRefresh", "less than MinRefresh")
 	}
+	p.Duration("MaxStale", cfg.MaxStale)
 	if cfg.MaxStale == 0 {
 		cfg.MaxStale = 24 * time.Hour
 	}

@@ -240,6 +240,7 @@ func (c *Config) check(p *config.Problems) {
 			p.Add(fmt.Sprintf("Hosts[%d]", i), "%q is not a host or host:port", host)
 		}
 	}
+	p.Duration("MaxSkew", c.MaxSkew)
 	if c.MaxSkew < 0 || c.MaxSkew > maxMaxSkew {
 		p.Add("MaxSkew", "%v, want 0 to %v", c.MaxSkew, maxMaxSkew)
 	}

@@ -118,8 +118,17 @@ func ValidScope(s string) bool {
 	return s != ""
 }
 
+// Duration checks that a duration was not written without its unit: 300 is 300 nanoseconds.
+// One nanosecond or microsecond is as good as none, and is nobody's mistake.
+func (p *Problems) Duration(field string, d time.Duration) {
+	if d > time.Nanosecond && d < time.Millisecond && d != time.Microsecond {
+		p.Add(field, "%v: a duration needs a unit, such as %d * time.Second", d, d.Nanoseconds())
+	}
+}
+
 // Leeway sets the default of a Leeway and checks it.
 func (p *Problems) Leeway(leeway *time.Duration) {
+	p.Duration("Leeway", *leeway)
 	if *leeway == 0 {
 		*leeway = DefaultLeeway
 	}

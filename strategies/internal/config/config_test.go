@@ -1,8 +1,10 @@
 package config_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
 )
@@ -15,6 +17,22 @@ func TestValidScope(t *testing.T) {
 	} {
 		if got := config.ValidScope(scope); got != want {
 			t.Errorf("ValidScope(%q) = %v, want %v", scope, got, want)
+		}
+	}
+}
+
+// A number without a unit is a time.Duration of nanoseconds.
+func TestDurationNeedsAUnit(t *testing.T) {
+	for d, want := range map[time.Duration]bool{
+		0: true, -1: true, time.Nanosecond: true, time.Microsecond: true, time.Millisecond: true, time.Hour: true,
+		5: false, 300: false, 3600: false, 86400: false,
+	} {
+		p := config.Problems{Package: "p"}
+		p.Duration("Leeway", d)
+		if err := p.Err(); (err == nil) != want {
+			t.Errorf("%d: got %v, want accepted %v", d, err, want)
+		} else if !want && err.Error() != fmt.Sprintf("p: Leeway: %v: a duration needs a unit, such as %d * time.Second", d, d) {
+			t.Errorf("%d: got %v", d, err)
 		}
 	}
 }

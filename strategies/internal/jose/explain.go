@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth/rotation"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/diagnosis"
 )
 
@@ -215,10 +216,15 @@ func (e *explanation) otherSecrets(q *Search, seen []*Key, input, signature []by
 		}
 		for _, form := range forms {
 			other := form.of(secret)
-			if len(other) > 0 && check.Verify(input, signature, other) == nil {
-				e.to.Hint("the signature verifies if the secret at position %s is %s: the sender uses that form, so configure the same bytes%s", k.id, form.name, diagnosis.Field(q.cfg.Fields.Keys))
-				return
+			if len(other) == 0 || check.Verify(input, signature, other) != nil {
+				continue
 			}
+			do := "configure the same bytes" + diagnosis.Field(q.cfg.Fields.Keys)
+			if config.Trim(string(other)) != string(other) { // which New refuses
+				do = "enter it at the sender anew, without that"
+			}
+			e.to.Hint("the signature verifies if the secret at position %s is %s: the sender uses that form, so %s", k.id, form.name, do)
+			return
 		}
 	}
 }
