@@ -186,7 +186,7 @@ func (v *Verifier) match(ctx context.Context, token string) (*redoxauth.Identity
 	}
 	found := find(digests, token)
 	if found < 0 {
-		return nil, v.wrong
+		return nil, v.tokens.Refusal(v.wrong)
 	}
 	return &redoxauth.Identity{Strategy: strategy, KeyID: strconv.Itoa(found)}, nil
 }

@@ -186,6 +186,11 @@ func TestTokensFuncRotatesWithoutRestart(t *testing.T) {
 		if err := verify(newToken); err != nil {
 			t.Errorf("within 24 h of failures: %v", err)
 		}
+		err = verify("newest")
+		verifiertest.CheckError(t, err, redoxauth.ErrRejected, "token")
+		if !strings.Contains(err.Error(), "; the list is 23h0m31s old, because the last call failed: Config.TokensFunc: vault is sealed") {
+			t.Errorf("got %v, want it to say why the newest token is not known", err)
+		}
 		later(2 * time.Hour)
 		verifiertest.CheckError(t, verify(newToken), redoxauth.ErrUnavailable, "secrets")
 	})

@@ -32,7 +32,8 @@ const (
 // there was no traffic, a request waits up to a second for the new list.
 //
 // After an error or an empty list, the last good list serves until it is 24 h old (see [Age]).
-// Then, or if there never was one, the error is [redoxauth.ErrUnavailable].
+// Then, or if there never was one, the error is [redoxauth.ErrUnavailable]. Meanwhile only
+// refusals tell of the failure (see Refusal), so let the function log its errors.
 type Secrets[S any] struct {
 	strategy string
 	load     func(context.Context) (S, error) // nil: last never changes
@@ -99,6 +100,24 @@ func (s *Secrets[S]) Get(ctx context.Context) (S, error) {
 		return none, redoxauth.Errorf(redoxauth.ErrUnavailable, "secrets", "%w", s.err).In(s.strategy)
 	}
 	return *s.last, nil
+}
+
+// Refusal returns err, the refusal of a credential that is not on the list. If an older list
+// serves because the last call failed, the refusal says so: most likely the list lacks a new
+// secret.
+func (s *Secrets[S]) Refusal(err error) error {
+	var refused *redoxauth.Error
+	if s.load == nil || !errors.As(err, &refused) || errors.Is(err, redoxauth.ErrUnavailable) {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err == nil || s.good.IsZero() {
+		return err
+	}
+	old := *refused
+	old.Err = fmt.Errorf("%w; the list is %v old, because the last call failed: %w", refused.Err, Age(s.now(), s.good).Round(time.Second), s.err)
+	return &old
 }
 
 // loaded is Get for a context of [LoadedOnly].

@@ -324,3 +324,45 @@ func BenchmarkSecrets(b *testing.B) {
 		}
 	}
 }
+
+// An operator who has put a new secret into a broken file sees refusals of it, and must learn why.
+func TestRefusalSaysThatAnOlderListServes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := &vault{list: gives("a")}
+		s := v.secrets()
+		refused := redoxauth.Errorf(redoxauth.ErrRejected, "token", "another one").In("test")
+		same := func(when string, err error) {
+			if got := s.Refusal(err); got != err {
+				t.Errorf("%s: got %v, want %v", when, got, err)
+			}
+		}
+		same("before the first call", refused)
+		want(t, s, "a")
+		same("while the last call was good", refused)
+		broken := errors.New("the file is broken")
+		v.now(failsWith(broken))
+		time.Sleep(time.Minute)
+		want(t, s, "a")
+		synctest.Wait()
+		got := s.Refusal(refused)
+		if text := "test: credentials rejected (token): another one; the list is 1m0s old, because the last call failed: SecretsFunc: the file is broken"; got.Error() != text {
+			t.Errorf("got  %v\nwant %s", got, text)
+		}
+		if !errors.Is(got, redoxauth.ErrRejected) || !errors.Is(got, broken) {
+			t.Errorf("%v does not wrap both", got)
+		}
+		same("accepted", nil)
+		same("another error", broken)
+		same("not decided", redoxauth.Errorf(redoxauth.ErrUnavailable, "secrets", "down"))
+		v.now(gives("b"))
+		time.Sleep(time.Minute)
+		want(t, s, "b")
+		synctest.Wait()
+		same("when a call was good again", refused)
+
+		fixed := rotation.Static("a")
+		if got := fixed.Refusal(refused); got != error(refused) {
+			t.Errorf("of a fixed list: got %v", got)
+		}
+	})
+}

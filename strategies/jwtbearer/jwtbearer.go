@@ -203,7 +203,7 @@ func (c *Config) check() (keys jose.Source, _ error) {
 	switch {
 	case c.Keys != nil && c.Secrets == nil && c.SecretsFunc == nil:
 	case c.Keys == nil && c.Secrets == nil && c.SecretsFunc != nil:
-		keys = jose.Secrets(rotation.NewSecrets(strategy, "Config.SecretsFunc", c.SecretsFunc, prepare, c.Now).Get)
+		keys = rotated{rotation.NewSecrets(strategy, "Config.SecretsFunc", c.SecretsFunc, prepare, c.Now)}
 	case c.Keys == nil && c.Secrets != nil && c.SecretsFunc == nil:
 		secrets, err := jose.HMACKeys(c.Secrets, algorithms)
 		if err != nil {
@@ -257,6 +257,18 @@ func (v *Verifier) Explain(r *http.Request) string {
 func (v *Verifier) Wrap(next http.Handler) http.Handler {
 	return redoxauth.Middleware(v, nil)(next)
 }
+
+// rotated are the secrets of SecretsFunc.
+type rotated struct {
+	secrets *rotation.Secrets[[]*jose.Key]
+}
+
+func (s rotated) Find(ctx context.Context, q *jose.Search) (*jose.Key, error) {
+	key, err := jose.Secrets(s.secrets.Get).Find(ctx, q)
+	return key, s.secrets.Refusal(err)
+}
+
+func (rotated) URL() string { return "" }
 
 // directTokens decides about tokens that are sent directly.
 type directTokens struct {

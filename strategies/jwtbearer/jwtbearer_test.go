@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -236,6 +237,37 @@ func TestSecretsRotate(t *testing.T) {
 	if err != nil || id.KeyID != "1" {
 		t.Errorf("identity %v, error %v, want the key ID 1, its position", id, err)
 	}
+}
+
+// If SecretsFunc fails after a rotation, the old secrets serve. The refusal of the new one must
+// say why it is not known.
+func TestRefusalSaysThatSecretsFuncFailed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rotated := redoxtest.NewKey("rotated", "HS256")
+		var failure error
+		cfg := directConfig(t)
+		cfg.Keys, cfg.Now = nil, nil
+		cfg.SecretsFunc = func(context.Context) ([][]byte, error) { return [][]byte{directSecret.Secret}, failure }
+		v := newDirect(t, cfg)
+		verify := func(k redoxtest.Key) error {
+			_, err := v.Verify(signedBy(func(s *redoxtest.JWTBearer) { s.Key, s.Now = k, time.Now }))
+			synctest.Wait()
+			return err
+		}
+		if err := verify(directSecret); err != nil {
+			t.Fatal(err)
+		}
+		failure = errors.New("the file is broken")
+		time.Sleep(31 * time.Second)
+		if err := verify(directSecret); err != nil {
+			t.Errorf("the old secret: %v", err)
+		}
+		err := verify(rotated)
+		verifiertest.CheckError(t, err, redoxauth.ErrRejected, "signature")
+		if want := "; the list is 31s old, because the last call failed: Config.SecretsFunc: the file is broken"; !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("got %v, want it to end with %q", err, want)
+		}
+	})
 }
 
 func TestReplayIsRefusedIfAsked(t *testing.T) {

@@ -159,6 +159,47 @@ func TestSigningKeysFollowTheDay(t *testing.T) {
 	}
 }
 
+// If CredentialsFunc fails after a rotation, the old credentials serve. The refusal of the new
+// ones must say why they are not known.
+func TestRefusalSaysThatCredentialsFuncFailed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		list, failure := []sigv4.Credential{{AccessKeyID: "AKID1", SecretAccessKey: "old"}}, error(nil)
+		cfg := testConfig()
+		cfg.Now, cfg.Credentials = nil, nil
+		cfg.CredentialsFunc = func(context.Context) ([]sigv4.Credential, error) { return list, failure }
+		v := newVerifier(t, cfg)
+		verify := func(key, secret, sessionToken string) error {
+			s := testSigner
+			s.key, s.secret, s.date = key, secret, time.Now().UTC()
+			r := request("/")
+			if sessionToken != "" {
+				r.Header.Set("X-Amz-Security-Token", sessionToken)
+			}
+			_, err := v.Verify(s.sign(r))
+			synctest.Wait()
+			return err
+		}
+		if err := verify("AKID1", "old", ""); err != nil {
+			t.Fatal(err)
+		}
+		failure = errors.New("the file is broken")
+		time.Sleep(31 * time.Second)
+		if err := verify("AKID1", "old", ""); err != nil {
+			t.Errorf("the old credential: %v", err)
+		}
+		for reason, err := range map[redoxauth.Reason]error{
+			"unknown_key":   verify("AKID2", "new", ""),
+			"signature":     verify("AKID1", "new", ""),
+			"session_token": verify("AKID1", "old", "new"),
+		} {
+			verifiertest.CheckError(t, err, redoxauth.ErrRejected, reason)
+			if want := "; the list is 31s old, because the last call failed: Config.CredentialsFunc: the file is broken"; !strings.HasSuffix(err.Error(), want) {
+				t.Errorf("got %v, want it to end with %q", err, want)
+			}
+		}
+	})
+}
+
 // A secret that CredentialsFunc no longer supplies is refused, although its derived key of the
 // day was in use.
 func TestWithdrawnSecretStops(t *testing.T) {

@@ -49,12 +49,12 @@ func (v *Verifier) decide(ctx context.Context, r *http.Request, c *canonical) (*
 		if err == nil {
 			v.matchDecoy(c)
 		}
-		return nil, redoxauth.Errorf(redoxauth.ErrRejected, "unknown_key", "the access key ID is %s, %s", ring.quoteID(c.claim.keyID), ring.wantID)
+		return nil, v.keys.secrets.Refusal(redoxauth.Errorf(redoxauth.ErrRejected, "unknown_key", "the access key ID is %s, %s", ring.quoteID(c.claim.keyID), ring.wantID))
 	case err != nil:
 		return nil, err
 	case !anyHolds(candidates, &c.claim):
 		v.matchDecoy(c)
-		return nil, wrongSessionToken(candidates, &c.claim)
+		return nil, v.keys.secrets.Refusal(wrongSessionToken(candidates, &c.claim))
 	}
 	if err := c.readBody(r, &v.form); err != nil {
 		return nil, err
@@ -66,8 +66,8 @@ func (v *Verifier) decide(ctx context.Context, r *http.Request, c *canonical) (*
 	case skew != nil:
 		return nil, skew
 	case match == nil:
-		return nil, redoxauth.Errorf(redoxauth.ErrRejected, "signature", "the signature does not verify with the secret of the access key ID %s (%s.SecretAccessKey; Redox dashboard: secretKey): the request is not as the sender signed it, or the sender has another secret",
-			ring.quoteID(c.claim.keyID), candidates[0].field)
+		return nil, v.keys.secrets.Refusal(redoxauth.Errorf(redoxauth.ErrRejected, "signature", "the signature does not verify with the secret of the access key ID %s (%s.SecretAccessKey; Redox dashboard: secretKey): the request is not as the sender signed it, or the sender has another secret",
+			ring.quoteID(c.claim.keyID), candidates[0].field))
 	}
 	if declared := c.claim.payload; declared != "" && declared != unsignedPayload {
 		if err := c.hashBody(r, redoxauth.HashProvenBody); err != nil {
