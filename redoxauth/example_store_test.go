@@ -9,6 +9,7 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
 	"github.com/redoxauth/redoxauth-go/verifytoken"
@@ -16,12 +17,15 @@ import (
 
 // A queue keeps messages. In production it is a table of a database, with the hash as its key.
 type queue struct {
+	mu       sync.Mutex // messages can come at the same time
 	full     bool
 	messages map[[sha256.Size]byte][]byte
 }
 
 // put returns nil only when the message is stored. A message that came twice is stored once.
 func (q *queue) put(message []byte) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
 	if q.full {
 		return errors.New("the disk is full")
 	}
@@ -38,6 +42,10 @@ func (q *queue) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	message, err := io.ReadAll(r.Body) // at most Options.MaxBodyBytes
+	if tooLarge := new(*http.MaxBytesError); errors.As(err, tooLarge) {
+		http.Error(w, "the message is too large", http.StatusRequestEntityTooLarge)
+		return
+	}
 	if err != nil {
 		http.Error(w, "the body cannot be read", http.StatusBadRequest)
 		return

@@ -2,6 +2,7 @@ package migration_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -31,6 +32,10 @@ func bodyAfter(token *verifytoken.Verifier, opts *redoxauth.Options, save func(m
 	protect := redoxauth.Middleware(token, opts)
 	return token.Handshake(protect(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		message, err := io.ReadAll(r.Body)
+		if tooLarge := new(*http.MaxBytesError); errors.As(err, tooLarge) {
+			http.Error(w, "the message is too large", http.StatusRequestEntityTooLarge)
+			return
+		}
 		if err != nil {
 			http.Error(w, "cannot read the message", http.StatusBadRequest)
 			return
@@ -79,7 +84,7 @@ func Example_bodyLimit() {
 	// stranger:  401 16 MiB read
 	// stranger:  401 0 MiB read
 	// too large: 200 16 MiB read
-	// too large: 400 1 MiB read
+	// too large: 413 1 MiB read
 	// genuine:   200 1 MiB read
 	// genuine:   200 1 MiB read
 }
