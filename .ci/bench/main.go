@@ -13,6 +13,11 @@
 //	cd .ci/bench && go run .         # about 2 minutes
 //	cd .ci/bench && go run . -short  # less than a minute
 //	cd .ci/bench && go run . -only jwt
+//
+// With -timing it measures something else: whether the time of a refusal tells what is wrong. It
+// prints differences, with their intervals of confidence, and that of two equal inputs.
+//
+//	cd .ci/bench && go run . -timing # about 2 minutes
 package main
 
 import (
@@ -30,10 +35,15 @@ func main() {
 	}
 	short := flag.Bool("short", false, "measure for less than a minute")
 	only := flag.String("only", "", "measure what has this `text` in its name, such as jwt, \"end to end\" or memory")
+	times := flag.Bool("timing", false, "measure whether the time of a refusal tells what is wrong, and nothing else")
 	flag.Parse()
 	e := effort{rounds: 40, slice: 25 * time.Millisecond}
 	if *short {
 		e = effort{rounds: 8, slice: 8 * time.Millisecond}
+	}
+	if *times {
+		timing(e, *only)
+		return
 	}
 	var g goals
 	for _, c := range slices.Concat(tokenContests(), jwtContests(), issuedContests(), sigv4Contests(), hostileContests()) {

@@ -37,7 +37,7 @@ func (v *Verifier) Explain(r *http.Request) string {
 		return e.text.String()
 	}
 	errors.As(err, &e.refused)
-	e.ring, e.ringErr = v.keys.secrets.Get(ctx)
+	e.ring, e.ringErr = v.keys.Get(ctx)
 	e.facts()
 	if e.complete {
 		e.check()

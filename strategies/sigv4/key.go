@@ -2,7 +2,6 @@ package sigv4
 
 import (
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
 	"fmt"
@@ -17,29 +16,22 @@ import (
 	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
 )
 
-// keys are the credentials of a Verifier.
-type keys struct {
-	secrets *rotation.Secrets[*keyring]
-	decoy   []*credential // signs for unknown key IDs
-}
-
-func newKeys(cfg *Config, p *config.Problems) *keys {
+// newKeys returns the credentials of a Verifier.
+func newKeys(cfg *Config, p *config.Problems) *rotation.Secrets[*keyring] {
 	region, service := cfg.Region, cfg.Service
-	k := &keys{decoy: []*credential{{key: signingKey{secret: rand.Text(), region: region, service: service}}}}
 	switch {
 	case (cfg.CredentialsFunc == nil) == (len(cfg.Credentials) == 0):
 		p.Add("Credentials", "exactly one of Credentials and CredentialsFunc is required")
+		return nil
 	case cfg.CredentialsFunc == nil:
-		k.secrets = rotation.Static(newKeyring(cfg.Credentials, "Credentials", "Config.Credentials", region, service, p))
-	default:
-		prepare := func(list []Credential) (*keyring, error) {
-			p := config.Problems{Package: "Config.CredentialsFunc"} // the error of Get names the strategy
-			ring := newKeyring(list, "", "Config.CredentialsFunc()", region, service, &p)
-			return ring, p.Err()
-		}
-		k.secrets = rotation.NewSecrets(strategy, "Config.CredentialsFunc", cfg.CredentialsFunc, prepare, cfg.Now)
+		return rotation.Static(newKeyring(cfg.Credentials, "Credentials", "Config.Credentials", region, service, p))
 	}
-	return k
+	prepare := func(list []Credential) (*keyring, error) {
+		p := config.Problems{Package: "Config.CredentialsFunc"} // the error of Get names the strategy
+		ring := newKeyring(list, "", "Config.CredentialsFunc()", region, service, &p)
+		return ring, p.Err()
+	}
+	return rotation.NewSecrets(strategy, "Config.CredentialsFunc", cfg.CredentialsFunc, prepare, cfg.Now)
 }
 
 // A keyring holds the credentials by access key ID. While a secret is rotated, there are
@@ -101,6 +93,15 @@ func newKeyring(credentials []Credential, list, source, region, service string, 
 	}
 	ring.wantID = fmt.Sprintf("want one of %s (%s[].AccessKeyID; Redox dashboard: accessKey)", quoteAll(ids), source)
 	return ring
+}
+
+// find returns the credentials of an access key ID. For an unknown ID they are those of the first
+// ID, so that a refusal costs the same: as many secrets, whose keys are cached as well.
+func (ring *keyring) find(id string) (candidates []*credential, known bool) {
+	if candidates, known = ring.byID[id]; !known {
+		candidates = ring.byID[ring.all[0].keyID]
+	}
+	return candidates, known
 }
 
 // quoteID quotes an access key ID. It shows no more than the start of one that may be a secret

@@ -107,6 +107,7 @@ import (
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/rotation"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
 	"github.com/redoxauth/redoxauth-go/strategies/replay"
 )
@@ -179,7 +180,7 @@ type Credential struct{ AccessKeyID, SecretAccessKey, SessionToken string }
 
 // A Verifier verifies signatures. It is safe for concurrent use. The zero Verifier answers 500.
 type Verifier struct {
-	keys     *keys // behind a pointer, so that printing the Verifier shows no secret
+	keys     *rotation.Secrets[*keyring] // behind a pointer, so that printing the Verifier shows no secret
 	region   string
 	service  string
 	hosts    []string

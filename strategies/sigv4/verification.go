@@ -34,27 +34,25 @@ func (v *Verifier) decide(ctx context.Context, r *http.Request, c *canonical) (*
 	if err := c.claim.readClaim(r); err != nil {
 		return nil, err
 	}
-	ring, err := v.keys.secrets.Get(ctx)
+	ring, err := v.keys.Get(ctx)
 	if err != nil {
 		return nil, err
 	}
-	candidates := ring.byID[c.claim.keyID]
+	candidates, known := ring.find(c.claim.keyID)
 	if err = v.admit(r, &c.claim); err == nil {
 		err = c.build(r, &v.form, r.ContentLength)
 	}
 	switch {
 	case errors.Is(err, redoxauth.ErrMalformed):
 		return nil, err
-	case len(candidates) == 0:
-		if err == nil {
-			v.matchDecoy(c)
-		}
-		return nil, v.keys.secrets.Refusal(redoxauth.Errorf(redoxauth.ErrRejected, "unknown_key", "the access key ID is %s, %s", ring.quoteID(c.claim.keyID), ring.wantID))
 	case err != nil:
-		return nil, err
+		return nil, v.refuse(ring, &c.claim, known, err)
 	case !anyHolds(candidates, &c.claim):
-		v.matchDecoy(c)
-		return nil, v.keys.secrets.Refusal(wrongSessionToken(candidates, &c.claim))
+		v.matchInVain(c, candidates)
+		return nil, v.refuse(ring, &c.claim, known, v.keys.Refusal(wrongSessionToken(candidates, &c.claim)))
+	case !known:
+		v.matchInVain(c, candidates)
+		return nil, v.refuse(ring, &c.claim, known, v.wrongSignature(ring, &c.claim, candidates))
 	}
 	if err := c.readBody(r, &v.form); err != nil {
 		return nil, err
@@ -63,11 +61,8 @@ func (v *Verifier) decide(ctx context.Context, r *http.Request, c *canonical) (*
 	switch skew := c.claim.skew; {
 	case match != nil && skew != nil:
 		return nil, redoxauth.Errorf(redoxauth.ErrRejected, "stale", "%v; the signature holds: the sender repeats an old request without signing it again, or a clock is wrong", skew.Err)
-	case skew != nil:
-		return nil, skew
 	case match == nil:
-		return nil, v.keys.secrets.Refusal(redoxauth.Errorf(redoxauth.ErrRejected, "signature", "the signature does not verify with the secret of the access key ID %s (%s.SecretAccessKey; Redox dashboard: secretKey): the request is not as the sender signed it, or the sender has another secret",
-			ring.quoteID(c.claim.keyID), candidates[0].field))
+		return nil, v.refuse(ring, &c.claim, known, v.wrongSignature(ring, &c.claim, candidates))
 	}
 	if declared := c.claim.payload; declared != "" && declared != unsignedPayload {
 		if err := c.hashBody(r, redoxauth.HashProvenBody); err != nil {
@@ -223,11 +218,30 @@ func wrongSessionToken(candidates []*credential, c *claim) error {
 	return redoxauth.Errorf(redoxauth.ErrRejected, "session_token", "X-Amz-Security-Token arrived and differs from %s.SessionToken %s", candidates[i].field, dashboard)
 }
 
-// matchDecoy does the work that a wrong signature costs, except for the body. So the time of
-// a refusal does not tell whether a key ID is configured.
-func (v *Verifier) matchDecoy(c *canonical) {
+// wrongSignature is the error of a claim whose signature none of the candidates has.
+func (v *Verifier) wrongSignature(ring *keyring, c *claim, candidates []*credential) error {
+	if c.skew != nil {
+		return c.skew
+	}
+	return v.keys.Refusal(redoxauth.Errorf(redoxauth.ErrRejected, "signature", "the signature does not verify with the secret of the access key ID %s (%s.SecretAccessKey; Redox dashboard: secretKey): the request is not as the sender signed it, or the sender has another secret",
+		ring.quoteID(c.keyID), candidates[0].field))
+}
+
+// refuse returns err if the key ID is known, else the error that says that it is not. It makes
+// the latter in both cases, so that the time of a refusal does not tell which it is.
+func (v *Verifier) refuse(ring *keyring, c *claim, known bool, err error) error {
+	unknown := v.keys.Refusal(redoxauth.Errorf(redoxauth.ErrRejected, "unknown_key", "the access key ID is %s, %s", ring.quoteID(c.keyID), ring.wantID))
+	if !known {
+		return unknown
+	}
+	return err
+}
+
+// matchInVain does the work that a wrong signature costs, except for the body. The answer does
+// not depend on what it finds.
+func (v *Verifier) matchInVain(c *canonical, candidates []*credential) {
 	c.bodyHash = append(c.bodyHash[:0], hashOfNothing...)
-	v.match(c, v.keys.decoy)
+	v.match(c, candidates)
 	c.bodyHash = c.bodyHash[:0]
 }
 

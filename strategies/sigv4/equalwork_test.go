@@ -1,0 +1,59 @@
+package sigv4_test
+
+import (
+	"testing"
+
+	"github.com/redoxauth/redoxauth-go/strategies/sigv4"
+)
+
+// If the refusal of an unknown access key ID cost less than that of a wrong signature, its time
+// would tell a stranger which IDs are configured. A request of another day shows the work
+// without a clock: the key of its day is derived and not kept, which takes many allocations for
+// each secret. .ci/bench -timing measures the time.
+func TestUnknownKeyCostsWhatAKnownKeyCosts(t *testing.T) {
+	id := testSigner.key
+	rotating := []sigv4.Credential{{AccessKeyID: id, SecretAccessKey: testSigner.secret}, {AccessKeyID: id, SecretAccessKey: "next"}}
+	allocations := func(credentials []sigv4.Credential, change ...func(*signer)) float64 {
+		cfg := testConfig()
+		cfg.Credentials = credentials
+		v := newVerifier(t, cfg)
+		r := scenario{signer: func(s *signer) {
+			s.payload, s.date = "hash", testDate.AddDate(0, 0, -2)
+			for _, f := range change {
+				f(s)
+			}
+		}}.request()
+		return testing.AllocsPerRun(200, func() {
+			if accepted(v, r) {
+				t.Fatal("accepted")
+			}
+		})
+	}
+	if one, two := allocations(rotating[:1], wrongSecret), allocations(rotating, wrongSecret); two < one+8 {
+		t.Fatalf("%v allocations with one secret, and %v with two: they do not show the work", one, two)
+	}
+	for secrets, credentials := range map[string][]sigv4.Credential{"one secret": rotating[:1], "two secrets": rotating} {
+		for fault, change := range map[string]func(*signer){
+			"wrong secret":  wrongSecret,
+			"wrong region":  func(s *signer) { s.region = "nowhere" },
+			"session token": func(s *signer) { s.token = "unexpected" },
+		} {
+			known, unknown := allocations(credentials, change), allocations(credentials, change, nobody)
+			if diff := unknown - known; diff < -3 || diff > 3 { // with -race, sync.Pool forgets at random
+				t.Errorf("%s, %s: %v allocations for a known ID, %v for an unknown one", secrets, fault, known, unknown)
+			}
+		}
+	}
+}
+
+// The signature of a configured secret does not hold under another access key ID.
+func TestRightSignatureUnderAnUnknownKey(t *testing.T) {
+	for name, payload := range map[string]string{"hash declared": "hash", "hash not declared": ""} {
+		send := func(id string) bool {
+			return accepted(newVerifier(t, testConfig()), scenario{signer: func(s *signer) { s.payload, s.key = payload, id }}.request())
+		}
+		if send("AKIDNOBODY") || !send(testSigner.key) {
+			t.Errorf("%s: want the right signature accepted under its own ID only", name)
+		}
+	}
+}
