@@ -1,6 +1,7 @@
 package verifiertest
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -226,6 +227,45 @@ func testStatus(c *check) {
 			c.fail("%s: genuine: status %d, reached the handler: %t", wrapper, w.Code, reached)
 		}
 		reached = false
+	}
+}
+
+// routers do to a request what routers and middleware in front of a Verifier do.
+var routers = map[string]func(next http.Handler) http.Handler{
+	"http.ServeMux": func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			r.Pattern = "/{rest...}"
+			r.SetPathValue("rest", strings.TrimPrefix(r.URL.Path, "/"))
+			next.ServeHTTP(w, r)
+		})
+	},
+	"a router that keeps the route in the context": func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), new(int), "route")))
+		})
+	},
+	"a middleware that copies the request": func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(w, r.Clone(r.Context())) })
+	},
+	"a middleware that wraps the ResponseWriter": func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			next.ServeHTTP(struct{ http.ResponseWriter }{w}, r)
+		})
+	},
+	"http.MaxBytesHandler": func(next http.Handler) http.Handler { return http.MaxBytesHandler(next, 1<<30) },
+}
+
+func testRouters(c *check) {
+	h := redoxauth.Middleware(c.suite.New(), nil)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	for name, router := range routers {
+		requests, twins := c.suite.refused(), c.suite.refused()
+		requests["genuine"], twins["genuine"] = c.suite.Genuine(), c.suite.Genuine()
+		for what, r := range requests {
+			behind, alone := c.serve(name+": "+what, router(h), r), c.serve(what, h, twins[what])
+			if behind.Code != alone.Code {
+				c.fail("%s: %s: status %d, and %d without it", name, what, behind.Code, alone.Code)
+			}
+		}
 	}
 }
 

@@ -21,8 +21,8 @@
 //     configured key, by [redoxauth.Body], [redoxauth.HashBody] or [redoxauth.HashProvenBody].
 //     Return their errors as they are: a body that something in front has read is 500, and not
 //  401. The handler reads the bytes that were verified.
-//  5. Verify is safe for concurrent use, honours the context of the request, does not panic, and
-//     uses bounded memory for any request.
+//  5. Verify is safe for concurrent use, honours the context of the request, does not panic,
+//     leaves no goroutine behind, and keeps bounded memory for any number of requests.
 //  6. Ignore what the proof does not cover, because proxies change requests. Work behind every
 //     router that passes on *http.Request. Two nested wrappers accept the same requests as
 //     [redoxauth.AllOf].
@@ -81,9 +81,10 @@ type Suite struct {
 // promise is a sub-test, and each failure prints the promise that was broken. Run it
 // with -race.
 //
-// The tests cannot see three things: that the failure of a dependency is
-// [redoxauth.ErrUnavailable], that secrets are compared in constant time, and that
-// Forged is exhaustive.
+// The tests may run beside others: they measure nothing of the process, and no short time decides.
+// So they cannot see that secrets are compared in constant time, and that one large header does
+// not cost a multiple of its size for a moment. Nor can they see that the failure of a dependency
+// is [redoxauth.ErrUnavailable], and that Forged is exhaustive.
 func TestVerifier(t *testing.T, s Suite) {
 	s.validate(t)
 	for _, p := range promises {
@@ -118,6 +119,7 @@ var promises = []struct {
 	{"uncovered parts may change", "a Verifier ignores what the proof does not cover: proxies change requests, and Redox may send a token beside a credential", testUncovered},
 	{"absent is ErrNoCredentials", "without a credential of this Verifier the error is ErrNoCredentials", testAbsent},
 	{"foreign is ErrNoCredentials", "a Verifier claims only credentials that are unmistakably its own: it refuses any other with ErrNoCredentials", testForeign},
+	{"own header is decided", "if a header of its own arrived, a Verifier decides, even if it cannot read the header: it never returns ErrNoCredentials", testOwnHeader},
 	{"forged is never ErrNoCredentials", "after it compared a secret or a signature, a Verifier never returns ErrNoCredentials: AnyOf would try a forgery with the next Verifier", testForged},
 	{"any order in AnyOf", "the order in AnyOf does not matter beside a Verifier of another credential", testAnyOf},
 	{"fail closed", "no or a wrong proof is 401, a missing scope 403, a malformed header 400; no such request is 500 or 503, and none reaches the handler", testStatus},
@@ -127,10 +129,12 @@ var promises = []struct {
 	{"body within the limit", "a body over Options.MaxBodyBytes is 413, and the rest of it is not read", testBodyLimit},
 	{"headers before body", "the body is read only if the headers are well formed and name a configured key, and only if the proof covers it", testBodyUnread},
 	{"slow body ends", "a body that stalls is 503 after Options.BodyTimeout, or when the request's context ends", testSlowBody},
+	{"nothing after the answer", "when Verify has returned, nothing reads the body any more: no goroutine outlives its request", testNothingAfter},
 	{"context honoured", "a request whose context has ended does not hang: it is ErrUnavailable, or decided", testContext},
 	{"hostile input refused", "Verify never panics, and never accepts what it cannot read", testHostile},
 	{"concurrent use", "Verify is safe for concurrent use", testConcurrent},
-	{"memory bounded", "memory stays bounded whatever a peer sends", testMemory},
+	{"memory bounded", "memory stays bounded whatever a peer sends: a Verifier does not keep every credential that it refused", testMemory},
+	{"behind a router", "a Verifier decides the same behind every router that passes on *http.Request", testRouters},
 	{"nesting is AllOf", "two nested wrappers accept and answer the same as AllOf", testNesting},
 	{"challenge on 401", "a 401 carries WWW-Authenticate (RFC 9110, Section 15.5.2), and bearer challenges follow RFC 6750, Section 3", testChallenge},
 	{"explain decides nothing", "if the Verifier has the method Explain(*http.Request) string, it changes nothing, does not panic, and shows no secret", testExplain},
