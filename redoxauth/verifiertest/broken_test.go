@@ -1,15 +1,17 @@
 package verifiertest_test
 
 import (
-	"bytes"
 	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
-	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 )
@@ -18,14 +20,27 @@ import (
 func TestBroken(t *testing.T) {
 	name := os.Getenv("VERIFIERTEST_BROKEN")
 	if name == "" {
-		t.Skip("run by TestVerifierCatches")
+		t.Skip("run by the tests below")
 	}
 	if s, ok := invalidSuites()[name]; ok {
 		verifiertest.TestVerifier(t, s)
 		return
 	}
-	verifiertest.TestVerifier(t, brokenVerifiers()[name].suite)
+	hang := name == hanging
+	if hang {
+		verifiertest.SetPatience(time.Second)
+	}
+	for name, b := range brokenVerifiers() {
+		if b.alone == hang {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				verifiertest.TestVerifier(t, b.suite)
+			})
+		}
+	}
 }
+
+const hanging = "those that hang"
 
 // invalidSuites would test nothing. The keys are the messages that say so.
 func invalidSuites() map[string]verifiertest.Suite {
@@ -49,55 +64,76 @@ func invalidSuites() map[string]verifiertest.Suite {
 	}
 }
 
-// run runs TestBroken for one suite. A failure cannot be undone, so it needs a process of
-// its own.
-func run(t *testing.T, name, subTest string) ([]byte, error) {
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestBroken$"+subTest, "-test.v")
+// run runs TestBroken. A failure cannot be undone, so it needs a process of its own.
+func run(t *testing.T, name, pattern string) string {
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run="+pattern)
 	cmd.Env = append(os.Environ(), "VERIFIERTEST_BROKEN="+name)
-	return cmd.CombinedOutput()
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 1 {
+		t.Fatalf("%s: want a test that fails, got %v:\n%s", name, err, out)
+	}
+	return string(out)
 }
 
 func TestInvalidSuiteFails(t *testing.T) {
 	for message := range invalidSuites() {
-		out, err := run(t, message, "")
-		if err == nil || !bytes.Contains(out, []byte(message)) || bytes.Contains(out, []byte("TestBroken/")) {
-			t.Errorf("want the failure %q and no sub-test, got %v:\n%s", message, err, out)
+		if out := run(t, message, "^TestBroken$"); !strings.Contains(out, message) || strings.Contains(out, "TestBroken/") {
+			t.Errorf("want the failure %q and no sub-test:\n%s", message, out)
 		}
 	}
 }
 
-// A broken Verifier must fail the sub-test of the promise that it breaks.
+// A broken Verifier must fail the sub-test of the promise that it breaks, and no other.
 func TestVerifierCatches(t *testing.T) {
-	for name, broken := range brokenVerifiers() {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			underscored := strings.ReplaceAll(broken.promise, " ", "_")
-			out, err := run(t, name, "/^"+underscored+"$")
-			var exit *exec.ExitError
-			if !errors.As(err, &exit) || exit.ExitCode() != 1 {
-				t.Fatalf("the sub-test %q did not fail: %v\n%s", broken.promise, err, out)
+	all := brokenVerifiers()
+	patterns := []string{}
+	for name, b := range all {
+		if b.alone {
+			patterns = append(patterns, "^TestBroken$/^"+underscored(name)+"$/^"+underscored(b.promise)+"$")
+		}
+	}
+	got := map[string][]string{} // the sub-tests that fail, by Verifier
+	for _, out := range []string{run(t, "all others", "^TestBroken$"), run(t, hanging, strings.Join(patterns, "|"))} {
+		for _, failure := range strings.Split(out, "--- FAIL: TestBroken/")[1:] {
+			title, text, _ := strings.Cut(failure, " (")
+			name, promise, isSubTest := strings.Cut(title, "/")
+			if isSubTest {
+				got[name] = append(got[name], promise)
 			}
-			if !bytes.Contains(out, []byte("--- FAIL: TestBroken/"+underscored+" ")) || !bytes.Contains(out, []byte("\tpromise: ")) {
-				t.Errorf("the sub-test %q did not name the promise:\n%s", broken.promise, out)
+			if isSubTest && !strings.Contains(text, "\tpromise: ") {
+				t.Errorf("%s does not name its promise:\n%s", title, text)
 			}
-		})
+		}
+	}
+	for name, b := range all {
+		want := append([]string{b.promise}, b.also...)
+		failed := got[underscored(name)]
+		if slices.Equal(b.also, []string{others}) && slices.Contains(failed, underscored(b.promise)) {
+			continue
+		}
+		for i := range want {
+			want[i] = underscored(want[i])
+		}
+		slices.Sort(want)
+		slices.Sort(failed)
+		if diff := cmp.Diff(want, failed); diff != "" {
+			t.Errorf("%s: the sub-tests that fail (-want +got):\n%s", name, diff)
+		}
 	}
 }
 
-// Every promise has a broken Verifier. Otherwise a sub-test that checks nothing would pass.
+func underscored(name string) string { return strings.ReplaceAll(name, " ", "_") }
+
+// Otherwise a sub-test that checks nothing would pass.
 func TestEveryPromiseIsBroken(t *testing.T) {
 	broken := map[string]bool{}
 	for _, b := range brokenVerifiers() {
-		broken[strings.ReplaceAll(b.promise, " ", "_")] = true
+		broken[b.promise] = true
 	}
-	out, _ := run(t, "no strategy", "") // fails, as it should
-	promises := regexp.MustCompile(`(?m)^=== RUN +TestBroken/([^/\n]+)$`).FindAllSubmatch(out, -1)
-	if len(promises) != len(broken) {
-		t.Errorf("%d promises, %d of them broken:\n%s", len(promises), len(broken), out)
-	}
-	for _, p := range promises {
-		if !broken[string(p[1])] {
-			t.Errorf("no Verifier breaks %q", p[1])
+	for _, promise := range verifiertest.Promises() {
+		if !broken[promise] {
+			t.Errorf("no Verifier breaks %q", promise)
 		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
-	"time"
+	"sync/atomic"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
@@ -17,32 +17,41 @@ import (
 
 // A broken Verifier breaks one promise, as receivers and gateways in the field did.
 type broken struct {
-	promise string // the sub-test that must fail
+	promise string   // the sub-test that must fail
+	also    []string // those that cannot hold without it, or others
+	alone   bool     // no other sub-test is run: the Verifier would hang
 	suite   verifiertest.Suite
 }
 
+// others means that any other sub-test may fail: whoever accepts a forgery keeps few promises.
+const others = "others"
+
 func brokenVerifiers() map[string]broken {
 	all := map[string]broken{}
-	add := func(promise, name string, s verifiertest.Suite) { all[name] = broken{promise, s} }
+	add := func(promise, name string, s verifiertest.Suite, also ...string) {
+		all[name] = broken{promise, also, false, s}
+	}
+	alone := func(promise, name string, s verifiertest.Suite) { all[name] = broken{promise, nil, true, s} }
 	token, bearer := newToken("Verification-Token"), newToken("")
 
-	add("genuine accepted", "neither identity nor error", around(macSuite, newMAC(), onError(func(*http.Request, error) (*redoxauth.Identity, error) { return nil, nil })))
-	add("genuine accepted", "error of no known kind", around(macSuite, newMAC(), onError(func(*http.Request, error) (*redoxauth.Identity, error) { return nil, errors.New("no") })))
-	add("genuine accepted", "identity beside an error", around(macSuite, newMAC(), onError(func(_ *http.Request, err error) (*redoxauth.Identity, error) { return &redoxauth.Identity{}, err })))
-	add("genuine accepted", "accepts only once", around(tokenSuite, token, func(v verify) verify {
-		var once sync.Once
-		return func(r *http.Request) (*redoxauth.Identity, error) {
-			err := macError(redoxauth.ErrRejected, "replayed")
-			once.Do(func() { err = nil })
-			if err != nil {
-				return nil, err
-			}
-			return v(r)
+	add("genuine accepted", "neither identity nor error", around(macSuite, newMAC(), onError(func(*http.Request, error) (*redoxauth.Identity, error) { return nil, nil })), others)
+	add("genuine accepted", "error of no known kind", around(macSuite, newMAC(), onError(func(_ *http.Request, err error) (*redoxauth.Identity, error) {
+		if errors.Is(err, redoxauth.ErrRejected) {
+			err = errors.New("no")
 		}
-	}))
+		return nil, err
+	})), "fail closed")
+	add("genuine accepted", "identity beside an error", around(macSuite, newMAC(), onError(func(_ *http.Request, err error) (*redoxauth.Identity, error) { return &redoxauth.Identity{}, err })), others)
+	var calls atomic.Int32
+	add("genuine accepted", "refuses the second message", around(tokenSuite, token, before(func(*http.Request) error {
+		if calls.Add(1) == 2 {
+			return macError(redoxauth.ErrRejected, "replayed")
+		}
+		return nil
+	})))
 
 	shared := &redoxauth.Identity{Strategy: "shared"}
-	add("identity complete and fresh", "one identity for all", around(tokenSuite, token, onSuccess(func(*redoxauth.Identity) *redoxauth.Identity { return shared })))
+	add("identity complete and fresh", "one identity for all", around(tokenSuite, token, onSuccess(func(*redoxauth.Identity) *redoxauth.Identity { return shared })), "concurrent use")
 	add("identity complete and fresh", "no strategy", around(tokenSuite, token, onSuccess(func(*redoxauth.Identity) *redoxauth.Identity { return &redoxauth.Identity{} })))
 	scopes := []string{"all"}
 	add("identity complete and fresh", "shared scopes", around(tokenSuite, token, onSuccess(func(id *redoxauth.Identity) *redoxauth.Identity { id.Scopes = scopes; return id })))
@@ -52,10 +61,17 @@ func brokenVerifiers() map[string]broken {
 	for _, part := range []string{"method", "path", "query", "body"} {
 		s := macSuite(macVerifier{read: redoxauth.Body, without: part})
 		s.Genuine = request(macSender{id: macKeyID, key: macKey, without: part})
-		add("covered parts refused when changed", "does not cover the "+part, s)
+		var also []string
+		if part == "body" {
+			also = []string{"handler reads verified bytes"}
+		}
+		add("covered parts refused when changed", "does not cover the "+part, s, also...)
 	}
-	add("covered parts refused when changed", "a changed body is ErrNoCredentials", around(macSuite, newMAC(), onError(func(_ *http.Request, err error) (*redoxauth.Identity, error) {
-		return nil, macError(redoxauth.ErrNoCredentials, "missing")
+	add("covered parts refused when changed", "a changed date is ErrNoCredentials", around(macSuite, newMAC(), onError(func(r *http.Request, err error) (*redoxauth.Identity, error) {
+		if r.Header.Get("X-Date") == date+"x" {
+			err = macError(redoxauth.ErrNoCredentials, "missing")
+		}
+		return nil, err
 	})))
 	add("uncovered parts may change", "knows its proxies", around(tokenSuite, token, before(func(r *http.Request) error {
 		if r.Header.Get("X-Forwarded-For") != "" {
@@ -64,18 +80,18 @@ func brokenVerifiers() map[string]broken {
 		return nil
 	})))
 	add("uncovered parts may change", "refuses a token beside its credential", around(bearerSuite, bearer, before(func(r *http.Request) error {
-		if r.Header.Get("Verification-Token") != "" {
+		if r.Header.Get("Verification-Token") != "" && r.Header.Get("Authorization") != "" {
 			return macError(redoxauth.ErrMalformed, "malformed")
 		}
 		return nil
 	})))
 	coversMore := macSuite(newMAC())
-	coversMore.Covers = []string{"method", "path"}
+	coversMore.Covers = []string{"method", "path", "header:X-Date", "body"}
 	add("uncovered parts may change", "covers more than it says", coversMore)
 
 	add("absent is ErrNoCredentials", "absent is rejected", around(tokenSuite, token, onError(func(*http.Request, error) (*redoxauth.Identity, error) {
 		return nil, macError(redoxauth.ErrRejected, "token")
-	})))
+	})), "any order in AnyOf", "foreign is ErrNoCredentials")
 	add("absent is ErrNoCredentials", "absent is accepted", around(tokenSuite, token, func(v verify) verify { // as unset configuration did
 		return func(r *http.Request) (*redoxauth.Identity, error) {
 			if r.Header.Get("Verification-Token") == "" {
@@ -83,7 +99,7 @@ func brokenVerifiers() map[string]broken {
 			}
 			return v(r)
 		}
-	}))
+	}), others)
 	add("foreign is ErrNoCredentials", "claims every Authorization header", around(tokenSuite, token, before(func(r *http.Request) error {
 		if r.Header.Get("Authorization") != "" && r.Header.Get("Verification-Token") == "" {
 			return macError(redoxauth.ErrRejected, "token")
@@ -97,16 +113,21 @@ func brokenVerifiers() map[string]broken {
 			}
 			return v(r)
 		}
-	}))
-	add("forged is never ErrNoCredentials", "a wrong token is ErrNoCredentials", around(tokenSuite, token, onError(func(*http.Request, error) (*redoxauth.Identity, error) {
-		return nil, macError(redoxauth.ErrNoCredentials, "token")
+	}), "context honoured", "fail closed", "nesting is AllOf")
+	add("forged is never ErrNoCredentials", "a wrong token is ErrNoCredentials", around(tokenSuite, token, onError(func(r *http.Request, err error) (*redoxauth.Identity, error) {
+		if r.Header.Get("Verification-Token") == wrongToken {
+			err = macError(redoxauth.ErrNoCredentials, "token")
+		}
+		return nil, err
 	})))
 	add("forged is never ErrNoCredentials", "accepts a forgery", around(tokenSuite, token, onError(func(_ *http.Request, err error) (*redoxauth.Identity, error) {
 		if errors.Is(err, redoxauth.ErrRejected) {
 			return &redoxauth.Identity{Strategy: "token"}, nil
 		}
 		return nil, err
-	})))
+	})), others)
+	add("forged is never ErrNoCredentials", "accepts a JWT without an algorithm", jwtSuite(jwtVerifier{allowNone: true}), others)
+	add("foreign is ErrNoCredentials", "claims every JWT", jwtSuite(jwtVerifier{claimAll: true}))
 	add("any order in AnyOf", "removes what it does not know", around(tokenSuite, token, before(func(r *http.Request) error {
 		for name := range r.Header {
 			if name != "Verification-Token" && name != "Content-Type" {
@@ -127,7 +148,7 @@ func brokenVerifiers() map[string]broken {
 			panic("assertion failed")
 		}
 		return nil, err
-	})))
+	})), others)
 	add("fail closed", "Wrap goes on after the answer", tokenSuite(missingReturn{token})) // gatewaygo
 
 	add("no secrets", "quotes the token", around(tokenSuite, token, onError(func(r *http.Request, err error) (*redoxauth.Identity, error) {
@@ -137,12 +158,17 @@ func brokenVerifiers() map[string]broken {
 		return nil, fmt.Errorf("%w: want %s", err, macKey) // adnanh/webhook#83
 	})))
 	add("no secrets", "echoes the token", around(bearerSuite, bearer, onError(func(r *http.Request, err error) (*redoxauth.Identity, error) {
-		return nil, &redoxauth.Error{Kind: redoxauth.ErrRejected, Challenge: `Bearer realm="redox", error_description="` + r.Header.Get("Authorization") + `"`}
+		var e *redoxauth.Error
+		if errors.As(err, &e) && e.Kind == redoxauth.ErrRejected {
+			e.Challenge += `, scope="` + r.Header.Get("Authorization") + `"`
+		}
+		return nil, err
 	})))
+	add("no secrets", "takes the token for a name", around(tokenSuite, token, onSuccess(func(id *redoxauth.Identity) *redoxauth.Identity { id.Subject = secretToken; return id })))
 	add("no secrets", "prints its key", macSuite(printable{Key: []byte(macKey)}))
 
-	add("handler reads verified bytes", "consumes the body", macReading(func(r *http.Request) ([]byte, error) { return io.ReadAll(r.Body) })) // go-playground/webhooks
-	add("handler reads verified bytes", "leaves another body", macReading(func(r *http.Request) ([]byte, error) {
+	alone("handler reads verified bytes", "consumes the body", macReading(func(r *http.Request) ([]byte, error) { return io.ReadAll(r.Body) })) // go-playground/webhooks
+	alone("handler reads verified bytes", "leaves another body", macReading(func(r *http.Request) ([]byte, error) {
 		body, err := io.ReadAll(r.Body)
 		r.Body = io.NopCloser(bytes.NewReader(bytes.TrimSuffix(body, []byte("}"))))
 		return body, err
@@ -154,7 +180,7 @@ func brokenVerifiers() map[string]broken {
 		}
 		return body, err
 	}))
-	add("consumed body is our fault", "verifies what is left of the body", macReading(func(r *http.Request) ([]byte, error) {
+	alone("consumed body is our fault", "verifies what is left of the body", macReading(func(r *http.Request) ([]byte, error) {
 		if r.Body == nil {
 			return nil, nil
 		}
@@ -163,13 +189,13 @@ func brokenVerifiers() map[string]broken {
 	add("consumed body is our fault", "wants a body that it does not cover", around(tokenSuite, token, before(func(r *http.Request) error {
 		_, err := redoxauth.Body(r)
 		return err
-	})))
+	})), "body within the limit", "headers before body", "slow body ends")
 	add("body within the limit", "a large body is rejected", macReading(func(r *http.Request) ([]byte, error) {
 		body, err := redoxauth.Body(r)
-		if err != nil {
-			return nil, macError(redoxauth.ErrRejected, "body_size")
+		if errors.Is(err, redoxauth.ErrTooLarge) {
+			err = macError(redoxauth.ErrRejected, "body_size")
 		}
-		return body, nil
+		return body, err
 	}))
 	readBody := func(r *http.Request) error {
 		_, err := redoxauth.Body(r)
@@ -191,9 +217,9 @@ func brokenVerifiers() map[string]broken {
 			}
 			return id, err
 		}
-	}))
-	add("slow body ends", "waits for the body forever", macReading(func(r *http.Request) ([]byte, error) { return io.ReadAll(r.Body) }))
-	add("context honoured", "waits after the context has ended", macReading(func(r *http.Request) ([]byte, error) {
+	}), "body within the limit", "consumed body is our fault", "slow body ends")
+	alone("slow body ends", "waits for the body forever", macReading(func(r *http.Request) ([]byte, error) { return io.ReadAll(r.Body) }))
+	alone("context honoured", "waits after the context has ended", macReading(func(r *http.Request) ([]byte, error) {
 		return redoxauth.Body(r.WithContext(context.WithoutCancel(r.Context())))
 	}))
 	add("context honoured", "rejects when the context has ended", macReading(func(r *http.Request) ([]byte, error) {
@@ -209,24 +235,29 @@ func brokenVerifiers() map[string]broken {
 			return macError(redoxauth.ErrRejected, "token")
 		}
 		return nil
-	})))
+	})), "headers before body", "own header is decided")
 	add("hostile input refused", "compares to the shorter length", around(tokenSuite, token, onError(func(r *http.Request, err error) (*redoxauth.Identity, error) { // CVE-2024-21491
-		if p := presented(r); len(p) >= 8 && strings.HasPrefix(secretToken, p) {
+		if p := presented(r); errors.Is(err, redoxauth.ErrRejected) && len(p) >= 8 && strings.HasPrefix(secretToken, p) {
 			return &redoxauth.Identity{Strategy: "token"}, nil
 		}
 		return nil, err
 	})))
 	add("hostile input refused", "takes the first of two", around(tokenSuite, token, before(func(r *http.Request) error {
-		r.Header.Set("Verification-Token", presented(r))
+		if p := presented(r); p != "" {
+			r.Header.Set("Verification-Token", p)
+		}
 		return nil
-	})))
-	var busy sync.Mutex
-	add("concurrent use", "serves one at a time", around(tokenSuite, token, before(func(*http.Request) error {
-		if !busy.TryLock() {
+	})), "own header is decided")
+	var one sync.Mutex
+	second := make(chan struct{})
+	comes := sync.OnceFunc(func() { close(second) })
+	alone("concurrent use", "serves one at a time", around(tokenSuite, token, before(func(r *http.Request) error {
+		if !one.TryLock() {
+			comes()
 			return macError(redoxauth.ErrRejected, "busy")
 		}
-		defer busy.Unlock()
-		time.Sleep(time.Millisecond) // so that others come meanwhile
+		defer one.Unlock()
+		<-second
 		return nil
 	})))
 	var mu sync.Mutex
@@ -237,12 +268,50 @@ func brokenVerifiers() map[string]broken {
 		tried[presented(r)] = true
 		return nil
 	})))
-	add("memory bounded", "splits every token", around(tokenSuite, token, before(func(r *http.Request) error { // CVE-2025-30204
-		if len(strings.Split(presented(r), ".")) == 3 {
-			return macError(redoxauth.ErrRejected, "token")
+	add("memory bounded", "never ends what it began", around(tokenSuite, token, onError(func(r *http.Request, err error) (*redoxauth.Identity, error) {
+		go func() { <-forever; r.Body.Close() }()
+		return nil, err
+	})))
+	add("behind a router", "has one route", around(tokenSuite, token, before(func(r *http.Request) error {
+		if r.Pattern != "" {
+			return macError(nil, "internal")
 		}
 		return nil
 	})))
+	add("own header is decided", "a token that it cannot read is absent", around(tokenSuite, token, before(func(r *http.Request) error {
+		if strings.ContainsFunc(presented(r), func(c rune) bool { return c < ' ' || c > '~' }) {
+			return macError(redoxauth.ErrNoCredentials, "missing")
+		}
+		return nil
+	})))
+	add("own header is decided", "two headers are none", around(bearerSuite, bearer, onError(func(_ *http.Request, err error) (*redoxauth.Identity, error) {
+		if errors.Is(err, redoxauth.ErrMalformed) {
+			err = bearer.error(redoxauth.ErrNoCredentials, "")
+		}
+		return nil, err
+	})))
+	add("nothing after the answer", "leaves the body to a goroutine", macReading(func(r *http.Request) ([]byte, error) {
+		if r.Context().Err() != nil {
+			return nil, redoxauth.Errorf(redoxauth.ErrUnavailable, "canceled", "")
+		}
+		type result struct {
+			body []byte
+			err  error
+		}
+		read := make(chan result, 1)
+		source := &http.Request{Body: r.Body, ContentLength: r.ContentLength}
+		go func() {
+			body, err := redoxauth.Body(source)
+			read <- result{body, err}
+		}()
+		select {
+		case got := <-read:
+			r.Body = source.Body
+			return got.body, got.err
+		case <-r.Context().Done():
+			return nil, redoxauth.Errorf(redoxauth.ErrUnavailable, "canceled", "")
+		}
+	}))
 	add("nesting is AllOf", "trusts the wrapper outside", tokenSuite(redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
 		if id, ok := redoxauth.FromContext(r.Context()); ok {
 			return id, nil
@@ -268,6 +337,11 @@ func brokenVerifiers() map[string]broken {
 	explaining := func(f func(*http.Request) string) verifiertest.Suite { return macSuite(explainer{newMAC(), f}) }
 	add("explain decides nothing", "explains with the credential", explaining(func(r *http.Request) string { return fmt.Sprint(r.Header) }))
 	add("explain decides nothing", "explains the header alone", explaining(func(r *http.Request) string { return r.Header["Content-Type"][0] }))
+	add("explain decides nothing", "redacts the request itself", explaining(func(r *http.Request) string {
+		r.Header.Del("X-Forwarded-For")
+		r.Header.Set("Authorization", r.Header.Get("Authorization"))
+		return ""
+	}))
 	add("explain decides nothing", "uses up the body", explaining(func(r *http.Request) string {
 		if r.Body != nil {
 			io.ReadAll(r.Body)
@@ -276,6 +350,9 @@ func brokenVerifiers() map[string]broken {
 	}))
 	return all
 }
+
+// forever is never closed.
+var forever chan struct{}
 
 type missingReturn struct{ redoxauth.Verifier }
 

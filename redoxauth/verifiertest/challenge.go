@@ -43,7 +43,7 @@ func testChallenge(c *check) {
 func (c *check) offersBearer(challenges []challenge) {
 	c.Helper()
 	r := c.suite.Genuine()
-	isBearer := kind("Authorization", r.Header.Get("Authorization")) == "Authorization bearer"
+	isBearer := strings.HasPrefix(kind("Authorization", r.Header.Get("Authorization")), bearer)
 	if !isBearer || !slices.Equal(c.carriers(), []string{"Authorization"}) {
 		return
 	}
@@ -75,8 +75,8 @@ func parseChallenges(header string) ([]challenge, bool) {
 	var all []challenge
 	for _, item := range splitUnquoted(header) {
 		item = strings.Trim(item, " \t")
-		name, rest, spaced := strings.Cut(item, " ")
-		if spaced || !strings.Contains(name, "=") { // a new challenge begins
+		name, rest, _ := strings.Cut(item, " ")
+		if !strings.Contains(name, "=") { // a new challenge begins
 			if !isToken(name) {
 				return nil, false
 			}

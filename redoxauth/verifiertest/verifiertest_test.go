@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
@@ -24,7 +25,7 @@ type macVerifier struct {
 	without string // a part that the HMAC does not cover
 }
 
-const macKeyID, macKey = "key-of-redox", "a-secret-of-more-than-sixteen-characters"
+const macKeyID, macKey, date = "key-of-redox", "a-secret-of-more-than-sixteen-characters", "2026-11-24"
 
 func newMAC() macVerifier { return macVerifier{read: redoxauth.Body} }
 
@@ -84,7 +85,7 @@ func (s macSender) Sign(r *http.Request) error {
 		return err
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	r.Header.Set("X-Date", "2026-11-24")
+	r.Header.Set("X-Date", date)
 	r.Header.Set("Authorization", "Test-MAC "+s.id+":"+hex.EncodeToString(mac(s.key, r, body, s.without)))
 	return nil
 }
@@ -198,7 +199,7 @@ func (v *tokenVerifier) Verify(r *http.Request) (*redoxauth.Identity, error) {
 		if digest := sha256.Sum256([]byte(values[0])); hmac.Equal(digest[:], v.digest[:]) {
 			return &redoxauth.Identity{Strategy: "token"}, nil
 		}
-		return nil, v.error(redoxauth.ErrRejected, `, error="invalid_token"`)
+		return nil, v.error(redoxauth.ErrRejected, `, error="invalid_token", error_description="another, unknown token"`)
 	}
 	return nil, v.error(redoxauth.ErrMalformed, "")
 }
@@ -229,10 +230,51 @@ func suiteOf(header string, v redoxauth.Verifier) verifiertest.Suite {
 
 func TestCorrectVerifiersPass(t *testing.T) {
 	for name, s := range map[string]verifiertest.Suite{
-		"token in a header": tokenSuite(newToken("Verification-Token")), "bearer token": bearerSuite(newToken("")), "MAC": macSuite(newMAC()), "HMAC of the body without a key ID": webhookSuite(webhookVerifier{}),
+		"token in a header":                 tokenSuite(newToken("Verification-Token")),
+		"bearer token":                      bearerSuite(newToken("")),
+		"MAC":                               macSuite(newMAC()),
+		"HMAC of the body without a key ID": webhookSuite(webhookVerifier{}),
+		"JWT":                               jwtSuite(jwtVerifier{}),
+		"with a right Explain":              macSuite(explainer{newMAC(), func(*http.Request) string { return "a MAC" }}),
+		"one at a time, but all of them":    tokenSuite(&queue{Verifier: newToken("Verification-Token")}),
+		"remembers the last refused tokens": tokenSuite(redoxauth.VerifierFunc((&forgetful{Verifier: newToken("Verification-Token")}).Verify)),
 	} {
-		t.Run(name, func(t *testing.T) { verifiertest.TestVerifier(t, s) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			verifiertest.TestVerifier(t, s)
+		})
 	}
+}
+
+// A queue is slow, but keeps the promises.
+type queue struct {
+	redoxauth.Verifier
+	mu sync.Mutex
+}
+
+func (q *queue) Verify(r *http.Request) (*redoxauth.Identity, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.Verifier.Verify(r)
+}
+
+// A forgetful Verifier keeps the last refused tokens, in bounded memory.
+type forgetful struct {
+	redoxauth.Verifier
+	mu   sync.Mutex
+	next int
+	last [100]string
+}
+
+func (f *forgetful) Verify(r *http.Request) (*redoxauth.Identity, error) {
+	id, err := f.Verifier.Verify(r)
+	if err != nil {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.last[f.next] = r.Header.Get("Verification-Token")
+		f.next = (f.next + 1) % len(f.last)
+	}
+	return id, err
 }
 
 // A failedTest notes whether a test failed.
