@@ -40,13 +40,12 @@ type input struct {
 const (
 	layouts = 60 // so often the copies are made anew, because their addresses matter too
 	copies  = 8  // of each input, used in turn
-	batch   = 24 // calls that are timed together: so few that most are not interrupted
+	batch   = 24 // calls that are timed together: so few that most batches are not interrupted
 )
 
-// run times all inputs in random order, in many rounds of each layout, with the clock of the
-// wall. The figure of a layout is the median of the differences within its rounds. The
-// interval is of the median of all layouts, with 99 % confidence or a little more. It needs no assumption
-// about the distribution.
+// run times all inputs in random order, in many rounds of each layout. The figure of a layout is
+// the median of the differences within its rounds: other programs on the machine disturb few
+// rounds, and all inputs alike. The printed figure is the median of the layouts.
 func (c comparison) run(rounds int) {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // between the rounds only
 	inputs := slices.Insert(slices.Clone(c.inputs), 1, input{"the same (null pair)", c.inputs[0].make})
@@ -108,8 +107,9 @@ func (c comparison) print(inputs []input, differences [][]float64, base float64)
 	fmt.Println()
 }
 
-// interval is that of the median: between the values whose ranks are 2.6 standard deviations
-// of the binomial distribution below and above the middle. It sorts v.
+// interval is that of the median with 99 % confidence, whatever the distribution: between the
+// values whose ranks are 2.6 standard deviations of the binomial distribution below and above the
+// middle. It sorts v.
 func interval(v []float64) (low, high float64) {
 	slices.Sort(v)
 	n := float64(len(v))
@@ -200,7 +200,8 @@ func endpointComparisons() []comparison {
 		}}
 	}
 	var comparisons []comparison
-	for where, basic := range map[string]bool{"Basic": true, "the body": false} {
+	for _, where := range []string{"Basic", "the body"} {
+		basic := where == "Basic"
 		comparisons = append(comparisons, comparison{"clientcredentials: the secret in " + where, []input{
 			sent("wrong secret", "redox", "!SecretForBenchmarks", basic),
 			sent("wrong in its last character", "redox", "aSecretForBenchmark!", basic),

@@ -26,12 +26,12 @@ func TestBroken(t *testing.T) {
 		verifiertest.TestVerifier(t, s)
 		return
 	}
-	hang := name == hanging
-	if hang {
+	isAlone := name == alone
+	if isAlone {
 		verifiertest.SetPatience(time.Second)
 	}
 	for name, b := range brokenVerifiers() {
-		if b.alone == hang {
+		if b.alone == isAlone {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				verifiertest.TestVerifier(t, b.suite)
@@ -40,7 +40,7 @@ func TestBroken(t *testing.T) {
 	}
 }
 
-const hanging = "those that hang"
+const alone = "those that run alone"
 
 // invalidSuites would test nothing. The keys are the messages that say so.
 func invalidSuites() map[string]verifiertest.Suite {
@@ -94,7 +94,7 @@ func TestVerifierCatches(t *testing.T) {
 		}
 	}
 	got := map[string][]string{} // the sub-tests that fail, by Verifier
-	for _, out := range []string{run(t, "all others", "^TestBroken$"), run(t, hanging, strings.Join(patterns, "|"))} {
+	for _, out := range []string{run(t, "all others", "^TestBroken$"), run(t, alone, strings.Join(patterns, "|"))} {
 		for _, failure := range strings.Split(out, "--- FAIL: TestBroken/")[1:] {
 			title, text, _ := strings.Cut(failure, " (")
 			name, promise, isSubTest := strings.Cut(title, "/")
