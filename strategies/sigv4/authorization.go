@@ -431,6 +431,7 @@ var (
 	lowerHex   = newCharset("0123456789abcdef")
 	lowerToken = newCharset("0123456789abcdefghijklmnopqrstuvwxyz!#$%&'*+-.^_`|~") // RFC 9110
 	unreserved = newCharset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-._~")
+	pathChars  = newCharset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-._~!$&'()*+,;=:@[]/%") // RFC 3986, and brackets as net/url
 
 	schemeChars = newCharset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+-.")
 )

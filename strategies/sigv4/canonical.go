@@ -109,6 +109,11 @@ func (f *pathForm) append(dst []byte, path string) ([]byte, error) {
 	if !isWirePath(path) {
 		return dst, redoxauth.Errorf(redoxauth.ErrMalformed, "path", "the path %s has a space, a control character, or a %% that starts no escape, want it escaped", quote(path))
 	}
+	if !pathChars.hasAll(path) && strings.Contains(strings.ToLower(path), "%2f") {
+		// url.URL.EscapedPath, and with it http.ServeMux and ReverseProxy, then decodes the
+		// whole path and encodes it again: "/a%2Fb/ü" is "/a/b/%C3%BC" to them.
+		return dst, redoxauth.Errorf(redoxauth.ErrMalformed, "path", "the path %s has escaped slashes beside characters that must be escaped and are not, want them escaped: handlers would see the slashes unescaped", quote(path))
+	}
 	if raw, escaped := findDotSegments(path); raw || escaped {
 		switch {
 		case f.prefix != "":

@@ -119,6 +119,9 @@ func (f form) path(r *http.Request) (string, bool) {
 		return "", false
 	}
 	path = f.prefix + path
+	if u, err := url.ParseRequestURI(path); err != nil || strings.Count(u.EscapedPath(), "/") != strings.Count(path, "/") {
+		return "", false // a handler would see other segments
+	}
 	raw, escaped := dotSegments(path)
 	if (raw || escaped) && (!f.dots || f.prefix != "" || !f.keepPath && (raw && escaped || escapedSlash.MatchString(path))) {
 		return "", false

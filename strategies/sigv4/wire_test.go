@@ -24,6 +24,7 @@ type wire struct {
 	signed      string // path and query; default target
 	host        string // default api.example.test
 	signedHost  string // default host
+	encodeOnce  bool
 	wrongSecret bool
 }
 
@@ -32,7 +33,7 @@ func (w wire) String() string {
 	r := request("/")
 	r.Method, r.RequestURI, r.Host = w.method, w.signed, w.host
 	s := testSigner
-	s.host = w.signedHost
+	s.host, s.encodeOnce = w.signedHost, w.encodeOnce
 	if w.wrongSecret {
 		s.secret = "wrong"
 	}
@@ -91,6 +92,9 @@ func TestHandlerSeesTheVerifiedPath(t *testing.T) {
 		{wire{target: "//api.example.test/x"}, 200, "//api.example.test/x"},
 		{wire{target: "/a%2Fb?x=1"}, 200, "/a/b"},
 		{wire{target: "/..foo/a..b/.../.b/c../a%2F..b%2F...%2Fc"}, 200, "/..foo/a..b/.../.b/c../a/..b/.../c"},
+		{wire{target: "/a%2Fb/%C3%BC"}, 200, "/a/b/\u00fc"},
+		{wire{target: "/a%20b/\u00fc"}, 200, "/a b/\u00fc"},
+		{wire{target: "/a%2Fb/!$&'()*+,;=:@[]"}, 200, "/a/b/!$&'()*+,;=:@[]"},
 		{wire{target: "/redox:y://h/x"}, 200, "/redox:y://h/x"},
 		{wire{target: "/redox?x=a:b://h/../x"}, 200, "/redox"},
 		{wire{target: "http://api.example.test/redox/prod", signed: "/redox/prod"}, 200, "/redox/prod"},
@@ -113,6 +117,8 @@ func TestHandlerSeesTheVerifiedPath(t *testing.T) {
 		{wire{method: "CONNECT", target: "http://api.example.test/redox", signed: "/redox"}, 400, ""},
 		{wire{target: "/prod/../test/redox", signed: "/test/redox"}, 400, ""},
 		{wire{target: "/prod/..%2Ftest/redox"}, 400, ""},
+		{wire{target: "/a%2Fb/\u00fc"}, 400, ""},
+		{wire{target: `/a\b%2fc`}, 400, ""},
 	} {
 		status, path := test.send(t, server)
 		if status != test.status || status == 200 && path != test.path {
@@ -121,6 +127,31 @@ func TestHandlerSeesTheVerifiedPath(t *testing.T) {
 	}
 	if status, _ := (wire{target: "x:y://h/redox", signed: "/redox", wrongSecret: true}).send(t, server); status != 400 {
 		t.Errorf("opaque target with a wrong signature: status %d, want 400", status)
+	}
+}
+
+// Of a path with characters that must be escaped, url.URL.EscapedPath loses "%2F". A signature
+// for one path must not run the handler of another.
+func TestEscapedSlashIsNoSlashForARouter(t *testing.T) {
+	cfg := testConfig()
+	cfg.DisableDoubleEncoding = true // then "\u00fc" and "%C3%BC" have the same canonical form
+	mux := http.NewServeMux()
+	mux.HandleFunc("/{all...}", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "all "+r.URL.EscapedPath()) })
+	mux.HandleFunc("/prod/{rest...}", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "prod "+r.PathValue("rest")) })
+	server := serve(t, newVerifier(t, cfg).Wrap(mux))
+	for _, test := range []struct {
+		target string
+		status int
+		body   string
+	}{
+		{"/prod%2Ftest/%C3%BC", 200, "all /prod%2Ftest/%C3%BC"},
+		{"/prod%2Ftest/\u00fc", 400, "Bad Request\n"},
+		{"/prod/test/\u00fc", 401, "Unauthorized\n"},
+	} {
+		w := wire{target: test.target, signed: "/prod%2Ftest/%C3%BC", encodeOnce: true}
+		if status, body := w.send(t, server); status != test.status || body != test.body {
+			t.Errorf("%s: got %d %q, want %d %q", test.target, status, body, test.status, test.body)
+		}
 	}
 }
 
