@@ -6,6 +6,8 @@ replace github.com/redoxauth/redoxauth-go => ../..
 
 require github.com/redoxauth/redoxauth-go v0.0.0
 
+require github.com/go-chi/chi/v5 v5.5.0
+
 require (
 	github.com/aws/aws-sdk-go-v2 v1.48.0 // indirect
 	github.com/aws/smithy-go v1.28.9 // indirect
