@@ -28,9 +28,17 @@ import (
 
 // private returns the Ed25519 key that belongs to a name.
 func private(name string) ed25519.PrivateKey {
+	if key, made := privateKeys.Load(name); made {
+		return key.(ed25519.PrivateKey)
+	}
 	seed := sha256.Sum256([]byte(name))
-	return ed25519.NewKeyFromSeed(seed[:])
+	key := ed25519.NewKeyFromSeed(seed[:])
+	privateKeys.Store(name, key)
+	return key
 }
+
+// Tests of floods look the same few tokens up thousands of times.
+var privateKeys, tokens sync.Map
 
 // public returns the JWK of the key with a name. The kid may be another one, or "" for none.
 func public(name, kid string) map[string]any {
@@ -92,7 +100,12 @@ func find(ctx context.Context, s keyset.Set, name string) (string, error) {
 func compact(name, header, claims string) string {
 	b64 := base64.RawURLEncoding.EncodeToString
 	input := b64([]byte(header)) + "." + b64([]byte(claims))
-	return input + "." + b64(ed25519.Sign(private(name), []byte(input)))
+	if token, made := tokens.Load(name + " " + input); made {
+		return token.(string)
+	}
+	token := input + "." + b64(ed25519.Sign(private(name), []byte(input)))
+	tokens.Store(name+" "+input, token)
+	return token
 }
 
 // lookUp verifies a token, as find does.

@@ -271,11 +271,11 @@ func TestMemoryOfDefaultSize(t *testing.T) {
 	for _, size := range []int{0, 4_000_000} {
 		before := heap()
 		m := replay.NewMemory(size)
-		until := time.Now().Add(time.Hour)
+		ctx, until := t.Context(), time.Now().Add(time.Hour)
 		worst := 0.0
 		for n := range 1_000_000 {
-			if !add(t, m, "client", strconv.Itoa(n), until) {
-				t.Fatalf("entry %d is not fresh", n)
+			if fresh, err := m.Add(ctx, "client", strconv.Itoa(n), until); !fresh || err != nil {
+				t.Fatalf("entry %d: fresh %t, error %v", n, fresh, err)
 			}
 			if n >= 499_999 && n%100_000 == 99_999 {
 				worst = max(worst, float64(heap()-before)/float64(n+1))

@@ -80,10 +80,11 @@ func TestStalledBodiesKeepNoMessageOut(t *testing.T) {
 // Headers that declare the hash of the body can be replayed within MaxSkew. Eight of them
 // that claim the largest body and send nothing, on one HTTP/2 connection, hold nearly nothing.
 func TestReplayedHeadersThatSendNoBodyHoldNothing(t *testing.T) {
-	server := protected(t, &redoxauth.Options{})
+	const mib = 1 << 20
+	server := protected(t, &redoxauth.Options{MaxBodyBytes: 4 * mib})
 	declared := redox
 	declared.DeclarePayloadHash = true
-	r, err := http.NewRequest(http.MethodPost, server.URL+"/redox", bytes.NewReader(make([]byte, redoxauth.DefaultMaxBodyBytes)))
+	r, err := http.NewRequest(http.MethodPost, server.URL+"/redox", bytes.NewReader(make([]byte, 4*mib)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +105,7 @@ func TestReplayedHeadersThatSendNoBodyHoldNothing(t *testing.T) {
 	}
 	time.Sleep(50 * time.Millisecond)
 	for range 4 {
-		deliver(t, server, declared, 10<<20)
-		deliver(t, server, redox, 10<<20)
+		deliver(t, server, declared, mib)
+		deliver(t, server, redox, mib)
 	}
 }
