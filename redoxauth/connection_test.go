@@ -416,6 +416,7 @@ func TestRefusalInTheMiddleOfALargeBodyReachesTheSender(t *testing.T) {
 				}
 				senders.Wait()
 				close(done)
+				server.Close() // waits for what follows an answer
 				if ended, want := listener.ended.Load(), refused.Load(); ended != want {
 					t.Errorf("of %d refused connections the server ended its own side of %d first", want, ended)
 				}
