@@ -31,6 +31,11 @@ type AuthorizationServer struct {
 	Header   map[string]any // of JWTs: changes alg, kid and typ "at+jwt": adds or replaces; nil removes
 	Claims   map[string]any // of JWTs and introspection: changes the claims of RFC 9068 in the same way
 
+	// ClaimsFunc changes the claims after Claims, for each client and its scopes. Use it for a
+	// server that names these two in claims of its own, such as Auth0, Entra ID, Okta and
+	// Keycloak. In Claims all tokens would name the same client.
+	ClaimsFunc func(clientID string, scopes []string) map[string]any
+
 	// IntrospectionToken is a bearer token that may introspect. Clients may introspect too.
 	IntrospectionToken string
 
@@ -106,6 +111,9 @@ func (s *AuthorizationServer) Token(clientID, audience string, scopes ...string)
 		claims["aud"] = audience
 	}
 	claims = altered(claims, s.Claims)
+	if s.ClaimsFunc != nil {
+		claims = altered(claims, s.ClaimsFunc(clientID, append([]string{}, scopes...))) // [] in JSON, not null
+	}
 	token := rand.Text() + rand.Text()
 	if !s.Opaque {
 		header := map[string]any{"typ": "at+jwt"}
@@ -122,7 +130,9 @@ func (s *AuthorizationServer) Token(clientID, audience string, scopes ...string)
 }
 
 // Forgeries returns messages that a destination must refuse if it trusts this server and
-// takes tokens of the client for the audience. With scopes there is a token without any.
+// takes tokens of the client for the audience. With scopes there is a token without any. If
+// the server names client or scopes in other claims, set ClaimsFunc: Claims would write the
+// genuine values into the tokens "other client" and "no scope".
 // What an attacker sends to the token endpoint is in [ClientCredentials.Forgeries].
 func (s *AuthorizationServer) Forgeries(clientID, audience string, scopes ...string) []Forgery {
 	var f forgeries

@@ -1,6 +1,7 @@
 package redoxtest_test
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -14,7 +15,10 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/strategies/clientcredentials"
+	"github.com/redoxauth/redoxauth-go/strategies/keyset"
 )
 
 func ExampleNewAuthorizationServer() {
@@ -52,6 +56,63 @@ func ExampleNewAuthorizationServer() {
 	// Output:
 	// true write <nil>
 	// false  <nil>
+}
+
+// An authorization server plays Entra ID: a token names the client in azp, and app roles in roles.
+func ExampleAuthorizationServer_entra() {
+	server := redoxtest.NewAuthorizationServer(redoxtest.NewKey("1", "RS256"))
+	defer server.Close()
+	server.Header = map[string]any{"typ": "JWT"}
+	server.ClaimsFunc = func(clientID string, scopes []string) map[string]any {
+		return map[string]any{"client_id": nil, "azp": clientID, "scope": nil, "roles": scopes}
+	}
+	keys, err := keyset.NewRemote(keyset.RemoteConfig{
+		Issuer:            server.Issuer,
+		InsecureAllowHTTP: true,             // for this example: it is on loopback
+		Cooldown:          time.Millisecond, // in tests: forgeries do not wait for a fetch of keys
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	verifier, err := clientcredentials.New(clientcredentials.Config{
+		Keys:          keys,
+		Issuer:        server.Issuer,
+		Audience:      []string{"api"},
+		ClientIDs:     []string{"redox"},
+		ClientIDClaim: "azp",
+		ScopeClaim:    "roles",
+		Types:         []string{"JWT"},
+		Scopes:        []string{"Messages.Write"},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	destination := httptest.NewServer(redoxauth.Middleware(verifier, nil)(http.HandlerFunc(
+		func(w http.ResponseWriter, r *http.Request) { fmt.Println("a message was accepted") })))
+	defer destination.Close()
+
+	server.AddClient("redox", "secret", "Messages.Write")
+	sender := &redoxtest.ClientCredentials{URL: server.TokenURL, ClientID: "redox", ClientSecret: "secret", Audience: "api"}
+	response, err := sender.Send(context.Background(), destination.URL, redoxtest.PatientAdmin())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	response.Body.Close()
+	for _, f := range server.Forgeries("redox", "api", "Messages.Write") {
+		response, err := f.Send(context.Background(), destination.URL, redoxtest.PatientAdmin())
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		response.Body.Close()
+		if response.StatusCode != f.Status {
+			fmt.Println(f.Name, response.Status)
+		}
+	}
+	// Output: a message was accepted
 }
 
 // refusal returns the error with which the token endpoint refuses s.

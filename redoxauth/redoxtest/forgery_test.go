@@ -83,7 +83,7 @@ func targets(t *testing.T, mux *http.ServeMux, url string) []target {
 	t.Cleanup(google.Close)
 	account := google.AddServiceAccount(email)
 
-	return []target{
+	all := []target{
 		{"verifytoken", must(verifytoken.New(verifytoken.Config{Tokens: []string{"theToken"}})), verification, verification.Forgeries()},
 		{"sigv4", must(sigv4.New(sigv4.Config{
 			Credentials: []sigv4.Credential{{AccessKeyID: "AK", SecretAccessKey: "secret"}}, Region: "us-east-1", Service: "redox",
@@ -113,6 +113,45 @@ func targets(t *testing.T, mux *http.ServeMux, url string) []target {
 			SubjectToken: func(context.Context) (string, error) { return "a token of Redox's own identity", nil },
 		}, google.Forgeries(account, "", "write")},
 	}
+	for _, p := range servers {
+		s, sender := server(false)
+		s.Header, s.ClaimsFunc = map[string]any{"typ": p.typ}, p.claims
+		types := []string{""}
+		if p.typ != nil {
+			types = []string{"JWT"}
+		}
+		all = append(all, target{p.name, must(clientcredentials.New(clientcredentials.Config{
+			Keys:   must(keyset.ParseJWKS(redoxtest.JWKS(s.Key()))),
+			Issuer: s.Issuer, Audience: []string{"us"}, ClientIDs: []string{"redox"}, Scopes: []string{"write"},
+			Types: types, ClientIDClaim: p.client, ScopeClaim: p.scope,
+		})), sender, s.Forgeries("redox", "us", "write")})
+	}
+	return all
+}
+
+// servers are what an AuthorizationServer can play. COMPATIBILITY.md of clientcredentials has the
+// sources.
+var servers = []struct {
+	name          string
+	typ           any
+	client, scope string // claims
+	claims        func(clientID string, scopes []string) map[string]any
+}{
+	{"auth0", "JWT", "azp", "", func(clientID string, _ []string) map[string]any {
+		return map[string]any{"client_id": nil, "azp": clientID, "sub": clientID + "@clients", "jti": nil, "gty": "client-credentials"}
+	}},
+	{"okta", nil, "cid", "scp", func(clientID string, scopes []string) map[string]any {
+		return map[string]any{"client_id": nil, "cid": clientID, "scope": nil, "scp": scopes, "ver": 1}
+	}},
+	{"entra-v1", "JWT", "appid", "roles", func(clientID string, scopes []string) map[string]any {
+		return map[string]any{"client_id": nil, "appid": clientID, "scope": nil, "roles": scopes, "sub": "22223333", "jti": nil, "ver": "1.0"}
+	}},
+	{"entra-v2", "JWT", "azp", "roles", func(clientID string, scopes []string) map[string]any {
+		return map[string]any{"client_id": nil, "azp": clientID, "scope": nil, "roles": scopes, "sub": "22223333", "jti": nil, "ver": "2.0"}
+	}},
+	{"keycloak", "JWT", "azp", "", func(clientID string, scopes []string) map[string]any {
+		return map[string]any{"azp": clientID, "sub": "b4c2a3f0", "typ": "Bearer", "scope": strings.Join(append(scopes, "profile"), " ")}
+	}},
 }
 
 // A sender without a target would be untested.

@@ -46,6 +46,10 @@
 //		// want f.Status
 //	}
 //
+// A token of an unknown key makes a Verifier fetch keys again, and wait up to 5 s until it may.
+// So in tests set Cooldown of keyset.RemoteConfig to [time.Millisecond]. Package gcpjwt and
+// package wif have no such field: their forgeries take 5 to 15 s.
+//
 // # Servers
 //
 // These servers run on loopback: [KeyServer] for public keys, [AuthorizationServer] for

@@ -59,8 +59,8 @@ var _ interface {
 	Signer
 } = (*WIF)(nil)
 
-// Send implements [Sender]. If the account may not be impersonated, the error is a
-// [TokenError].
+// Send implements [Sender]. If the Security Token Service refuses the exchange, or the account
+// may not be impersonated, the error is a [TokenError].
 func (f *WIF) Send(ctx context.Context, url string, message []byte) (*http.Response, error) {
 	return send(ctx, f.Client, url, message, f)
 }
@@ -87,11 +87,17 @@ func (f *WIF) fetch(ctx context.Context) (string, time.Duration, error) {
 	if cfg.SubjectTokenType == "" {
 		cfg.SubjectTokenType = "urn:ietf:params:oauth:token-type:jwt"
 	}
-	source, err := externalaccount.NewTokenSource(withClient(ctx, f.Client), cfg)
+	client := noRedirects(f.Client)
+	sts := &stsTransport{next: client.Transport}
+	client.Transport = sts
+	source, err := externalaccount.NewTokenSource(withClient(ctx, client), cfg)
 	if err != nil {
 		return "", 0, fmt.Errorf("redoxtest: WIF: %w", err)
 	}
 	federated, err := source.Token()
+	if sts.refusal != nil {
+		return "", 0, sts.refusal
+	}
 	if err != nil {
 		return "", 0, tokenError(err)
 	}
@@ -99,6 +105,33 @@ func (f *WIF) fetch(ctx context.Context) (string, time.Duration, error) {
 		return bearer(federated)
 	}
 	return f.impersonate(ctx, federated.AccessToken)
+}
+
+// An stsTransport keeps a refusal of the Security Token Service: x/oauth2 returns it as text.
+type stsTransport struct {
+	next    http.RoundTripper
+	refusal *TokenError
+}
+
+func (t *stsTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	next := t.next
+	if next == nil {
+		next = http.DefaultTransport
+	}
+	response, err := next.RoundTrip(r)
+	if err != nil || response.StatusCode < 300 {
+		return response, err
+	}
+	defer response.Body.Close()
+	t.refusal = &TokenError{StatusCode: response.StatusCode}
+	var body struct {
+		Error       string
+		Description string `json:"error_description"`
+	}
+	if json.NewDecoder(io.LimitReader(response.Body, 1<<20)).Decode(&body) == nil {
+		t.refusal.Code, t.refusal.Description = body.Error, body.Description
+	}
+	return nil, t.refusal
 }
 
 type supplier func(context.Context) (string, error)

@@ -121,7 +121,8 @@ func TestWIFFailures(t *testing.T) {
 		{"too long", func(s *redoxtest.WIF) { s.Lifetime = 13 * time.Hour }, 400, nil},
 		{"no subject", func(s *redoxtest.WIF) { s.SubjectToken = func(context.Context) (string, error) { return "", failed } }, 0, failed},
 		{"no pool", func(s *redoxtest.WIF) { s.Audience = "" }, 0, nil},
-		{"other pool", func(s *redoxtest.WIF) { s.Audience = "x" }, 0, nil},
+		{"other pool", func(s *redoxtest.WIF) { s.Audience = "x" }, 400, nil},
+		{"no server", func(s *redoxtest.WIF) { s.TokenURL = "http://127.0.0.1:1/v1/token" }, 0, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := &redoxtest.WIF{Audience: pool, TokenURL: g.STSURL, ServiceAccountImpersonationURL: g.ImpersonationURL(email), SubjectToken: subject}
@@ -133,16 +134,23 @@ func TestWIFFailures(t *testing.T) {
 				t.Fatal("sent")
 			case test.err != nil && !errors.Is(err, test.err):
 				t.Errorf("error %v, want %v", err, test.err)
+			case test.want == 0 && errors.As(err, &refused):
+				t.Errorf("error %v, want no TokenError: nothing was answered", err)
 			case test.want != 0 && (!errors.As(err, &refused) || refused.StatusCode != test.want):
 				t.Errorf("error %v, want status %d", err, test.want)
 			}
 		})
 	}
-	g.Fail(redoxtest.Status(503), g.ImpersonationURL(email))
 	s := &redoxtest.WIF{Audience: pool, TokenURL: g.STSURL, ServiceAccountImpersonationURL: g.ImpersonationURL(email), SubjectToken: subject}
-	if got := refusal(t, s); got.StatusCode != 503 {
-		t.Errorf("in an outage %v", got)
+	for _, url := range []string{g.STSURL, g.ImpersonationURL(email)} {
+		g.Fail(redoxtest.Status(503), url)
+		if got := refusal(t, s); got.StatusCode != 503 || got.Code != "" {
+			t.Errorf("in an outage of %s: %v", url, got)
+		}
+		g.Fail(nil)
 	}
-	g.Fail(nil)
 	authorization(t, s)
+	if got := refusal(t, &redoxtest.WIF{Audience: "projects/1", TokenURL: g.STSURL, SubjectToken: subject}); got.Code != "invalid_request" {
+		t.Errorf("the code of the Security Token Service: got %v", got)
+	}
 }

@@ -19,8 +19,8 @@
 //     secrets behind a pointer.
 //  4. Read the body only if the proof covers it, after the headers are well formed and name a
 //     configured key, by [redoxauth.Body], [redoxauth.HashBody] or [redoxauth.HashProvenBody].
-//     Return their errors as they are: a body that something in front has read is 500, and not
-//  401. The handler reads the bytes that were verified.
+//     Return their errors as they are: the status is 500, and not 401, if something in front has
+//     read the body. The handler reads the bytes that were verified.
 //  5. Verify is safe for concurrent use, honours the context of the request, does not panic,
 //     leaves no goroutine behind, and keeps bounded memory for any number of requests.
 //  6. Ignore what the proof does not cover, because proxies change requests. Work behind every
