@@ -54,6 +54,16 @@
 //
 // The log of [redoxauth.LogDecisions] says why.
 //
+// RedoxFeedPaused leaves out 401 and 413, because strangers get them every day. If Redox gets a
+// 401, RedoxRefused or RedoxSilent shows it. If Redox sends a message over MaxBodyBytes of
+// [redoxauth.Options], the answer is 413 and the feed is paused: the decision has the reason
+// "body_size", and RedoxSilent shows it.
+//
+// A scanner can fire RedoxFeedPaused: two verification tokens and a body that breaks off are
+// answered 400, and a handshake whose body stalls 503. Then there is a refusal beside the answer,
+// so RedoxRefused fires too, and messages are still accepted. Without a refusal, your handler
+// failed.
+//
 // # Limits
 //
 // No label has a value that a peer chooses, such as a path, an address, a subject or a key ID. So

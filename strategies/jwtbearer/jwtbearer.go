@@ -23,7 +23,7 @@
 //	audience             Audience                AssertionAudiences
 //	subject              Subject                 Signers[].Subject
 //	scopes               Scopes                  Signers[].Scopes
-//	noBasic                                      true
+//	noBasic                                      choose true
 //
 // To find these values from the first real request, run examples/inspect: it prints the Config
 // that accepts what arrives. Or read the refusals: example New (UnknownToken).

@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// Configuration returns a handler for /.well-known/smart-configuration below the base URL of
-// the destination. It names the token endpoint and all scopes.
+// Configuration returns a handler for the destination's URL with
+// /.well-known/smart-configuration appended. It names the token endpoint and all scopes.
 func (t *TokenEndpoint) Configuration() http.Handler {
 	body := t.configuration
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

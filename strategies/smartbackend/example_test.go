@@ -48,7 +48,7 @@ func ExampleNewTokenEndpoint() {
 		log.Fatal(err)
 	}
 	mux.Handle("/token", endpoint)
-	mux.Handle("/.well-known/smart-configuration", endpoint.Configuration())
+	mux.Handle("/redox/.well-known/smart-configuration", endpoint.Configuration())
 	mux.Handle("/redox", verifier.Wrap(http.HandlerFunc(
 		func(w http.ResponseWriter, r *http.Request) {
 			id, _ := redoxauth.FromContext(r.Context())
@@ -56,7 +56,7 @@ func ExampleNewTokenEndpoint() {
 		})))
 
 	// What Redox does.
-	configuration, err := http.Get(server.URL + "/.well-known/smart-configuration")
+	configuration, err := http.Get(server.URL + "/redox/.well-known/smart-configuration")
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -5,7 +5,7 @@
 //	endpoint, err := smartbackend.NewTokenEndpoint(cfg)
 //	verifier, err := endpoint.Verifier("system/*.rs")
 //	mux.Handle("/token", endpoint)
-//	mux.Handle("/.well-known/smart-configuration", endpoint.Configuration())
+//	mux.Handle("/redox/.well-known/smart-configuration", endpoint.Configuration())
 //	mux.Handle("/redox", verifier.Wrap(verifytoken.Challenge(handler))) // with a verification token: see verifytoken
 //
 // # Redox dashboard
@@ -17,10 +17,10 @@
 //	clientId                       Clients[].ID
 //	scopes                         Clients[].Scopes
 //	key pair, JKU                  Clients[].Keys: package keyset
-//	audience, resource             Audience, or leave them out
-//	grantType                      client_credentials
-//	grantTypeName, clientIdName    grant_type, client_id
-//	noBasic                        true
+//	audience, resource             Audience, or empty
+//	grantType                      choose client_credentials
+//	grantTypeName, clientIdName    choose grant_type, client_id
+//	noBasic                        choose true
 //
 // # Settings
 //

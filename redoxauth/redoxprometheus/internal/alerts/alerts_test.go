@@ -89,6 +89,12 @@ func (w *world) query(engine *promql.Engine, expr string, minute int) promql.Vec
 	return slices.Clone(vector)
 }
 
+// forgery returns a forgery of the verification token.
+func forgery(name string) redoxtest.Signer {
+	all := token.Forgeries()
+	return all[slices.IndexFunc(all, func(f redoxtest.Forgery) bool { return f.Name == name })]
+}
+
 func TestAlerts(t *testing.T) {
 	tests := map[string]struct {
 		happens func(w *world)
@@ -132,6 +138,28 @@ func TestAlerts(t *testing.T) {
 			`RedoxRefused{event="message", reason="token", strategy="verifytoken"}`:   {{43, 47}},
 			`RedoxRefused{event="message", reason="signature", strategy="jwtbearer"}`: {{73, 77}},
 		}},
+		"a scanner sends two verification tokens, and the feed goes on": {func(w *world) {
+			p := w.start("a")
+			w.run(100, func() {
+				if w.minute == 42 {
+					w.send(p, "", 400, message, forgery("credential sent twice"))
+				}
+				w.feed(p, "")
+			})
+		}, map[string][]span{
+			`RedoxFeedPaused{status="400"}`:                                             {{43, 47}},
+			`RedoxRefused{event="message", reason="malformed", strategy="verifytoken"}`: {{43, 47}},
+		}},
+		"a message of Redox is over MaxBodyBytes": {func(w *world) {
+			p := w.start("a")
+			w.run(200, func() {
+				if w.minute <= 40 {
+					w.feed(p, "")
+				} else {
+					w.send(p, "", 413, make([]byte, 2<<20), w.redox)
+				}
+			})
+		}, map[string][]span{`RedoxSilent{}`: {{105, 200}}}},
 		"Redox stops signing, and only strangers are refused": {func(w *world) {
 			p := w.start("a")
 			w.run(200, func() {
