@@ -67,7 +67,12 @@ func TestSendAs(t *testing.T) {
 		Clients:  []smartbackend.Client{{ID: "redox", Keys: keys, Scopes: []string{"system/*.rs"}}},
 		TokenURL: url + "/smart/token", Issuer: url, Audience: url + "/smartbackend", TokenSecrets: secrets, Replay: replay.NewMemory(100),
 	}))
+	grant := must(jwtbearer.NewTokenEndpoint(jwtbearer.EndpointConfig{
+		Signers:  []jwtbearer.Signer{{Issuer: "redox", Keys: keys, Algorithms: []string{"RS384"}}},
+		TokenURL: url + "/grant/token", Issuer: url, Audience: url + "/jwtbearer", TokenSecrets: secrets, Replay: replay.NewMemory(100),
+	}))
 	mux.Handle("/token", client)
+	mux.Handle("/grant/token", grant)
 	mux.Handle("/smart/token", smart)
 	endpoints := gcpjwt.Endpoints{CertsURL: google.CertsURL, TokenInfoURL: google.TokenInfoURL}
 	subject := must(redoxtest.NewKey("identity", "RS256").Token(nil, map[string]any{"iss": "https://redox.example"}))
@@ -105,12 +110,14 @@ func TestSendAs(t *testing.T) {
 			{"-secret guessed -declare-hash", "401", true},
 			{"-secret guessed -challenge", `"Verify & Save" would fail`, true},
 		}},
-		{"jwtbearer", must(jwtbearer.New(jwtbearer.Config{
+		{"jwtbearer", redoxauth.AnyOf(must(grant.Verifier()), must(jwtbearer.New(jwtbearer.Config{
 			Keys: keys, Issuer: "redox", Audience: []string{"us"}, Algorithms: []string{"RS384"},
-		})), "-algorithm RS384 -issuer redox", []attempt{
+		}))), "-algorithm RS384 -issuer redox", []attempt{
 			{"-audience us" + keyFile, "200 OK", false},
 			{"-audience them" + keyFile, "401", true},
 			{"-audience us", "-key or -secret is required for -strategy jwtbearer", true},
+			{"-token-url " + url + "/grant/token -subject feed" + keyFile, "200 OK", false},
+			{"-token-url " + url + "/grant/token -subject feed -audience them" + keyFile, "400 invalid_grant", true},
 		}},
 		{"clientcredentials", must(client.Verifier()), "-client-id redox -token-url " + url + "/token", []attempt{
 			{"-secret theSecret", "200 OK", false},
@@ -133,6 +140,7 @@ func TestSendAs(t *testing.T) {
 			ServiceAccounts: []string{account.ID}, AccessTokens: true, Endpoints: wif.Endpoints(endpoints), InsecureAllowHTTP: true,
 		})), "-token-url " + google.STSURL + " -audience //iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/p", []attempt{
 			{"-impersonation-url " + google.ImpersonationURL(account.Email) + " -subject-token " + file(t, []byte(subject+"\n")), "200 OK", false},
+			{"-audience projects/1 -subject-token " + file(t, []byte(subject)), "token endpoint answered 400 invalid_request; the log of the token endpoint", true},
 		}},
 		{"saml", token, "", []attempt{{"-secret theSecret", "is not one of handshake, verifytoken", true}}},
 	} {

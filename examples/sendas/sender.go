@@ -39,8 +39,8 @@ var strategies = []strategy{
 			AWSRegion: s.region, ServiceName: s.service, DeclarePayloadHash: s.declareHash,
 		}, nil
 	}},
-	// With -token-url it is the RFC 7523 grant.
-	{"jwtbearer", "-key|-secret [-kid] [-algorithm] -issuer [-subject] -audience [-scopes] [-token-url]", func(s *settings) (sender, error) {
+	// With -token-url it is the RFC 7523 grant, which needs -subject.
+	{"jwtbearer", "-key|-secret [-kid] [-algorithm] -issuer [-subject] -audience|-token-url [-scopes]", func(s *settings) (sender, error) {
 		key, err := s.key("RS256")
 		return &redoxtest.JWTBearer{
 			Key: key, Issuer: s.issuer, Subject: s.subject, Audience: strings.Fields(s.audience),

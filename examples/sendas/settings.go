@@ -59,9 +59,9 @@ func (s *settings) flags() *flag.FlagSet {
 	f.StringVar(&s.kid, "kid", "", "key ID of the JWT header (kid)")
 	f.StringVar(&s.algorithm, "algorithm", "", "algorithm of the JWT header (alg); default RS256, or HS256 with -secret, or RS384 for smartbackend")
 	f.StringVar(&s.issuer, "issuer", "", "issuer of the JWT (iss)")
-	f.StringVar(&s.subject, "subject", "", "subject of the JWT (sub)")
-	f.StringVar(&s.audience, "audience", "", "audience of the JWT (aud), of the token request, or of the ID token; for wif the provider")
-	f.StringVar(&s.scopes, "scopes", "", "scopes of the token request, separated by spaces")
+	f.StringVar(&s.subject, "subject", "", "subject of the JWT (sub); required for jwtbearer with -token-url")
+	f.StringVar(&s.audience, "audience", "", "audience of the JWT (aud), of the token request, or of the ID token; for wif the provider. The default for a JWT is -token-url")
+	f.StringVar(&s.scopes, "scopes", "", "scopes of the token request, separated by spaces; default for smartbackend system/*.rs")
 	f.StringVar(&s.tokenURL, "token-url", "", "URL of the token endpoint: url or token_url of the dashboard")
 	f.StringVar(&s.clientID, "client-id", "", "client ID: clientId of the dashboard")
 	f.StringVar(&s.contentType, "content-type", "", "content type of the token request: contentType of the dashboard")
@@ -151,6 +151,9 @@ func (s *settings) check(given []string) error {
 				add("%s is required for -strategy %s", strings.ReplaceAll(flags, "|", " or "), name)
 			}
 		}
+	}
+	if s.tokenURL != "" && s.subject == "" && slices.Contains(names, "jwtbearer") {
+		add("-subject is required for -strategy jwtbearer with -token-url (RFC 7523, Section 3)")
 	}
 	switch {
 	case len(names) == 2 && slices.Index(names, "verifytoken") >= 0 && names[0] != names[1] && !slices.Contains(names, "handshake"):

@@ -29,6 +29,8 @@ func TestFlagsAreCheckedFirst(t *testing.T) {
 		"-strategy handshake -token t -method PUT" + to:           {`-method "PUT": want POST or GET`},
 		"-strategy handshake -token t -timeout 0s" + to:           {"-timeout 0s"},
 		"-strategy jwtbearer -issuer i -audience a" + to:          {"-key or -secret is required for -strategy jwtbearer"},
+		"-strategy jwtbearer -issuer i -secret s" + to:            {"-audience or -token-url is required for -strategy jwtbearer"},
+		"-strategy jwtbearer -token-url http://h/ -secret s" + to: {"-issuer is required", "-subject is required for -strategy jwtbearer with -token-url"},
 		"-strategy verifytoken -token t more" + to:                {`unexpected argument "more"`},
 		"-strategy verifytoken -token t -message /none/such" + to: {"/none/such"},
 	} {
