@@ -9,11 +9,12 @@ import (
 
 // AnyOf returns a Verifier that accepts what one of its members accepts. The first member
 // whose answer is not [ErrNoCredentials] decides. If there is none, the error has the
-// challenges of all members, and the first reason that is not "missing".
+// WWW-Authenticate values of all members, and the first reason that is not "missing".
 //
 // AnyOf is as strong as its weakest member, and cannot tell similar credentials apart: two
 // bearer verifiers of one issuer, two sigv4 regions, or gcpjwt beside wif belong on two paths.
-// Introspection takes every bearer token, so it comes last.
+// Introspection, which asks the authorization server about a token, takes every bearer token. So
+// it comes last.
 func AnyOf(first Verifier, rest ...Verifier) Verifier {
 	return anyOf(members("AnyOf", first, rest))
 }

@@ -32,12 +32,13 @@
 // no [http.Request.ParseForm], no binding of a framework, no middleware that logs or decodes
 // bodies. Otherwise a Verifier whose proof covers the body refuses every request: with 500 and
 // the Reason "body_consumed", or with 401 if it cannot notice. A Verifier of a token does not
-// read the body. It accepts, and the handler gets the rest.
+// read the body. It accepts, and the handler gets an empty body, or the rest of one. If the
+// handler then answers 200, the message is lost.
 //
 // # What a peer gets
 //
-// The peer gets the status, a challenge and one fixed line. The operator gets the rest through
-// Options.Observe. No error holds a secret.
+// The peer gets the status, the header WWW-Authenticate, and one fixed line. The operator gets
+// the rest through Options.Observe. No error holds a secret.
 //
 //	kind              status  meaning
 //	ErrNoCredentials  401     the request has no credential that this Verifier knows
@@ -56,7 +57,8 @@
 //   - Try a Verifier on live traffic: [InsecureReportOnly]; move from a check of your own:
 //     examples/migration
 //   - Use a framework without http.Handler: [Check], examples/frameworks
-//   - Several destinations, a proxy, a handler that stores: the examples below
+//   - Several destinations, a proxy, a handler that stores: Example_paths, Example_proxy and
+//     Example_store on pkg.go.dev
 //   - Test your server: package redoxtest; write a Verifier: package verifiertest
 //
 // # When a request is refused
@@ -92,11 +94,11 @@
 //
 // ReadTimeout begins with the headers, and limits Verifiers and your handler. Without it, a
 // peer keeps its connection if it begins a body that nobody reads. Options.BodyTimeout limits
-// Verifiers alone: 60 s, its default, means 5.6 Mbit/s for 40 MiB.
+// Verifiers alone. With the default of 60 s, a sender of 40 MiB needs 5.6 Mbit/s.
 //
 // Set GOMEMLIMIT ([runtime/debug.SetMemoryLimit]) to Options.MaxInFlight, a quarter more, and
-// the needs of your handlers: io.ReadAll may take more than a message again. For a machine of
-// 512 MiB, 128 MiB is a good MaxInFlight.
+// the needs of your handlers: io.ReadAll in your handler may need more memory than the message
+// itself, on top of it. For a machine of 512 MiB, 128 MiB is a good MaxInFlight.
 //
 // [Redox]: https://www.redoxengine.com
 package redoxauth

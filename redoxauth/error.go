@@ -11,8 +11,9 @@ import (
 	"time"
 )
 
-// The kinds of error. Every error of a [Verifier] wraps exactly one of them; match
-// with [errors.Is].
+// The kinds of error. An error of a [Verifier] wraps one of them; match with [errors.Is]. If it
+// wraps none, the status is 500: the Verifier has a fault, or something in front has read the
+// body.
 var (
 	ErrNoCredentials = errors.New("redoxauth: no credentials")        // 401
 	ErrRejected      = errors.New("redoxauth: credentials rejected")  // 401
@@ -96,8 +97,8 @@ func (e *Error) In(strategy string) *Error {
 //	binding         bound to a key or certificate that this server cannot check
 //	replayed        used before
 //	replay_store    the replay store failed or is full
-//	region          the credential scope names another region
-//	service         the credential scope names another service
+//	region          signed for another AWS region
+//	service         signed for another AWS service
 //	unsigned_header a header that must be signed is not
 //	payload         the body does not match its declared hash
 //	host            signed for another host
@@ -232,7 +233,7 @@ func (e *Error) unread() bool {
 // defaultChallenge is for verifiers that set none: a 401 must have a challenge.
 const defaultChallenge = `Redox realm="redox"`
 
-// WriteError answers a request that was refused with err: the status, the challenge,
+// WriteError answers a request that was refused with err: the status, WWW-Authenticate,
 // Retry-After, and one fixed line.
 func WriteError(w http.ResponseWriter, err error) {
 	status := StatusCode(err)

@@ -16,14 +16,14 @@ type Identity struct {
 	// Strategy is the package that accepted the proof: "verifytoken", "sigv4", …
 	Strategy string
 
-	// Subject is the access key ID, client ID, service account or sub; empty if the
+	// Subject is the access key ID, client ID, service account or the token's sub; empty if the
 	// proof names nobody, as a shared token does.
 	Subject string
 
 	// Issuer is who issued the proof; empty if the Subject made it.
 	Issuer string
 
-	// KeyID is the secret that matched (its position, from "0") or the key (its kid, or its
+	// KeyID is the secret that matched (its position, from "0") or the key (its key ID, or its
 	// position). It shows whether an old one is still in use.
 	KeyID string
 

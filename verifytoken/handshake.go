@@ -12,7 +12,8 @@ import (
 )
 
 // Handshake answers every handshake that has a token. All other requests go to next, with their
-// body. The forms of a handshake are
+// body and unchecked: Handshake protects no message. Put [Verifier.Wrap] inside. The forms of a
+// handshake are
 //
 //	POST  {"verification-token":"<token>","challenge":"<challenge>"}, other members allowed
 //	POST  {"challenge":"<challenge>"}, with the token in the header

@@ -1,6 +1,7 @@
 // Package verifytoken verifies the token that Redox sends in the header "verification-token" of
 // every message ([Authenticate incoming data]). It also answers the handshake, which Redox
-// sends when somebody presses "Verify & Save" ([Create and verify an endpoint]).
+// sends when somebody presses "Verify & Save" ([Create and verify an endpoint]): the answer to
+// it must repeat the text that it has as "challenge".
 //
 //	token, err := verifytoken.New(verifytoken.Config{Tokens: []string{"..."}})
 //	http.Handle("/redox", token.Handshake(token.Wrap(handler)))
@@ -13,23 +14,23 @@
 //
 // # Settings
 //
-// A destination has "an auth credential or verification token" ([Set up a destination]). Choose
-// the line by the proof that its messages have. Here signature is the Verifier of a credential,
+// A destination has "an auth credential or verification token" ([Set up a destination]). Take
+// the line that fits what your messages carry. Here signature is the Verifier of a credential,
 // such as one of sigv4:
 //
 //	token.Handshake(token.Wrap(handler))                            // the token
 //	signature.Wrap(verifytoken.Challenge(handler))                  // a credential
-//	token.Handshake(signature.Wrap(verifytoken.Challenge(handler))) // a credential; the handshake has either
+//	token.Handshake(signature.Wrap(verifytoken.Challenge(handler))) // a credential; the handshake has the token or the credential
 //	token.Handshake(token.Wrap(signature.Wrap(handler)))            // both
 //
 // Redox does not document how it proves the handshake of a destination without a token. Our
 // guess is the credential, because white space in a secret makes "Verify & Save" fail ([Create
 // an auth credential]). Nor does it document whether messages with a credential carry the token
-// too. The third line fits every destination with
-// a credential.
+// too. The third line fits every destination with a credential.
 //
 // Handshake is always outermost: a handshake may have its token in the body or the query, where
-// Wrap does not look. Challenge is always innermost.
+// Wrap does not look. It protects no message: a Wrap must be inside. Challenge is always
+// innermost.
 //
 // Register the path without a method: "POST /redox" does not match a GET handshake. Log no
 // queries: a GET handshake has the token there.

@@ -22,8 +22,8 @@
 //
 // # Settings
 //
-// Log too: one function calls that of [redoxauth.LogDecisions] and that of Observe. The example
-// of [Observe] shows it.
+// Log too: one function calls that of [redoxauth.LogDecisions] and that of Observe, as
+// ExampleObserve on pkg.go.dev does.
 //
 // Your own token endpoint: set the Observe of its EndpointConfig. Do not wrap it with Count: its
 // answers of 200 would hide that no message comes.
@@ -50,7 +50,10 @@
 //	RedoxRefused         a credential was refused: it came from Redox or from an attacker
 //	RedoxSilent          no message was answered with 2xx for an hour
 //	RedoxNoKeys          there are no keys: the answer to every token is 503
-//	RedoxKeysNotFetched  fetches have failed for 10 minutes: new keys are unknown, and known ones end
+//	RedoxKeysNotFetched  fetches have failed for 10 minutes: new keys are unknown, and known keys will expire
+//
+// Answers of 401 and 413 pause the feed too, if Redox got them. RedoxFeedPaused leaves them out,
+// because strangers get them every day. RedoxRefused and RedoxSilent show those that Redox got.
 //
 // The log of [redoxauth.LogDecisions] says why.
 //

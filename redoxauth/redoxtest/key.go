@@ -35,7 +35,14 @@ type Key struct {
 
 // NewKey returns a key with the ID id: RSA with 2048 bits, a key on the algorithm's curve,
 // or 64 random bytes. Calls in one process that need the same type for the same ID return
-// the same key. For an unknown algorithm the key is empty and signs nothing.
+// the same key. For an unknown algorithm it returns a Key without Signer and Secret. Signing with
+// it is an error.
+//
+// For a key pair in files, such as for the option -key of examples/sendas:
+//
+//	openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out private.pem   # RS256, RS384
+//	openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-384 -out private.pem # ES384
+//	openssl pkey -in private.pem -pubout -out public.pem                            # for keyset.ParsePEM
 func NewKey(id, algorithm string) Key {
 	k := Key{ID: id, Algorithm: algorithm}
 	switch made := generate(id, algorithm).(type) {

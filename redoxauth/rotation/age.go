@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Age returns how old something is at the time now that has been kept since then, such as a list
-// of keys. It is the larger of the age by the wall clock, which can be set back, and the age by the
-// monotonic clock, which stands still while a machine is suspended. Neither may prolong a
+// Age returns how long something has been kept, from since to now, such as a list of keys. It is
+// the larger of the age by the wall clock, which can be set back, and the age by the monotonic
+// clock, which stands still while a machine is suspended. Neither may prolong the use of a
 // withdrawn secret.
 //
 // Age is negative if since is more than a second later than now. Then the wall clock was set

@@ -84,7 +84,7 @@ func replace(file, text string) {
 	}
 }
 
-// Secrets in a secret manager. While it is down, the last secrets serve on for 24 h. Then the
+// Secrets in a secret manager. While it is down, the last secrets remain in use for 24 h. Then the
 // answer is 503, which Redox retries.
 func Example_secretManager() {
 	manager := &secretManager{} // stands for the client of your secret manager

@@ -1,5 +1,6 @@
 // Package keyset holds the public keys that verify tokens. They are published at a URL, from
-// which they are fetched and kept fresh, or configured, as a JWK Set ([RFC 7517]) or in PEM.
+// which they are fetched and kept fresh, or configured. Their form is a JWK Set (JWKS, [RFC 7517]),
+// which is JSON, or PEM.
 //
 //	published, err := keyset.NewRemote(keyset.RemoteConfig{URL: "https://..."})
 //	configured, err := keyset.ParseJWKS(data) // or ParsePEM
@@ -19,20 +20,20 @@
 //	OAuth 2.0 2-legged    your authorization server                     NewRemote, by Issuer or URL
 //	the two of Google     Google                                        set by gcpjwt and wif
 //
-// Redox can publish the keys of a credential at a URL ("JKU", toggled on the credential). It
-// documents neither that URL nor how often the keys change.
+// Redox can publish the keys of a credential at a URL (JKU, "JWK Set URL"). You switch this on
+// at the credential. Redox documents neither that URL nor how often the keys change.
 //
 // # Settings
 //
-//   - Fetch at start-up, and show the state in a health check (example NewRemote).
-//   - Rotate published keys: nothing to do (example NewRemote, Rotation).
-//   - Rotate configured keys: list the old and the new key together (example ParsePEM, Rotation).
-//     Identity.KeyID names the key that verified a token: its key ID, or without one its
+//   - Fetch at start-up, and show the state in a health check: ExampleNewRemote on pkg.go.dev.
+//   - Rotate published keys: nothing to do (ExampleNewRemote_rotation).
+//   - Rotate configured keys: list the old and the new key together (ExampleParsePEM_rotation).
+//     Identity.KeyID names the key that verified a token: its key ID (kid), or without one its
 //     position, from "0".
 //
 // # Operation
 //
-// When the key server is down, the keys that were fetched serve on. A token that they do not
+// When the key server is down, the keys that were fetched remain in use. A token that they do not
 // verify is answered 503 (reason "keys"), which Redox retries, and never 401. A process that
 // starts meanwhile answers 503 and needs no restart. Alert on [Status].Err. It says what the
 // server answered, such as "an HTML page".
@@ -142,8 +143,8 @@ type RemoteConfig struct {
 	// Issuer replaces URL: it is an issuer identifier, whose metadata has the URL. OpenID
 	// Connect Discovery 1.0, Section 4, and RFC 8414, Section 3, are asked side by side,
 	// with each fetch. If Issuer has a path, the well-known path is tried in front of it
-	// and after it. The metadata must repeat Issuer character by character. That of
-	// OpenID Connect counts, unless it comes 250 ms after another.
+	// and after it. The metadata must repeat Issuer character by character. If both answer
+	// within 250 ms of each other, OpenID Connect's is used; else the first.
 	Issuer string
 
 	// Client makes the requests; default one with [http.DefaultTransport]. Set it to trust

@@ -22,8 +22,9 @@ import (
 // never forgets a valid entry to make room.
 //
 // Everything is forgotten when the process ends. Then a credential that was used just before
-// can be used once more, until it expires. It can also after a snapshot was restored, and after
-// the wall clock was wrongly ahead: expiry follows time.Now, whatever Now the strategies use.
+// can be used once more, until it expires. The same happens after a snapshot of the machine was
+// restored, and after the wall clock was wrongly ahead: expiry follows time.Now, whatever Now the
+// strategies use.
 type Memory struct {
 	key    *[32]byte // behind a pointer, so that printing the Memory does not show it
 	max    int64
@@ -42,7 +43,7 @@ const (
 )
 
 // NewMemory returns a Memory for at most maxEntries entries. With 0 or less it is for one
-// million entries, which take at most 40 MB, as they come.
+// million entries, which take up to 40 MB, allocated as needed.
 //
 // An entry stays for longer than its credential is valid. One SMART assertion a second, each
 // valid for 5 minutes, makes 480 entries with the default Leeway. One client that sends many

@@ -1,15 +1,15 @@
-// Package replay records the use of single-use credentials, so that a replay is refused. No
-// field of the Redox dashboard is about it.
+// Package replay records the use of single-use credentials, so that a replay, the second use of
+// one, is refused. No field of the Redox dashboard is about it.
 //
 //	smartbackend.EndpointConfig{Replay: replay.NewMemory(0), /* the other fields */}
 //
 // # Settings
 //
-// Token endpoints need a [Store]: the assertion of a SMART Backend client is single-use ([SMART
-// App Launch, Signature Verification]), and so is that of an RFC 7523 grant if it has a jti. One
-// Store serves any number of endpoints. For jwtbearer's Config and for sigv4 a Store is
-// optional, and mostly wrong: Redox may send one token with many messages, and repeats a message
-// that got no answer.
+// Token endpoints need a [Store]: an assertion, a JWT that Redox signs to ask for an access token,
+// is single-use in smartbackend ([SMART App Launch, Signature Verification]), and in jwtbearer if
+// it has an ID (jti). One Store serves any number of endpoints. For jwtbearer's Config and for
+// sigv4 a Store is optional. Usually leave it nil: Redox may send one token with many messages,
+// and repeats a message that got no answer.
 //
 // With one process, use [NewMemory]. With several replicas behind one URL, use package
 // redisreplay, which is a module of its own, or a Store of yours. Otherwise an assertion could

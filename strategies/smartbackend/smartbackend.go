@@ -1,36 +1,45 @@
 // Package smartbackend verifies requests of Redox's strategy "SMART Backend" ([SMART Backend
-// Services]). Redox signs an assertion, exchanges it for an access token at your token
+// Services]). Redox signs a JWT, the assertion, exchanges it for an access token at your token
 // endpoint, and sends that with its messages.
 //
-//	endpoint, err := smartbackend.NewTokenEndpoint(cfg)
-//	verifier, err := endpoint.Verifier("system/*.rs")
+//	endpoint, err := smartbackend.NewTokenEndpoint(smartbackend.EndpointConfig{
+//		Clients:      []smartbackend.Client{{ID: "redox", Keys: keys, Scopes: []string{"system/*.c"}}},
+//		TokenURL:     "https://api.example.com/token",
+//		Issuer:       "https://api.example.com",
+//		Audience:     "https://api.example.com/redox",
+//		TokenSecrets: secrets,
+//		Replay:       replay.NewMemory(0),
+//	})
+//	verifier, err := endpoint.Verifier("system/*.c")
 //	mux.Handle("/token", endpoint)
 //	mux.Handle("/redox/.well-known/smart-configuration", endpoint.Configuration())
-//	mux.Handle("/redox", verifier.Wrap(verifytoken.Challenge(handler))) // with a verification token: see verifytoken
+//	mux.Handle("/redox", verifier.Wrap(verifytoken.Challenge(handler)))
 //
 // # Redox dashboard
 //
-// Redox documents some fields:
+// Redox documents some fields. You choose clientId and scopes, and enter them on both sides:
 //
 //	dashboard                      EndpointConfig
 //	url                            TokenURL
 //	clientId                       Clients[].ID
 //	scopes                         Clients[].Scopes
-//	key pair, JKU                  Clients[].Keys: package keyset
-//	audience, resource             Audience, or empty
+//	key pair, or its URL (JKU)     Clients[].Keys: package keyset
+//	audience, resource             Audience, or leave them out
 //	grantType                      choose client_credentials
 //	grantTypeName, clientIdName    choose grant_type, client_id
 //	noBasic                        choose true
 //
 // # Settings
 //
-//   - Rotation: examples Client (RotationOf...).
-//   - Several clients or replicas: examples Client, EndpointConfig.
+// Examples on pkg.go.dev:
+//
+//   - Rotation: ExampleClient_rotationOf...
+//   - Several clients: ExampleClient
+//   - Replicas: ExampleEndpointConfig_replicas
 //
 // # Operation
 //
-// The error that Observe gets says what arrived, what was expected and which field decides.
-// [redoxauth.Reason] lists the reasons. Explain makes all checks and names likely causes.
+// The error that Observe gets names the field that decides. Explain names likely causes.
 //
 // Published keys rotate without your help: see [keyset.RemoteSet]. Otherwise list the old and
 // the new key, with different key IDs or none.
@@ -41,7 +50,7 @@
 // # Limits
 //
 // An access token does not cover the body. Anyone who obtains it can use it until it expires.
-// [COMPATIBILITY.md] lists deviations from SMART.
+// [COMPATIBILITY.md] lists deviations from SMART, and all answers.
 //
 // [SMART Backend Services]: https://hl7.org/fhir/smart-app-launch/STU2.2/backend-services.html
 // [COMPATIBILITY.md]: https://github.com/redoxauth/redoxauth-go/blob/main/strategies/smartbackend/COMPATIBILITY.md
@@ -64,12 +73,11 @@ const strategy = "smartbackend"
 // An EndpointConfig configures a [TokenEndpoint].
 type EndpointConfig struct {
 	Clients            []Client // required; removing one ends its tokens
-	TokenURL           string   // required: absolute, as Redox calls it, the same on all replicas
-	AssertionAudiences []string // accepted aud of assertions; default TokenURL
+	TokenURL           string   // required: as Redox calls it
+	AssertionAudiences []string // accepted aud (receiver) of assertions; default TokenURL
 
-	// Issuer and Audience, required, are iss and aud of the access tokens, such as the URLs
-	// of the token endpoint and of the destination. An audience or resource in a token
-	// request must be this Audience.
+	// Issuer and Audience, required, are iss (who issues) and aud (who receives) of the
+	// access tokens. An audience or resource in a token request must be this Audience.
 	Issuer, Audience string
 
 	// TokenSecrets, required, sign the access tokens: at least 32 random bytes each. The
@@ -82,7 +90,7 @@ type EndpointConfig struct {
 	Lifetime time.Duration
 
 	Leeway time.Duration // how far clocks may differ; default 60 s, at most 5 min
-	Replay replay.Store  // required: records each jti; shared by all replicas
+	Replay replay.Store  // required: records each assertion's ID (jti); shared by all replicas
 
 	// Observe gets every token request; Explain can read it later.
 	Observe func(*http.Request, redoxauth.Decision)
@@ -92,18 +100,20 @@ type EndpointConfig struct {
 
 // A Client may request access tokens.
 type Client struct {
-	ID   string     // required: iss and sub of the assertions
+	ID   string     // required: iss and sub (who signed) of the assertions
 	Keys keyset.Set // required: of this Client and of nobody else
 
-	// Scopes, required, are what the Client may get, such as "system/*.rs", in version 1 or
-	// 2 of the syntax. A Client that requests more gets the part that is allowed.
+	// Scopes, required, are what the Client may get. In "system/*.cud", * is every resource
+	// type, and the letters are create (c), update (u) and delete (d); read and search are
+	// r and s. Sending new data needs c. A Client that requests more gets the part that is
+	// allowed.
 	Scopes []string
 }
 
-// A TokenEndpoint is the token URL of SMART Backend Services. It is safe for concurrent use.
+// A TokenEndpoint is the token URL. It is safe for concurrent use.
 //
 // An assertion must be signed with RS384 or ES384 and expire within 5 minutes. It is accepted
-// once. A jku must be the URL of the Client's Keys. COMPATIBILITY.md lists all answers.
+// once.
 type TokenEndpoint struct {
 	endpoint      *tokenendpoint.Endpoint
 	configuration []byte
@@ -111,7 +121,7 @@ type TokenEndpoint struct {
 
 var _ http.Handler = (*TokenEndpoint)(nil)
 
-// NewTokenEndpoint makes no request. Its error names everything that is wrong with cfg.
+// NewTokenEndpoint returns an error that names everything that is wrong with cfg.
 func NewTokenEndpoint(cfg EndpointConfig) (*TokenEndpoint, error) {
 	p := config.Problems{Package: strategy}
 	g := newGrant(cfg, &p)
@@ -144,7 +154,7 @@ func (t *TokenEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	t.endpoint.ServeHTTP(w, r)
 }
 
-// Explain tells an operator what t makes of a token request: see [redoxauth.Explain].
+// Explain is for operators: see [redoxauth.Explain].
 func (t *TokenEndpoint) Explain(r *http.Request) string {
 	if t == nil {
 		t = &TokenEndpoint{}
@@ -171,7 +181,7 @@ var _ redoxauth.Verifier = (*Verifier)(nil)
 // JWT of Issuer the error is [redoxauth.ErrNoCredentials].
 func (v *Verifier) Verify(r *http.Request) (*redoxauth.Identity, error) { return v.bearer.Verify(r) }
 
-// Explain tells an operator what v makes of r: see [redoxauth.Explain].
+// Explain is for operators: see [redoxauth.Explain].
 func (v *Verifier) Explain(r *http.Request) string {
 	if v == nil {
 		v = &Verifier{}
