@@ -1,48 +1,45 @@
 // Package clientcredentials verifies requests of the strategy "OAuth 2.0 2-legged". Redox
-// gets an access token by the client credentials grant ([RFC 6749, Section 4.4]) and sends
-// it as "Authorization: Bearer". Choose by who issues the tokens:
+// gets an access token for its client ID and secret (the client credentials grant, [RFC 6749,
+// Section 4.4]), and sends it as "Authorization: Bearer". Choose by who issues the tokens:
 //
-//	your authorization server, as JWTs    New
-//	your authorization server, opaque     NewIntrospection
 //	you have no authorization server      NewTokenEndpoint
+//	your authorization server, as JWTs    New
+//	your authorization server, opaque     NewIntrospection, which asks it about each token
 //
-// With New:
+// Opaque means that only the server can read the token. Without a server:
 //
-//	keys, err := keyset.NewRemote(keyset.RemoteConfig{Issuer: "https://..."})
-//	verifier, err := clientcredentials.New(clientcredentials.Config{
-//		Keys:      keys,
-//		Issuer:    "https://...",
-//		Audience:  []string{"..."}, // this API
-//		ClientIDs: []string{"..."}, // Redox
+//	endpoint, err := clientcredentials.NewTokenEndpoint(clientcredentials.EndpointConfig{
+//		Clients:      []clientcredentials.Client{{ID: "redox", Secrets: []string{"..."}}},
+//		Issuer:       "https://api.example.com",
+//		Audience:     "https://api.example.com/redox",
+//		TokenSecrets: secrets,
 //	})
+//	verifier, err := endpoint.Verifier()
+//	http.Handle("/token", endpoint)
 //	http.Handle("/redox", verifier.Wrap(verifytoken.Challenge(handler)))
+//
+// On pkg.go.dev: ExampleNew, ExampleNewIntrospection.
 //
 // # Redox dashboard
 //
-// Redox documents these fields, but not their defaults:
+// Redox documents these fields, but not their defaults. For NewTokenEndpoint you choose the
+// values, and enter them on both sides:
 //
-//	dashboard           New, NewIntrospection   NewTokenEndpoint
-//	url                 the server's token URL  URL of the TokenEndpoint
-//	clientId            ClientIDs               Clients[].ID
-//	clientSecret        -                       Clients[].Secrets
-//	scopes              Scopes, or more         Clients[].Scopes, or fewer
-//	audience, resource  as Audience needs       Audience, or empty
-//	grantType           client_credentials      client_credentials
-//	…Name               as the server wants     OAuth's (client_id, …)
-//	all others          as the server wants     any
+//	dashboard           New, NewIntrospection     NewTokenEndpoint
+//	url                 the server's token URL    URL of the TokenEndpoint
+//	clientId            ClientIDs                 Clients[].ID
+//	clientSecret        -                         Clients[].Secrets
+//	scopes              Scopes, or a larger list  Clients[].Scopes, or a smaller list
+//	audience, resource  as Audience needs         Audience, or empty
+//	grantType           client_credentials        client_credentials
+//	…Name               as the server wants       OAuth's (client_id, …)
+//	all others          as the server wants       any
 //
 // # Settings
 //
-// By default tokens are those of [RFC 9068]. These servers issue others. Each has an example.
-// [COMPATIBILITY.md] says what to set at the server, and has more servers and OAuth clients.
-//
-//	          Types  ClientIDClaim  ScopeClaim  Issuer
-//	Auth0     "JWT"  azp            default     https://TENANT.auth0.com/
-//	Okta      ""     cid            scp         https://ORG.okta.com/oauth2/SERVER
-//	Entra v1  "JWT"  appid          roles       https://sts.windows.net/TENANT/
-//	Entra v2  "JWT"  azp            roles       https://login.microsoftonline.com/TENANT/v2.0
-//	Cognito   ""     default        default     https://cognito-idp.REGION.amazonaws.com/POOL
-//	Keycloak  "JWT"  azp            default     https://HOST/realms/REALM
+// By default tokens are those of [RFC 9068]. Many servers issue others: ExampleNew_auth0, _okta,
+// _entraV1, _entraV2, _cognito and _keycloak have their Config. [COMPATIBILITY.md]
+// says what to set at the server, and has more servers and OAuth clients.
 //
 // To change Redox's client or secret, list the old and the new one in ClientIDs or Secrets.
 //
@@ -52,14 +49,14 @@
 // Explain runs all checks, and names mistakes that fit.
 //
 // Keys rotate without a restart ([keyset.RemoteSet]). When the key server or the
-// introspection endpoint is down, known keys and cached answers serve on. Other tokens are
+// introspection endpoint is down, known keys and cached answers remain in use. Other tokens are
 // answered 503, never 401.
 //
 // # Limits
 //
-// A token does not cover the body. Anyone who obtains it can use it until it expires, even a
-// revoked JWT. Tokens that are bound to a key (cnf) are refused, and those over 16 KiB, or
-// 4 KiB with NewIntrospection.
+// A token does not cover the body. Anyone who obtains it can use it. A JWT stays usable until it
+// expires, even after it is revoked. Tokens that are bound to a key (claim cnf) are refused, and
+// those over 16 KiB, or 4 KiB with NewIntrospection.
 //
 // [RFC 6749, Section 4.4]: https://www.rfc-editor.org/rfc/rfc6749#section-4.4
 // [RFC 9068]: https://www.rfc-editor.org/rfc/rfc9068
@@ -88,7 +85,7 @@ type Config struct {
 
 	Issuer string // must equal iss in every character; else [redoxauth.ErrNoCredentials]
 
-	Audience []string // names of this API; aud must contain one
+	Audience []string // names of this API; aud (receivers) must contain one
 
 	// InsecureNoAudience, instead of Audience, accepts only tokens without aud. A token that
 	// Redox sends to another API of the server can be replayed here, unless Scopes forbid it.

@@ -35,15 +35,15 @@ type EndpointConfig struct {
 type Client struct {
 	ID string // required, unique, at most 512 bytes
 
-	// Secrets, required, are all accepted: rotate from [old] to [new, old] to [new] (see the
-	// example). Each has at most 1 KiB. They must be random, because guessers are not delayed.
+	// Secrets, required, are all accepted: rotate from [old] to [new, old] to [new] (see
+	// ExampleNewTokenEndpoint_rotation). Each has at most 1 KiB. They must be random, because
+	// guessers are not delayed.
 	Secrets []string
 
 	Scopes []string // a token has those that were requested, or all
 }
 
-// A TokenEndpoint is the token URL of the client credentials grant. It is safe for concurrent
-// use.
+// A TokenEndpoint is the token URL. It is safe for concurrent use.
 //
 // It takes a form or a JSON object. The client authenticates with HTTP Basic, in the body, or
 // with both if they agree. After 100 wrong credentials of one client from one address, more
@@ -86,7 +86,7 @@ func (t *TokenEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	t.endpoint.ServeHTTP(w, r)
 }
 
-// Explain takes a request that t has not read, or that Observe got. See [redoxauth.Explain].
+// Explain is for operators: see [redoxauth.Explain].
 func (t *TokenEndpoint) Explain(r *http.Request) string {
 	if t == nil {
 		t = &TokenEndpoint{}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
 	"github.com/redoxauth/redoxauth-go/strategies/clientcredentials"
+	"github.com/redoxauth/redoxauth-go/verifytoken"
 )
 
 // A destination that has no authorization server is its own: Redox gets a token at /token with
@@ -19,6 +21,7 @@ func ExampleNewTokenEndpoint() {
 	os.Setenv("TOKEN_SECRET", "32 bytes or more: openssl rand -hex 32")
 	os.Setenv("REDOX_CLIENT_SECRET", "what the dashboard has as clientSecret")
 
+	observe := redoxauth.LogDecisions(slog.Default())
 	endpoint, err := clientcredentials.NewTokenEndpoint(clientcredentials.EndpointConfig{
 		Clients: []clientcredentials.Client{{
 			ID:      "redox",                                    // the dashboard's clientId
@@ -28,6 +31,7 @@ func ExampleNewTokenEndpoint() {
 		Issuer:       "https://api.example.com",
 		Audience:     "https://api.example.com/redox", // audience, if one is set there
 		TokenSecrets: [][]byte{[]byte(os.Getenv("TOKEN_SECRET"))},
+		Observe:      observe, // token requests
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -38,22 +42,27 @@ func ExampleNewTokenEndpoint() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	mux.Handle("/redox", verifier.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id, _ := redoxauth.FromContext(r.Context())
 		fmt.Println("message from", id.Subject)
-	})))
-	server := httptest.NewServer(mux) // http.ListenAndServe(":8080", mux)
+	})
+	protect := redoxauth.Middleware(verifier, &redoxauth.Options{Observe: observe}) // messages
+	mux.Handle("/redox", protect(verifytoken.Challenge(handler)))                   // answers "Verify & Save"
+	server := httptest.NewServer(mux)                                               // http.ListenAndServe(":8080", mux)
 	defer server.Close()
 
 	// What Redox does.
 	redox := &redoxtest.ClientCredentials{URL: server.URL + "/token", ClientID: "redox", ClientSecret: os.Getenv("REDOX_CLIENT_SECRET")}
-	response, err := redox.Send(context.Background(), server.URL+"/redox", redoxtest.PatientAdmin())
+	ctx := context.Background()
+	fmt.Println("handshake:", redoxtest.SignedHandshake(ctx, server.URL+"/redox", redox, http.MethodPost))
+	response, err := redox.Send(ctx, server.URL+"/redox", redoxtest.PatientAdmin())
 	if err != nil {
 		log.Fatal(err)
 	}
 	response.Body.Close()
 	fmt.Println(response.Status)
 	// Output:
+	// handshake: <nil>
 	// message from redox
 	// 200 OK
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -38,23 +39,28 @@ func ExampleNew() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	mux := http.NewServeMux()
-	mux.Handle("/redox", verifier.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id, _ := redoxauth.FromContext(r.Context())
 		fmt.Println("message from", id.Subject, id.Scopes)
-	})))
-	server := httptest.NewServer(mux) // http.ListenAndServe(":8080", mux)
+	})
+	protect := redoxauth.Middleware(verifier, &redoxauth.Options{Observe: redoxauth.LogDecisions(slog.Default())})
+	mux := http.NewServeMux()
+	mux.Handle("/redox", protect(verifytoken.Challenge(handler))) // answers "Verify & Save"
+	server := httptest.NewServer(mux)                             // http.ListenAndServe(":8080", mux)
 	defer server.Close()
 
 	// What Redox does.
 	redox := &redoxtest.ClientCredentials{URL: as.TokenURL, ClientID: "redox", ClientSecret: "secret", Audience: "https://api.example.com"}
-	response, err := redox.Send(context.Background(), server.URL+"/redox", redoxtest.PatientAdmin())
+	ctx := context.Background()
+	fmt.Println("handshake:", redoxtest.SignedHandshake(ctx, server.URL+"/redox", redox, http.MethodPost))
+	response, err := redox.Send(ctx, server.URL+"/redox", redoxtest.PatientAdmin())
 	if err != nil {
 		log.Fatal(err)
 	}
 	response.Body.Close()
 	fmt.Println(response.Status)
 	// Output:
+	// handshake: <nil>
 	// message from redox [messages.write]
 	// 200 OK
 }
@@ -84,11 +90,13 @@ func ExampleNewIntrospection() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	both := redoxauth.AllOf(token, introspection)
-	server := httptest.NewServer(redoxauth.Middleware(both, nil)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id, _ := redoxauth.FromContext(r.Context())
 		fmt.Println("message from", id.Subject, id.Scopes)
-	})))
+	})
+	both := redoxauth.AllOf(token, introspection)
+	protect := redoxauth.Middleware(both, &redoxauth.Options{Observe: redoxauth.LogDecisions(slog.Default())})
+	server := httptest.NewServer(token.Handshake(protect(handler)))
 	defer server.Close()
 
 	// What Redox does, and then without the verification token.

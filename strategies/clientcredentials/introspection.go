@@ -44,15 +44,15 @@ type IntrospectionConfig struct {
 
 	InsecureAnyClient bool // instead of ClientIDs
 
-	Scopes []string // all required; else [redoxauth.ErrForbidden]
+	Scopes []string // all required
 
 	// CacheTTL is how long an answer is used, and a revoked token accepted; default 1 min, at
 	// most 1 h, and never past exp.
 	CacheTTL time.Duration
 
 	// Peer returns who sent a request; default the address of the connection, unless a header
-	// names a proxy. Behind a proxy, set it: see the example. "" is unknown. It must be safe
-	// for concurrent use.
+	// names a proxy. Behind a proxy, set it: ExampleIntrospectionConfig_peer. "" is unknown. It
+	// must be safe for concurrent use.
 	Peer func(*http.Request) string
 
 	InsecureAllowHTTP bool // accept a URL with http

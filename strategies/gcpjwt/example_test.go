@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -36,7 +37,8 @@ func ExampleNew() {
 		log.Fatal(err)
 	}
 	both := redoxauth.AllOf(token, google)
-	messages := redoxauth.Middleware(both, nil)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	protect := redoxauth.Middleware(both, &redoxauth.Options{Observe: redoxauth.LogDecisions(slog.Default())})
+	messages := protect(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id, _ := redoxauth.FromContext(r.Context())
 		fmt.Println("message from the account:", id.Strategy, id.Subject == account.ID)
 	}))
@@ -84,14 +86,14 @@ func ExampleNew_idTokens() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	server := httptest.NewServer(google.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewServer(google.Wrap(verifytoken.Challenge(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id, _ := redoxauth.FromContext(r.Context())
 		var claims struct{ Email string }
 		if err := id.Claims(&claims); err != nil {
 			log.Print(err)
 		}
 		fmt.Println("message from", claims.Email)
-	})))
+	}))))
 	defer server.Close()
 
 	redox := &redoxtest.GCPJWT{Email: account.Email, Key: account.Key, TokenURL: fake.TokenURL, TargetAudience: "https://customer.example/redox"}

@@ -1,6 +1,6 @@
 // Package gcpjwt verifies the tokens that Redox gets from Google for a service account of yours
-// ([Using OAuth 2.0 for Server to Server Applications]): opaque access tokens ("ya29.…") and
-// signed ID tokens. The dashboard's strategy is "OAuth 2.0 2-legged with JWT for GCP".
+// ([Using OAuth 2.0 for Server to Server Applications]): access tokens ("ya29.…"), which are
+// opaque (only Google can read them), and signed ID tokens. The dashboard's strategy is "OAuth 2.0 2-legged with JWT for GCP".
 //
 //	token, err := verifytoken.New(verifytoken.Config{Tokens: []string{"..."}})
 //	google, err := gcpjwt.New(gcpjwt.Config{
@@ -27,11 +27,11 @@
 //
 //   - Require the verification token first, as above or with [redoxauth.AllOf]. Then strangers
 //     cannot make this server call Google, and a replayed access token alone does not suffice.
-//   - Accept ID tokens: list Audience (example New, IdTokens).
-//   - Replace the service account: list the old and the new one together (example New,
-//     Rotation).
-//   - Behind a proxy: set Peer (example Config, Peer). Without it all senders are one peer,
-//     whose calls strangers can use up.
+//   - Accept ID tokens: list Audience (ExampleNew_idTokens on pkg.go.dev).
+//   - Replace the service account: list the old and the new one together
+//     (ExampleNew_rotation).
+//   - Behind a proxy: set Peer (ExampleConfig_peer on pkg.go.dev). Without it all senders are
+//     one peer, whose calls strangers can use up.
 //   - On Cloud Run: turn off its own check ("Require authentication"), which replaces the
 //     signatures of ID tokens ([Service to service], [Public access]): gcloud run services
 //     update SERVICE --no-invoker-iam-check. If it must stay on, require the verification token

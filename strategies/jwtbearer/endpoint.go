@@ -32,7 +32,7 @@ type EndpointConfig struct {
 	Lifetime time.Duration
 
 	Leeway time.Duration // how far clocks may differ; default 60 s, at most 5 min
-	Replay replay.Store  // required: records each jti; shared by all replicas
+	Replay replay.Store  // required: records each jti (an assertion's ID); shared by all replicas
 
 	// Observe gets every token request; Explain can read it later.
 	Observe func(*http.Request, redoxauth.Decision)
@@ -64,7 +64,7 @@ type TokenEndpoint struct{ endpoint *tokenendpoint.Endpoint }
 
 var _ http.Handler = (*TokenEndpoint)(nil)
 
-// NewTokenEndpoint makes no request. Its error names everything that is wrong with cfg.
+// NewTokenEndpoint returns an error that names everything that is wrong with cfg.
 func NewTokenEndpoint(cfg EndpointConfig) (*TokenEndpoint, error) {
 	p := config.Problems{Package: strategy}
 	g := newGrant(cfg, &p)
@@ -95,7 +95,7 @@ func (t *TokenEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	t.endpoint.ServeHTTP(w, r)
 }
 
-// Explain tells an operator what t makes of a token request: see [redoxauth.Explain].
+// Explain is for operators: see [redoxauth.Explain].
 func (t *TokenEndpoint) Explain(r *http.Request) string {
 	if t == nil {
 		t = &TokenEndpoint{}

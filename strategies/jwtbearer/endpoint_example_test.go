@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/redoxauth/redoxauth-go/strategies/jwtbearer"
 	"github.com/redoxauth/redoxauth-go/strategies/keyset"
 	"github.com/redoxauth/redoxauth-go/strategies/replay"
+	"github.com/redoxauth/redoxauth-go/verifytoken"
 )
 
 // Redox exchanges a JWT that it signs for an access token at /token, and sends that
@@ -26,6 +28,7 @@ func ExampleNewTokenEndpoint() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	observe := redoxauth.LogDecisions(slog.Default())
 	endpoint, err := jwtbearer.NewTokenEndpoint(jwtbearer.EndpointConfig{
 		Signers:      []jwtbearer.Signer{{Issuer: "redox", Keys: keys, Scopes: []string{"messages.write"}}},
 		TokenURL:     server.URL + "/token",
@@ -33,6 +36,7 @@ func ExampleNewTokenEndpoint() {
 		Audience:     server.URL + "/redox",
 		TokenSecrets: [][]byte{[]byte("32 bytes or more: openssl rand -hex 32")},
 		Replay:       replay.NewMemory(10_000), // with more than one replica: redisreplay
+		Observe:      observe,                  // token requests
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -42,21 +46,25 @@ func ExampleNewTokenEndpoint() {
 		log.Fatal(err)
 	}
 	mux.Handle("/token", endpoint)
-	mux.Handle("/redox", verifier.Wrap(http.HandlerFunc(
-		func(w http.ResponseWriter, r *http.Request) {
-			id, _ := redoxauth.FromContext(r.Context())
-			fmt.Println("message from", id.Subject)
-		})))
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id, _ := redoxauth.FromContext(r.Context())
+		fmt.Println("message from", id.Subject)
+	})
+	protect := redoxauth.Middleware(verifier, &redoxauth.Options{Observe: observe}) // messages
+	mux.Handle("/redox", protect(verifytoken.Challenge(handler)))                   // answers "Verify & Save"
 
 	// What Redox does.
 	redox := &redoxtest.JWTBearer{Key: redoxKey, Issuer: "redox", Subject: "production feed", TokenURL: server.URL + "/token"}
-	response, err := redox.Send(context.Background(), server.URL+"/redox", redoxtest.PatientAdmin())
+	ctx := context.Background()
+	fmt.Println("handshake:", redoxtest.SignedHandshake(ctx, server.URL+"/redox", redox, http.MethodPost))
+	response, err := redox.Send(ctx, server.URL+"/redox", redoxtest.PatientAdmin())
 	if err != nil {
 		log.Fatal(err)
 	}
 	response.Body.Close()
 	fmt.Println(response.Status)
 	// Output:
+	// handshake: <nil>
 	// message from production feed
 	// 200 OK
 }

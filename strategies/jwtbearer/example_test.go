@@ -2,6 +2,7 @@ package jwtbearer_test
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
 	"github.com/redoxauth/redoxauth-go/strategies/jwtbearer"
 	"github.com/redoxauth/redoxauth-go/strategies/keyset"
+	"github.com/redoxauth/redoxauth-go/verifytoken"
 )
 
 // A destination that receives JWTs signed with published keys.
@@ -30,10 +32,11 @@ func ExampleNew() {
 	if err != nil {
 		panic(err)
 	}
-	handler := v.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	protect := redoxauth.Middleware(v, &redoxauth.Options{Observe: redoxauth.LogDecisions(slog.Default())})
+	handler := protect(verifytoken.Challenge(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id, _ := redoxauth.FromContext(r.Context())
 		fmt.Println("from", id.Subject, "under key", id.KeyID)
-	}))
+	})))
 
 	for _, audience := range []string{"https://customer.example/redox", "https://other.example"} {
 		redox := &redoxtest.JWTBearer{Key: published.Key(), Issuer: "https://redox.example", Subject: "feed", Audience: []string{audience}}

@@ -1,8 +1,9 @@
 // Package jwtbearer verifies the JSON Web Tokens of Redox's strategy "JWT Bearer". Redox
-// sends a token with each message ([New]), or exchanges it for an access token at your token
-// endpoint ([NewTokenEndpoint]; [RFC 7523, Section 2.1]).
+// signs a token and sends it with each message ([New]), or exchanges it, which is then called an
+// assertion, for an access token at your token endpoint ([NewTokenEndpoint]; [RFC 7523, Section
+// 2.1]).
 //
-//	keys, err := keyset.NewRemote(keyset.RemoteConfig{URL: "https://..."}) // the JWKS of Redox
+//	keys, err := keyset.NewRemote(keyset.RemoteConfig{URL: "https://..."}) // the JWKS (public keys) of Redox
 //	jwt, err := jwtbearer.New(jwtbearer.Config{
 //		Keys:     keys,
 //		Issuer:   "...",
@@ -14,31 +15,32 @@
 //
 // Redox does not document its tokens, or which of the two ways it uses. Agree with Redox on:
 //
-//	Redox                Config                  EndpointConfig
-//	url                                          TokenURL
-//	public keys, JKU     Keys: package keyset    Signers[].Keys
-//	shared secret        Secrets, SecretsFunc
-//	signing algorithm    Algorithms              Signers[].Algorithms
-//	issuer               Issuer                  Signers[].Issuer
-//	audience             Audience                AssertionAudiences
-//	subject              Subject                 Signers[].Subject
-//	scopes               Scopes                  Signers[].Scopes
-//	noBasic                                      choose true
+//	Redox                           Config                  EndpointConfig
+//	url                                                     TokenURL
+//	public keys, or their URL (JKU) Keys: package keyset    Signers[].Keys
+//	shared secret                   Secrets, SecretsFunc
+//	signing algorithm               Algorithms              Signers[].Algorithms
+//	issuer                          Issuer                  Signers[].Issuer
+//	audience                        Audience                AssertionAudiences
+//	subject                         Subject                 Signers[].Subject
+//	scopes                          Scopes                  Signers[].Scopes
+//	noBasic                                                 choose true
 //
-// To find these values from the first real request, run examples/inspect: it prints the Config
-// that accepts what arrives. Or read the refusals: example New (UnknownToken).
+// To find these values, run examples/inspect: it prints the Config that accepts what arrives. Or
+// read the refusals: ExampleNew_unknownToken on pkg.go.dev.
 //
 // # Settings
 //
-//   - A shared secret: example New (Secret).
-//   - Rotation: examples Config (RotationOf...).
-//   - A token endpoint with several signers or replicas: examples Signer and EndpointConfig.
+//   - A shared secret: ExampleNew_secret.
+//   - Rotation: ExampleConfig_rotationOf...
+//   - A token endpoint, several signers, replicas: ExampleNewTokenEndpoint, ExampleSigner,
+//     ExampleEndpointConfig_replicas.
 //   - CDS Hooks, Redox SSO, Google's libraries: [COMPATIBILITY.md].
 //
 // # Operation
 //
-// The error of a refusal says what arrived, what was expected and which field decides.
-// [redoxauth.Reason] lists the reasons. Explain makes all checks and names likely causes.
+// The error of a refusal says what arrived, what was expected and which field decides. Explain
+// makes all checks and names likely causes.
 //
 // Published keys rotate without your help: see [keyset.RemoteSet]. Otherwise list the old and
 // the new key or secret until [redoxauth.Identity].KeyID names the new one. While the key
@@ -48,11 +50,11 @@
 // # Limits
 //
 // A token does not cover the body. Anyone who obtains it can use it until it expires. Tokens
-// over 16 KiB, and those bound to a key (cnf), are refused. A jku is never followed: a token
-// must not choose its keys.
+// over 16 KiB, and those bound to a key (claim cnf), are refused. A token must not choose its
+// keys: its jku is never followed.
 //
-// A Verifier remembers up to 1024 accepted tokens. Their next use skips the signature check
-// alone: a token ends when its key is withdrawn.
+// A Verifier remembers up to 1024 accepted tokens. On their next use only the signature is not
+// checked again: a token ends when its key is withdrawn.
 //
 // [RFC 7523, Section 2.1]: https://www.rfc-editor.org/rfc/rfc7523#section-2.1
 // [COMPATIBILITY.md]: https://github.com/redoxauth/redoxauth-go/blob/main/strategies/jwtbearer/COMPATIBILITY.md
@@ -91,24 +93,24 @@ type Config struct {
 	// 256, 384 and 512, and EdDSA. With secrets it is HS256.
 	Algorithms []string
 
-	Issuer   string   // the only accepted iss, equal in every character
-	Audience []string // names of this API: aud must contain one
+	Issuer   string   // the only accepted iss (issuer), equal in every character
+	Audience []string // names of this API: aud (receivers) must contain one
 
 	// InsecureNoAudience accepts only tokens without aud. Anyone who obtains a token that
 	// Redox uses at another API can replay it here.
 	InsecureNoAudience bool
 
-	Subject string   // the only accepted sub; by default it is not checked
+	Subject string   // the only accepted sub (whom the token is about); by default it is not checked
 	Scopes  []string // all required in the claim scope
 
 	// Types are the accepted values of typ, without case and "application/". "" accepts a
 	// token without typ. The default is "JWT" and "".
 	Types []string
 
-	MaxLifetime time.Duration // limits exp − iat, or exp − now without iat; default 24 h
+	MaxLifetime time.Duration // limits exp (end) − iat (issue), or exp − now without iat; default 24 h
 	Leeway      time.Duration // how far clocks may differ; default 60 s, at most 5 min
 
-	Replay replay.Store     // accepts each token once; mostly wrong: see package replay
+	Replay replay.Store     // usually leave it nil: Redox may reuse a token
 	Now    func() time.Time // default time.Now
 }
 
@@ -117,8 +119,8 @@ type Verifier struct{ bearer bearer.Verifier }
 
 var _ redoxauth.Verifier = (*Verifier)(nil)
 
-// New returns a Verifier of tokens that Redox sends directly. It makes no request. Its error
-// names everything that is wrong with cfg.
+// New returns a Verifier of tokens that Redox sends directly. Its error names everything that is
+// wrong with cfg.
 func New(cfg Config) (*Verifier, error) {
 	cfg.setDefaults()
 	keys, err := cfg.check()
@@ -245,7 +247,7 @@ func (c *Config) check() (keys jose.Source, _ error) {
 // JWT of Issuer the error is [redoxauth.ErrNoCredentials].
 func (v *Verifier) Verify(r *http.Request) (*redoxauth.Identity, error) { return v.bearer.Verify(r) }
 
-// Explain tells an operator what v makes of r: see [redoxauth.Explain].
+// Explain is for operators: see [redoxauth.Explain].
 func (v *Verifier) Explain(r *http.Request) string {
 	if v == nil {
 		v = &Verifier{}

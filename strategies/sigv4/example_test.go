@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -32,7 +33,8 @@ func ExampleNew() {
 		id, _ := redoxauth.FromContext(r.Context())
 		fmt.Println("received from", id.Subject)
 	})
-	server := httptest.NewServer(signature.Wrap(verifytoken.Challenge(handler)))
+	protect := redoxauth.Middleware(signature, &redoxauth.Options{Observe: redoxauth.LogDecisions(slog.Default())})
+	server := httptest.NewServer(protect(verifytoken.Challenge(handler)))
 	defer server.Close()
 
 	ctx := context.Background()

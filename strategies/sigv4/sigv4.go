@@ -25,11 +25,11 @@
 // # Settings
 //
 //   - Rotate a secret: add a Credential, change the dashboard, remove the old Credential
-//     (example Rotation). CredentialsFunc needs no restart.
-//   - Behind a proxy that changes Host or strips a prefix: set Hosts or PathPrefix (example
-//     BehindProxy). The rest must arrive as it was sent. [COMPATIBILITY.md] says what proxies
-//     change, and what senders other than Redox need.
-//   - A verification token too: example VerificationToken.
+//     (ExampleConfig_rotation on pkg.go.dev). CredentialsFunc needs no restart.
+//   - Behind a proxy that changes Host or strips a prefix: set Hosts or PathPrefix
+//     (ExampleConfig_behindProxy). The rest must arrive as it was sent. [COMPATIBILITY.md] says
+//     what proxies change, and what senders other than Redox need.
+//   - A verification token too: ExampleNew_verificationToken.
 //
 // # Operation
 //
@@ -55,8 +55,8 @@
 //   - "//" and dot segments in the path, unless DisablePathNormalization is set
 //   - r.Host if Hosts is set, and r.URL if middleware changed it (Verify reads r.RequestURI)
 //
-// Handlers should be idempotent (by Meta.Logs[].ID): without Replay, a request can be repeated
-// for MaxSkew.
+// Without Replay, a request can be repeated for MaxSkew: handle each message once (by
+// Meta.Logs[].ID).
 //
 // Verify costs a few microseconds and a SHA-256 of the body. Path and query may have 8 KiB,
 // Authorization 4 KiB and 100 signed headers. The target must be a path or http://host/path. A
@@ -130,7 +130,7 @@ type Config struct {
 	// CredentialsFunc supplies the credentials instead. See [rotation.Secrets].
 	CredentialsFunc func(context.Context) ([]Credential, error)
 
-	// Region and Service must be those of the request's credential scope.
+	// Region and Service must be those that the signature names.
 	Region, Service string
 
 	// Hosts are up to 4 names that the sender may have signed as Host, with the port unless it

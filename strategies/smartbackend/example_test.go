@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/redoxauth/redoxauth-go/strategies/keyset"
 	"github.com/redoxauth/redoxauth-go/strategies/replay"
 	"github.com/redoxauth/redoxauth-go/strategies/smartbackend"
+	"github.com/redoxauth/redoxauth-go/verifytoken"
 )
 
 // Redox signs an assertion with its key, gets a token for it at /token, and sends that
@@ -32,28 +34,31 @@ func ExampleNewTokenEndpoint() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	observe := redoxauth.LogDecisions(slog.Default())
 	endpoint, err := smartbackend.NewTokenEndpoint(smartbackend.EndpointConfig{
-		Clients:      []smartbackend.Client{{ID: "redox", Keys: keys, Scopes: []string{"system/*.cud"}}},
-		TokenURL:     server.URL + "/token", // the dashboard's url
+		Clients:      []smartbackend.Client{{ID: "redox", Keys: keys, Scopes: []string{"system/*.cud"}}}, // create, update, delete
+		TokenURL:     server.URL + "/token",                                                              // the dashboard's url
 		Issuer:       server.URL,
 		Audience:     server.URL + "/redox",
 		TokenSecrets: [][]byte{[]byte("32 bytes or more: openssl rand -hex 32")},
 		Replay:       replay.NewMemory(10_000), // with more than one replica: redisreplay
+		Observe:      observe,                  // token requests
 	})
 	if err != nil {
 		log.Fatal(err)
 	}
-	verifier, err := endpoint.Verifier("system/Patient.c")
+	verifier, err := endpoint.Verifier("system/*.c") // messages create data
 	if err != nil {
 		log.Fatal(err)
 	}
 	mux.Handle("/token", endpoint)
 	mux.Handle("/redox/.well-known/smart-configuration", endpoint.Configuration())
-	mux.Handle("/redox", verifier.Wrap(http.HandlerFunc(
-		func(w http.ResponseWriter, r *http.Request) {
-			id, _ := redoxauth.FromContext(r.Context())
-			fmt.Println("message from", id.Subject, "with", id.Scopes)
-		})))
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id, _ := redoxauth.FromContext(r.Context())
+		fmt.Println("message from", id.Subject, "with", id.Scopes)
+	})
+	protect := redoxauth.Middleware(verifier, &redoxauth.Options{Observe: observe}) // messages
+	mux.Handle("/redox", protect(verifytoken.Challenge(handler)))                   // answers "Verify & Save"
 
 	// What Redox does.
 	configuration, err := http.Get(server.URL + "/redox/.well-known/smart-configuration")
@@ -69,7 +74,9 @@ func ExampleNewTokenEndpoint() {
 	}
 	fmt.Println("scopes", found.Scopes)
 	redox := &redoxtest.SMARTBackend{URL: server.URL + "/token", ClientID: "redox", Key: redoxKey, Scopes: []string{"system/*.cud"}}
-	response, err := redox.Send(context.Background(), server.URL+"/redox", redoxtest.FHIRBundle())
+	ctx := context.Background()
+	fmt.Println("handshake:", redoxtest.SignedHandshake(ctx, server.URL+"/redox", redox, http.MethodPost))
+	response, err := redox.Send(ctx, server.URL+"/redox", redoxtest.FHIRBundle())
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -77,6 +84,7 @@ func ExampleNewTokenEndpoint() {
 	fmt.Println(response.Status)
 	// Output:
 	// scopes [system/*.cud]
+	// handshake: <nil>
 	// message from redox with [system/*.cud]
 	// 200 OK
 }

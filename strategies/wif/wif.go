@@ -1,7 +1,7 @@
 // Package wif verifies the tokens that Redox gets by Google's [Workload Identity Federation]:
-// Redox's identity impersonates a service account of yours, and sends the account's opaque
-// access tokens ("ya29.…"). The dashboard's strategy is "Google Workload Identity Federation"
-// (GoogleWIF).
+// Redox's identity impersonates a service account of yours, and sends the account's access
+// tokens ("ya29.…"), which are opaque (only Google can read them). The dashboard's strategy is
+// "Google Workload Identity Federation" (GoogleWIF).
 //
 //	token, err := verifytoken.New(verifytoken.Config{Tokens: []string{"..."}})
 //	google, err := wif.New(wif.Config{
@@ -31,8 +31,8 @@
 //     cannot make this server call Google, and a replayed access token alone does not suffice.
 //   - Accept ID tokens: list Audience.
 //   - Replace the service account: list the old and the new one together.
-//   - Behind a proxy: set Peer (example Config, Peer). Without it all senders are one peer,
-//     whose calls strangers can use up.
+//   - Behind a proxy: set Peer (ExampleConfig_peer on pkg.go.dev). Without it all senders are
+//     one peer, whose calls strangers can use up.
 //   - On Cloud Run: turn off its own check ("Require authentication"), which replaces the
 //     signatures of ID tokens ([Service to service], [Public access]): gcloud run services
 //     update SERVICE --no-invoker-iam-check. If it must stay on, require the verification token
