@@ -35,9 +35,9 @@ func ExampleNewTokenEndpoint() {
 		log.Fatal(err)
 	}
 	observe := redoxauth.LogDecisions(slog.Default())
-	endpoint, err := smartbackend.NewTokenEndpoint(smartbackend.EndpointConfig{
-		Clients:      []smartbackend.Client{{ID: "redox", Keys: keys, Scopes: []string{"system/*.cud"}}}, // create, update, delete
-		TokenURL:     server.URL + "/token",                                                              // the dashboard's url
+	endpoint, err := smartbackend.NewTokenEndpoint(smartbackend.EndpointConfig{ // cud: create, update, delete
+		Clients:      []smartbackend.Client{{ID: "redox", Keys: keys, Scopes: []string{"system/*.cud"}}},
+		TokenURL:     server.URL + "/token", // the dashboard's url
 		Issuer:       server.URL,
 		Audience:     server.URL + "/redox",
 		TokenSecrets: [][]byte{[]byte("32 bytes or more: openssl rand -hex 32")},
