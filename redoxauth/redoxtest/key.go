@@ -35,8 +35,7 @@ type Key struct {
 
 // NewKey returns a key with the ID id: RSA with 2048 bits, a key on the algorithm's curve,
 // or 64 random bytes. Calls in one process that need the same type for the same ID return
-// the same key. For an unknown algorithm it returns a Key without Signer and Secret. Signing with
-// it is an error.
+// the same key. Signing with an unknown algorithm is an error.
 //
 // For a key pair in files, such as for the option -key of examples/sendas:
 //

@@ -48,7 +48,8 @@ func ExampleNewTokenEndpoint() {
 	})
 	protect := redoxauth.Middleware(verifier, &redoxauth.Options{Observe: observe}) // messages
 	mux.Handle("/redox", protect(verifytoken.Challenge(handler)))                   // answers "Verify & Save"
-	server := httptest.NewServer(mux)                                               // http.ListenAndServe(":8080", mux)
+
+	server := httptest.NewServer(mux) // http.ListenAndServe(":8080", mux)
 	defer server.Close()
 
 	// What Redox does.

@@ -15,8 +15,8 @@
 // # Settings
 //
 // Set the Store as the Replay field of the strategies, as ExampleNew on pkg.go.dev shows. All
-// replicas share one Redis and one Prefix. If one replica issues tokens and another verifies them, they
-// also share the list of TokenSecrets; package smartbackend describes how to rotate it.
+// replicas share one Redis and one Prefix. If one replica issues tokens and another verifies
+// them, they also share the list of TokenSecrets; package smartbackend describes how to rotate it.
 //
 // A user of Redis's ACL (Redis 6) needs these permissions, with your Prefix:
 //
