@@ -54,7 +54,8 @@ func run(args []string, out io.Writer) error {
 	}
 	// The senders use the default transport, also for token requests.
 	original := http.DefaultTransport
-	http.DefaultTransport = printer{original, out}
+	p := &printer{RoundTripper: original, out: out}
+	http.DefaultTransport = p
 	defer func() { http.DefaultTransport = original }()
 
 	ctx, cancel := context.WithTimeout(context.Background(), s.timeout)
@@ -65,34 +66,40 @@ func run(args []string, out io.Writer) error {
 	case s.challenge:
 		err = redoxtest.SignedHandshake(ctx, s.url, sender, s.method)
 	default:
-		return send(ctx, s.url, sender, message, out)
+		return send(ctx, s.url, sender, message, p)
 	}
 	if err != nil {
-		return meaning(err, true)
+		return s.handshakeFailure(err, p)
 	}
 	fmt.Fprintln(out, "the destination answered the challenge")
 	return nil
 }
 
 // send sends a message and prints the answer.
-func send(ctx context.Context, url string, sender redoxtest.Sender, message []byte, out io.Writer) error {
+func send(ctx context.Context, url string, sender redoxtest.Sender, message []byte, p *printer) error {
 	start := time.Now()
 	response, err := sender.Send(ctx, url, message)
 	if err != nil {
-		return meaning(err, false)
+		return failure(err, url, p, "Redox does not document what it does then, so expect the same as on 503: "+pause)
 	}
 	defer response.Body.Close()
-	fmt.Fprintf(out, "%s after %d ms\n", response.Status, time.Since(start).Milliseconds())
+	fmt.Fprintf(p.out, "%s after %d ms\n", response.Status, time.Since(start).Milliseconds())
 	for _, name := range []string{"WWW-Authenticate", "Retry-After", "Location"} {
 		if value := response.Header.Get(name); value != "" {
-			fmt.Fprintf(out, "%s: %s\n", name, value)
+			fmt.Fprintf(p.out, "%s: %s\n", name, value)
 		}
 	}
-	if _, err := io.Copy(out, io.LimitReader(response.Body, 64<<10)); err != nil {
+	if _, err := io.Copy(p.out, io.LimitReader(response.Body, 64<<10)); err != nil {
 		return err
 	}
-	if response.StatusCode != http.StatusOK && response.StatusCode < 300 {
-		fmt.Fprintln(out, "Redox documents 200 as the answer to a message of a feed")
+	switch status := response.StatusCode; {
+	case status == http.StatusOK:
+		return nil
+	case status < 300:
+		fmt.Fprintln(p.out, "Redox documents 200 as the answer to a message of a feed")
+		return nil
+	case status < 400:
+		return fmt.Errorf("%s: %s", response.Status, cause(status))
 	}
-	return verdict(response)
+	return fmt.Errorf("%s: %s. %s", response.Status, cause(response.StatusCode), pause)
 }

@@ -93,7 +93,7 @@ func TestSendAs(t *testing.T) {
 			{"-token theToken", "answered the challenge", false},
 			{"-token theToken -method GET", "answered the challenge", false},
 			{"-secret theToken", "answered the challenge", false},
-			{"-token guessed", `401 Unauthorized, want 200; "Verify & Save" would fail`, true},
+			{"-token guessed", `401 Unauthorized, want 200: the destination does not accept the proof`, true},
 		}},
 		{"verifytoken", token, "", []attempt{
 			{"-token theToken", "200 OK", false},

@@ -13,13 +13,16 @@ import (
 	"strings"
 )
 
-// A printer prints each request that it sends, without secrets.
+// A printer prints each request that it sends, without secrets. It keeps the last one and its
+// answer, which the errors of the senders do not have.
 type printer struct {
 	http.RoundTripper
-	out io.Writer
+	out      io.Writer
+	request  *http.Request  // nil: nothing was sent
+	response *http.Response // nil: there was no answer
 }
 
-func (p printer) RoundTrip(r *http.Request) (*http.Response, error) {
+func (p *printer) RoundTrip(r *http.Request) (*http.Response, error) {
 	var body []byte
 	if r.Body != nil {
 		var err error
@@ -39,7 +42,10 @@ func (p printer) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 	}
 	fmt.Fprintf(p.out, "> body: %s\n", describe(r.Header.Get("Content-Type"), body))
-	return p.RoundTripper.RoundTrip(r)
+	p.request, p.response = r, nil
+	response, err := p.RoundTripper.RoundTrip(r)
+	p.response = response
+	return response, err
 }
 
 // describe returns the parameters of a token request or a handshake, and of all else the length.

@@ -1,12 +1,7 @@
 package main
 
 import (
-	"cmp"
 	"context"
-	"crypto"
-	"crypto/x509"
-	"encoding/pem"
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -66,13 +61,14 @@ var strategies = []strategy{
 		}, err
 	}},
 	{"wif", "[-token-url] [-impersonation-url] -audience -subject-token [-subject-token-type] [-scopes] [-target-audience]", func(s *settings) (sender, error) {
+		token, err := os.ReadFile(s.subjectToken)
+		if err != nil {
+			return nil, fmt.Errorf("-subject-token: %w", err)
+		}
 		return &redoxtest.WIF{
 			Audience: s.audience, TokenURL: s.tokenURL, ServiceAccountImpersonationURL: s.impersonationURL,
 			Scope: strings.Fields(s.scopes), TargetAudience: s.targetAudience, SubjectTokenType: s.subjectTokenType,
-			SubjectToken: func(context.Context) (string, error) {
-				token, err := os.ReadFile(s.subjectToken)
-				return strings.TrimSpace(string(token)), err
-			},
+			SubjectToken: func(context.Context) (string, error) { return strings.TrimSpace(string(token)), nil },
 		}, nil
 	}},
 }
@@ -96,46 +92,4 @@ func (s *settings) sender() (sender, error) {
 		}
 	}
 	return all, nil
-}
-
-// key returns the key in the file, or else the secret. The algorithm is for a key in a
-// file, unless a flag names another.
-func (s *settings) key(algorithm string) (redoxtest.Key, error) {
-	if s.keyFile == "" && s.secret == "" {
-		return redoxtest.Key{}, errors.New("-key or -secret is required")
-	}
-	if s.keyFile == "" {
-		return redoxtest.Key{ID: s.kid, Algorithm: cmp.Or(s.algorithm, "HS256"), Secret: []byte(s.secret)}, nil
-	}
-	data, err := os.ReadFile(s.keyFile)
-	if err != nil {
-		return redoxtest.Key{}, err
-	}
-	block, _ := pem.Decode(data)
-	if block == nil {
-		return redoxtest.Key{}, fmt.Errorf("%s: no PEM block", s.keyFile)
-	}
-	signer, err := parsePrivateKey(block)
-	if err != nil {
-		return redoxtest.Key{}, fmt.Errorf("%s: %w", s.keyFile, err)
-	}
-	return redoxtest.Key{ID: s.kid, Algorithm: cmp.Or(s.algorithm, algorithm), Signer: signer}, nil
-}
-
-func parsePrivateKey(block *pem.Block) (crypto.Signer, error) {
-	switch block.Type {
-	case "RSA PRIVATE KEY":
-		return x509.ParsePKCS1PrivateKey(block.Bytes)
-	case "EC PRIVATE KEY":
-		return x509.ParseECPrivateKey(block.Bytes)
-	}
-	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	if err != nil {
-		return nil, err
-	}
-	signer, ok := key.(crypto.Signer)
-	if !ok {
-		return nil, errors.New("not a signing key")
-	}
-	return signer, nil
 }

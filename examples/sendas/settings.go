@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // A settings holds the flags.
@@ -57,7 +58,7 @@ func (s *settings) flags() *flag.FlagSet {
 	f.BoolVar(&s.declareHash, "declare-hash", false, "send the hash of the body in x-amz-content-sha256")
 	f.StringVar(&s.keyFile, "key", "", "PEM `file` with the private key that signs the JWT")
 	f.StringVar(&s.kid, "kid", "", "key ID of the JWT header (kid)")
-	f.StringVar(&s.algorithm, "algorithm", "", "algorithm of the JWT header (alg); default RS256, or HS256 with -secret, or RS384 for smartbackend")
+	f.StringVar(&s.algorithm, "algorithm", "", "algorithm of the JWT header (alg); default the one that fits the key: for RSA RS256, or RS384 for smartbackend")
 	f.StringVar(&s.issuer, "issuer", "", "issuer of the JWT (iss)")
 	f.StringVar(&s.subject, "subject", "", "subject of the JWT (sub); required for jwtbearer with -token-url")
 	f.StringVar(&s.audience, "audience", "", "audience of the JWT (aud), of the token request, or of the ID token; for wif the provider. The default for a JWT is -token-url")
@@ -124,8 +125,18 @@ func (s *settings) check(given []string) error {
 	}
 	var errs []error
 	add := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	if u, err := url.Parse(s.url); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		add("-url %q: want https:// or http://, and a host", s.url)
+	for _, f := range []struct{ name, value string }{{"url", s.url}, {"token-url", s.tokenURL}, {"impersonation-url", s.impersonationURL}} {
+		u, err := url.Parse(f.value)
+		if (f.name == "url" || f.value != "") && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
+			add("-%s %q: want https:// or http://, and a host", f.name, f.value)
+		}
+	}
+	for _, f := range []struct{ name, value string }{ // sent in headers
+		{"token", s.token}, {"access-key", s.accessKey}, {"session-token", s.sessionToken}, {"region", s.region}, {"service", s.service}, {"content-type", s.contentType},
+	} {
+		if i := strings.IndexFunc(f.value, unicode.IsControl); i >= 0 {
+			add("-%s: a line break or another control character, at byte %d of %d", f.name, i+1, len(f.value))
+		}
 	}
 	if s.method != "POST" && s.method != "GET" {
 		add("-method %q: want POST or GET", s.method)
