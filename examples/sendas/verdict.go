@@ -65,7 +65,7 @@ func failure(err error, destination string, p *printer, consequence string) erro
 	switch {
 	case p.request == nil: // a mistake in the flags, which err names
 		return err
-	case p.asked(destination):
+	case p.response == nil && p.asked(destination):
 		return fmt.Errorf("%w; %s. %s", err, network, consequence)
 	case p.response == nil:
 		err = fmt.Errorf("%w; %s of -token-url", err, network)

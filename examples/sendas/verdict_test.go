@@ -108,23 +108,26 @@ func TestNoToken(t *testing.T) {
 		w.WriteHeader(http.StatusUnauthorized)
 	})
 	mux.HandleFunc("GET /get", func(http.ResponseWriter, *http.Request) {})
+	mux.HandleFunc("/redox", func(http.ResponseWriter, *http.Request) {})
 	mux.HandleFunc("/page", func(http.ResponseWriter, *http.Request) {})
 	mux.Handle("/moved", http.RedirectHandler("/token", http.StatusTemporaryRedirect))
 	server := httptest.NewServer(mux)
 	defer server.Close()
-	for path, want := range map[string]string{
+	for args, want := range map[string]string{
 		"/refuses": "the log of the token endpoint has the reason",
 		"/none":    "compare -token-url with the path of the token endpoint",
 		"/get":     "compare -token-url with the path of the token endpoint",
 		"/page":    "compare -token-url with the path of the token endpoint",
 		"/moved":   "compare -token-url with the path of the token endpoint",
+		"/redox":   "compare -token-url with the path of the token endpoint",
+
+		"/page -challenge":    "compare -token-url with the path of the token endpoint",
+		"/refuses -challenge": "the log of the token endpoint has the reason",
 	} {
-		for _, challenge := range []string{"", " -challenge"} {
-			err := run(strings.Fields("-strategy clientcredentials -client-id c -secret s -url "+server.URL+"/redox -token-url "+server.URL+path+challenge), &bytes.Buffer{})
-			if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "the log of") != (path == "/refuses") ||
-				!strings.Contains(err.Error(), "Redox could not send anything without a token") {
-				t.Errorf("%s%s: got %v, want %q", path, challenge, err, want)
-			}
+		err := run(strings.Fields("-strategy clientcredentials -client-id c -secret s -url "+server.URL+"/redox -token-url "+server.URL+args), &bytes.Buffer{})
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "the log of") != strings.HasPrefix(args, "/refuses") ||
+			!strings.Contains(err.Error(), "Redox could not send anything without a token") {
+			t.Errorf("%s: got %v, want %q", args, err, want)
 		}
 	}
 }
