@@ -32,8 +32,12 @@ type destination struct {
 	mistakes []mistake
 }
 
-// handler returns the handler of all paths. The error lists all mistakes in the environment.
+// handler returns the handler of all paths. The error lists all mistakes in the environment, or
+// only quotation marks, which cause others.
 func (d *destination) handler() (http.Handler, error) {
+	if err := d.quoted(knownVariables()); err != nil {
+		return nil, err
+	}
 	d.mux = http.NewServeMux()
 	d.mux.HandleFunc("GET /healthz", d.health)
 	for _, err := range d.misspelt(knownVariables()) {

@@ -51,6 +51,27 @@ func parseBool(value string) (bool, error) {
 	return b, nil
 }
 
+// quoted returns an error for each variable that has quotation marks around its value, or around an
+// item of it. A shell removes them, and docker run --env-file does not. With them in a secret every
+// message is refused, and no log can name them, because the error of a refusal shows no secret. It is
+// no warning, because a server that does not start leaves the old one in place.
+func (e environment) quoted(known []string) error {
+	var errs []error
+	for _, name := range known {
+		if slices.Contains(strings.Fields(e["ALLOW_QUOTES"]), name) {
+			continue
+		}
+		for _, text := range append(strings.Fields(e[name]), strings.TrimSpace(e[name])) {
+			if n := len(text); n > 1 && text[0] == text[n-1] && strings.ContainsRune("\"'`", rune(text[0])) {
+				errs = append(errs, fmt.Errorf("%s: the quotation marks (%c) would be part of the value: remove them. "+
+					"If they belong to it, list %s in ALLOW_QUOTES", name, text[0], name))
+				break
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // ownPrefixes begin the names of this command's variables, and most likely of no other's. A
 // variable with another prefix, such as GOOGLE_CLOUD_PROJECT, is only taken for a misspelling if
 // it is nearly the name of one.

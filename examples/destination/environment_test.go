@@ -41,6 +41,37 @@ func TestVariablesOfOthers(t *testing.T) {
 	}
 }
 
+// docker run --env-file keeps quotation marks, and no log of a refused message could name them:
+// https://docs.docker.com/reference/cli/docker/container/run/#env
+func TestValuesInQuotationMarks(t *testing.T) {
+	for _, tt := range []struct {
+		variable, value, allowed string
+		mark                     string // empty: the value is taken as it is
+	}{
+		{"REDOX_TOKENS", `"s3cret"`, "", `"`},
+		{"REDOX_TOKENS", `'s3cret'`, "", `'`},
+		{"REDOX_TOKENS", `"s3cret old"`, "", `"`},
+		{"REDOX_TOKENS", `old "s3cret"`, "", `"`},
+		{"OAUTH_CLIENT_SECRETS", `"s3cret"`, "REDOX_TOKENS", `"`},
+		{"PUBLIC_URL", `"https://redox.example"`, "", `"`},
+		{"TLS_CERT", `"cert.pem"`, "", `"`},
+		{"REDOX_TOKENS", `"s3cret"`, "OAUTH_CLIENT_SECRETS REDOX_TOKENS", ""},
+		{"REDOX_TOKENS", `s3"cret`, "", ""},
+		{"REDOX_TOKENS", `"s3cret`, "", ""},
+		{"REDOX_TOKENS", `"s3cret'`, "", ""},
+		{"REDOX_TOKENS", `"`, "", ""},
+	} {
+		env := environment{"REDOX_TOKENS": "t", "ALLOW_QUOTES": tt.allowed}
+		env[tt.variable] = tt.value
+		_, err := (&destination{environment: env}).handler()
+		want := tt.variable + ": the quotation marks (" + tt.mark + ") would be part of the value: remove them. If they belong to it, list " +
+			tt.variable + " in ALLOW_QUOTES"
+		if tt.mark == "" && err != nil || tt.mark != "" && (err == nil || err.Error() != want) {
+			t.Errorf("%s=%s: got %v, want %s", tt.variable, tt.value, err, want)
+		}
+	}
+}
+
 func TestVariablesWithoutEffect(t *testing.T) {
 	for env, want := range map[string]string{
 		"REDOX_TOKENS=t SIGV4_REGION=r":                           "SIGV4_REGION: does nothing without SIGV4_ACCESS_KEY",

@@ -459,6 +459,7 @@ var commonVariables = []struct{ name, help string }{
 	{"MAX_IN_FLIGHT", "redoxauth.Options.MaxInFlight"},
 	{"BODY_TIMEOUT", "redoxauth.Options.BodyTimeout"},
 	{"RETRY_AFTER", "redoxauth.Options.RetryAfter"},
+	{"ALLOW_QUOTES", "names of variables that may have quotation marks around them"},
 	{"ALLOW_HTTP", "key, introspection and Google URLs may be http; for tests"},
 	{"GOOGLE_CERTS_URL", "for a fake Google"},
 	{"GOOGLE_TOKENINFO_URL", "for a fake Google"},
