@@ -116,16 +116,19 @@ func (b bearer) proposeJWT(i *inspector, p *proposal) {
 	if c.Subject != "" {
 		p.note("if other messages come with another sub, leave Subject out")
 	}
-	noAudience(p, c.InsecureNoAudience)
+	p.noteAudience(c.Issuer, c.Audience, c.InsecureNoAudience)
 	if slices.Contains(c.Audience, i.url.String()) {
 		p.note("aud is the URL of this endpoint: at another URL, list that one in Audience")
 	}
 	p.config = c
 }
 
-func noAudience(p *proposal, insecure bool) {
-	if insecure {
+func (p *proposal) noteAudience(issuer string, audience []string, insecure bool) {
+	switch {
+	case insecure:
 		p.note("the token has no aud: anybody who gets it from another API of the issuer can use it here. Ask for an audience")
+	case slices.Contains(audience, issuer):
+		p.note("aud is the issuer itself, and should name the receiver: ask for another audience, such as the URL of this endpoint")
 	}
 }
 
@@ -164,7 +167,7 @@ func (b bearer) proposeAccessToken(i *inspector, p *proposal) {
 	if !isAccessToken(b.jwt) {
 		p.note("the token is not typed as an access token (RFC 9068): an ID token of that server for the same audience would pass too")
 	}
-	noAudience(p, c.InsecureNoAudience)
+	p.noteAudience(c.Issuer, c.Audience, c.InsecureNoAudience)
 	p.config = c
 }
 

@@ -36,12 +36,39 @@ func (g *goCode) use(importPath string) string {
 
 func (g *goCode) failed() { g.line("if err != nil {\nreturn nil, err\n}") }
 
-// code returns a Go file with the handler that accepts the request.
-func (p *proposal) code() string {
+// main writes the function main. Redox's URL may have any path, so every path is served.
+func (g *goCode) main(listen string) {
+	for _, name := range []string{"flag", "log", "net", "net/http", "time"} {
+		g.use(name)
+	}
+	g.line(`func main() {
+	listen := flag.String("listen", %q, "address")
+	flag.Parse()
+	handler, err := redox(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		log.Print("a message from Redox") // store it before you return: 200 means "delivered"
+	}))
+	if err != nil {
+		log.Fatal(err)
+	}
+	l, err := net.Listen("tcp", *listen)
+	if err != nil {
+		log.Fatal(err)
+	}
+	log.Print("listening on http://", l.Addr())
+	server := http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 2 * time.Minute}
+	log.Fatal(server.Serve(l))
+}
+`, listen)
+}
+
+// code returns a Go program that accepts the request.
+func (p *proposal) code(listen string) string {
 	var g goCode
+	g.main(listen)
 	g.line("// redox returns the handler of the endpoint. Messages that Redox proved go to next.")
 	g.line("// Register it without a method, such as http.Handle(\"/redox\", h).")
 	g.line("func redox(next %s.Handler) (http.Handler, error) {", g.use("net/http"))
+	g.line("observe := %s.LogDecisions(%s.Default())", g.use(module+"redoxauth"), g.use("log/slog"))
 	if p.token || p.handshake || p.strategy == "verifytoken" {
 		g.line("token, err := %s.New(%s)", g.use(module+"verifytoken"), g.literal(reflect.ValueOf(tokenConfig())))
 		g.failed()
@@ -61,6 +88,7 @@ func (p *proposal) code() string {
 		}
 		g.failed()
 	}
+	g.line("protect := redoxauth.Middleware(%s, &redoxauth.Options{Observe: observe})", p.verifier())
 	stack := p.stack(&g)
 	if p.endpoint() {
 		g.line("mux := http.NewServeMux()\nmux.Handle(%q, endpoint)", muxPath(p.tokenPath))
@@ -106,14 +134,22 @@ func (p *proposal) endpoint() bool {
 	return p.config != nil && reflect.TypeOf(p.config).Name() == "EndpointConfig"
 }
 
+// verifier returns the expression of what verifies messages.
+func (p *proposal) verifier() string {
+	switch {
+	case p.strategy == "verifytoken":
+		return "token"
+	case p.token:
+		return "redoxauth.AllOf(token, verifier)"
+	}
+	return "verifier"
+}
+
 // stack returns the expression of the handler, as package verifytoken documents it.
 func (p *proposal) stack(g *goCode) string {
-	stack := "next"
+	stack := "protect(next)"
 	if p.strategy != "verifytoken" {
-		stack = "verifier.Wrap(" + g.use(module+"verifytoken") + ".Challenge(next))"
-	}
-	if p.token || p.strategy == "verifytoken" {
-		stack = "token.Wrap(" + stack + ")"
+		stack = "protect(" + g.use(module+"verifytoken") + ".Challenge(next))"
 	}
 	if p.token || p.handshake || p.strategy == "verifytoken" {
 		stack = "token.Handshake(" + stack + ")"
@@ -191,6 +227,9 @@ func (g *goCode) literal(v reflect.Value) string {
 		text := v.Type().String() + "{\n"
 		for n := range v.NumField() {
 			f := v.Field(n)
+			if v.Type().Field(n).Name == "Observe" {
+				text += "Observe: observe,\n"
+			}
 			if !f.IsZero() || f.Type() == reflect.TypeFor[keyset.Set]() && !secrets(v) {
 				text += v.Type().Field(n).Name + ": " + g.literal(f) + ",\n"
 			}

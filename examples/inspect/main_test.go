@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -14,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -178,7 +180,6 @@ func TestProposedConfigsAcceptTheSender(t *testing.T) {
 	}
 	var all []running
 	var codes []string
-	var environments []map[string]string
 	for _, f := range feeds {
 		front := newFront(t)
 		address := front.URL + "/redox"
@@ -238,17 +239,19 @@ func TestProposedConfigsAcceptTheSender(t *testing.T) {
 		}
 		all = append(all, running{f, front})
 		codes = append(codes, between(text, "such requests\npackage", "-------- end of Go"))
-		environments = append(environments, f.environment)
 		if testing.Verbose() {
 			t.Logf("%s:\n%s", f.name, text)
 		}
 	}
 	var wait sync.WaitGroup
 	limit := make(chan struct{}, 64)
-	for n, address := range compiled(t, codes, environments) {
-		f := all[n]
+	file := compile(t, codes)
+	var programs []*program
+	for n, f := range all {
+		p := start(t, file, []string{strconv.Itoa(n)}, f.environment)
+		programs = append(programs, p)
 		f.front.serve(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
-			r.SetURL(&url.URL{Scheme: "http", Host: address})
+			r.SetURL(&url.URL{Scheme: "http", Host: p.address})
 			r.Out.Host = r.In.Host
 			r.Out.URL.Path, r.Out.URL.RawPath, r.Out.URL.RawQuery = r.In.URL.Path, r.In.URL.RawPath, r.In.URL.RawQuery
 		}})
@@ -282,6 +285,48 @@ func TestProposedConfigsAcceptTheSender(t *testing.T) {
 		}
 	}
 	wait.Wait()
+	for n, p := range programs {
+		log := p.end()
+		for _, want := range []string{"redox request accepted", "redox request refused", "a message from Redox"} {
+			if !strings.Contains(log, want) {
+				t.Errorf("%s: the compiled program does not log %q:\n%s", all[n].name, want, log)
+			}
+		}
+	}
+}
+
+// What inspect prints is a whole program.
+func TestProposedCodeRunsAsItIs(t *testing.T) {
+	endpoint, out := started(t, map[string]string{"SIGV4_SECRET_KEY": sender.SecretKey}, "-listen", "localhost:8081")
+	if _, err := send(t.Context(), endpoint, sender); err != nil {
+		t.Fatal(err)
+	}
+	contains(t, out.String(), `flag.String("listen", "localhost:8081"`)
+	dir := t.TempDir()
+	main, overlay := filepath.Join(dir, "main.go"), filepath.Join(dir, "overlay.json")
+	if err := os.WriteFile(main, []byte(between(out.String(), "Go: accepts such requests\n", "-------- end of Go")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	inModule := filepath.Join(must(os.Getwd()), "proposed", "main.go") // where its imports are found
+	if err := os.WriteFile(overlay, must(json.Marshal(map[string]any{"Replace": map[string]string{inModule: main}})), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "program")
+	if text, err := exec.CommandContext(t.Context(), "go", "build", "-overlay", overlay, "-o", file, "./proposed").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	p := start(t, file, nil, map[string]string{"SIGV4_SECRET_KEY": sender.SecretKey})
+	forged := sender
+	forged.SecretKey = "guessed"
+	for want, s := range map[int]redoxtest.Signer{200: sender, 401: forged} {
+		if status, err := send(t.Context(), "http://"+p.address+"/redox", s); err != nil || status != want {
+			t.Errorf("answered %d, %v, want %d", status, err, want)
+		}
+	}
+	if err := redoxtest.SignedHandshake(t.Context(), "http://"+p.address+"/redox", sender, "GET"); err != nil {
+		t.Error(err)
+	}
+	contains(t, p.end(), "redox request accepted", "redox request refused", "a message from Redox")
 }
 
 func forgeriesOf(f feed, url string, s redoxtest.Signer) []redoxtest.Forgery {
@@ -291,9 +336,53 @@ func forgeriesOf(f feed, url string, s redoxtest.Signer) []redoxtest.Forgery {
 	return s.(forger).Forgeries()
 }
 
-// compiled compiles the Go code of all proposals into one program, which serves each at an
-// address of its own.
-func compiled(t *testing.T, codes []string, environments []map[string]string) (addresses []string) {
+// A program is one that inspect has printed, compiled and running.
+type program struct {
+	*exec.Cmd
+	address string
+	log     bytes.Buffer
+	logged  chan struct{} // closed when log is complete
+}
+
+// start starts the program with the variables alone, and waits until it listens.
+func start(t *testing.T, file string, args []string, environment map[string]string) *program {
+	t.Helper()
+	p := &program{Cmd: exec.Command(file, append(args, "-listen", "127.0.0.1:0")...), logged: make(chan struct{})}
+	p.Env = []string{"TOKEN_SECRETS=" + strings.Repeat("s", 32)}
+	for name, value := range environment {
+		p.Env = append(p.Env, name+"="+value)
+	}
+	stderr := bufio.NewReader(must(p.StderrPipe()))
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Process.Kill() })
+	for p.address == "" {
+		line, err := stderr.ReadString('\n')
+		if err != nil {
+			t.Fatalf("the compiled program ends:\n%s%s", &p.log, line)
+		}
+		p.log.WriteString(line)
+		_, p.address, _ = strings.Cut(strings.TrimSpace(line), "listening on http://")
+	}
+	go func() {
+		defer close(p.logged)
+		io.Copy(&p.log, stderr)
+	}()
+	return p
+}
+
+// end stops the program and returns what it has logged.
+func (p *program) end() string {
+	p.Process.Kill()
+	<-p.logged
+	p.Wait()
+	return p.log.String()
+}
+
+// compile compiles the Go code of all proposals into one program, because linking each takes
+// long. The first argument is the number of the proposal whose main it runs.
+func compile(t *testing.T, codes []string) (file string) {
 	t.Helper()
 	dir := t.TempDir()
 	overlay := map[string]string{}
@@ -306,77 +395,30 @@ func compiled(t *testing.T, codes []string, environments []map[string]string) (a
 	}
 	functions := ""
 	for n, code := range codes {
-		add(fmt.Sprintf("proposal%d.go", n), "package"+strings.Replace(code, "func redox(", fmt.Sprintf("func redox%d(", n), 1))
-		functions += fmt.Sprintf("redox%d, ", n)
+		main, redox := fmt.Sprintf("main%d(", n), fmt.Sprintf("redox%d(", n)
+		add(fmt.Sprintf("proposal%d.go", n), "package"+strings.NewReplacer(" main(", " "+main, " redox(", " "+redox).Replace(code))
+		functions += fmt.Sprintf("main%d, ", n)
 	}
 	add("main.go", `package main
 
 import (
-	"encoding/json"
-	"fmt"
-	"io"
-	"log"
-	"net"
-	"net/http"
 	"os"
+	"strconv"
 )
 
 func main() {
-	var environments []map[string]string
-	in := json.NewDecoder(os.Stdin)
-	if err := in.Decode(&environments); err != nil {
-		log.Fatal(err)
-	}
-	next := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
-	for n, redox := range []func(http.Handler) (http.Handler, error){`+functions+`} {
-		for name, value := range environments[n] {
-			os.Setenv(name, value)
-		}
-		h, err := redox(next)
-		if err != nil {
-			log.Fatal(n, ": ", err)
-		}
-		for name := range environments[n] {
-			os.Unsetenv(name)
-		}
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			log.Fatal(err)
-		}
-		go http.Serve(l, h)
-		fmt.Println(l.Addr())
-	}
-	io.Copy(io.Discard, os.Stdin)
+	n, _ := strconv.Atoi(os.Args[1])
+	os.Args = os.Args[1:]
+	[]func(){`+functions+`}[n]()
 }
 `)
 	add("overlay.json", string(must(json.Marshal(map[string]any{"Replace": overlay}))))
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	t.Cleanup(cancel)
-	program := filepath.Join(dir, "proposed")
-	build := exec.CommandContext(ctx, "go", "build", "-overlay", filepath.Join(dir, "overlay.json"), "-o", program, "./proposed")
+	defer cancel()
+	file = filepath.Join(dir, "program")
+	build := exec.CommandContext(ctx, "go", "build", "-overlay", filepath.Join(dir, "overlay.json"), "-o", file, "./proposed")
 	if text, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
-	run := exec.Command(program)
-	run.Env = []string{"TOKEN_SECRETS=" + strings.Repeat("s", 32)}
-	var stderr bytes.Buffer
-	run.Stderr = &stderr
-	stdin := must(run.StdinPipe())
-	stdout := must(run.StdoutPipe())
-	if err := run.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { stdin.Close(); run.Wait() })
-	if err := json.NewEncoder(stdin).Encode(environments); err != nil {
-		t.Fatal(err)
-	}
-	for range codes {
-		var address string
-		if _, err := fmt.Fscanln(stdout, &address); err != nil {
-			run.Wait()
-			t.Fatalf("the compiled program: %v\n%s", err, &stderr)
-		}
-		addresses = append(addresses, address)
-	}
-	return addresses
+	return file
 }

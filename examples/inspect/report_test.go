@@ -52,7 +52,7 @@ func TestEveryHandshakeIsAnswered(t *testing.T) {
 			if err := redoxtest.Handshake(t.Context(), endpoint, theToken, method); err != nil {
 				t.Error(err)
 			}
-			contains(t, out.String(), "handshake: "+method, "14 bytes, letters and digits", "token.Handshake(token.Wrap(next))", `REDOX_TOKENS="$REDOX_TOKENS"`, "proves nothing",
+			contains(t, out.String(), "handshake: "+method, "14 bytes, letters and digits", "token.Handshake(protect(next))", `REDOX_TOKENS="$REDOX_TOKENS"`, "proves nothing",
 				map[string]string{"": "start inspect with -token or $REDOX_TOKENS", theToken: "accepted with this Config", "another": "verifytoken: "}[known])
 			if strings.Contains(out.String(), theToken) {
 				t.Errorf("the output shows the token:\n%s", out)
@@ -61,13 +61,13 @@ func TestEveryHandshakeIsAnswered(t *testing.T) {
 			if _, err := send(t.Context(), endpoint, sender); err != nil {
 				t.Error(err)
 			}
-			contains(t, out.String(), "token.Handshake(verifier.Wrap(verifytoken.Challenge(next)))")
+			contains(t, out.String(), "token.Handshake(protect(verifytoken.Challenge(next)))")
 		}
 		endpoint, out := started(t, map[string]string{"SIGV4_SECRET_KEY": sender.SecretKey})
 		if err := redoxtest.SignedHandshake(t.Context(), endpoint, sender, method); err != nil {
 			t.Error(err)
 		}
-		contains(t, out.String(), "handshake: "+method, "no verification token", "return verifier.Wrap(verifytoken.Challenge(next)), nil", "accepted with this Config")
+		contains(t, out.String(), "handshake: "+method, "no verification token", "return protect(verifytoken.Challenge(next)), nil", "accepted with this Config")
 	}
 }
 
@@ -140,6 +140,25 @@ func TestReportSaysWhatIsNotKnown(t *testing.T) {
 	}
 	if n := google.Calls(google.TokenInfoURL); n != 0 {
 		t.Errorf("inspect has asked Google %d times", n)
+	}
+}
+
+// An audience that is the issuer itself does not name the receiver: RFC 7519, Section 4.1.3.
+func TestAudienceThatIsTheIssuer(t *testing.T) {
+	const note = "note: aud is the issuer itself, and should name the receiver"
+	key := redoxtest.NewKey("1", "RS256")
+	for _, strategy := range []string{"jwtbearer", "clientcredentials"} {
+		for audience, want := range map[string]bool{"redox": true, "us": false} {
+			endpoint, out := started(t, nil, "-strategy", strategy)
+			s := &redoxtest.JWTBearer{Key: key, Issuer: "redox", Audience: []string{audience}}
+			if _, err := send(t.Context(), endpoint, s); err != nil {
+				t.Fatal(err)
+			}
+			contains(t, out.String(), "AUDIENCE='"+audience+"'")
+			if strings.Contains(out.String(), note) != want {
+				t.Errorf("%s, audience %q: want the note: %t, got\n%s", strategy, audience, want, out)
+			}
+		}
 	}
 }
 

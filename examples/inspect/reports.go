@@ -78,7 +78,7 @@ func (r *reports) proposal(b *strings.Builder, i *inspector, f *finding) {
 		return
 	}
 	var text strings.Builder
-	fmt.Fprintf(&text, "-------- Go: accepts such requests\n%s-------- end of Go\n", p.code())
+	fmt.Fprintf(&text, "-------- Go: accepts such requests\n%s-------- end of Go\n", p.code(i.listen))
 	fmt.Fprintf(&text, "\n-------- variables of examples/destination: accept such requests\n")
 	for _, line := range p.environment(i.settings) {
 		fmt.Fprintln(&text, line)
