@@ -1,5 +1,5 @@
-// Command inspect shows what Redox sends, and prints the Config that accepts it. Redox does
-// not document everything that it sends. So point a destination of a development environment
+// Command inspect shows what Redox sends, and prints a Go program that accepts it. Redox does not
+// document everything that it sends. So point a destination of a development environment
 // at inspect, click "Verify & Save", and send a test message:
 //
 //	go run ./examples/inspect -listen localhost:8080 -url https://dev.example/redox

@@ -238,7 +238,7 @@ func TestProposedConfigsAcceptTheSender(t *testing.T) {
 			t.Errorf("%s: the next request is answered %d, %v\n%s", f.name, status, err, text)
 		}
 		all = append(all, running{f, front})
-		codes = append(codes, between(text, "such requests\npackage", "-------- end of Go"))
+		codes = append(codes, between(text, "Go: accepts such requests\n", "-------- end of Go"))
 		if testing.Verbose() {
 			t.Logf("%s:\n%s", f.name, text)
 		}
@@ -302,20 +302,8 @@ func TestProposedCodeRunsAsItIs(t *testing.T) {
 		t.Fatal(err)
 	}
 	contains(t, out.String(), `flag.String("listen", "localhost:8081"`)
-	dir := t.TempDir()
-	main, overlay := filepath.Join(dir, "main.go"), filepath.Join(dir, "overlay.json")
-	if err := os.WriteFile(main, []byte(between(out.String(), "Go: accepts such requests\n", "-------- end of Go")), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	inModule := filepath.Join(must(os.Getwd()), "proposed", "main.go") // where its imports are found
-	if err := os.WriteFile(overlay, must(json.Marshal(map[string]any{"Replace": map[string]string{inModule: main}})), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(dir, "program")
-	if text, err := exec.CommandContext(t.Context(), "go", "build", "-overlay", overlay, "-o", file, "./proposed").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, text)
-	}
-	p := start(t, file, nil, map[string]string{"SIGV4_SECRET_KEY": sender.SecretKey})
+	code := between(out.String(), "Go: accepts such requests\n", "-------- end of Go")
+	p := start(t, build(t, map[string]string{"main.go": code}), nil, map[string]string{"SIGV4_SECRET_KEY": sender.SecretKey})
 	forged := sender
 	forged.SecretKey = "guessed"
 	for want, s := range map[int]redoxtest.Signer{200: sender, 401: forged} {
@@ -383,23 +371,13 @@ func (p *program) end() string {
 // compile compiles the Go code of all proposals into one program, because linking each takes
 // long. The first argument is the number of the proposal whose main it runs.
 func compile(t *testing.T, codes []string) (file string) {
-	t.Helper()
-	dir := t.TempDir()
-	overlay := map[string]string{}
-	add := func(name, text string) {
-		file := filepath.Join(dir, name)
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		overlay[filepath.Join(must(os.Getwd()), "proposed", name)] = file
-	}
-	functions := ""
+	files, functions := map[string]string{}, ""
 	for n, code := range codes {
-		main, redox := fmt.Sprintf("main%d(", n), fmt.Sprintf("redox%d(", n)
-		add(fmt.Sprintf("proposal%d.go", n), "package"+strings.NewReplacer(" main(", " "+main, " redox(", " "+redox).Replace(code))
+		main, redox := fmt.Sprintf(" main%d(", n), fmt.Sprintf(" redox%d(", n)
+		files[fmt.Sprintf("proposal%d.go", n)] = strings.NewReplacer(" main(", main, " redox(", redox).Replace(code)
 		functions += fmt.Sprintf("main%d, ", n)
 	}
-	add("main.go", `package main
+	files["main.go"] = `package main
 
 import (
 	"os"
@@ -409,16 +387,34 @@ import (
 func main() {
 	n, _ := strconv.Atoi(os.Args[1])
 	os.Args = os.Args[1:]
-	[]func(){`+functions+`}[n]()
+	[]func(){` + functions + `}[n]()
 }
-`)
-	add("overlay.json", string(must(json.Marshal(map[string]any{"Replace": overlay}))))
+`
+	return build(t, files)
+}
+
+// build compiles the files of a package main as if they were in this module, whose packages they
+// import.
+func build(t *testing.T, files map[string]string) (program string) {
+	t.Helper()
+	dir := t.TempDir()
+	overlay := map[string]string{}
+	write := func(name string, text []byte) string {
+		name = filepath.Join(dir, name)
+		if err := os.WriteFile(name, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	for name, text := range files {
+		overlay[filepath.Join(must(os.Getwd()), "proposed", name)] = write(name, []byte(text))
+	}
+	list := write("overlay.json", must(json.Marshal(map[string]any{"Replace": overlay})))
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	file = filepath.Join(dir, "program")
-	build := exec.CommandContext(ctx, "go", "build", "-overlay", filepath.Join(dir, "overlay.json"), "-o", file, "./proposed")
-	if text, err := build.CombinedOutput(); err != nil {
+	program = filepath.Join(dir, "program")
+	if text, err := exec.CommandContext(ctx, "go", "build", "-overlay", list, "-o", program, "./proposed").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
-	return file
+	return program
 }

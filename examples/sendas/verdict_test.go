@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -129,5 +130,13 @@ func TestNoToken(t *testing.T) {
 			!strings.Contains(err.Error(), "Redox could not send anything without a token") {
 			t.Errorf("%s: got %v, want %q", args, err, want)
 		}
+	}
+}
+
+// An error from before the first request says itself what is wrong.
+func TestNothingWasSent(t *testing.T) {
+	err := errors.New("redoxtest: WIF: Audience: required")
+	if got := failure(err, "https://redox.example/", &printer{}, pause); got != err {
+		t.Errorf("got %v, want %v", got, err)
 	}
 }
