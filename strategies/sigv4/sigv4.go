@@ -59,8 +59,7 @@
 // Meta.Logs[].ID).
 //
 // Verify costs a few microseconds and a SHA-256 of the body. Path and query may have 8 KiB,
-// Authorization 4 KiB and 100 signed headers. The target must be a path or http://host/path. A
-// path with "%2F" must escape all that a URI must, such as "ü": handlers see a slash otherwise.
+// Authorization 4 KiB and 100 signed headers. The target must be a path or http://host/path.
 //
 // # A signed request
 //
