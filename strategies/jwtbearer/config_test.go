@@ -25,8 +25,12 @@ func TestNewRefuses(t *testing.T) {
 		{"no algorithm", func(c *jwtbearer.Config) { c.Algorithms = []string{} }, []string{"Algorithms: "}},
 		{"none", func(c *jwtbearer.Config) { c.Algorithms = []string{"none"} }, []string{"Algorithms: unknown"}},
 		{"no secret", func(c *jwtbearer.Config) { *c = secretConfig(); c.Secrets = [][]byte{} }, []string{"Secrets: "}},
-		{"a short secret", func(c *jwtbearer.Config) { *c = secretConfig(); c.Secrets[0] = make([]byte, 31) }, []string{"Secrets: secret 0: shorter"}},
-		{"a public key as secret", func(c *jwtbearer.Config) { *c = secretConfig(); c.Secrets[0] = directKey.PEM() }, []string{"Secrets: secret 0: "}},
+		{"a short secret", func(c *jwtbearer.Config) { *c = secretConfig(); c.Secrets[0] = make([]byte, 31) }, []string{"Secrets[0]: 31 bytes, want at least 32"}},
+		{"a short secret for HS512", func(c *jwtbearer.Config) {
+			*c = secretConfig()
+			c.Secrets, c.Algorithms = [][]byte{make([]byte, 64), make([]byte, 63)}, []string{"HS256", "HS512"}
+		}, []string{"Secrets[1]: 63 bytes, want at least 64"}},
+		{"a public key as secret", func(c *jwtbearer.Config) { *c = secretConfig(); c.Secrets[0] = directKey.PEM() }, []string{"Secrets[0]: a key file, want a secret", "Secrets[0]: white space"}},
 		{"an issuer with a space", func(c *jwtbearer.Config) { c.Issuer = "redox " }, []string{"Issuer: white space"}},
 		{"an audience and none", func(c *jwtbearer.Config) { c.InsecureNoAudience = true }, []string{"Audience: "}},
 		{"an empty audience", func(c *jwtbearer.Config) { c.Audience = []string{""} }, []string{"Audience[0]: "}},

@@ -73,8 +73,9 @@ func TestGrantRefusalsSayWhatToChange(t *testing.T) {
 		{"the key of another signer", grant(grantAssertion(t, func(s *redoxtest.JWTBearer) { s.Key = grantOther })), nil,
 			[]string{`- the signature verifies under a key of "other", whose iss must be "other"`}},
 		{"aud the issuer", grant(grantAssertion(t, claim("aud", "https://api.example.com"))), nil, []string{"- aud is EndpointConfig.Issuer"}},
-		{"too long a life", grant(grantAssertion(t, claim("exp", grantNow.Add(2*time.Hour).Unix()))), []string{"valid for 2h0m0s, want at most 1h0m0s (fixed)"}, []string{"too long: at most 1h0m0s (fixed) and 1m0s (EndpointConfig.Leeway)"}},
+		{"too long a life", grant(grantAssertion(t, claim("exp", grantNow.Add(2*time.Hour).Unix()))), []string{"valid for 2h0m0s, want at most 1h0m0s (fixed)"}, []string{"too long: at most 1h0m0s (fixed) plus 1m0s (EndpointConfig.Leeway)"}},
 		{"no jti and no iat", grant(grantAssertion(t, claim("jti", nil, "iat", nil))), []string{"jti and iat are absent, want a jti, or else an iat"}, []string{"jti is absent; then the assertion is accepted until 2m0s after its iat"}},
+		{"no sub", grant(grantAssertion(t, claim("sub", nil))), []string{"the claim sub is absent, want a value (fixed)"}, nil},
 		{"no assertion", url.Values{"grant_type": {grantType}, "jwt": {"x"}}, []string{"the parameter assertion is absent", `["grant_type" "jwt"]`, "want a signed JWT"}, []string{"assertion: absent"}},
 		{"a client assertion", url.Values{"grant_type": {grantType}, "client_assertion": {"x"}}, []string{"the parameter client_assertion arrived", "Redox dashboard: noBasic"},
 			[]string{"- the JWT is in client_assertion, want it in assertion; package smartbackend takes client_assertion"}},
@@ -102,6 +103,11 @@ func TestGrantRefusalsSayWhatToChange(t *testing.T) {
 	}
 	if text := explainGrant(t, grant(grantAssertion(t), "scope", "read x")); !strings.HasPrefix(text, `jwtbearer: accepted: jwtbearer, subject "feed"`) || strings.Contains(text, "hints:") || !strings.Contains(text, `scope "x": nothing of it would be granted`) {
 		t.Errorf("genuine: got %s", text)
+	}
+	for sub, want := range map[any]bool{nil: false, "": false, "feed": true} {
+		if text := explainGrant(t, grant(grantAssertion(t, claim("sub", sub)))); strings.Contains(text, "and any is accepted") != want {
+			t.Errorf("sub %v: got %s", sub, text)
+		}
 	}
 	for _, e := range []*jwtbearer.TokenEndpoint{nil, {}} {
 		if got := e.Explain(nil); !strings.HasPrefix(got, "redoxauth (internal): a zero TokenEndpoint") {

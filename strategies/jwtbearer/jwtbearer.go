@@ -197,22 +197,18 @@ func (c *Config) check() (keys jose.Source, _ error) {
 	}
 	algorithms := slices.Clone(c.Algorithms)
 	prepare := func(secrets [][]byte) ([]*jose.Key, error) {
-		keys, err := jose.HMACKeys(secrets, algorithms)
 		p := config.Problems{Package: "Config.SecretsFunc"} // the error of Get names the strategy
+		keys := jose.HMACKeys(&p, "", secrets, algorithms)
 		p.Secrets("", secrets)
-		return keys, p.Err(err)
+		return keys, p.Err()
 	}
 	switch {
 	case c.Keys != nil && c.Secrets == nil && c.SecretsFunc == nil:
 	case c.Keys == nil && c.Secrets == nil && c.SecretsFunc != nil:
 		keys = rotated{rotation.NewSecrets(strategy, "Config.SecretsFunc", c.SecretsFunc, prepare, c.Now)}
 	case c.Keys == nil && c.Secrets != nil && c.SecretsFunc == nil:
-		secrets, err := jose.HMACKeys(c.Secrets, algorithms)
-		if err != nil {
-			p.Add("Secrets", "%w", err)
-		} else {
-			p.Secrets("Secrets", c.Secrets)
-		}
+		secrets := jose.HMACKeys(&p, "Secrets", c.Secrets, algorithms)
+		p.Secrets("Secrets", c.Secrets)
 		keys = jose.Secrets(rotation.Static(secrets).Get)
 	default:
 		p.Add("Keys", "exactly one of Keys, Secrets and SecretsFunc is required")

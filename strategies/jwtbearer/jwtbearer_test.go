@@ -230,6 +230,9 @@ func TestSecretsRotate(t *testing.T) {
 	fail, list = nil, [][]byte{[]byte("short")}
 	_, err = newDirect(t, cfg).Verify(by(directSecret))
 	verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "secrets")
+	if want := "Config.SecretsFunc: [0]: 5 bytes, want at least 32"; !strings.HasSuffix(err.Error(), want) {
+		t.Errorf("error %v, want %s", err, want)
+	}
 
 	list = [][]byte{other.Secret, directSecret.Secret}
 	v := newDirect(t, cfg)

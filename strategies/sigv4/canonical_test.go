@@ -160,6 +160,7 @@ func TestPathPrefix(t *testing.T) {
 		{name: "stripped", target: "/redox/events", config: config, signer: prefixed},
 		{name: "root", target: "/", config: config, signer: prefixed},
 		{name: "kept", config: func(c *sigv4.Config) { config(c); keepPath(c) }, signer: func(s *signer) { prefixed(s); s.keepPath = true }},
+		{name: "the prefix alone", target: "/", config: config, signer: func(s *signer) { prefixed(s); asSigned("/api/v%25201/\n", "/api/v%25201\n")(s) }, reason: "signature"},
 		{name: "not stripped", target: "/api/v%201/redox", config: config, reason: "signature"},
 		{name: "signed without", target: "/redox", config: config, reason: "signature"},
 		{name: "dots in a name", target: "/..a/.b", config: config, signer: prefixed},

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -50,6 +51,11 @@ func asSigned(from, to string) func(*signer) {
 			return strings.Replace(canonical, from, to, 1)
 		}
 	}
+}
+
+// routed gives both r.RequestURI and r.URL the path that a proxy left.
+func routed(path string) func(*http.Request) {
+	return func(r *http.Request) { r.RequestURI, r.URL.Path = path, path }
 }
 
 func host(host string, headers ...string) func(*http.Request) {
@@ -102,6 +108,14 @@ var causes = []struct {
 	{scenario{name: "host replaced, several listed", config: func(c *sigv4.Config) { c.Hosts = []string{"a.test", "b.test", "api.example.test"} }, target: "/api/v7/redox",
 		after: both(awsSign(nil), received("/redox"), host("up9", "X-Forwarded-Host", "c.test"), set("X-Forwarded-Prefix", "/api/v7"))},
 		`set Config.PathPrefix to "/api/v7"`},
+	{scenario{name: "all of the path stripped", config: func(c *sigv4.Config) { c.PathPrefix = "/api/v%208" }, target: "/api/v%208", after: both(awsSign(nil), received("/"))},
+		`it verifies with the path "/api/v%208": the URL in the dashboard ends with the prefix, and "/" arrived: add a "/" at the end of that URL`},
+	{scenario{name: "forwarded prefix is all of the path", target: "/api/v9", after: both(awsSign(nil), received("/"), set("X-Forwarded-Prefix", "/api/v9"))},
+		`so set Config.PathPrefix to "/api/v9"; the URL in the dashboard ends with the prefix, and "/" arrived: add a "/" at the end of that URL`},
+	{scenario{name: "host replaced, and nothing tells the prefix", target: "/api/v4/redox", after: both(awsSign(nil), routed("/redox"), host("127.0.0.1:8081", "X-Forwarded-Host", "api.example.test"))},
+		`X-Forwarded-Host names "api.example.test", and Host "127.0.0.1:8081" arrived: a proxy seems to have replaced it. If the URL in the dashboard has that host, list "api.example.test" in Config.Hosts`},
+	{scenario{name: "host replaced, and nothing tells the prefix; Forwarded", target: "/api/v4/redox", after: both(awsSign(nil), routed("/redox"), host("up10", "Forwarded", `for=192.0.2.1;host="api.example.test"`))},
+		`Forwarded names "api.example.test", and Host "up10" arrived`},
 	{scenario{name: "original URI", target: "/api/v3/redox", after: both(awsSign(nil), received("/redox"), set("X-Original-Uri", "/api/v3/redox"))},
 		`which X-Original-Uri names: a proxy stripped it, so set Config.PathPrefix to "/api/v3"`},
 	{scenario{name: "rewritten path", target: "/v4/redox", after: both(awsSign(nil), received("/hook"), set("X-Original-Uri", "/v4/redox"))},
@@ -427,8 +441,63 @@ func TestExplainBlamesNoListedHost(t *testing.T) {
 	}
 }
 
-// On real HTTP, behind Go's own reverse proxy, whose default Host is that of the upstream.
+// A host that a proxy names is not the cause if it is listed.
+func TestExplainBlamesNoListedForwardedHost(t *testing.T) {
+	test := scenario{config: func(c *sigv4.Config) { c.Hosts = []string{"api.example.test"} }, target: "/api/redox",
+		after: both(routed("/redox"), host("127.0.0.1:8080", "X-Forwarded-Host", "API.example.test:443"))}
+	got := test.verifier(t).Explain(test.request())
+	if strings.Contains(strings.Join(hintsOf(got), "\n"), "Config.Hosts") || !strings.Contains(got, "Config.PathPrefix to what was stripped") {
+		t.Errorf("got:\n%s", got)
+	}
+}
+
+// A proxy that hands on the Host that arrived has not replaced it.
+func TestExplainBlamesNoProxyThatKeepsHost(t *testing.T) {
+	test := scenario{before: host("backend"), signer: wrongSecret, after: host("backend", "X-Forwarded-Host", "backend", "X-Forwarded-Server", "proxy-1")}
+	got := test.verifier(t).Explain(test.request())
+	if strings.Contains(got, "a proxy seems") || !strings.Contains(got, `if that URL has another host or port than "backend"`) {
+		t.Errorf("got:\n%s", got)
+	}
+}
+
+// On a developer's machine no proxy is in front, so a wrong secret is the likeliest cause.
+func TestExplainBlamesTheSecretFirstWithoutAProxy(t *testing.T) {
+	for _, test := range []struct {
+		host, header string
+		first        bool
+	}{
+		{"localhost:8080", "", true}, {"127.0.0.1:8080", "", true}, {"[::1]:8080", "", true}, {"app.localhost", "", true},
+		{"localhost:8080", "X-Forwarded-For", false}, {"127.0.0.1:8080", "Via", false}, {"127.0.0.1", "Forwarded", false},
+		{"10.0.0.1", "", false}, {"localhost.example.test", "", false},
+	} {
+		s := scenario{before: host(test.host), signer: wrongSecret, after: func(r *http.Request) {
+			if test.header != "" {
+				r.Header.Set(test.header, "192.0.2.1")
+			}
+		}}
+		got := s.verifier(t).Explain(s.request())
+		hints := hintsOf(got)
+		if first := strings.Contains(hints[0], "the secret keys differ"); first != test.first || strings.Count(got, "the secret keys differ") != 1 {
+			t.Errorf("%+v:\n%s", test, got)
+		}
+		if test.first && strings.Contains(got, "a proxy seems") {
+			t.Errorf("%+v: a proxy is blamed:\n%s", test, got)
+		}
+	}
+}
+
+// On real HTTP, behind Go's own reverse proxy, whose default Host is that of the upstream. Without
+// X-Forwarded-Prefix nothing names the prefix, so nothing that is tried verifies.
 func TestExplainBehindAProxy(t *testing.T) {
+	for prefix, want := range map[string][]string{
+		"/public": {"add %q to Config.Hosts", `set Config.PathPrefix to "/public"`},
+		"":        {"X-Forwarded-Host names %q", "list %q in Config.Hosts", "compare the path above with the URL in the dashboard: if that has a longer path, set Config.PathPrefix"},
+	} {
+		t.Run("prefix "+prefix, func(t *testing.T) { explainBehindAProxy(t, prefix, want) })
+	}
+}
+
+func explainBehindAProxy(t *testing.T, prefix string, want []string) {
 	var explained string
 	cfg := testConfig()
 	cfg.Now = time.Now
@@ -443,7 +512,9 @@ func TestExplainBehindAProxy(t *testing.T) {
 	proxy := httptest.NewServer(http.StripPrefix("/public", &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(to)
 		r.SetXForwarded()
-		r.Out.Header.Set("X-Forwarded-Prefix", "/public")
+		if prefix != "" {
+			r.Out.Header.Set("X-Forwarded-Prefix", prefix)
+		}
 	}}))
 	defer proxy.Close()
 	redox := redoxtest.SigV4{AccessKey: testSigner.key, SecretKey: testSigner.secret, AWSRegion: testSigner.region, ServiceName: testSigner.service}
@@ -453,7 +524,8 @@ func TestExplainBehindAProxy(t *testing.T) {
 	}
 	res.Body.Close()
 	external := strings.TrimPrefix(proxy.URL, "http://")
-	for _, want := range []string{fmt.Sprintf("add %q to Config.Hosts", external), `set Config.PathPrefix to "/public"`} {
+	for _, want := range want {
+		want = strings.ReplaceAll(want, "%q", strconv.Quote(external))
 		if !strings.Contains(explained, want) {
 			t.Errorf("status %d, no %q in:\n%s", res.StatusCode, want, explained)
 		}

@@ -265,26 +265,66 @@ func (e *explanation) remaining(s *search) {
 	if s.left < 0 {
 		limit = " before the limit of hashes was reached"
 	}
+	secret := "the secret keys differ: enter " + e.candidates[0].field + ".SecretAccessKey and the dashboard's secretKey anew"
+	direct := e.isDirect()
+	if direct {
+		e.hint("no header of a proxy arrived, so most likely %s", secret)
+	}
 	e.hint("%d variants were tried%s, and none verifies: other hosts, ports, prefixes, slashes, forms of the path and the query, hashes of the body, header values, scopes, and secrets with white space", s.tried, limit)
 	e.hint("compare the canonical request above with the one that the sender computes (most signers log it at debug level): the first line that differs is the cause")
 	if e.c.claim.payload == "" {
 		e.hint("if only its last line differs, something on the way changed the body, such as a proxy that decompresses or re-encodes it")
 	}
-	e.hint("compare it with the URL in the dashboard too: if that has a longer path, set Config.PathPrefix to what was stripped")
-	received := e.c.claim.host
-	switch {
-	case slices.ContainsFunc(e.v.hosts, func(host string) bool { return isSameName(host, received) }):
-	case isInternal(received):
-		e.hint("Host looks internal: a proxy seems to have replaced it, and %s arrived; list the host of that URL, with its port, in Config.Hosts, or let the proxy keep Host", quote(received))
-	default:
-		e.hint("if that URL has another host or port than %s, list it in Config.Hosts", quote(received))
-	}
+	e.hint("compare the path above with the URL in the dashboard: if that has a longer path, set Config.PathPrefix to what was stripped")
+	e.remainingHost(direct)
 	for _, name := range e.c.claim.names {
 		if slices.Contains(rewritten, name) {
 			e.hint("%s is signed, and proxies and CDNs rewrite it: compare its value, or let the sender leave it unsigned", name)
 		}
 	}
-	e.hint("if all lines agree, the secret keys differ: enter %s.SecretAccessKey and the dashboard's secretKey anew", e.candidates[0].field)
+	if !direct {
+		e.hint("if all lines agree, %s", secret)
+	}
+}
+
+// remainingHost says which host the sender may have signed. A header of a proxy is not
+// verified, so the operator compares its host with the dashboard.
+func (e *explanation) remainingHost(direct bool) {
+	received := e.c.claim.host
+	isListed := func(host string) bool {
+		return slices.ContainsFunc(e.v.hosts, func(h string) bool { return isSameName(h, host) })
+	}
+	var header, named string
+	for key, host := range forwardedHosts(e.r.Header) {
+		if isHost(host) {
+			header, named = key, host
+			break
+		}
+	}
+	const remedy = "in Config.Hosts, or let the proxy keep Host"
+	switch {
+	case named != "" && !strings.EqualFold(named, received) && !isListed(named):
+		e.hint("%s names %s, and Host %s arrived: a proxy seems to have replaced it. If the URL in the dashboard has that host, list %[2]s "+remedy, header, quote(named), orAbsent(received))
+	case isListed(received), isListed(named):
+	case direct:
+		e.hint("if a proxy is in front, it has replaced Host, and %s arrived; list the host of that URL, with its port, "+remedy, quote(received))
+	case named == "" && isInternal(received):
+		e.hint("Host looks internal: a proxy seems to have replaced it, and %s arrived; list the host of that URL, with its port, "+remedy, quote(received))
+	default:
+		e.hint("if that URL has another host or port than %s, list it in Config.Hosts", quote(received))
+	}
+}
+
+// isDirect reports whether the sender seems to be on this machine, with no proxy in front.
+func (e *explanation) isDirect() bool {
+	for header := range e.r.Header {
+		if header == "Via" || header == "Forwarded" || strings.HasPrefix(header, "X-Forwarded-") {
+			return false
+		}
+	}
+	name, _ := splitHost(e.c.claim.host)
+	ip, err := netip.ParseAddr(name)
+	return err == nil && ip.IsLoopback() || name == "localhost" || strings.HasSuffix(name, ".localhost")
 }
 
 // isInternal reports whether a Host looks like one that Redox cannot reach.

@@ -34,8 +34,7 @@
 // # Operation
 //
 // An error names the field that decides. The reason "signature" has many causes: ask
-// [Verifier.Explain]. If it finds none, compare its canonical request with the sender's. The
-// first line that differs is the cause. If none does, the secrets differ.
+// [Verifier.Explain]. If it finds none, compare its canonical request with the sender's.
 //
 // Run NTP. Watch for the reasons "stale" and "clock_skew": a sender that retries without
 // signing again is refused for ever. If CredentialsFunc or Replay fails, the answer is 503.
@@ -163,7 +162,8 @@ type Config struct {
 	// them. Service "s3" implies this and DisableDoubleEncoding.
 	DisablePathNormalization bool
 
-	// PathPrefix is what a proxy stripped from the path, such as "/api/v1".
+	// PathPrefix is what a proxy stripped from the path, such as "/api/v1". The URL in the
+	// dashboard must be longer, at least by a slash.
 	PathPrefix string
 
 	// Replay, if set, makes every signature single-use: a retry must be signed again, in

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"iter"
 	"net"
 	"net/http"
 	"net/url"
@@ -28,7 +29,6 @@ func (e *explanation) hosts() (list []variant, named int) {
 	}
 	var names []string
 	name := func(host string) {
-		host = strings.Trim(host, ` "`)
 		if isHost(host) && !slices.Contains(names, host) && !slices.Contains(own, host) && len(names) < 24 {
 			names = append(names, host)
 		}
@@ -37,15 +37,8 @@ func (e *explanation) hosts() (list []variant, named int) {
 		name(host)
 	}
 	header := e.r.Header
-	for _, key := range [...]string{"X-Forwarded-Host", "X-Original-Host", "X-Host", "Host", "X-Forwarded-Server"} {
-		for host := range strings.SplitSeq(header.Get(key), ",") {
-			name(host)
-		}
-	}
-	for part := range strings.FieldsFuncSeq(header.Get("Forwarded"), func(c rune) bool { return c == ';' || c == ',' }) {
-		if key, host, _ := strings.Cut(strings.TrimSpace(part), "="); strings.EqualFold(key, "host") {
-			name(host)
-		}
+	for _, host := range forwardedHosts(header) {
+		name(host)
 	}
 	if e.r.URL != nil {
 		name(e.r.URL.Host)
@@ -87,6 +80,25 @@ func (e *explanation) hosts() (list []variant, named int) {
 	return list, min(named, 8)
 }
 
+// forwardedHosts returns the hosts that the headers of proxies name, each after its header.
+func forwardedHosts(header http.Header) iter.Seq2[string, string] {
+	return func(yield func(key, host string) bool) {
+		for _, key := range [...]string{"X-Forwarded-Host", "X-Original-Host", "X-Host", "Host", "X-Forwarded-Server"} {
+			for host := range strings.SplitSeq(header.Get(key), ",") {
+				if !yield(key, strings.Trim(host, ` "`)) {
+					return
+				}
+			}
+		}
+		for part := range strings.FieldsFuncSeq(header.Get("Forwarded"), func(c rune) bool { return c == ';' || c == ',' }) {
+			key, host, _ := strings.Cut(strings.TrimSpace(part), "=")
+			if strings.EqualFold(key, "host") && !yield("Forwarded", strings.Trim(host, ` "`)) {
+				return
+			}
+		}
+	}
+}
+
 func (e *explanation) hostHint(host string) string {
 	received := e.c.claim.host
 	verifies := fmt.Sprintf("it verifies with Host %q, and Host %s arrived: ", host, orAbsent(received))
@@ -113,6 +125,10 @@ func (e *explanation) paths() (list []variant) {
 	if form.prefix != "" {
 		raws = append(raws, raw{"", received, fmt.Sprintf("it verifies without Config.PathPrefix %q: nothing was stripped from the path, so leave PathPrefix empty", form.prefix)})
 	}
+	const end = `the URL in the dashboard ends with the prefix, and "/" arrived: add a "/" at the end of that URL`
+	if form.prefix != "" && received == "/" {
+		raws = append(raws, raw{"", form.prefix, fmt.Sprintf("it verifies with the path %s: %s", quote(form.prefix), end)})
+	}
 	// prefixes that proxies name
 	prefix := func(name, p string) {
 		if p = strings.TrimRight(strings.TrimSpace(p), "/"); p == "" || !strings.HasPrefix(p, "/") || p == form.prefix {
@@ -120,7 +136,9 @@ func (e *explanation) paths() (list []variant) {
 		}
 		for _, path := range slices.Compact([]string{received, strings.TrimSuffix(received, "/"), received + "/"}) {
 			hint := fmt.Sprintf("it verifies with the prefix %s, which %s names: a proxy stripped it, so set Config.PathPrefix to %s", quote(p), name, quote(p))
-			if path != received {
+			if path == "" {
+				hint += "; " + end
+			} else if path != received {
 				hint += fmt.Sprintf(", and let the proxy keep the slash at the end: the signed path is %s", quote(p+path))
 			}
 			raws = append(raws, raw{p, path, hint})

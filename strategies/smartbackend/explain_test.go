@@ -92,7 +92,7 @@ func TestRefusalsSayWhatToChange(t *testing.T) {
 		{"aud with a slash more", of(sender(claim("aud", tokenURL+"/")), nil), nil, []string{"differ only in the slash at the end", "EndpointConfig.AssertionAudiences, by default TokenURL"}},
 		{"aud over http", of(sender(claim("aud", strings.Replace(tokenURL, "https", "http", 1))), nil), nil, []string{"differ only in the scheme"}},
 		{"too long a life", of(sender(claim("exp", now.Add(10*time.Minute).Unix())), nil),
-			[]string{"valid for 10m0s, want at most 5m0s (fixed by SMART App Launch)"}, []string{"life time: 10m0s from now to exp, too long: at most 5m0s (fixed by SMART App Launch) and 1m0s (EndpointConfig.Leeway)"}},
+			[]string{"valid for 10m0s, want at most 5m0s (fixed by SMART App Launch)"}, []string{"life time: 10m0s from now to exp, too long: at most 5m0s (fixed by SMART App Launch) plus 1m0s (EndpointConfig.Leeway)"}},
 		{"a long jti", of(sender(claim("jti", strings.Repeat("x", 257))), nil), []string{"jti has 257 bytes, want at most 256"}, []string{"jti has 257 bytes"}},
 		{"another client_id", of(sender(), with("client_id", "Redox")),
 			[]string{`client_id is "Redox", want "redox" or none`, "clientId"}, []string{"differ only in upper and lower case"}},

@@ -16,6 +16,8 @@ import (
 
 	"github.com/lestrrat-go/jwx/v2/jwa"
 	"github.com/lestrrat-go/jwx/v2/jws"
+
+	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
 )
 
 // An algorithm of RFC 7518, Section 3.1, or RFC 8037.
@@ -113,30 +115,28 @@ func (k Keys) serve(name string) bool {
 
 // HMACKeys returns the keys of secrets. Their IDs are their positions from "0". Each secret
 // must be at least as long as the longest hash of the named algorithms (RFC 7518, Section
-// 3.2). A public key is refused, because it is no secret.
-func HMACKeys(secrets [][]byte, names []string) ([]*Key, error) {
+// 3.2). A public key is refused, because it is no secret. It adds to p what is wrong with the
+// field.
+func HMACKeys(p *config.Problems, field string, secrets [][]byte, names []string) []*Key {
 	if len(secrets) == 0 {
-		return nil, errors.New("required")
+		p.Add(field, "required")
 	}
 	least := 0
 	for _, name := range names {
 		least = max(least, algorithms[name].secret)
 	}
-	var wrong []string
 	keys := make([]*Key, len(secrets))
 	for i, secret := range secrets {
+		at := fmt.Sprintf("%s[%d]", field, i)
 		switch text := string(secret); {
 		case len(secret) < least:
-			wrong = append(wrong, fmt.Sprintf("secret %d: shorter than %d bytes", i, least))
+			p.Add(at, "%d bytes, want at least %d", len(secret), least)
 		case strings.Contains(text, "-----BEGIN "), strings.Contains(text, `"kty"`):
-			wrong = append(wrong, fmt.Sprintf("secret %d: is a key file, not a secret", i))
+			p.Add(at, "a key file, want a secret")
 		}
 		keys[i] = &Key{id: fmt.Sprint(i), material: slices.Clone(secret)}
 	}
-	if err := join(wrong); err != nil {
-		return nil, err
-	}
-	return keys, nil
+	return keys
 }
 
 // join returns one error, on one line.

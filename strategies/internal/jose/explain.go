@@ -298,7 +298,7 @@ func (e *explanation) claims() {
 	} else if v.cfg.Subject != "" {
 		e.check("sub: "+c.body.Get("sub").Said(), f.Subject, v.checkSubject(c))
 		e.to.Near("sub", c.sub, []string{v.cfg.Subject}, f.Subject)
-	} else {
+	} else if c.sub != "" || !slices.Contains(v.cfg.Required, "sub") { // else checkRequired tells
 		e.to.Line("sub: %s, and any is accepted", c.body.Get("sub").Said())
 	}
 	for _, name := range v.cfg.Required {

@@ -324,7 +324,7 @@ func TestNewKeyRefuses(t *testing.T) {
 }
 
 func TestKeysShowNoSecret(t *testing.T) {
-	k, err := jose.HMACKeys([][]byte{keys().secret}, []string{"HS256"})
+	k, err := secrets(t, keys().secret)(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

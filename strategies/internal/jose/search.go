@@ -175,7 +175,10 @@ func (q *Search) amongSecrets(secrets []*Key) (*Key, error) {
 			found = k
 		}
 	}
-	if found == nil {
+	switch {
+	case found == nil && len(secrets) == 1:
+		return nil, refuse("signature", "the signature does not verify under the one secret%s", diagnosis.Field(q.cfg.Fields.Keys))
+	case found == nil:
 		return nil, refuse("signature", "the signature verifies under none of the %d secrets%s", len(secrets), diagnosis.Field(q.cfg.Fields.Keys))
 	}
 	return found, nil

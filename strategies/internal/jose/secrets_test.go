@@ -6,13 +6,15 @@ import (
 	"testing"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	problems "github.com/redoxauth/redoxauth-go/strategies/internal/config"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
 )
 
 func secrets(tb testing.TB, list ...[]byte) jose.Secrets {
 	tb.Helper()
-	k, err := jose.HMACKeys(list, []string{"HS256"})
-	if err != nil {
+	var p problems.Problems
+	k := jose.HMACKeys(&p, "Secrets", list, []string{"HS256"})
+	if err := p.Err(); err != nil {
 		tb.Fatal(err)
 	}
 	return func(context.Context) ([]*jose.Key, error) { return k, nil }
@@ -67,12 +69,14 @@ func TestHMACKeys(t *testing.T) {
 		{"a public key in PEM", "-----BEGIN PUBLIC KEY-----\nMIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8A", []string{"HS256"}, false},
 		{"a JWK", `{"kty":"RSA","n":"pJFqhfT_xITMHJK_Pyssc7utkmJAi6tq3tiU8SiYMMdZHVMg","e":"AQAB"}`, []string{"HS256"}, false},
 	} {
-		keys, err := jose.HMACKeys([][]byte{[]byte(strings.Repeat("y", 64)), []byte(test.secret)}, test.algorithms)
+		var p problems.Problems
+		keys := jose.HMACKeys(&p, "Secrets", [][]byte{[]byte(strings.Repeat("y", 64)), []byte(test.secret)}, test.algorithms)
+		err := p.Err()
 		if (err == nil) != test.ok {
 			t.Errorf("%s: error %v, want success: %v", test.name, err, test.ok)
 		}
-		if err != nil && !strings.HasPrefix(err.Error(), "secret 1: ") {
-			t.Errorf("%s: error %q, want the position", test.name, err)
+		if err != nil && !strings.HasPrefix(err.Error(), ": Secrets[1]: ") {
+			t.Errorf("%s: error %q, want the field", test.name, err)
 		}
 		if err == nil && keys[1].ID() != "1" {
 			t.Errorf("%s: ID %q, want the position", test.name, keys[1].ID())

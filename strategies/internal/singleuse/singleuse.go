@@ -3,6 +3,7 @@ package singleuse
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
@@ -33,10 +34,23 @@ func Use(ctx context.Context, store replay.Store, scope, id string, until time.T
 	}
 	fresh, err := store.Add(ctx, scope, id, until)
 	if err != nil {
-		return redoxauth.Errorf(redoxauth.ErrUnavailable, "replay_store", "%w", err)
+		return redoxauth.Errorf(redoxauth.ErrUnavailable, "replay_store", "the store in the field Replay failed: %w", cause(err))
 	}
 	if !fresh {
 		return redoxauth.Errorf(redoxauth.ErrRejected, "replayed", "used before, want a new one for each request (the field Replay)")
 	}
 	return nil
+}
+
+// cause returns the error of a store without the kind and the reason, which the error of Use
+// has too.
+func cause(err error) error {
+	e, ok := err.(*redoxauth.Error)
+	switch {
+	case !ok || e == nil || e.Kind != redoxauth.ErrUnavailable || e.Reason != "replay_store" || e.Err == nil:
+		return err
+	case e.Strategy == "":
+		return e.Err
+	}
+	return fmt.Errorf("%s: %w", e.Strategy, e.Err)
 }

@@ -15,7 +15,7 @@ import (
 
 type failing struct{ error }
 
-func (f failing) Add(context.Context, string, string, time.Time) (bool, error) { return true, f }
+func (f failing) Add(context.Context, string, string, time.Time) (bool, error) { return true, f.error }
 
 func TestUse(t *testing.T) {
 	store, until := replay.NewMemory(10), time.Now().Add(time.Minute)
@@ -25,12 +25,25 @@ func TestUse(t *testing.T) {
 		}
 		verifiertest.CheckError(t, singleuse.Use(t.Context(), store, scope, "id", until), redoxauth.ErrRejected, "replayed")
 	}
-	down := failing{errors.New("connection refused")}
-	err := singleuse.Use(t.Context(), down, "a", "id", until)
+	down := errors.New("connection refused")
+	err := singleuse.Use(t.Context(), failing{down}, "a", "id", until)
 	if verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "replay_store"); !errors.Is(err, down) {
 		t.Errorf("error %v lost its cause", err)
 	}
-	if err := singleuse.Use(rotation.LoadedOnly(t.Context()), down, "a", "id", until); err != nil {
+	for text, err := range map[string]error{
+		"connection refused":               down,
+		"replay: full":                     &redoxauth.Error{Kind: redoxauth.ErrUnavailable, Strategy: "replay", Reason: "replay_store", Err: errors.New("full")},
+		"full":                             redoxauth.Errorf(redoxauth.ErrUnavailable, "replay_store", "full"),
+		"redoxauth: cannot be decided now": redoxauth.ErrUnavailable,
+		"keys: cannot be decided now (keys): down": &redoxauth.Error{Kind: redoxauth.ErrUnavailable, Strategy: "keys", Reason: "keys", Err: errors.New("down")},
+	} {
+		err := singleuse.Use(t.Context(), failing{err}, "a", "id", until)
+		verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "replay_store")
+		if want := "redoxauth: cannot be decided now (replay_store): the store in the field Replay failed: " + text; err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+	if err := singleuse.Use(rotation.LoadedOnly(t.Context()), failing{down}, "a", "id", until); err != nil {
 		t.Errorf("Explain asks the store: %v", err)
 	}
 }

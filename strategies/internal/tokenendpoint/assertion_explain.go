@@ -156,5 +156,5 @@ func (a *Assertions) life(to *diagnosis.Report, claims jose.Object) {
 	if life > a.MaxLifetime+a.Leeway {
 		verdict = "too long"
 	}
-	to.Line("life time: %v from %s to exp, %s: at most %v (%s) and %v (EndpointConfig.Leeway)", life.Round(time.Second), from, verdict, a.MaxLifetime, a.LifetimeBy, a.Leeway)
+	to.Line("life time: %v from %s to exp, %s: at most %v (%s) plus %v (EndpointConfig.Leeway)", life.Round(time.Second), from, verdict, a.MaxLifetime, a.LifetimeBy, a.Leeway)
 }

@@ -119,8 +119,9 @@ func New(cfg Config) (*Endpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	joseKeys, err := jose.HMACKeys(keys, []string{"HS256"})
-	if err != nil {
+	p := config.Problems{Package: cfg.Strategy}
+	joseKeys := jose.HMACKeys(&p, "TokenSecrets", keys, []string{"HS256"})
+	if err := p.Err(); err != nil {
 		return nil, err
 	}
 	e.signing = keys[0]

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/singleuse"
 	"github.com/redoxauth/redoxauth-go/strategies/replay/redisreplay"
 )
 
@@ -274,6 +276,22 @@ func TestSilentRedisIsBounded(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// An operator reads once what failed, and which field of the strategy's Config names the Store.
+func TestErrorOfAStrategyNamesTheFieldAndTheCause(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	c := redis.NewClient(&redis.Options{Addr: l.Addr().String(), MaxRetries: -1, DialerRetries: 1})
+	defer c.Close()
+	err = singleuse.Use(t.Context(), newStore(t, c), "scope", "id", time.Now().Add(time.Hour))
+	want := "redoxauth: cannot be decided now (replay_store): the store in the field Replay failed: redisreplay: dial tcp " + l.Addr().String()
+	if !errors.Is(err, syscall.ECONNREFUSED) || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/c2sp/wycheproof"
 
+	"github.com/redoxauth/redoxauth-go/strategies/internal/config"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
 )
 
@@ -201,8 +202,9 @@ func secret(t *testing.T, secrets []key, token string) (jose.Source, []string, e
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys, err := jose.HMACKeys([][]byte{b}, algorithms)
-	return jose.Secrets(func(context.Context) ([]*jose.Key, error) { return keys, nil }), algorithms, err
+	var p config.Problems
+	keys := jose.HMACKeys(&p, "secrets", [][]byte{b}, algorithms)
+	return jose.Secrets(func(context.Context) ([]*jose.Key, error) { return keys, nil }), algorithms, p.Err()
 }
 
 func kid(token string) string {
