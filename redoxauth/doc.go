@@ -20,8 +20,8 @@
 //
 // # How wrappers nest
 //
-// Every Verifier has a method Wrap, which is [Middleware] with the default [Options]. Nested
-// wrappers must all accept. Here signature is a Verifier of sigv4:
+// Every Verifier has a method Wrap, which is [Middleware] with the default [Options]: it logs
+// nothing. Nested wrappers must all accept. Here signature is a Verifier of sigv4:
 //
 //	http.Handle("/redox", token.Handshake(token.Wrap(signature.Wrap(handler))))  // token and signature
 //	http.Handle("/redox", signature.Wrap(verifytoken.Challenge(handler)))        // signature alone
@@ -37,8 +37,9 @@
 //
 // # What a peer gets
 //
-// The peer gets the status, the header WWW-Authenticate, and one fixed line. The operator gets
-// the rest through Options.Observe. No error holds a secret.
+// The peer gets the status, the header WWW-Authenticate, and one fixed line. If it still sends, it
+// may see a broken connection instead. The operator gets the rest through Options.Observe. No
+// error holds a secret.
 //
 //	kind              status  meaning
 //	ErrNoCredentials  401     the request has no credential that this Verifier knows
@@ -95,6 +96,9 @@
 // ReadTimeout begins with the headers, and limits Verifiers and your handler. Without it, a
 // peer keeps its connection if it begins a body that nobody reads. Options.BodyTimeout limits
 // Verifiers alone. With the default of 60 s, a sender of 40 MiB needs 5.6 Mbit/s.
+//
+// MaxInFlight counts bodies that Verifiers read: those of SigV4 and of token requests. A Verifier
+// of a token reads none, so your handler bounds how many it holds at once.
 //
 // Set GOMEMLIMIT ([runtime/debug.SetMemoryLimit]) to Options.MaxInFlight, a quarter more, and
 // the needs of your handlers: io.ReadAll in your handler may need more memory than the message

@@ -278,7 +278,7 @@ var strategies = []strategy{
 	{
 		name:      "smartbackend",
 		title:     "SMART Backend",
-		endpoints: []string{"/token/smartbackend", "/redox/smartbackend/.well-known/smart-configuration"},
+		endpoints: []string{"/token/smartbackend", "/.well-known/smart-configuration", "/redox/smartbackend/.well-known/smart-configuration"},
 		settings: []setting{
 			{field: "Clients[].ID", variable: "SMART_CLIENT_ID", dashboard: "clientId"},
 			{field: "Clients[].Keys", variable: "SMART_JWKS_URL"},
@@ -304,7 +304,9 @@ var strategies = []strategy{
 				return nil, err
 			}
 			d.mux.Handle("/token/smartbackend", e)
-			d.mux.Handle("/redox/smartbackend/.well-known/smart-configuration", e.Configuration())
+			for _, base := range []string{"", "/redox/smartbackend"} { // a client may take either as the FHIR base URL
+				d.mux.Handle(base+"/.well-known/smart-configuration", e.Configuration())
+			}
 			return e.Verifier()
 		},
 		rehearse: func(h *rehearsal) {

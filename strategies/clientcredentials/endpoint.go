@@ -16,8 +16,8 @@ type EndpointConfig struct {
 	Issuer, Audience string // required: iss and aud of the tokens, usually URLs, at most 512 bytes
 
 	// TokenSecrets, required, sign the tokens. Each has at least 32 random bytes. The first
-	// signs, all verify. To rotate, change all replicas from [old, new] to [new, old], and after
-	// Lifetime to [new].
+	// signs, all verify. To rotate, list [old, new] on all replicas, then [new, old], and after
+	// Lifetime [new].
 	TokenSecrets [][]byte
 
 	// Lifetime of the tokens, from 1 s to 24 h, default 5 min. They are accepted 60 s longer. To

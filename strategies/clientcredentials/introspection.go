@@ -21,8 +21,7 @@ import (
 	"github.com/redoxauth/redoxauth-go/strategies/internal/lookup"
 )
 
-// An IntrospectionConfig configures [NewIntrospection]. URL, ClientID, ClientSecret and ClientIDs
-// are required.
+// An IntrospectionConfig configures [NewIntrospection]. URL and ClientIDs are required.
 type IntrospectionConfig struct {
 	URL string // of the introspection endpoint; https
 

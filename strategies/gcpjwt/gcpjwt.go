@@ -104,7 +104,8 @@ type Config struct {
 	ServiceAccounts []string
 
 	// Audience lists the accepted values of aud in ID tokens, usually the URL of this
-	// endpoint. If it is empty, no ID token is accepted.
+	// endpoint. If it is empty, no ID token is accepted. It does not replace ServiceAccounts:
+	// Google gives anybody an ID token for any audience.
 	Audience []string
 
 	// AccessTokens accepts access tokens. The Verifier asks Google about each, at most

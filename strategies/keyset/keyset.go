@@ -26,7 +26,8 @@
 // # Settings
 //
 //   - Fetch at start-up, and show the state in a health check: ExampleNewRemote on pkg.go.dev.
-//   - Rotate published keys: nothing to do (ExampleNewRemote_rotation).
+//   - Rotate published keys: nothing to do (ExampleNewRemote_rotation). A server of yours should
+//     publish a new key before it signs with it.
 //   - Rotate configured keys: list the old and the new key together (ExampleParsePEM_rotation).
 //     Identity.KeyID names the key that verified a token: its key ID (kid), or without one its
 //     position, from "0".
