@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -33,8 +32,7 @@ func ExampleNew() {
 		id, _ := redoxauth.FromContext(r.Context())
 		fmt.Println("received from", id.Subject)
 	})
-	protect := redoxauth.Middleware(signature, &redoxauth.Options{Observe: redoxauth.LogDecisions(slog.Default())})
-	server := httptest.NewServer(protect(verifytoken.Challenge(handler)))
+	server := httptest.NewServer(signature.Wrap(verifytoken.Challenge(handler)))
 	defer server.Close()
 
 	ctx := context.Background()
