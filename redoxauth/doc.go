@@ -72,13 +72,15 @@
 //
 // Every answer of 400 or more pauses the whole feed until a retry succeeds, also one of your
 // handler. A [Decision] is made before the handler answers. So count both: decisions by Event,
-// strategy and Reason, and outermost the status that was sent. The module redoxprometheus does
-// so, and has these rules. Alert on:
+// strategy and Reason, and, around Middleware, the status that was sent. The module
+// redoxprometheus does so, and has these rules. Alert on:
 //
 //   - a sent 503: the Reason says which dependency is down or which limit is reached. Without a
 //     refusal, the 503 is your handler's.
 //   - a sent 500: your handler failed, there is a bug, or the Reason is "body_consumed"
-//   - a refusal with a Reason other than "missing" and "body_size"
+//   - a refusal with a Reason other than "missing", "malformed", "challenge", "query",
+//     "body_size", "body_read" and "body_timeout", which strangers cause without a credential
+//   - 400 or 413 sent for 10 minutes: Redox repeats a message, or a stranger goes on
 //   - no accepted message for N minutes, as your feed demands. Give Observe to all nested
 //     wrappers, and count what the innermost accepts: a message without its second proof is
 //     refused with "missing", as a stranger's is.

@@ -50,7 +50,7 @@ func ExampleObserve() {
 	})
 	protect := redoxauth.Middleware(token, &redoxauth.Options{Observe: observe})
 	count := redoxprometheus.Count(registry)
-	server := httptest.NewServer(count(token.Handshake(protect(handler))))
+	server := httptest.NewServer(token.Handshake(count(protect(handler))))
 	defer server.Close()
 
 	ctx := context.Background()
@@ -65,7 +65,7 @@ func ExampleObserve() {
 	// 200
 	// 401
 	// 500
-	// redoxauth_answers_total{status="200"} 2
+	// redoxauth_answers_total{status="200"} 1
 	// redoxauth_answers_total{status="401"} 1
 	// redoxauth_answers_total{status="500"} 1
 	// redoxauth_decisions_total{event="handshake",reason="",strategy="verifytoken"} 1
@@ -97,7 +97,7 @@ func ExampleObserve_destinations() {
 		}
 		protect := redoxauth.Middleware(token, &redoxauth.Options{Observe: redoxprometheus.Observe(labelled)})
 		count := redoxprometheus.Count(labelled)
-		mux.Handle("/redox/"+name, count(token.Handshake(protect(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))))
+		mux.Handle("/redox/"+name, token.Handshake(count(protect(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))))
 	}
 	r := httptest.NewRequest(http.MethodPost, "/redox/orders", bytes.NewReader(redoxtest.PatientAdmin()))
 	if err := (redoxtest.VerificationToken{Token: "secret of orders"}).Sign(r); err != nil {

@@ -6,8 +6,11 @@
 //	count := redoxprometheus.Count(prometheus.DefaultRegisterer)
 //	token, err := verifytoken.New(verifytoken.Config{Tokens: tokens, Observe: observe}) // handshakes
 //	protect := redoxauth.Middleware(token, &redoxauth.Options{Observe: observe})        // messages
-//	http.Handle("/redox", count(token.Handshake(protect(handler))))                     // answers
-//	http.Handle("/metrics", promhttp.Handler())                                         // on a private port
+//	http.Handle("/redox", token.Handshake(count(protect(handler))))                     // answers
+//
+//	metrics := http.NewServeMux() // of its own, on a port that strangers cannot reach
+//	metrics.Handle("/metrics", promhttp.Handler())
+//	go func() { log.Fatal(http.ListenAndServe(":9464", metrics)) }()
 //
 // # Metrics
 //
@@ -46,26 +49,19 @@
 //
 // Its alerts:
 //
-//	RedoxFeedPaused      an answer other than 2xx, 401 and 413 was sent: Redox sends nothing until a retry succeeds
-//	RedoxRefused         a credential was refused: it came from Redox or from an attacker
+//	RedoxFeedPaused      an answer other than 2xx, 400, 401 and 413 was sent: Redox sends nothing until a retry succeeds
+//	RedoxBadRequest      400 or 413 has been sent for 10 minutes: to Redox, or to strangers
+//	RedoxRefused         refused for a reason that strangers without a credential do not cause
 //	RedoxSilent          no message was answered with 2xx for an hour
-//	RedoxNoKeys          there are no keys: the answer to every token is 503
-//	RedoxKeysNotFetched  fetches have failed for 10 minutes: new keys are unknown, and known keys will expire
-//
-// Answers of 401 and 413 pause the feed too, if Redox got them. RedoxFeedPaused leaves them out,
-// because strangers get them every day. RedoxRefused and RedoxSilent show those that Redox got.
+//	RedoxDown            no process exports the metrics
+//	RedoxNoKeys          a token was refused with 503, because there are no keys
+//	RedoxKeysNotFetched  the last fetch failed, and none has succeeded for 10 minutes
 //
 // The log of [redoxauth.LogDecisions] says why.
 //
-// RedoxFeedPaused leaves out 401 and 413, because strangers get them every day. If Redox gets a
-// 401, RedoxRefused or RedoxSilent shows it. If Redox sends a message over MaxBodyBytes of
-// [redoxauth.Options], the answer is 413 and the feed is paused: the decision has the reason
-// "body_size", and RedoxSilent shows it.
-//
-// A scanner can fire RedoxFeedPaused: two verification tokens and a body that breaks off are
-// answered 400, and a handshake whose body stalls 503. Then there is a refusal beside the answer,
-// so RedoxRefused fires too, and messages are still accepted. Without a refusal, your handler
-// failed.
+// RedoxFeedPaused leaves out 400, 401 and 413, because strangers get them without a credential. If
+// Redox gets one, the feed is paused too, and RedoxBadRequest, RedoxRefused or RedoxSilent shows
+// it. For example, a message over MaxBodyBytes of [redoxauth.Options] is answered 413.
 //
 // # Limits
 //
@@ -73,8 +69,8 @@
 // the number of series is bounded. Which secret matched ([redoxauth.Identity].KeyID) is in the
 // log. If you write a Verifier of your own, keep its Strategy and Reason to a few words.
 //
-// The metrics do not say whether the process runs, or whether Prometheus reaches it: alert on
-// Prometheus's own metric "up" too.
+// RedoxDown fires if Prometheus scrapes no process at all. If several jobs export the metrics,
+// write the rule for each. For one of several replicas, alert on Prometheus's own metric "up".
 //
 // [Observe (Destinations)]: https://pkg.go.dev/github.com/redoxauth/redoxauth-go/redoxauth/redoxprometheus#example-Observe-Destinations
 package redoxprometheus

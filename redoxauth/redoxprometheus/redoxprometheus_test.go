@@ -2,6 +2,7 @@ package redoxprometheus_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -60,7 +61,7 @@ func TestNoLabelHasAValueOfThePeer(t *testing.T) {
 			}
 		}
 	}
-	if want := 2 + 1 + 6; series != want { // decisions, a histogram, answers with 200 to 204
+	if want := 2 + 1 + 8; series != want { // decisions, a histogram, answers with those that begin with 0
 		t.Errorf("got %d series, want %d", series, want)
 	}
 }
@@ -89,6 +90,7 @@ func TestCountSeesWhatWasSent(t *testing.T) {
 		"nothing":     {func(http.ResponseWriter, *http.Request) {}, "200"},
 		"body only":   {func(w http.ResponseWriter, r *http.Request) { w.Write([]byte("stored")) }, "200"},
 		"early hints": {func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusEarlyHints); w.WriteHeader(202) }, "202"},
+		"switching":   {func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusSwitchingProtocols) }, "101"},
 		"the first":   {func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(503); w.WriteHeader(200) }, "503"},
 		"panic":       {func(w http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler) }, "500"},
 	}
@@ -129,6 +131,60 @@ func TestCountLeadsToTheConnection(t *testing.T) {
 	h.ServeHTTP(httptest.NewRecorder(), request())
 }
 
+// What a handler writes to a hijacked connection is unknown. Counted as 200 it would hide that no
+// message comes.
+func TestCountLeavesOutHijackedConnections(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	count := redoxprometheus.Count(registry)
+	server := httptest.NewServer(count(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/hijacks" {
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		if _, _, err := w.(http.Hijacker).Hijack(); !errors.Is(err, http.ErrHijacked) {
+			t.Errorf("hijacked again: got %v, want ErrHijacked", err)
+		}
+		fmt.Fprint(conn, "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+	})))
+	defer server.Close()
+	for path, status := range map[string]int{"/hijacks": 500, "/answers": 204} {
+		response, err := server.Client().Post(server.URL+path, "application/json", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if response.StatusCode != status {
+			t.Errorf("%s: got %d, want %d", path, response.StatusCode, status)
+		}
+	}
+	server.Close() // the deferred count of a handler may run after its answer
+
+	// A connection that cannot be hijacked is answered, and counted.
+	count(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, _, err := http.NewResponseController(w).Hijack(); !errors.Is(err, http.ErrNotSupported) {
+			t.Errorf("got %v, want ErrNotSupported", err)
+		}
+		w.WriteHeader(http.StatusServiceUnavailable)
+	})).ServeHTTP(httptest.NewRecorder(), request())
+	compare(t, registry, `
+# HELP redoxauth_answers_total Answers by the status that was sent, by Verifiers and by the handler.
+# TYPE redoxauth_answers_total counter
+redoxauth_answers_total{status="200"} 0
+redoxauth_answers_total{status="201"} 0
+redoxauth_answers_total{status="202"} 0
+redoxauth_answers_total{status="204"} 1
+redoxauth_answers_total{status="400"} 0
+redoxauth_answers_total{status="413"} 0
+redoxauth_answers_total{status="503"} 1
+`, "redoxauth_answers_total")
+}
+
 func TestRegisteringTwiceSharesTheMetrics(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	labelled := prometheus.WrapRegistererWith(prometheus.Labels{"destination": "orders"}, prometheus.NewRegistry())
@@ -143,7 +199,9 @@ redoxauth_answers_total{status="200"} 0
 redoxauth_answers_total{status="201"} 0
 redoxauth_answers_total{status="202"} 0
 redoxauth_answers_total{status="204"} 0
+redoxauth_answers_total{status="400"} 0
 redoxauth_answers_total{status="404"} 2
+redoxauth_answers_total{status="413"} 0
 # HELP redoxauth_decisions_total Decisions about requests. A refusal has a reason.
 # TYPE redoxauth_decisions_total counter
 redoxauth_decisions_total{event="message",reason="",strategy="test"} 2

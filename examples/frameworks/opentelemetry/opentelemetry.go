@@ -1,24 +1,28 @@
 // Package opentelemetry exports, as OpenTelemetry metrics, the decisions of Verifiers, the status
-// of every answer, and the health of the keys that Verifiers fetch. It also describes decisions
-// on the request's span. The middleware that starts the span, such as otelhttp, must be in front
-// of the Verifier.
+// of every answer to a message, and the health of the keys that Verifiers fetch. It also describes
+// decisions on the request's span. The middleware that starts the span, such as otelhttp, must be
+// in front of the Verifier.
 //
 // Every attribute of a metric has a bounded set of values. The library defines event, strategy,
 // status and reason. The attribute key names a configured secret or a published key, because only
 // an Identity has one. The Subject is only on the span.
 //
 // A decision is made before the handler answers: an accepted message has no status. So the answers
-// are counted beside the decisions, outermost: a 500 of the handler pauses the feed too. If you
-// use otelhttp, its http.server.request.duration has that status as http.response.status_code.
+// are counted beside the decisions: a 500 of the handler pauses the feed too. If you use otelhttp,
+// its http.server.request.duration has that status as http.response.status_code, of handshakes too.
 //
-// Alert if one of these grows:
+// A stranger without a credential can cause the statuses 400, 401 and 413, and the reasons
+// "missing", "malformed", "challenge", "query", "body_size", "body_read" and "body_timeout". The
+// event "report" refuses nobody. So alert if
 //
-//	redoxauth.answers, redoxauth.status not 2xx, 401 or 413   the feed pauses, because of a Verifier or of the handler
-//	redoxauth.decisions, redoxauth.reason not "missing" or "body_size", redoxauth.event not "report"
+//   - redoxauth.answers grow with a redoxauth.status other than 2xx, 400, 401 and 413: the feed
+//     pauses, because of a Verifier or of the handler
+//   - redoxauth.answers grow for 10 minutes with 400 or 413: Redox repeats a message, or a
+//     stranger goes on
+//   - redoxauth.decisions grow with another redoxauth.reason, and an event other than "report"
+//   - redoxauth.answers of 2xx do not grow, or are not there: no message was accepted and handled
 //
-// and if redoxauth.answers of a redoxauth.status 2xx do not grow: no message was accepted and
-// handled. For Prometheus there is a module, redoxauth/redoxprometheus, and its alerts.yml has
-// these rules.
+// For Prometheus there is a module, redoxauth/redoxprometheus, and its alerts.yml has these rules.
 package opentelemetry
 
 import (
@@ -64,7 +68,9 @@ func Observe(m metric.Meter) (func(*http.Request, redoxauth.Decision), error) {
 	return observe, errors.Join(err, err2)
 }
 
-// Count returns a wrapper that counts the status of every answer. It goes outermost.
+// Count returns a wrapper that counts the status of every answer. It is the outermost one of a
+// destination's messages, and Handshake is around it: with a handshake whose body stalls, a
+// stranger causes a 503.
 func Count(m metric.Meter) (func(http.Handler) http.Handler, error) {
 	total, err := m.Int64Counter("redoxauth.answers", metric.WithDescription("Answers by the status that was sent, by Verifiers and by the handler."))
 	return func(next http.Handler) http.Handler {

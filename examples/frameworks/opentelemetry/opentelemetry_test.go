@@ -196,5 +196,5 @@ func ExampleObserve() {
 		return
 	}
 	protect := redoxauth.Middleware(token, &redoxauth.Options{Observe: observe}) // messages
-	http.Handle("/redox", count(token.Handshake(protect(http.NotFoundHandler()))))
+	http.Handle("/redox", token.Handshake(count(protect(http.NotFoundHandler()))))
 }

@@ -4,10 +4,13 @@ package alerts_test
 
 import (
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -89,12 +92,6 @@ func (w *world) query(engine *promql.Engine, expr string, minute int) promql.Vec
 	return slices.Clone(vector)
 }
 
-// forgery returns a forgery of the verification token.
-func forgery(name string) redoxtest.Signer {
-	all := token.Forgeries()
-	return all[slices.IndexFunc(all, func(f redoxtest.Forgery) bool { return f.Name == name })]
-}
-
 func TestAlerts(t *testing.T) {
 	tests := map[string]struct {
 		happens func(w *world)
@@ -123,6 +120,63 @@ func TestAlerts(t *testing.T) {
 				w.feed(p, "")
 			})
 		}, map[string][]span{`RedoxFeedPaused{status="500"}`: {{43, 47}, {72, 75}}}},
+		"a stranger sends malformed requests without a break": {func(w *world) {
+			p := w.start("a")
+			w.run(100, func() {
+				if w.minute%4 == 0 {
+					w.malformed(p)
+				}
+				w.feed(p, "")
+			})
+		}, map[string][]span{`RedoxBadRequest{status="400"}`: {{15, 100}}}}, // never RedoxFeedPaused or RedoxRefused
+		"a stranger sends malformed requests once": {func(w *world) {
+			p := w.start("a")
+			w.run(100, func() {
+				if w.minute == 42 {
+					w.malformed(p)
+				}
+				w.feed(p, "")
+			})
+		}, nil},
+		"a stranger stalls the body of a handshake": {func(w *world) {
+			p := w.start("a")
+			w.run(100, func() {
+				if w.minute == 42 {
+					stalled := io.MultiReader(strings.NewReader("{"), after(61*time.Second))
+					w.request(p, "", 503, httptest.NewRequest(http.MethodPost, "/redox", stalled))
+				}
+				w.feed(p, "")
+			})
+		}, nil},
+		"the handler fails beside malformed requests of a stranger": {func(w *world) {
+			p := w.start("a")
+			w.run(100, func() {
+				if w.minute%4 == 0 {
+					w.malformed(p)
+				}
+				if p.broken = w.minute == 42; p.broken {
+					w.send(p, "", 500, message, w.redox)
+				}
+				w.feed(p, "")
+			})
+		}, map[string][]span{
+			`RedoxBadRequest{status="400"}`: {{15, 100}},
+			`RedoxFeedPaused{status="500"}`: {{43, 47}},
+		}},
+		"a proxy makes the messages of Redox malformed": {func(w *world) {
+			p := w.start("a")
+			w.run(150, func() {
+				switch {
+				case w.minute <= 40:
+					w.feed(p, "")
+				case w.minute%2 == 0: // Redox repeats it
+					w.send(p, "", 400, message, w.redox, twice{})
+				}
+			})
+		}, map[string][]span{
+			`RedoxBadRequest{status="400"}`: {{53, 150}},
+			`RedoxSilent{}`:                 {{105, 150}},
+		}},
 		"forgeries": {func(w *world) {
 			p := w.start("a")
 			w.run(100, func() {
@@ -138,18 +192,6 @@ func TestAlerts(t *testing.T) {
 			`RedoxRefused{event="message", reason="token", strategy="verifytoken"}`:   {{43, 47}},
 			`RedoxRefused{event="message", reason="signature", strategy="jwtbearer"}`: {{73, 77}},
 		}},
-		"a scanner sends two verification tokens, and the feed goes on": {func(w *world) {
-			p := w.start("a")
-			w.run(100, func() {
-				if w.minute == 42 {
-					w.send(p, "", 400, message, forgery("credential sent twice"))
-				}
-				w.feed(p, "")
-			})
-		}, map[string][]span{
-			`RedoxFeedPaused{status="400"}`:                                             {{43, 47}},
-			`RedoxRefused{event="message", reason="malformed", strategy="verifytoken"}`: {{43, 47}},
-		}},
 		"a message of Redox is over MaxBodyBytes": {func(w *world) {
 			p := w.start("a")
 			w.run(200, func() {
@@ -159,7 +201,10 @@ func TestAlerts(t *testing.T) {
 					w.send(p, "", 413, make([]byte, 2<<20), w.redox)
 				}
 			})
-		}, map[string][]span{`RedoxSilent{}`: {{105, 200}}}},
+		}, map[string][]span{
+			`RedoxBadRequest{status="413"}`: {{52, 200}},
+			`RedoxSilent{}`:                 {{105, 200}},
+		}},
 		"Redox stops signing, and only strangers are refused": {func(w *world) {
 			p := w.start("a")
 			w.run(200, func() {
@@ -180,6 +225,27 @@ func TestAlerts(t *testing.T) {
 			w.start("idle")
 			p := w.start("busy")
 			w.run(200, func() { w.feed(p, "") })
+		}, nil},
+		"the process is gone": {func(w *world) {
+			p := w.start("a")
+			w.run(30, func() { w.feed(p, "") })
+			delete(w.processes, "a")
+			w.run(120, func() {})
+		}, map[string][]span{`RedoxDown{}`: {{36, 150}}}},
+		"one of two replicas is gone": {func(w *world) {
+			w.start("gone")
+			p := w.start("a")
+			w.run(30, func() { w.feed(p, "") })
+			delete(w.processes, "gone")
+			w.run(120, func() { w.feed(p, "") })
+		}, nil},
+		"the process restarts": {func(w *world) {
+			p := w.start("a")
+			w.run(40, func() { w.feed(p, "") })
+			delete(w.processes, "a")
+			w.run(4, func() {})
+			p = w.start("a")
+			w.run(100, func() { w.feed(p, "") })
 		}, nil},
 		"one of two destinations is silent": {func(w *world) {
 			p := w.start("a", "orders", "results")
@@ -202,9 +268,26 @@ func TestAlerts(t *testing.T) {
 			})
 		}, map[string][]span{
 			`RedoxKeysNotFetched{keyset="redox"}`:                                {{59, 150}},
-			`RedoxNoKeys{keyset="redox"}`:                                        {{111, 150}},
+			`RedoxNoKeys{keyset="redox"}`:                                        {{113, 150}},
 			`RedoxFeedPaused{status="503"}`:                                      {{112, 153}},
 			`RedoxRefused{event="message", reason="keys", strategy="jwtbearer"}`: {{112, 153}},
+		}},
+		"the key server fails once, and then no token arrives": {func(w *world) {
+			p := w.start("a")
+			w.run(60, func() {
+				switch w.minute {
+				case 14:
+					w.keyServer.Fail(redoxtest.Status(http.StatusInternalServerError))
+					w.send(p, "", 503, message, w.redox)
+					w.keyServer.Fail(nil)
+				case 55:
+					w.send(p, "", 200, message, w.redox)
+				}
+			})
+		}, map[string][]span{
+			`RedoxFeedPaused{status="503"}`:                                      {{15, 19}},
+			`RedoxRefused{event="message", reason="keys", strategy="jwtbearer"}`: {{15, 19}},
+			`RedoxKeysNotFetched{keyset="redox"}`:                                {{25, 55}},
 		}},
 		"the key server fails for a moment": {func(w *world) {
 			p := w.start("a")
@@ -248,30 +331,40 @@ func TestRulesNameWhatIsExported(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		named := map[string]bool{}
-		for _, m := range regexp.MustCompile(`\$labels\.(\w+)`).FindAllStringSubmatch(fmt.Sprint(rule.Annotations), -1) {
-			named[m[1]] = true
-		}
-		metrics := map[string]bool{}
+		var metrics []string
+		named := map[string][]string{} // labels by metric
 		parser.Inspect(expr, func(n parser.Node, _ []parser.Node) error {
-			switch n := n.(type) {
-			case *parser.VectorSelector:
-				metrics[n.Name] = true
+			if n, ok := n.(*parser.VectorSelector); ok {
+				metrics = append(metrics, n.Name)
 				for _, m := range n.LabelMatchers {
-					named[m.Name] = true
-				}
-			case *parser.AggregateExpr:
-				for _, l := range n.Grouping {
-					named[l] = true
+					named[n.Name] = append(named[n.Name], m.Name)
 				}
 			}
 			return nil
 		})
-		for metric := range metrics {
+		parser.Inspect(expr, func(n parser.Node, _ []parser.Node) error {
+			var shared []string
+			switch n := n.(type) {
+			case *parser.AggregateExpr:
+				shared = n.Grouping
+			case *parser.BinaryExpr:
+				if n.VectorMatching != nil {
+					shared = n.VectorMatching.MatchingLabels
+				}
+			}
+			for _, metric := range metrics {
+				named[metric] = append(named[metric], shared...)
+			}
+			return nil
+		})
+		for _, m := range regexp.MustCompile(`\$labels\.(\w+)`).FindAllStringSubmatch(fmt.Sprint(rule.Annotations), -1) {
+			named[metrics[0]] = append(named[metrics[0]], m[1]) // an alert has the labels of the first one
+		}
+		for metric, names := range named {
 			if exported[metric] == nil {
 				t.Errorf("%s: %s is not exported", rule.Alert, metric)
 			}
-			for l := range named {
+			for _, l := range names {
 				if !exported[metric][l] {
 					t.Errorf("%s: %s has no label %s", rule.Alert, metric, l)
 				}

@@ -2,10 +2,13 @@ package alerts_test
 
 import (
 	"bytes"
+	"io"
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -112,7 +115,7 @@ func (w *world) start(instance string, names ...string) *process {
 		})
 		h = redoxauth.InsecureReportOnly(onTrial, opts)(h) // it would refuse everything
 		h = redoxauth.Middleware(token, opts)(redoxauth.Middleware(signature, opts)(h))
-		p.destinations[name] = redoxprometheus.Count(r)(token.Handshake(h))
+		p.destinations[name] = token.Handshake(redoxprometheus.Count(r)(h))
 	}
 	return p
 }
@@ -133,11 +136,57 @@ func (w *world) send(p *process, destination string, status int, body []byte, si
 			w.t.Fatal(err)
 		}
 	}
+	w.request(p, destination, status, r)
+}
+
+// request sends r to a destination of p. The status must be the wanted one.
+func (w *world) request(p *process, destination string, status int, r *http.Request) {
+	w.t.Helper()
 	answer := httptest.NewRecorder()
 	if p.destinations[destination].ServeHTTP(answer, r); answer.Code != status {
 		w.t.Fatalf("minute %d: got %d, want %d", w.minute, answer.Code, status)
 	}
 }
+
+// malformed sends, without a credential, requests that are malformed.
+func (w *world) malformed(p *process) {
+	w.t.Helper()
+	post := func(body string) *http.Request {
+		return httptest.NewRequest(http.MethodPost, "/redox", strings.NewReader(body))
+	}
+	two := post("{}")
+	two.Header["Verification-Token"] = []string{"a", "b"}
+	short := post("{")
+	short.Body = io.NopCloser(iotest.ErrReader(io.ErrUnexpectedEOF))
+	short.ContentLength = 100
+	for _, r := range []*http.Request{
+		two, short,
+		post(`{"verification-token":1,"challenge":""}`),
+		httptest.NewRequest(http.MethodGet, "/redox?challenge=a&challenge=b&verification-token=c", http.NoBody),
+	} {
+		w.request(p, "", http.StatusBadRequest, r)
+	}
+}
+
+// twice is a proxy that adds the verification token of a message again.
+type twice struct{}
+
+func (twice) Sign(r *http.Request) error {
+	r.Header.Add("Verification-Token", r.Header.Get("Verification-Token"))
+	return nil
+}
+
+// after returns a body that ends after d.
+func after(d time.Duration) io.Reader {
+	return readerFunc(func([]byte) (int, error) {
+		time.Sleep(d)
+		return 0, io.EOF
+	})
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 // feed sends a message of Redox every 20 minutes.
 func (w *world) feed(p *process, destination string) {
