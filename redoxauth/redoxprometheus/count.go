@@ -20,8 +20,8 @@ import (
 // 200 of a health check would hide that no message comes. A handler that panics counts as 500. A
 // connection that the handler hijacks is not counted.
 //
-// In the handler, use [http.ResponseController]: the writer is no [http.Flusher]. And
-// [http.MaxBytesReader] does not close the connection behind it, as behind every wrapper.
+// In the handler, use [http.ResponseController]: the writer is no [http.Flusher]. As behind every
+// wrapper of a writer, [http.MaxBytesReader] refuses the body, but does not close the connection.
 //
 // Count may be called again with the same r, and panics as [Observe] does.
 func Count(r prometheus.Registerer) func(http.Handler) http.Handler {
