@@ -1,6 +1,7 @@
 // Command gotest runs "go test -json". It prints one line for each package, the output of
 // failed tests, and how many tests ran. It appends the names of skipped tests to a file,
-// because go test says nothing about them.
+// because go test says nothing about them. It fails if go test fails, and if a package ends
+// before all of its tests, or has test files and no test: then go test says "ok".
 //
 //	gotest file [arguments of go test]
 package main
@@ -57,13 +58,19 @@ type event struct{ Action, Package, Test, Output string }
 
 // report writes the output of failed tests and one line for each package. It counts the tests
 // that ran, without subtests, and names the tests and subtests that were skipped. An input that
-// a fuzz target does not take is no skipped test.
+// a fuzz target does not take is no skipped test. The error names the packages that did not
+// run all of their tests.
 func report(w io.Writer, events io.Reader) (ran int, skipped []string, err error) {
 	output := map[string]string{} // by package and test
+	tests := map[string]int{}     // by package that has started and not ended
+	var unproven []error
 	for lines := bufio.NewReader(events); ; {
 		line, err := lines.ReadBytes('\n')
 		if err == io.EOF {
-			return ran, skipped, nil
+			for name := range tests {
+				unproven = append(unproven, fmt.Errorf("%s: the process ended before its tests did", name))
+			}
+			return ran, skipped, errors.Join(unproven...)
 		}
 		if err != nil {
 			return 0, nil, err
@@ -76,6 +83,8 @@ func report(w io.Writer, events io.Reader) (ran int, skipped []string, err error
 		test, _, sub := strings.Cut(e.Test, "/")
 		key := e.Package + " " + test
 		switch e.Action {
+		case "start":
+			tests[e.Package] = 0
 		case "build-output":
 			io.WriteString(w, e.Output)
 		case "output":
@@ -87,11 +96,21 @@ func report(w io.Writer, events io.Reader) (ran int, skipped []string, err error
 			if sub {
 				continue
 			}
-			if test != "" && e.Action != "skip" {
-				ran++
+			if test != "" {
+				tests[e.Package]++
+				if e.Action != "skip" {
+					ran++
+				}
 			}
 			text := output[key]
 			delete(output, key)
+			if test == "" {
+				// The function m.Run of TestMain prints PASS, after all tests.
+				if e.Action == "pass" && (tests[e.Package] == 0 || !strings.Contains(text, "PASS\n")) {
+					unproven = append(unproven, fmt.Errorf("%s: no test ran, or TestMain hides what failed", e.Package))
+				}
+				delete(tests, e.Package)
+			}
 			if test == "" && e.Action != "fail" {
 				text = text[strings.LastIndex(strings.TrimSpace(text), "\n")+1:] // "ok", the package, the time
 			}

@@ -9,7 +9,8 @@ import (
 // A module with these tests is reported as the go command of this machine runs it.
 func TestReport(t *testing.T) {
 	const passes = `package p
-import "testing"
+import ("syscall"; "testing")
+var _ = syscall.Exit
 func TestPasses(t *testing.T) { t.Log("silent"); t.Run("sub", func(t *testing.T) {}) }
 func TestSkips(t *testing.T) { t.Skip() }
 func TestSkipsInPart(t *testing.T) { t.Run("sub", func(t *testing.T) { t.Skip() }) }
@@ -44,6 +45,35 @@ func Example() {}
 		{
 			name: "does not compile", test: passes + `func TestWrong(t *testing.T) { undefinedName() }`,
 			want: []string{"undefinedName", "FAIL\tp ["}, skipped: "before\n", fails: true,
+		},
+		// The go command says "ok" to these.
+		{
+			name: "a test ends the process", test: passes + `func TestExits(t *testing.T) { syscall.Exit(0) }`,
+			skipped: "before\n", fails: true,
+		},
+		{
+			name: "a subtest ends the process", test: passes + `func TestExits(t *testing.T) { t.Run("sub", func(t *testing.T) { syscall.Exit(0) }) }`,
+			skipped: "before\n", fails: true,
+		},
+		{
+			name: "TestMain runs nothing", test: passes + `func TestMain(m *testing.M) { syscall.Exit(0) }`,
+			skipped: "before\n", fails: true,
+		},
+		{
+			name: "TestMain hides a failure", skipped: "before\n", fails: true,
+			test: passes + `func TestFails(t *testing.T) { t.Error("the reason") }; func TestMain(m *testing.M) { m.Run(); syscall.Exit(0) }`,
+			want: []string{"the reason"},
+		},
+		{
+			name: "TestMain exits with the result", test: passes + `func TestMain(m *testing.M) { syscall.Exit(m.Run()) }`,
+			want: []string{"3 tests ran"}, skipped: "before\np TestSkips\np TestSkipsInPart/sub\n",
+		},
+		{
+			name: "no test", test: `package p; func Example() {}`, skipped: "before\n", fails: true,
+		},
+		{
+			name: "all tests are skipped", test: `package p; import "testing"; func TestSkips(t *testing.T) { t.Skip() }`,
+			want: []string{"0 tests ran, 1 were skipped"}, skipped: "before\np TestSkips\n",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

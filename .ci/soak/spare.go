@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -10,7 +11,7 @@ import (
 // A span is from one time to another.
 type span struct{ begin, end time.Time }
 
-func (s span) overlaps(t span) bool { return s.begin.Before(t.end) && t.begin.Before(s.end) }
+func (s span) holds(t time.Time) bool { return !t.Before(s.begin) && t.Before(s.end) }
 
 // look is how long each look at the cores is. The system counts idle time in steps of 10 ms.
 const look = 250 * time.Millisecond
@@ -38,9 +39,41 @@ func (b *busy) sample() {
 	b.begin, b.idle = now, until
 }
 
-// spared returns those that had a core to spare from begin to end.
+// spared returns those that began while a core was idle. Their ends do not count: a slow
+// message lasts through more looks, so the slow ones would be left out.
 func (b *busy) spared(messages []span) []span {
-	return slices.DeleteFunc(slices.Clone(messages), func(m span) bool { return slices.ContainsFunc(b.spans, m.overlaps) })
+	return slices.DeleteFunc(slices.Clone(messages), func(m span) bool {
+		return slices.ContainsFunc(b.spans, func(s span) bool { return s.holds(m.begin) })
+	})
+}
+
+// enough is how many messages a 99th percentile needs.
+const enough = 100
+
+// A judgement is how slow the messages were that began while a core was idle.
+type judgement struct {
+	spared int
+	p99    time.Duration
+	ratio  float64 // to that of the quiet phase
+}
+
+// judge also says why the messages fail. The p99 of the quiet phase is 0 in that phase.
+// Spare is how many cores were idle in the phase, on average. If that is less than one, too
+// few messages to judge are no failure, except in the quiet phase, because the others are
+// compared with it.
+func (b *busy) judge(messages []span, quiet time.Duration, spare float64) (judgement, error) {
+	spared := b.spared(messages)
+	j := judgement{spared: len(spared), p99: quantile(0.99, spared), ratio: 1}
+	if quiet != 0 {
+		j.ratio = float64(j.p99) / float64(quiet)
+	}
+	switch {
+	case j.spared < enough && (quiet == 0 || spare >= 1):
+		return j, fmt.Errorf("only %d of %d genuine messages began while a core was idle, want at least %d to judge p99", j.spared, len(messages), enough)
+	case j.spared >= enough && j.ratio > 5:
+		return j, fmt.Errorf("p99 while a core was idle is %.1f times that of the quiet phase, want at most 5", j.ratio)
+	}
+	return j, nil
 }
 
 func quantile(q float64, messages []span) time.Duration {
