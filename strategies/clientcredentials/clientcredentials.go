@@ -37,16 +37,23 @@
 //
 // # Settings
 //
-// By default tokens are those of [RFC 9068]. Many servers issue others: ExampleNew_auth0, _okta,
-// _entraV1, _entraV2, _cognito and _keycloak have their Config. [COMPATIBILITY.md]
-// says what to set at the server, and has more servers and OAuth clients.
+// By default tokens are those of [RFC 9068]. Many servers issue others. ExampleNew_auth0,
+// ExampleNew_entraV1 and so on are whole, and [COMPATIBILITY.md] has more servers and clients.
 //
-// To change Redox's client or secret, list the old and the new one in ClientIDs or Secrets.
+//	          Types  ClientIDClaim  ScopeClaim (else the default)
+//	Auth0     "JWT"  azp
+//	Okta      ""     cid            scp
+//	Entra v1  "JWT"  appid          roles
+//	Entra v2  "JWT"  azp            roles
+//	Cognito   ""
+//	Keycloak  "JWT"  azp
+//
+// To rotate, list the old and the new one in ClientIDs or Secrets.
 //
 // # Operation
 //
-// The error of a refusal says what arrived, what was expected, and which field decides.
-// Explain runs all checks, and names mistakes that fit.
+// A refusal's error says which field decides. Explain runs all checks, and names mistakes that
+// fit.
 //
 // Keys rotate without a restart ([keyset.RemoteSet]). When the key server or the
 // introspection endpoint is down, known keys and cached answers remain in use. Other tokens are
