@@ -40,7 +40,7 @@
 // By default tokens are those of [RFC 9068]. Many servers issue others. ExampleNew_auth0,
 // ExampleNew_entraV1 and so on are whole, and [COMPATIBILITY.md] has more servers and clients.
 //
-//	          Types  ClientIDClaim  ScopeClaim (else the default)
+//	          Types  ClientIDClaim  ScopeClaim
 //	Auth0     "JWT"  azp
 //	Okta      ""     cid            scp
 //	Entra v1  "JWT"  appid          roles
