@@ -33,7 +33,7 @@ import (
 //
 // token answers the handshake, and v verifies everything else. A handshake without a token is
 // proven by v. receive gets the Identity with [redoxauth.FromContext] and reads the verified
-// bytes from r.Body.
+// bytes from r.Body. If a read fails with an *http.MaxBytesError, answer 413, otherwise 400.
 func Destination(token *verifytoken.Verifier, v redoxauth.Verifier, opts *redoxauth.Options, receive http.HandlerFunc) chi.Router {
 	r := chi.NewRouter()
 	r.Use(token.Handshake, redoxauth.Middleware(v, opts), verifytoken.Challenge)

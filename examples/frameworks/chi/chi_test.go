@@ -23,7 +23,8 @@ func TestDestination(t *testing.T) {
 		r.Mount("/redox", redoxchi.Destination(token, v, opts, func(w http.ResponseWriter, r *http.Request) {
 			body, err := io.ReadAll(r.Body)
 			if err != nil {
-				t.Error(err)
+				trial.Unreadable(w, err)
+				return
 			}
 			w.Header().Set("Strategy", trial.Strategy(r.Context()))
 			w.Write(body)

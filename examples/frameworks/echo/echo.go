@@ -7,7 +7,9 @@
 //	e.Match([]string{"GET", "POST"}, "/redox", receive, Check(v, nil), Challenge) // no verification token
 //
 // The handler gets the Identity with redoxauth.FromContext(c.Request().Context()). It
-// reads the verified bytes with c.Bind or from c.Request().Body.
+// reads the verified bytes with c.Bind or from c.Request().Body. A token does not cover the
+// body, so it arrives when the handler reads it. If the read fails with an *http.MaxBytesError,
+// answer 413, otherwise 400.
 //
 // Echo sets no time-outs, so silent connections stay for ever. Set ReadHeaderTimeout and
 // ReadTimeout of e.Server, such as 10 s and 2 min, before e.Start (of e.TLSServer, before

@@ -7,7 +7,9 @@
 //	engine.Match([]string{"GET", "POST"}, "/redox", Check(v, nil), Challenge, receive) // no verification token
 //
 // The handler gets the Identity with redoxauth.FromContext(c.Request.Context()). It reads
-// the verified bytes with c.GetRawData, c.ShouldBindJSON or from c.Request.Body.
+// the verified bytes with c.GetRawData, c.ShouldBindJSON or from c.Request.Body. A token does
+// not cover the body, so it arrives when the handler reads it. If the read fails with an
+// *http.MaxBytesError, answer 413, otherwise 400.
 //
 // engine.Run sets no time-outs, so silent connections stay for ever. Serve the engine with
 // an http.Server that has ReadHeaderTimeout and ReadTimeout, such as 10 s and 2 min.

@@ -25,7 +25,8 @@ func TestCheck(t *testing.T) {
 			redox.Match([]string{"GET", "POST"}, path, func(c *gin.Context) {
 				body, err := c.GetRawData()
 				if err != nil {
-					t.Error(err)
+					trial.Unreadable(c.Writer, err)
+					return
 				}
 				c.Header("Strategy", trial.Strategy(c.Request.Context()))
 				c.Data(http.StatusOK, "text/plain", body)

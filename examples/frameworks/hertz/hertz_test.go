@@ -76,7 +76,7 @@ func TestFormReadInFrontOfProtect(t *testing.T) {
 }
 
 // Hertz routes by a path that it has decoded, cleaned, and taken out of an absolute target (RFC
-// 9112, Section 3.2.2). A signature for one route must not run the handler of another.
+// 9112, Section 3.2.2), which Protect refuses. A signature for one route must not run the handler of another.
 func TestSignedPathIsTheRoute(t *testing.T) {
 	sig, err := sigv4.New(sigv4.Config{Credentials: []sigv4.Credential{{AccessKeyID: "REDOX1", SecretAccessKey: "a-long-random-secret"}},
 		Region: "us-east-1", Service: "redox"})
@@ -88,9 +88,9 @@ func TestSignedPathIsTheRoute(t *testing.T) {
 	for _, test := range []struct{ target, want string }{
 		{"/test/redox", "200 /test/*below"},
 		{"//test/redox", "200 /test/*below"}, // the same path for SigV4
-		{"http://" + address + "/test/redox", "200 /test/*below"},
-		{"http://prod/test/redox", "401 Unauthorized\n"},
-		{"http://test/prod/redox", "401 Unauthorized\n"},
+		{"http://" + address + "/test/redox", "400 Bad Request\n"},
+		{"http://prod/test/redox", "400 Bad Request\n"},
+		{"http://test/prod/redox", "400 Bad Request\n"},
 		{"test://prod/redox", "404 Not Found"},
 		{"x:y://h/test/redox", "400 missing required Host header"},
 		{"//prod/test/redox", "401 Unauthorized\n"},
@@ -107,7 +107,7 @@ func TestSignedPathIsTheRoute(t *testing.T) {
 			t.Fatal(err)
 		}
 		signed.Header.Set("Content-Length", "0")
-		if got := send(t, address, test.target, signed.Header); got != test.want {
+		if got := send(t, address, address, test.target, signed.Header); got != test.want {
 			t.Errorf("%s: got %q, want %q", test.target, got, test.want)
 		}
 	}
@@ -116,20 +116,39 @@ func TestSignedPathIsTheRoute(t *testing.T) {
 // Hertz itself answers a body that is too large.
 func TestBodyTooLarge(t *testing.T) {
 	address := listen(t, func(context.Context, *app.RequestContext) { t.Error("reached the handler") }, "/redox")
-	got := send(t, address, "/redox", http.Header{"Content-Length": {fmt.Sprint(40<<20 + 1)}})
+	got := send(t, address, address, "/redox", http.Header{"Content-Length": {fmt.Sprint(40<<20 + 1)}})
 	if !strings.HasPrefix(got, "413 ") {
 		t.Errorf("got %q, want 413", got)
 	}
 }
 
+// Hertz's adaptor answers 500 to a URL that net/url cannot parse, and quotes it.
+func TestUnparsableRequestsAreRefused(t *testing.T) {
+	accept := redoxauth.VerifierFunc(func(*http.Request) (*redoxauth.Identity, error) { return &redoxauth.Identity{}, nil })
+	receive := redoxhertz.Protect(redoxauth.Middleware(accept, nil), func(_ context.Context, c *app.RequestContext) { c.WriteString("reached") })
+	address := listen(t, receive, "/redox")
+	for _, test := range []struct{ host, target, want string }{
+		{"destination", "/redox", "200 reached"},
+		{"[::1]:80", "/redox?a", "200 reached"},
+		{"[::1", "/redox", "400 Bad Request\n"},
+		{"a b", "/redox", "400 Bad Request\n"},
+		{"a:b", "/redox", "400 Bad Request\n"},
+	} {
+		got := send(t, address, test.host, test.target, http.Header{"Content-Length": {"0"}})
+		if got != test.want {
+			t.Errorf("%s, %q: got %q, want %q", test.host, test.target, got, test.want)
+		}
+	}
+}
+
 // send sends a request that the client of net/http would not send.
-func send(t *testing.T, address, target string, header http.Header) (answer string) {
+func send(t *testing.T, address, host, target string, header http.Header) (answer string) {
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: %s\r\n", target, address)
+	fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: %s\r\n", target, host)
 	header.Write(conn)
 	io.WriteString(conn, "\r\n")
 	res, err := http.ReadResponse(bufio.NewReader(conn), nil)

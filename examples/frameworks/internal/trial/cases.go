@@ -32,7 +32,9 @@ func cases() []trial {
 	all := []trial{
 		{name: "token", strategy: "verifytoken", message: message, sender: sender, want: ok},
 		{name: "token, largest body", strategy: "verifytoken", message: largest, sender: sender, want: ok},
+		{name: "token, chunked", strategy: "verifytoken", message: largest, before: chunked, sender: sender, want: ok},
 		{name: "token, body too large", strategy: "verifytoken", message: tooLarge, sender: sender, want: large},
+		{name: "token, chunked body too large", strategy: "verifytoken", message: tooLarge, before: chunked, sender: sender, want: large},
 
 		{name: "signature", strategy: "sigv4", message: message, sender: signer, want: ok},
 		{name: "signature, hash declared", strategy: "sigv4", message: message, sender: declared, want: ok},
@@ -53,6 +55,7 @@ func cases() []trial {
 		{name: "bearer, largest body", strategy: "jwtbearer", message: largest, sender: bearer, want: ok},
 		{name: "bearer, chunked", strategy: "jwtbearer", message: largest, before: chunked, sender: bearer, want: ok},
 		{name: "bearer, body too large", strategy: "jwtbearer", message: tooLarge, sender: bearer, want: large},
+		{name: "bearer, chunked body too large", strategy: "jwtbearer", message: tooLarge, before: chunked, sender: bearer, want: large},
 
 		{name: "outage", strategy: "outage", message: message, sender: bearer, want: http.StatusServiceUnavailable},
 	}

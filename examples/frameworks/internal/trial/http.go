@@ -19,7 +19,8 @@ type Handler func(t *testing.T, token *verifytoken.Verifier, v redoxauth.Verifie
 
 // RunHTTP is [RunAll] over HTTP/1.1, over HTTP/2 with TLS, and over HTTP/2 without TLS (h2c,
 // [RFC 9113, Section 3.3]), which is what some proxies speak to a server. The message of
-// 40 MiB takes the most time, so it is sent once, over h2c.
+// 40 MiB takes the most time, so it is sent once, over h2c. Malformed requests are of
+// HTTP/1.1.
 //
 // [RFC 9113, Section 3.3]: https://www.rfc-editor.org/rfc/rfc9113#section-3.3
 func RunHTTP(t *testing.T, handler Handler) {
@@ -61,10 +62,12 @@ func RunHTTP(t *testing.T, handler Handler) {
 				})
 				return server.URL
 			}
+			runAll(t, start)
+			if p.protocols.HTTP1() {
+				t.Run("raw", func(t *testing.T) { raw(t, start) })
+			}
 			if p.protocols.UnencryptedHTTP2() {
-				RunAll(t, start)
-			} else {
-				runAll(t, start)
+				t.Run("largest message", func(t *testing.T) { largest(t, start) })
 			}
 		})
 	}

@@ -40,9 +40,10 @@ const (
 )
 
 // RunAll plays [Run] and [WithoutToken], other targets than the signed one, strangers that
-// stall, and a message of 40 MiB.
+// stall, malformed requests, and a message of 40 MiB.
 func RunAll(t *testing.T, start Destination) {
 	runAll(t, start)
+	t.Run("raw", func(t *testing.T) { raw(t, start) })
 	t.Run("largest message", func(t *testing.T) { largest(t, start) })
 }
 
