@@ -1,0 +1,106 @@
+// Command mutants breaks the code on purpose, one promise at a time, and checks that a test
+// fails. The files of the folder list say what it breaks; see [parse] for their form.
+//
+// It applies each mutant in a copy of the repository. There it runs the tests of the package,
+// again with the race detector, then those of the packages that import it, and then all of the
+// module, until one fails. It prints for each mutant who found it, and fails if
+//
+//   - a mutant survives, and the list has no reason for that,
+//   - a mutant dies, although the list has a reason why it survives,
+//   - a mutant does not compile, which proves nothing,
+//   - a test fails without a mutant; for mutants it is skipped.
+//
+// Run it with:
+//
+//	cd .ci/mutants && go run . [-run regexp]
+//
+// With -run only mutants whose file or promise matches run. It takes about half an hour on two
+// cores.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"regexp"
+	"sync"
+	"time"
+)
+
+const root = "../.."
+
+// parallel is how many mutants are tried at once. Some tests of the packages measure time.
+const parallel = 2
+
+func main() {
+	only := flag.String("run", "", "only mutants whose file or promise matches this `regexp`")
+	flag.Parse()
+	if err := run(*only); err != nil {
+		fmt.Fprintln(os.Stderr, "mutants:", err)
+		os.Exit(1)
+	}
+}
+
+func run(only string) error {
+	match, err := regexp.Compile(only)
+	if err != nil {
+		return err
+	}
+	mutants, err := load("list")
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	todo := make(chan mutant)
+	found := make(chan outcome)
+	var workers sync.WaitGroup
+	g := &genuine{root: root, failed: map[string][]string{}}
+	for range parallel {
+		c, err := newCopy(root, g)
+		if err != nil {
+			return err
+		}
+		defer c.remove()
+		workers.Go(func() {
+			for m := range todo {
+				found <- c.try(m)
+			}
+		})
+	}
+	go func() {
+		for _, m := range mutants {
+			if match.MatchString(m.file + ": " + m.breaks) {
+				todo <- m
+			}
+		}
+		close(todo)
+		workers.Wait()
+		close(found)
+	}()
+
+	count := map[string]int{}
+	total, defects := 0, 0
+	for o := range found {
+		total++
+		count[o.by]++
+		fmt.Println(o)
+		if o.defect() {
+			defects++
+		}
+	}
+	fmt.Printf("\n%d mutants in %v:", total, time.Since(start).Round(time.Second))
+	for _, by := range append(stages, survived, broken) {
+		fmt.Printf(" %d %s,", count[by], by)
+	}
+	fmt.Println()
+	for key, tests := range g.failed {
+		if len(tests) > 0 {
+			fmt.Printf("DEFECT without a mutant %v fail in %s\n", tests, key)
+			defects++
+		}
+	}
+	if defects > 0 {
+		return fmt.Errorf("%d defects", defects)
+	}
+	return nil
+}
