@@ -54,9 +54,10 @@ func (o outcome) String() string {
 type workspace struct {
 	dir     string
 	genuine *genuine
+	stages  []string
 }
 
-func newCopy(root string, g *genuine) (*workspace, error) {
+func newCopy(root string, g *genuine, stages []string) (*workspace, error) {
 	dir, err := os.MkdirTemp("", "mutants")
 	if err != nil {
 		return nil, err
@@ -82,7 +83,7 @@ func newCopy(root string, g *genuine) (*workspace, error) {
 			return nil, err
 		}
 	}
-	return &workspace{dir, g}, nil
+	return &workspace{dir, g, stages}, nil
 }
 
 func (w *workspace) remove() { os.RemoveAll(w.dir) }
@@ -110,7 +111,7 @@ func (w *workspace) try(m mutant) (o outcome) {
 		o.by, o.test = broken, strings.TrimSpace(out)
 		return o
 	}
-	for _, stage := range stages {
+	for _, stage := range w.stages {
 		packages, race := []string{"."}, "-race=false"
 		switch stage {
 		case byRace:
@@ -123,7 +124,7 @@ func (w *workspace) try(m mutant) (o outcome) {
 		if len(packages) == 0 {
 			continue
 		}
-		args := []string{"-timeout", "120s", "-failfast", race}
+		args := []string{"-timeout", "120s", "-failfast", "-vet=off", race}
 		if skip := w.genuine.failing(filepath.Dir(m.file), packages); len(skip) > 0 {
 			args = append(args, "-skip", "^("+strings.Join(skip, "|")+")$")
 		}
