@@ -214,6 +214,23 @@ func TestSmallerLimitOfAnInnerWrapperHolds(t *testing.T) {
 	}
 }
 
+// A wrapper for one path may want less time than the one in front. It cannot give more.
+func TestSmallerBodyTimeoutHolds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		long, short := &redoxauth.Options{BodyTimeout: 20 * time.Second}, &redoxauth.Options{BodyTimeout: 5 * time.Second}
+		for _, tt := range []struct{ outer, inner *redoxauth.Options }{{long, short}, {short, long}} {
+			start := time.Now()
+			pr, pw := io.Pipe()
+			r, _ := withBody(pr, -1)
+			w := serve(redoxauth.Middleware(verifier("", nil), tt.outer)(redoxauth.Middleware(readsBody, tt.inner)(never(t))), r)
+			if got := time.Since(start); w.Code != http.StatusServiceUnavailable || got != 5*time.Second {
+				t.Errorf("outer %v, inner %v: status %d after %v, want 503 after 5s", tt.outer.BodyTimeout, tt.inner.BodyTimeout, w.Code, got)
+			}
+			pw.Close()
+		}
+	})
+}
+
 // Outside of Middleware and Check the limits are the defaults.
 func TestBodyOutsideOfMiddleware(t *testing.T) {
 	r := post("message")

@@ -193,11 +193,16 @@ func TestMaxInFlightNegativeIsNoBound(t *testing.T) {
 // The charge of a request that comes from elsewhere than net/http ends with Check:
 // nothing says when the request does.
 func TestCheckOutsideOfNetHTTPLeaksNoCharge(t *testing.T) {
-	opts := &redoxauth.Options{MaxBodyBytes: 100, MaxInFlight: 200}
-	for i := range 20 {
-		r, _ := withBody(strings.NewReader(strings.Repeat("a", 90)), 90)
-		if _, err := redoxauth.Check(readsBody, nil, r, opts); err != nil {
-			t.Fatalf("request %d: %v", i, err)
+	// The context of another framework may be that of its server, which ends with the process.
+	endless, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	for name, ctx := range map[string]context.Context{"without an end": context.Background(), "with an end that does not come": endless} {
+		opts := &redoxauth.Options{MaxBodyBytes: 100, MaxInFlight: 200}
+		for i := range 20 {
+			r, _ := withBody(strings.NewReader(strings.Repeat("a", 90)), 90)
+			if _, err := redoxauth.Check(readsBody, nil, r.WithContext(ctx), opts); err != nil {
+				t.Fatalf("a context %s, request %d: %v", name, i, err)
+			}
 		}
 	}
 }

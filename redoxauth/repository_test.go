@@ -139,6 +139,72 @@ func TestWhoMayImportWhom(t *testing.T) {
 	}
 }
 
+// A comparison that ends at the first difference, or a search that ends at the first match, tells
+// by its time how much of a secret is right (CWE-208).
+func TestSecretsAreComparedInConstantTime(t *testing.T) {
+	want := map[string]bool{ // false until found
+		"verifytoken find":                          false,
+		"strategies/sigv4 Verifier.match":           false,
+		"strategies/sigv4 credential.holds":         false,
+		"strategies/clientcredentials secrets.find": false,
+		"strategies/clientcredentials secrets.look": false,
+		"strategies/clientcredentials same":         false,
+		"strategies/internal/jose Key.same":         false,
+	}
+	for _, s := range sources(t) {
+		for _, d := range s.ast.Decls {
+			f, ok := d.(*ast.FuncDecl)
+			if !ok || s.test {
+				continue
+			}
+			name := f.Name.Name
+			if f.Recv != nil {
+				name = receiver(f) + "." + name
+			}
+			name = s.dir + " " + name
+			if _, listed := want[name]; !listed || !calls(f.Body, "subtle.ConstantTimeCompare") {
+				continue
+			}
+			want[name] = true
+			ast.Inspect(f.Body, func(n ast.Node) bool {
+				switch n.(type) {
+				case *ast.ForStmt, *ast.RangeStmt:
+					if leaves(n) {
+						t.Errorf("%s: its loop ends early", name)
+					}
+				}
+				return true
+			})
+		}
+	}
+	for name, found := range want {
+		if !found {
+			t.Errorf("%s does not call subtle.ConstantTimeCompare", name)
+		}
+	}
+}
+
+// calls reports whether the function of that name is called in n.
+func calls(n ast.Node, function string) (found bool) {
+	ast.Inspect(n, func(n ast.Node) bool {
+		c, ok := n.(*ast.CallExpr)
+		found = found || ok && types.ExprString(c.Fun) == function
+		return !found
+	})
+	return found
+}
+
+// leaves reports whether a return or a break is in n.
+func leaves(n ast.Node) (found bool) {
+	ast.Inspect(n, func(n ast.Node) bool {
+		b, isBranch := n.(*ast.BranchStmt)
+		_, isReturn := n.(*ast.ReturnStmt)
+		found = found || isReturn || isBranch && b.Tok == token.BREAK
+		return !found
+	})
+	return found
+}
+
 // Commands, and the kit that commands use, must not link package testing.
 func TestCommandsDoNotLinkTesting(t *testing.T) {
 	for _, dir := range []string{"./redoxauth/redoxtest", "./examples/destination", "./examples/sendas"} {

@@ -9,9 +9,12 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
+	"testing/synctest"
+	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
@@ -174,6 +177,9 @@ func TestHandshakeRefusesAndEchoesNothing(t *testing.T) {
 		{"GET, two headers", get("challenge=a", newToken, newToken), redoxauth.ErrMalformed, "malformed"},
 		{"GET, control character", get("challenge=%00&verification-token=" + newToken), redoxauth.ErrMalformed, "challenge"},
 		{"GET, not UTF-8", get("challenge=%ff&verification-token=" + newToken), redoxauth.ErrMalformed, "challenge"},
+		// Who does not know the token learns nothing about the challenge.
+		{"POST, wrong token and empty challenge", post(document("wrong", "")), redoxauth.ErrRejected, "token"},
+		{"GET, wrong token and control character", get("challenge=%00&verification-token=wrong"), redoxauth.ErrRejected, "token"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -191,6 +197,11 @@ func TestHandshakeRefusesAndEchoesNothing(t *testing.T) {
 			}
 			if body := w.Body.String(); body != http.StatusText(w.Code)+"\n" {
 				t.Errorf("got body %q, want one fixed line", body)
+			}
+			for name := range w.Header() {
+				if !slices.Contains([]string{"Cache-Control", "Content-Type", "Www-Authenticate", "X-Content-Type-Options"}, name) {
+					t.Errorf("the answer has the header %s: %q", name, w.Header()[name])
+				}
 			}
 			verifiertest.CheckError(t, got.Err, tt.want, tt.reason)
 			if got.Err != nil && strings.Contains(got.Err.Error(), newToken) {
@@ -298,6 +309,22 @@ func TestHandshakeOfAStallingPeerEnds(t *testing.T) {
 	if w.Code != http.StatusServiceUnavailable {
 		t.Errorf("got %d, want 503", w.Code)
 	}
+}
+
+// The time for a handshake is that of any body, 60 s. It is not more because it needs no room
+// in MaxInFlight.
+func TestHandshakeThatStallsEndsAfterBodyTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		body, end := io.Pipe()
+		defer end.Close()
+		r := httptest.NewRequest(http.MethodPost, "/redox", body)
+		r.ContentLength = 93
+		start := time.Now()
+		w := serve(newVerifier(t, newToken).Handshake(next(t)), r)
+		if got := time.Since(start); w.Code != http.StatusServiceUnavailable || got != time.Minute {
+			t.Errorf("status %d after %v, want 503 after 1m0s", w.Code, got)
+		}
+	})
 }
 
 func TestHandshakeIsUnavailableWhileTokensAre(t *testing.T) {

@@ -8,35 +8,58 @@ import (
 	"sync"
 )
 
-// genuine knows which tests fail although nothing was changed. They find no mutant.
+// genuine is the code without a mutant. A test that fails there finds no mutant.
 type genuine struct {
 	root string
 
-	mu     sync.Mutex
-	failed map[string][]string
+	mu    sync.Mutex
+	tests map[failed]bool // whether they pass
 }
 
-var fails = regexp.MustCompile(`(?m)^--- FAIL: (\S+)`)
+// failed names a test that failed.
+type failed struct{ pkg, test string }
 
-// failing returns the names of such tests of packages, as the go command in dir calls these.
-func (g *genuine) failing(dir string, packages []string) []string {
+var (
+	failedTest    = regexp.MustCompile(`(?m)^--- FAIL: (\S+)`)
+	failedPackage = regexp.MustCompile(`(?m)^FAIL\t(\S+)`)
+)
+
+// passes reports whether the test that failed in a run of the go command in dir, a folder
+// of a copy, passes in the genuine code.
+func (g *genuine) passes(dir string, f failed) bool {
+	if f.test == "" || f.pkg == "" {
+		return true // the run was ended by its time-out, or by a goroutine's panic
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if strings.HasSuffix(packages[len(packages)-1], "...") {
-		dir, packages = module(filepath.Join(g.root, dir)), []string{"./..."}
-	} else {
-		dir = filepath.Join(g.root, dir)
+	passes, known := g.tests[f]
+	if !known {
+		_, passes = goCommand(filepath.Join(g.root, dir), "test", "-run", "^"+f.test+"$", f.pkg)
+		g.tests[f] = passes
 	}
-	key := dir + " " + strings.Join(packages, " ")
-	if failed, known := g.failed[key]; known {
-		return failed
+	return passes
+}
+
+// failing returns the names of tests that fail although nothing was changed.
+func (g *genuine) failing() (names []string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for f, passes := range g.tests {
+		if !passes {
+			names = append(names, f.test)
+		}
 	}
-	out, _ := goCommand(dir, "test", append([]string{"-timeout", "600s"}, packages...)...)
-	var failed []string
-	for _, match := range fails.FindAllStringSubmatch(out, -1) {
-		failed = append(failed, match[1])
+	slices.Sort(names)
+	return names
+}
+
+// firstFailed returns the first failed test of a run.
+func firstFailed(out string) (f failed) {
+	if m := failedTest.FindStringSubmatch(out); m != nil {
+		f.test, _, _ = strings.Cut(m[1], "/")
 	}
-	slices.Sort(failed)
-	g.failed[key] = slices.Compact(failed)
-	return g.failed[key]
+	if m := failedPackage.FindStringSubmatch(out); m != nil {
+		f.pkg = m[1]
+	}
+	return f
 }

@@ -59,7 +59,7 @@ func run(only string) error {
 	todo := make(chan mutant)
 	found := make(chan outcome)
 	var workers sync.WaitGroup
-	g := &genuine{root: root, failed: map[string][]string{}}
+	g := &genuine{root: root, tests: map[failed]bool{}}
 	for range parallel {
 		c, err := newCopy(root, g, stages)
 		if err != nil {
@@ -98,11 +98,9 @@ func run(only string) error {
 		fmt.Printf(" %d %s,", count[by], by)
 	}
 	fmt.Println()
-	for key, tests := range g.failed {
-		if len(tests) > 0 {
-			fmt.Printf("DEFECT without a mutant %v fail in %s\n", tests, key)
-			defects++
-		}
+	if failing := g.failing(); len(failing) > 0 {
+		fmt.Printf("DEFECT these tests fail without a mutant: %v\n", failing)
+		defects++
 	}
 	if defects > 0 {
 		return fmt.Errorf("%d defects", defects)

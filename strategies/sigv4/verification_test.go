@@ -293,3 +293,25 @@ func TestBody(t *testing.T) {
 type brokenOff struct{}
 
 func (brokenOff) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+// The time of a refusal must not tell whether an access key ID is configured (CWE-208). So an
+// unknown one, and one with a wrong session token, cost a signature as well.
+func TestRefusalBeforeTheSignatureCostsASignature(t *testing.T) {
+	token := func(c *sigv4.Config) { c.Credentials[0].SessionToken = "token" }
+	for _, s := range []scenario{
+		{name: "unknown access key ID", signer: nobody, reason: "unknown_key"},
+		{name: "wrong session token", config: token, signer: func(s *signer) { s.token = "nekot" }, reason: "session_token"},
+		{name: "right signature"},
+	} {
+		v := s.verifier(t)
+		_, err := v.Verify(s.request())
+		if s.reason != "" {
+			verifiertest.CheckError(t, err, redoxauth.ErrRejected, s.reason)
+		} else if err != nil {
+			t.Errorf("%s: %v", s.name, err)
+		}
+		if got, want := v.DecoySigned(), s.reason != ""; got != want {
+			t.Errorf("%s: signed with the key of nobody: %t, want %t", s.name, got, want)
+		}
+	}
+}

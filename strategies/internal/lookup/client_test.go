@@ -86,6 +86,29 @@ func TestDoBoundsTheAnswer(t *testing.T) {
 	}
 }
 
+// A server that never ends its answer must not fill the memory (CWE-400).
+func TestDoReadsNoMoreThanTheLimit(t *testing.T) {
+	read := 0
+	client := &http.Client{Transport: transport(func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(reader(func(p []byte) (int, error) {
+			if read += len(p); read > 1<<20 {
+				return 0, io.EOF
+			}
+			return len(p), nil
+		}))}, nil
+	})}
+	if _, err := lookup.NewClient(client, 100).Do(t.Context(), "https://keys.example", nil, nil); err == nil {
+		t.Error("accepted")
+	}
+	if read > 101 {
+		t.Errorf("%d bytes were asked for, want at most 101", read)
+	}
+}
+
+type reader func([]byte) (int, error)
+
+func (f reader) Read(p []byte) (int, error) { return f(p) }
+
 // A body reports whether it was closed.
 type body struct {
 	io.Reader
