@@ -147,6 +147,33 @@ func TestStalledBodiesBehindATimeoutHandlerKeepNobodyOut(t *testing.T) {
 	server.CloseClientConnections()
 }
 
+// Memory that the reader of a stalled body still holds is not given to another: that would be
+// more than MaxInFlight (CWE-770). It is free when the read ends.
+func TestMemoryOfAReaderThatWaitsOnIsNotGivenAway(t *testing.T) {
+	const kib = 1 << 10
+	opts := &redoxauth.Options{MaxBodyBytes: 32 * kib, MaxInFlight: 64 * kib}
+	verified := redoxauth.Middleware(readsBody, opts)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	mux := http.NewServeMux()
+	mux.Handle("/", verified)
+	mux.Handle("/timeout", http.TimeoutHandler(verified, time.Minute, ""))
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	var stalled []net.Conn
+	for range 8 { // each holds a chunk of 4 KiB, together the unproven half
+		stalled = append(stalled, stall(t, server.URL, "/timeout", 1, 20*kib))
+	}
+	eventually(t, "no room beside bodies that are read", func() bool { return status(t, server.URL+"/", kib, false) == 503 })
+	for range 2 {
+		if got := status(t, server.URL+"/", kib, false); got != 503 {
+			t.Errorf("while the bodies are read: status %d, want 503", got)
+		}
+	}
+	for _, conn := range stalled {
+		conn.Close()
+	}
+	eventually(t, "room after the reads have ended", func() bool { return status(t, server.URL+"/", kib, false) == 200 })
+}
+
 // What was verified is still in memory while the handler runs, but no longer among
 // the bodies that prove nothing.
 func TestChargeIsHeldUntilTheHandlerReturns(t *testing.T) {

@@ -311,6 +311,14 @@ func TestHandshakeOfAStallingPeerEnds(t *testing.T) {
 	}
 }
 
+func TestChallengeOf1024BytesIsAnswered(t *testing.T) {
+	long := strings.Repeat("x", 1024)
+	w := serve(newVerifier(t, newToken).Handshake(next(t)), post(document(newToken, long)))
+	if w.Code != http.StatusOK || w.Body.String() != long {
+		t.Errorf("got %d and %d bytes, want 200 and the challenge", w.Code, w.Body.Len())
+	}
+}
+
 // The time for a handshake is that of any body, 60 s. It is not more because it needs no room
 // in MaxInFlight.
 func TestHandshakeThatStallsEndsAfterBodyTimeout(t *testing.T) {

@@ -51,8 +51,8 @@ func TestNewRefusesConfig(t *testing.T) {
 		{"empty list", verifytoken.Config{Tokens: []string{}}, []string{"Tokens: exactly one of Tokens and TokensFunc"}},
 		{"both", verifytoken.Config{Tokens: []string{newToken}, TokensFunc: list}, []string{"Tokens: exactly one of Tokens and TokensFunc"}},
 		{"every mistake at once",
-			verifytoken.Config{Tokens: []string{"", " pasted", "pasted\n", "ok", "a\x00b", strings.Repeat("x", 4097)}},
-			[]string{"Tokens[0]: required", "Tokens[1]: white space", "Tokens[2]: white space", "Tokens[4]: control", "Tokens[5]: longer"}},
+			verifytoken.Config{Tokens: []string{"", " pasted", "pasted\n", "ok", "a\x00b", strings.Repeat("x", 4097), "\u200bpasted"}},
+			[]string{"Tokens[0]: required", "Tokens[1]: white space", "Tokens[2]: white space", "Tokens[4]: control", "Tokens[5]: longer", "Tokens[6]: white space"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -118,6 +118,14 @@ func TestVerify(t *testing.T) {
 				t.Errorf("identity (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestTokensOf1To4096Bytes(t *testing.T) {
+	for _, token := range []string{"x", strings.Repeat("x", 4096)} {
+		if _, err := newVerifier(t, token).Verify(message(token)); err != nil {
+			t.Errorf("a token of %d bytes: %v", len(token), err)
+		}
 	}
 }
 
@@ -193,6 +201,27 @@ func TestTokensFuncRotatesWithoutRestart(t *testing.T) {
 		}
 		later(2 * time.Hour)
 		verifiertest.CheckError(t, verify(newToken), redoxauth.ErrUnavailable, "secrets")
+	})
+}
+
+// A request that has ended does not wait for the secret manager.
+func TestTokensFuncIsWaitedForWithinTheContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v, err := verifytoken.New(verifytoken.Config{TokensFunc: func(ctx context.Context) ([]string, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		start := time.Now()
+		_, err = v.Verify(message(newToken).WithContext(ctx))
+		verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "canceled")
+		if got := time.Since(start); got != time.Second {
+			t.Errorf("waited %v, want 1s", got)
+		}
 	})
 }
 

@@ -149,6 +149,7 @@ func TestHeaderAndClaims(t *testing.T) {
 		{"aud in an array", nil, map[string]any{"aud": []string{"other", "https://customer.example/redox"}}, nil, ""},
 		{"aud foreign", nil, map[string]any{"aud": "https://other.example"}, rejected, "audience"},
 		{"aud with a slash more", nil, map[string]any{"aud": "https://customer.example/redox/"}, rejected, "audience"},
+		{"aud in another case", nil, map[string]any{"aud": "https://customer.example/Redox"}, rejected, "audience"},
 		{"aud a prefix", nil, map[string]any{"aud": "https://customer.example"}, rejected, "audience"},
 		{"aud absent", nil, map[string]any{"aud": nil}, rejected, "audience"},
 		{"aud empty", nil, map[string]any{"aud": ""}, rejected, "audience"},

@@ -323,6 +323,50 @@ func TestNewKeyRefuses(t *testing.T) {
 	}
 }
 
+// The caller may use the memory of its key for another key.
+func TestNewKeyCopies(t *testing.T) {
+	public := rsa.PublicKey{N: new(big.Int).Set(keys().rsa.N), E: keys().rsa.E}
+	k, err := jose.NewKeys([]crypto.PublicKey{&public})
+	if err != nil {
+		t.Fatal(err)
+	}
+	public.N.SetInt64(1)
+	cfg := config()
+	cfg.Keys = jose.Keys(k)
+	if _, err := jose.New(cfg).Verify(t.Context(), signed(map[string]any{"kid": nil}, nil)); err != nil {
+		t.Errorf("after the caller's key has changed: %v", err)
+	}
+}
+
+// RFC 7518, Section 6.2.1.2: a coordinate has all bytes of its curve, also leading zeros.
+func TestParseJWKSKeepsLeadingZeros(t *testing.T) {
+	for {
+		private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		point, err := private.PublicKey.Bytes()
+		if err != nil {
+			t.Fatal(err)
+		}
+		x, y := point[1:33], point[33:]
+		if x[0] != 0 {
+			continue
+		}
+		for _, test := range []struct {
+			x    []byte
+			want int
+		}{{x, 1}, {x[1:], 0}} {
+			set := fmt.Sprintf(`{"keys":[{"kty":"EC","crv":"P-256","x":%q,"y":%q}]}`, b64(test.x), b64(y))
+			got, dropped, err := jose.ParseJWKS([]byte(set))
+			if err != nil || len(got) != test.want {
+				t.Errorf("an x of %d bytes: %d keys, dropped %q, error %v; want %d keys", len(test.x), len(got), dropped, err, test.want)
+			}
+		}
+		return
+	}
+}
+
 func TestKeysShowNoSecret(t *testing.T) {
 	k, err := secrets(t, keys().secret)(t.Context())
 	if err != nil {

@@ -16,6 +16,11 @@ func forms() map[string]string {
 	segment := strings.Split(good, ".")
 	join := func(s ...string) string { return strings.Join(s, ".") }
 	ed := signedWith("EdDSA", keys().ed)
+	claims := object(goodClaims)
+	for len(claims)%3 != 2 {
+		claims += " "
+	}
+	claims = b64([]byte(claims))
 	return map[string]string{
 		"empty claims":           join(segment[0], "", segment[2]),
 		"empty signature":        join(segment[0], segment[1], ""),
@@ -29,12 +34,14 @@ func forms() map[string]string {
 		"illegal character":      join(segment[0], segment[1], segment[2][:10]+"!"+segment[2][10:]),
 		"one character too many": join(segment[0], segment[1], segment[2]+"AAA"),
 		// 64 bytes in 86 characters: four bits of the last one belong to no byte.
-		"another spelling":   ed[:len(ed)-1] + string(nextSpelling(ed[len(ed)-1])),
-		"header no JSON":     join(b64([]byte(`{"alg"`)), segment[1], segment[2]),
-		"claims null":        join(segment[0], b64([]byte("null")), segment[2]),
-		"claims no object":   join(segment[0], b64([]byte(`"iss"`)), segment[2]),
-		"claims a token":     join(segment[0], b64([]byte(good)), segment[2]),
-		"larger than 16 KiB": join(segment[0], segment[1], segment[2]+strings.Repeat("A", 16<<10)),
+		"another spelling": ed[:len(ed)-1] + string(nextSpelling(ed[len(ed)-1])),
+		// Two bits of the last character belong to no byte.
+		"another spelling of the claims": join(segment[0], claims[:len(claims)-1]+string(nextSpelling(claims[len(claims)-1])), segment[2]),
+		"header no JSON":                 join(b64([]byte(`{"alg"`)), segment[1], segment[2]),
+		"claims null":                    join(segment[0], b64([]byte("null")), segment[2]),
+		"claims no object":               join(segment[0], b64([]byte(`"iss"`)), segment[2]),
+		"claims a token":                 join(segment[0], b64([]byte(good)), segment[2]),
+		"larger than 16 KiB":             join(segment[0], segment[1], segment[2]+strings.Repeat("A", 16<<10)),
 	}
 }
 
@@ -52,6 +59,32 @@ func TestFormHasOneSpelling(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			check(t, cfg, token, redoxauth.ErrRejected, "malformed")
 		})
+	}
+}
+
+// The limit is 16 KiB, so that a token fits the headers that servers accept.
+func TestTokenOf16KiBIsAccepted(t *testing.T) {
+	const signature = 342 // of RSA with 2048 bits
+	for kid := "1"; ; kid += "1" {
+		header := object(with(goodHeader, map[string]any{"kid": kid}))
+		size := func(claims string) int {
+			return len(b64([]byte(header))) + len(b64([]byte(claims))) + signature + len("..")
+		}
+		claims := object(goodClaims)
+		for size(claims) < 16<<10 {
+			claims += " "
+		}
+		if size(claims) > 16<<10 {
+			continue // base64 skips one length of four
+		}
+		cfg := config()
+		cfg.Keys = jwks(jwk(keys().rsa, map[string]any{"kid": kid}))
+		token := sign("RS256", keys().rsa, header, claims)
+		if len(token) != 16<<10 {
+			t.Fatalf("%d bytes", len(token))
+		}
+		check(t, cfg, token, nil, "")
+		return
 	}
 }
 
@@ -112,6 +145,24 @@ func TestUnverifiedIssuer(t *testing.T) {
 		if got := jose.UnverifiedIssuer(test.token); got != test.want {
 			t.Errorf("%s: issuer %q, want %q", test.name, got, test.want)
 		}
+	}
+}
+
+// A sender chooses the jti. It must not choose one that is the name of another token.
+func TestReplayIDOfAJTIIsThatOfNoOtherToken(t *testing.T) {
+	cfg := config()
+	v := jose.New(cfg)
+	id := func(token string) string {
+		t.Helper()
+		got, err := v.Verify(t.Context(), token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got.ReplayID(token)
+	}
+	without := id(signed(nil, map[string]any{"jti": nil}))
+	if got := id(signed(nil, map[string]any{"jti": without})); got == without {
+		t.Errorf("a token with the jti %q has the name of one without jti", without)
 	}
 }
 

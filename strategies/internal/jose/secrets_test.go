@@ -34,6 +34,10 @@ func TestSecretsAreAllCompared(t *testing.T) {
 			t.Errorf("%s: token %+v, error %v; want the secret 1", name, got, err)
 		}
 	}
+	cfg.Keys = secrets(t, keys().other, keys().secret, keys().secret)
+	if got, err := jose.New(cfg).Verify(t.Context(), signedWith("HS256", keys().secret)); err != nil || got.KeyID != "1" {
+		t.Errorf("of two equal secrets: token %+v, error %v; want the first", got, err)
+	}
 	check(t, cfg, signedWith("HS256", []byte(strings.Repeat("x", 32))), redoxauth.ErrRejected, "signature")
 	// Neither an algorithm for public keys nor another hash is accepted.
 	check(t, cfg, signed(nil, nil), redoxauth.ErrRejected, "algorithm")
