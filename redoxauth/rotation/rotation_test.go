@@ -102,6 +102,19 @@ func TestSecretsAreCalledOnUseAtMostEvery30Seconds(t *testing.T) {
 	})
 }
 
+// Of an empty list a Verifier would make one that refuses everything, with 401.
+func TestEmptyListIsNeverPrepared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, list := range [][]string{nil, {}} {
+			s := rotation.NewSecrets("test", "SecretsFunc", gives(list...), func(list []string) (string, error) {
+				t.Errorf("%q was prepared", list)
+				return "", nil
+			}, time.Now)
+			wantUnavailable(t, s, "secrets")
+		}
+	})
+}
+
 func TestSecretsAreRefreshedInTheBackground(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := &vault{list: gives("a")}
