@@ -9,3 +9,6 @@ import (
 func (m *Memory) AddAt(ctx context.Context, scope, id string, until, now time.Time) (fresh bool, err error) {
 	return m.addAt(ctx, scope, id, until, now)
 }
+
+// Key is the key of m's hashes.
+func (m *Memory) Key() [32]byte { return *m.key }

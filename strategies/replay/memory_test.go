@@ -298,6 +298,14 @@ func heap() int64 {
 	return int64(s.HeapAlloc)
 }
 
+// With a key that an attacker knows, ids can be chosen that all fall into one shard (CWE-407).
+func TestMemoryHasAKeyOfItsOwn(t *testing.T) {
+	a, b := replay.NewMemory(1).Key(), replay.NewMemory(1).Key()
+	if a == b || a == ([32]byte{}) || b == ([32]byte{}) {
+		t.Errorf("the keys %x and %x", a, b)
+	}
+}
+
 func TestMemoryPrintsNoKey(t *testing.T) {
 	m := replay.NewMemory(1)
 	if s := fmt.Sprintf("%+v", m); !strings.Contains(s, "key:0x") {
