@@ -6,7 +6,6 @@
 // module, until one fails. It prints for each mutant who found it, and fails if
 //
 //   - a mutant survives, and the list has no reason for that,
-//   - a mutant dies, although the list has a reason why it survives,
 //   - a mutant does not compile, which proves nothing,
 //   - a test fails without a mutant; for mutants it is skipped.
 //

@@ -2,6 +2,7 @@ package lookup_test
 
 import (
 	"compress/gzip"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -83,6 +84,36 @@ func TestDoBoundsTheAnswer(t *testing.T) {
 		} else if err != nil || resp.Status != test.status || (len(resp.Body) == 100) != test.body {
 			t.Errorf("%+v: response %+v, error %v", test, resp, err)
 		}
+	}
+}
+
+// Keys are fetched seldom. A connection that is kept for the next fetch may be dead by then.
+func TestDoOpensAConnectionOfItsOwn(t *testing.T) {
+	for _, want := range []bool{true, false} {
+		header := http.Header{}
+		if want {
+			header.Set("Connection", "close")
+		}
+		client := &http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
+			if r.Close != want {
+				t.Errorf("headers %v: Close is %t, want %t", header, r.Close, want)
+			}
+			return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
+		})}
+		if _, err := lookup.NewClient(client, 100).Do(t.Context(), "https://keys.example", header, nil); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestDoEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	client := &http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
+		cancel()
+		return nil, r.Context().Err()
+	})}
+	if _, err := lookup.NewClient(client, 100).Do(ctx, "https://keys.example", nil, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want that of the context", err)
 	}
 }
 
