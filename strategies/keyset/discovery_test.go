@@ -157,6 +157,23 @@ func TestDiscoveryWithAClientThatMisbehaves(t *testing.T) {
 	})
 }
 
+// Nor does it keep the next fetch from the other place.
+func TestDiscoveryEndsAlthoughAClientDoesNot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		stuck := func(*http.Request) (*http.Response, error) { <-release; return nil, errors.New("late") }
+		answers := map[string]answer{oidc: stuck, oauth: missing}
+		s := discovered(t, answers)
+		check(t, s.Ready(t.Context()), redoxauth.ErrUnavailable, "keys")
+		synctest.Wait()
+		answers[oauth] = names("/keys")
+		time.Sleep(time.Second)
+		check(t, s.Ready(t.Context()), nil, "")
+		close(release)
+		synctest.Wait()
+	})
+}
+
 // An operator who mistyped Issuer sees both values, and what came of every place.
 func TestErrorOfDiscovery(t *testing.T) {
 	s := discovered(t, map[string]answer{
