@@ -381,16 +381,34 @@ func TestStaleKeys(t *testing.T) {
 
 // SMART App Launch 2.2: keys are not used for longer than Cache-Control allows.
 func TestNoStaleKeys(t *testing.T) {
+	for _, none := range []time.Duration{-1, -time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			s, srv := remote(t, keyset.RemoteConfig{MaxStale: none}, "a")
+			check(t, s.Ready(t.Context()), nil, "")
+			srv.set(down)
+			time.Sleep(10*time.Minute - time.Second)
+			check(t, lookUp(t.Context(), s, "a"), nil, "")
+			time.Sleep(time.Second)
+			check(t, lookUp(t.Context(), s, "a"), redoxauth.ErrUnavailable, "keys")
+			srv.set(respond(200, jwks("a"), "Cache-Control: no-store"))
+			check(t, lookUp(t.Context(), s, "a"), nil, "")
+		})
+	}
+}
+
+// The key server may withdraw a key while its answer is on the way (RFC 9111, Section 4.2.3).
+func TestAgeOfKeysCountsFromTheRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, srv := remote(t, keyset.RemoteConfig{MaxStale: -1}, "a")
+		s, srv := remote(t, keyset.RemoteConfig{}, "a")
+		start := time.Now()
+		srv.set(func(r *http.Request) (*http.Response, error) {
+			time.Sleep(5 * time.Second)
+			return respond(200, jwks("a"), "Cache-Control: max-age=600")(r)
+		})
 		check(t, s.Ready(t.Context()), nil, "")
-		srv.set(down)
-		time.Sleep(10*time.Minute - time.Second)
-		check(t, lookUp(t.Context(), s, "a"), nil, "")
-		time.Sleep(time.Second)
-		check(t, lookUp(t.Context(), s, "a"), redoxauth.ErrUnavailable, "keys")
-		srv.set(respond(200, jwks("a"), "Cache-Control: no-store"))
-		check(t, lookUp(t.Context(), s, "a"), nil, "")
+		if st := s.Status(); !st.Fetched.Equal(start) || !st.Expires.Equal(start.Add(10*time.Minute)) {
+			t.Errorf("fetched %v after the request, expires %v after it", st.Fetched.Sub(start), st.Expires.Sub(start))
+		}
 	})
 }
 
