@@ -108,8 +108,10 @@ func (w *workspace) try(m mutant) (o outcome) {
 	}
 	dir := filepath.Dir(path)
 	for _, stage := range w.stages {
-		packages, race := []string{"."}, "-race=false"
+		packages, race, timeout := []string{"."}, "-race=false", "600s"
 		switch stage {
+		case byOwn:
+			timeout = "120s" // a mutant may hang
 		case byRace:
 			race = "-race"
 		case byUser:
@@ -120,7 +122,7 @@ func (w *workspace) try(m mutant) (o outcome) {
 		if len(packages) == 0 {
 			continue
 		}
-		if out, ok := w.test(filepath.Dir(m.file), race, packages); !ok {
+		if out, ok := w.test(filepath.Dir(m.file), packages, race, "-timeout="+timeout); !ok {
 			if o.by, o.test = stage, failure(out); strings.Contains(out, "[build failed]") {
 				o.by, o.test = broken, strings.TrimSpace(out)
 			}
@@ -132,9 +134,9 @@ func (w *workspace) try(m mutant) (o outcome) {
 }
 
 // test runs the tests of packages in dir, without those that fail in the genuine code too.
-func (w *workspace) test(dir, race string, packages []string) (out string, ok bool) {
+func (w *workspace) test(dir string, packages []string, flags ...string) (out string, ok bool) {
 	for {
-		args := []string{"-timeout", "120s", "-failfast", "-vet=off", race}
+		args := append([]string{"-failfast", "-vet=off"}, flags...)
 		if skip := w.genuine.failing(); len(skip) > 0 {
 			args = append(args, "-skip", "^("+strings.Join(skip, "|")+")$")
 		}
