@@ -109,6 +109,7 @@ func TestUnsignedHeaders(t *testing.T) {
 		{name: "x-amz-decoded-content-length", after: set("X-Amz-Decoded-Content-Length", "1"), reason: "unsigned_header"},
 		{name: "signed x-amz-meta", before: set("X-Amz-Meta-Owner", "us")},
 		{name: "of CloudFront", after: set("X-Amz-Cf-Id", "x")},
+		{name: "of CloudFront, another", after: set("X-Amz-Cf-Pop", "x"), reason: "unsigned_header"},
 		{name: "of a load balancer", after: set("X-Amzn-Trace-Id", "Root=1-2-3")},
 		{name: "required and unsigned", config: required, signer: least, reason: "unsigned_header"},
 		{name: "required and signed", config: required},
@@ -312,6 +313,24 @@ func TestRefusalBeforeTheSignatureCostsASignature(t *testing.T) {
 		}
 		if got, want := v.DecoySigned(), s.reason != ""; got != want {
 			t.Errorf("%s: signed with the key of nobody: %t, want %t", s.name, got, want)
+		}
+	}
+}
+
+// Strangers may use half of MaxInFlight. A body whose signed hash is in the headers may use all
+// of it, because its signature was verified first.
+func TestProvenBodyMayUseAllOfMaxInFlight(t *testing.T) {
+	for _, s := range []scenario{
+		{name: "the hash of the body is declared", signer: declared(signed("host", "x-amz-date"))},
+		{name: "it is not", reason: "busy"},
+	} {
+		r := s.request()
+		opts := &redoxauth.Options{MaxBodyBytes: r.ContentLength, MaxInFlight: 2*r.ContentLength - 2}
+		_, err := redoxauth.Check(s.verifier(t), nil, r, opts)
+		if s.reason != "" {
+			verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, s.reason)
+		} else if err != nil {
+			t.Errorf("%s: %v", s.name, err)
 		}
 	}
 }
