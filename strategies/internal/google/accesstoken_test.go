@@ -91,6 +91,33 @@ func TestAccessTokenOfAListedAccountIsAccepted(t *testing.T) {
 	}
 }
 
+// The clock of this server may be ahead of Google's by a minute.
+func TestAccessTokenWithinTheLeewayIsAccepted(t *testing.T) {
+	f := newFake(t)
+	f.answers["ya29.good"] = info(map[string]any{"exp": start.Add(-59 * time.Second).Unix(), "expires_in": nil})
+	if _, err := decide(t, f.verifier(nil), "ya29.good"); err != nil {
+		t.Error(err)
+	}
+}
+
+// Tokeninfo's answer is kept. What a handler does to its Identity must not change that of the
+// next request.
+func TestIdentityOfAnAccessTokenIsFreshEachTime(t *testing.T) {
+	f := newFake(t)
+	f.answers["ya29.good"] = info(nil)
+	v := f.verifier(nil)
+	for range 2 {
+		id, err := decide(t, v, "ya29.good")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if id.Scopes[0] != scope || id.RawClaims[0] != '{' {
+			t.Errorf("scopes %q, claims %s", id.Scopes, id.RawClaims)
+		}
+		id.Scopes[0], id.RawClaims[0] = "admin", '['
+	}
+}
+
 func TestAccessTokenIsRefused(t *testing.T) {
 	// RFC 9700, Section 2.3: Google answers 200 about the access token of another account
 	// too, and such a token must be refused.
