@@ -54,6 +54,9 @@ func TestReplay(t *testing.T) {
 	}
 	_, err := v.Verify(r())
 	verifiertest.CheckError(t, err, redoxauth.ErrRejected, "replayed")
+	if first := store.calls[0]; len(first) != len("sigv4/")+64 {
+		t.Errorf("the store was asked for %q, want all of the signature in it", first)
+	}
 	// A clock that is slow by MaxSkew accepts the request for 10 min, and then reads the body.
 	if want := testDate.Add(11 * time.Minute); !store.until.Equal(want) {
 		t.Errorf("kept until %v, want %v", store.until, want)

@@ -2,6 +2,7 @@ package sigv4_test
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -9,6 +10,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
@@ -295,28 +298,6 @@ type brokenOff struct{}
 
 func (brokenOff) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-// The time of a refusal must not tell whether an access key ID is configured (CWE-208). So an
-// unknown one, and one with a wrong session token, cost a signature as well.
-func TestRefusalBeforeTheSignatureCostsASignature(t *testing.T) {
-	token := func(c *sigv4.Config) { c.Credentials[0].SessionToken = "token" }
-	for _, s := range []scenario{
-		{name: "unknown access key ID", signer: nobody, reason: "unknown_key"},
-		{name: "wrong session token", config: token, signer: func(s *signer) { s.token = "nekot" }, reason: "session_token"},
-		{name: "right signature"},
-	} {
-		v := s.verifier(t)
-		_, err := v.Verify(s.request())
-		if s.reason != "" {
-			verifiertest.CheckError(t, err, redoxauth.ErrRejected, s.reason)
-		} else if err != nil {
-			t.Errorf("%s: %v", s.name, err)
-		}
-		if got, want := v.DecoySigned(), s.reason != ""; got != want {
-			t.Errorf("%s: signed with the key of nobody: %t, want %t", s.name, got, want)
-		}
-	}
-}
-
 // Strangers may use half of MaxInFlight. A body whose signed hash is in the headers may use all
 // of it, because its signature was verified first.
 func TestProvenBodyMayUseAllOfMaxInFlight(t *testing.T) {
@@ -333,4 +314,36 @@ func TestProvenBodyMayUseAllOfMaxInFlight(t *testing.T) {
 			t.Errorf("%s: %v", s.name, err)
 		}
 	}
+}
+
+// Identity.KeyID shows whether an old secret is still in use.
+func TestFirstOfEqualCredentialsCounts(t *testing.T) {
+	cfg := testConfig()
+	cfg.Credentials = append(cfg.Credentials, cfg.Credentials[0])
+	id, err := newVerifier(t, cfg).Verify(scenario{}.request())
+	if err != nil || id.KeyID != "0" {
+		t.Errorf("identity %v, error %v, want the key ID 0", id, err)
+	}
+}
+
+// A request that has ended does not wait for the secret manager.
+func TestCredentialsFuncIsWaitedForWithinTheContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := testConfig()
+		cfg.Credentials = nil
+		cfg.CredentialsFunc = func(ctx context.Context) ([]sigv4.Credential, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+		v := newVerifier(t, cfg)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		start := time.Now()
+		_, err := v.Verify(scenario{}.request().WithContext(ctx))
+		verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "canceled")
+		if got := time.Since(start); got != time.Second {
+			t.Errorf("waited %v, want 1s", got)
+		}
+		time.Sleep(10 * time.Second) // the call ends
+	})
 }
