@@ -90,6 +90,29 @@ func post(contentType, body string) *http.Request {
 
 func form(body string) *http.Request { return post("application/x-www-form-urlencoded", body) }
 
+// RFC 6749, Section 5.1: a client that keeps a token for longer sends one that is refused.
+func TestExpiresInIsTheLifetime(t *testing.T) {
+	e := newEndpoint(t, func(c *tokenendpoint.Config) { c.Lifetime = 90 * time.Second })
+	_, answer := e.ask(t, form("grant_type=client_credentials"), "200")
+	if got := answer["expires_in"]; got != 90.0 {
+		t.Errorf("expires_in is %v, want 90", got)
+	}
+}
+
+// A body that was not read ends the connection of HTTP/1. In HTTP/2 that would end all other
+// streams (RFC 9113, Section 8.2.2: the header is not for HTTP/2).
+func TestUnreadBodyEndsTheConnectionOfHTTP1(t *testing.T) {
+	for major, want := range map[int]string{1: "close", 2: ""} {
+		r := post("text/plain", "grant_type=client_credentials")
+		r.ProtoMajor = major
+		w := httptest.NewRecorder()
+		newEndpoint(t).ServeHTTP(w, r)
+		if got := w.Header().Get("Connection"); w.Code != http.StatusUnsupportedMediaType || got != want {
+			t.Errorf("HTTP/%d: status %d, Connection %q, want 415 and %q", major, w.Code, got, want)
+		}
+	}
+}
+
 // The client is not at fault if something in front has parsed the form.
 func TestFormParsedInFront(t *testing.T) {
 	e := newEndpoint(t)
@@ -173,6 +196,9 @@ func TestNewRefuses(t *testing.T) {
 		want   []string
 	}{
 		{"short lifetime", func(c *tokenendpoint.Config) { c.Lifetime = time.Millisecond }, []string{"Lifetime: 1ms, want 1s to 1h0m0s"}},
+		{"long lifetime", func(c *tokenendpoint.Config) { c.Lifetime = 2 * time.Hour }, []string{"Lifetime: 2h0m0s, want 1s to 1h0m0s"}},
+		{"short secret", func(c *tokenendpoint.Config) { c.TokenSecrets = [][]byte{secret[:31]} }, []string{"TokenSecrets[0]: 31 bytes, want at least 32"}},
+		{"two clients of one ID", func(c *tokenendpoint.Config) { c.Clients = append(c.Clients, c.Clients[0]) }, []string{"Clients[1].ID: an earlier entry has"}},
 		{"long names", name(strings.Repeat("x", 513)), []string{"Issuer: longer than 512", "Audience: longer than 512", "Clients[0].ID: longer than 512"}},
 		{"names that would be others in the token", name("redox\xff"), []string{"Issuer: not UTF-8", "Audience: not UTF-8", "Clients[0].ID: not UTF-8"}},
 		{"pasted names", name(" redox"), []string{"Issuer: white space", "Audience: white space", "Clients[0].ID: white space"}},
