@@ -1,8 +1,13 @@
 package main
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"os"
+	"path"
 	"path/filepath"
+	"strconv"
 	"testing"
 )
 
@@ -27,6 +32,9 @@ func TestEachSnippetIsInItsFileOnce(t *testing.T) {
 			t.Error(err)
 			continue
 		}
+		if unused := unusedImport(mutated); unused != "" {
+			t.Errorf("%s: does not compile: %s", m.where, unused)
+		}
 		if len(m.edits) == 0 || string(mutated) == string(source) {
 			t.Errorf("%s: changes nothing", m.where)
 		}
@@ -35,4 +43,35 @@ func TestEachSnippetIsInItsFileOnce(t *testing.T) {
 		}
 		seen[m.file+string(mutated)] = m.where
 	}
+}
+
+// unusedImport returns why a file cannot be parsed, or an import that nothing in it uses.
+func unusedImport(source []byte) string {
+	file, err := parser.ParseFile(token.NewFileSet(), "", source, 0)
+	if err != nil {
+		return err.Error()
+	}
+	used := map[string]bool{}
+	ast.Inspect(file, func(n ast.Node) bool {
+		if s, ok := n.(*ast.SelectorExpr); ok {
+			if x, ok := s.X.(*ast.Ident); ok {
+				used[x.Name] = true
+			}
+		}
+		return true
+	})
+	for _, i := range file.Imports {
+		name, _ := strconv.Unquote(i.Path.Value)
+		name = path.Base(name)
+		if name == "v9" { // of github.com/redis/go-redis
+			name = "redis"
+		}
+		if i.Name != nil {
+			name = i.Name.Name
+		}
+		if name != "_" && !used[name] {
+			return "the import " + name + " is not used"
+		}
+	}
+	return ""
 }
