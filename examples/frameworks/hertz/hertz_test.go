@@ -23,9 +23,10 @@ import (
 	"github.com/redoxauth/redoxauth-go/verifytoken"
 )
 
+func init() { hlog.SetLevel(hlog.LevelFatal) } // once: servers of other tests log
+
 // listen serves receive on loopback until the test ends.
 func listen(t *testing.T, receive app.HandlerFunc, paths ...string) (address string) {
-	hlog.SetLevel(hlog.LevelFatal)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -165,9 +166,9 @@ func send(t *testing.T, address, host, target string, header http.Header) (answe
 // Hertz reuses the memory of a request after its handler has returned. The request of the
 // Verifier must stay valid, because Observe may log later and caches keep strings.
 func TestRequestOutlivesTheHandler(t *testing.T) {
-	var seen []*http.Request
+	seen := make(chan *http.Request, 2)
 	v := redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
-		seen = append(seen, r)
+		seen <- r
 		return &redoxauth.Identity{}, nil
 	})
 	address := listen(t, redoxhertz.Protect(redoxauth.Middleware(v, nil), func(context.Context, *app.RequestContext) {}), "/redox/*below")
@@ -188,7 +189,7 @@ func TestRequestOutlivesTheHandler(t *testing.T) {
 	}
 	for i, letter := range []string{"a", "b"} {
 		text := strings.Repeat(letter, 16)
-		r, target := seen[i], "/redox/"+text+"?"+text
+		r, target := <-seen, "/redox/"+text+"?"+text
 		if r.Host != text || r.URL.RequestURI() != target || r.RequestURI != target || r.Header.Get("X-Note") != text {
 			t.Errorf("request %d became %s %s %s, X-Note %s", i, r.Host, r.URL, r.RequestURI, r.Header.Get("X-Note"))
 		}
@@ -197,7 +198,6 @@ func TestRequestOutlivesTheHandler(t *testing.T) {
 
 // A destination in Hertz, with the settings that the package comment explains.
 func ExampleProtect() {
-	hlog.SetLevel(hlog.LevelFatal)
 	token, err := verifytoken.New(verifytoken.Config{Tokens: []string{"theToken"}})
 	if err != nil {
 		fmt.Println(err)
