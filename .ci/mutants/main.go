@@ -14,8 +14,7 @@
 //	cd .ci/mutants && go run . [-run regexp] [-own]
 //
 // With -run only mutants whose file or promise matches run, and with -own only the tests of
-// their own packages. It takes about half an hour on two
-// cores.
+// their own packages. A whole run takes hours on two cores.
 package main
 
 import (
