@@ -190,7 +190,8 @@ func compiled(t *testing.T, codes []string, environments []map[string]string) (a
 	}
 	functions := ""
 	for n, code := range codes {
-		add(fmt.Sprintf("proposal%d.go", n), strings.Replace(code, "func redox(", fmt.Sprintf("func redox%d(", n), 1))
+		own := strings.NewReplacer(" main(", fmt.Sprintf(" main%d(", n), " redox(", fmt.Sprintf(" redox%d(", n))
+		add(fmt.Sprintf("proposal%d.go", n), own.Replace(code))
 		functions += fmt.Sprintf("redox%d, ", n)
 	}
 	add("main.go", strings.ReplaceAll(proposedMain, "FUNCTIONS", functions))
