@@ -242,7 +242,7 @@ func FuzzTargets(f *testing.F) {
 	f.Fuzz(func(t *testing.T, kind uint8, target, other string) {
 		p := platforms[int(kind)%len(platforms)]
 		r := p.signed(t, target)
-		if r == nil {
+		if r == nil || len(r.RequestURI) > 4<<10 { // sigv4 takes 8 KiB
 			return
 		}
 		want := reading{r.Method, "{}", segments(r.URL.EscapedPath()), r.URL.Query()}
