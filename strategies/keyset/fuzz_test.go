@@ -45,6 +45,7 @@ func FuzzDiscovery(f *testing.F) {
 	f.Add(`{"issuer":"` + issuer + `","jwks_uri":"http://keys.example/"}`)
 	f.Add(`{"issuer":"` + issuer + `","Issuer":"x","jwks_uri":"file:///etc/passwd"}`)
 	f.Add("\ufeff" + `{"issuer":"` + issuer + `","jwks_uri":"https://keys.example/"}`)
+	f.Add(`{"issuer":"` + issuer + `","jwks_uri":"https://key` + "\x89" + `s.example/"}`)
 	f.Fuzz(func(t *testing.T, metadata string) {
 		var fetched []string
 		srv := &server{answer: func(r *http.Request) (*http.Response, error) {

@@ -154,7 +154,7 @@ func WrongURL(address string, allowHTTP bool) string {
 		return "required"
 	case Trim(address) != address:
 		return aroundIt
-	case err != nil, u.Host == "", u.Opaque != "", u.Scheme != "https" && u.Scheme != "http":
+	case err != nil, !utf8.ValidString(address), u.Host == "", u.Opaque != "", u.Scheme != "https" && u.Scheme != "http":
 		if strings.ContainsAny(address, "@?") { // err would show a password or a key too
 			return "not an absolute http or https URL"
 		}

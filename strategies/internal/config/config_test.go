@@ -73,6 +73,7 @@ func TestWrongURL(t *testing.T) {
 		{"https://a:s3cret@as.example:port/", false, false},
 		{"https://as.example/#fragment", false, false},
 		{"https://as.example/#", false, false},
+		{"https://as\x89.example/", false, false},
 	} {
 		for _, plain := range []bool{false, true} {
 			wrong := config.WrongURL(test.url, plain)
