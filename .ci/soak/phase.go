@@ -56,6 +56,7 @@ func (s *siege) phase(name string, d time.Duration, attacks ...attack) {
 		busiest = load{Goroutines: max(busiest.Goroutines, l.Goroutines), Hostile: max(busiest.Hostile, l.Hostile)}
 	}
 	timed := figures.end()
+	all := latencies(timed)
 	elapsed := time.Since(begin)
 	spare, used := float64(idle()-rested)/float64(elapsed), float64(s.destination.cpu()-cpu)/float64(elapsed)
 	judged, slow := busy.judge(timed, s.quiet.p99, spare)
@@ -73,7 +74,7 @@ func (s *siege) phase(name string, d time.Duration, attacks ...attack) {
 
 	above := peak - s.quiet.peak
 	fmt.Printf("%-24s %8d %8d %9v %9v %9v %7.0f%% %8.1f %9.0f %9.2f %6.2f %7.2f %11d %8d %7s\n", name, figures.sent, figures.refused,
-		quantile(0.5, timed), quantile(0.99, timed), judged.p99, 100*float64(judged.spared)/float64(len(timed)), judged.ratio,
+		quantile(0.5, all), quantile(0.99, all), judged.p99, 100*float64(judged.spared)/float64(len(timed)), judged.ratio,
 		float64(above)/(1<<20), float64(above)/maxInFlight, spare, used, busiest.Goroutines, busiest.Hostile, back)
 	s.explain(name, attacks, tallies, figures)
 	if judged.spared < enough {

@@ -63,7 +63,7 @@ type judgement struct {
 // compared with it.
 func (b *busy) judge(messages []span, quiet time.Duration, spare float64) (judgement, error) {
 	spared := b.spared(messages)
-	j := judgement{spared: len(spared), p99: quantile(0.99, spared), ratio: 1}
+	j := judgement{spared: len(spared), p99: quantile(0.99, latencies(spared)), ratio: 1}
 	if quiet != 0 {
 		j.ratio = float64(j.p99) / float64(quiet)
 	}
@@ -76,13 +76,19 @@ func (b *busy) judge(messages []span, quiet time.Duration, spare float64) (judge
 	return j, nil
 }
 
-func quantile(q float64, messages []span) time.Duration {
-	if len(messages) == 0 {
-		return 0
-	}
-	var latencies []time.Duration
+// latencies returns how long each message took.
+func latencies(messages []span) []time.Duration {
+	var all []time.Duration
 	for _, m := range messages {
-		latencies = append(latencies, m.end.Sub(m.begin))
+		all = append(all, m.end.Sub(m.begin))
+	}
+	return all
+}
+
+// quantile sorts the latencies, and returns 0 if there are none.
+func quantile(q float64, latencies []time.Duration) time.Duration {
+	if len(latencies) == 0 {
+		return 0
 	}
 	slices.Sort(latencies)
 	return latencies[int(q*float64(len(latencies)-1))].Round(10 * time.Microsecond)

@@ -1,7 +1,6 @@
 package chi_test
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -120,20 +119,8 @@ func ExampleDestination() {
 	server := httptest.NewServer(r)
 	defer server.Close()
 
-	// Redox
-	ctx, url := context.Background(), server.URL+"/redox"
-	for _, method := range []string{http.MethodPost, http.MethodGet} {
-		fmt.Println(method, "handshake, error:", redoxtest.Handshake(ctx, url, "theToken", method))
-	}
-	for _, sent := range []string{"theToken", "another"} {
-		response, err := redoxtest.VerificationToken{Token: sent}.Send(ctx, url, redoxtest.PatientAdmin())
-		if err != nil {
-			fmt.Println(err)
-			return
-		}
-		response.Body.Close()
-		fmt.Println(response.Status)
-	}
+	// Redox sends a handshake of each form, a message, and a message with another token.
+	trial.Show(server.URL + "/redox")
 	// Output:
 	// POST handshake, error: <nil>
 	// GET handshake, error: <nil>
@@ -163,20 +150,8 @@ func Example_group() {
 	server := httptest.NewServer(r)
 	defer server.Close()
 
-	// Redox
-	ctx, url := context.Background(), server.URL+"/redox"
-	for _, method := range []string{http.MethodPost, http.MethodGet} {
-		fmt.Println(method, "handshake, error:", redoxtest.Handshake(ctx, url, "theToken", method))
-	}
-	for _, sent := range []string{"theToken", "another"} {
-		response, err := redoxtest.VerificationToken{Token: sent}.Send(ctx, url, redoxtest.PatientAdmin())
-		if err != nil {
-			fmt.Println(err)
-			return
-		}
-		response.Body.Close()
-		fmt.Println(response.Status)
-	}
+	// Redox sends a handshake of each form, a message, and a message with another token.
+	trial.Show(server.URL + "/redox")
 	// Output:
 	// POST handshake, error: <nil>
 	// GET handshake, error: <nil>

@@ -1,7 +1,6 @@
 package echo_test
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -13,7 +12,6 @@ import (
 	redoxecho "github.com/redoxauth/redoxauth-go/examples/frameworks/echo"
 	"github.com/redoxauth/redoxauth-go/examples/frameworks/internal/trial"
 	"github.com/redoxauth/redoxauth-go/redoxauth"
-	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
 	"github.com/redoxauth/redoxauth-go/verifytoken"
 )
 
@@ -91,20 +89,8 @@ func ExampleCheck() {
 	server := httptest.NewServer(e)
 	defer server.Close()
 
-	// Redox
-	ctx, url := context.Background(), server.URL+"/redox"
-	for _, method := range []string{http.MethodPost, http.MethodGet} {
-		fmt.Println(method, "handshake, error:", redoxtest.Handshake(ctx, url, "theToken", method))
-	}
-	for _, sent := range []string{"theToken", "another"} {
-		response, err := redoxtest.VerificationToken{Token: sent}.Send(ctx, url, redoxtest.PatientAdmin())
-		if err != nil {
-			fmt.Println(err)
-			return
-		}
-		response.Body.Close()
-		fmt.Println(response.Status)
-	}
+	// Redox sends a handshake of each form, a message, and a message with another token.
+	trial.Show(server.URL + "/redox")
 	// Output:
 	// POST handshake, error: <nil>
 	// GET handshake, error: <nil>

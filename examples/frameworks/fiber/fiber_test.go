@@ -18,7 +18,6 @@ import (
 	redoxfiber "github.com/redoxauth/redoxauth-go/examples/frameworks/fiber"
 	"github.com/redoxauth/redoxauth-go/examples/frameworks/internal/trial"
 	"github.com/redoxauth/redoxauth-go/redoxauth"
-	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
 	"github.com/redoxauth/redoxauth-go/verifytoken"
 )
 
@@ -216,22 +215,7 @@ func TestRequestOutlivesTheHandler(t *testing.T) {
 		return nil
 	})
 	address := listen(t, app)
-	for _, letter := range []string{"a", "b"} { // on one connection, one after the other
-		text := strings.Repeat(letter, 16)
-		r, err := http.NewRequest(http.MethodPost, "http://"+address+"/"+text+"?"+text, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Host = text
-		r.Header.Set("X-Note", text)
-		res, err := http.DefaultClient.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		res.Body.Close()
-	}
-	for i, letter := range []string{"a", "b"} {
-		text := strings.Repeat(letter, 16)
+	for i, text := range trial.SendTwo(t, "http://"+address+"/") {
 		r := seen[i]
 		if r.Host != text || r.URL.String() != "/"+text+"?"+text || r.RequestURI != r.URL.String() || r.Header.Get("X-Note") != text {
 			t.Errorf("request %d became %s %s %s, X-Note %s", i, r.Host, r.URL, r.RequestURI, r.Header.Get("X-Note"))
@@ -271,20 +255,8 @@ func ExampleCheck() {
 	go app.Listener(l, fiber.ListenConfig{DisableStartupMessage: true})
 	defer app.Shutdown()
 
-	// Redox
-	ctx, url := context.Background(), "http://"+l.Addr().String()+"/redox"
-	for _, method := range []string{http.MethodPost, http.MethodGet} {
-		fmt.Println(method, "handshake, error:", redoxtest.Handshake(ctx, url, "theToken", method))
-	}
-	for _, sent := range []string{"theToken", "another"} {
-		response, err := redoxtest.VerificationToken{Token: sent}.Send(ctx, url, redoxtest.PatientAdmin())
-		if err != nil {
-			fmt.Println(err)
-			return
-		}
-		response.Body.Close()
-		fmt.Println(response.Status)
-	}
+	// Redox sends a handshake of each form, a message, and a message with another token.
+	trial.Show("http://" + l.Addr().String() + "/redox")
 	// Output:
 	// POST handshake, error: <nil>
 	// GET handshake, error: <nil>

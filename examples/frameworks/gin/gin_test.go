@@ -1,7 +1,6 @@
 package gin_test
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -12,7 +11,6 @@ import (
 	redoxgin "github.com/redoxauth/redoxauth-go/examples/frameworks/gin"
 	"github.com/redoxauth/redoxauth-go/examples/frameworks/internal/trial"
 	"github.com/redoxauth/redoxauth-go/redoxauth"
-	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
 	"github.com/redoxauth/redoxauth-go/verifytoken"
 )
 
@@ -68,20 +66,8 @@ func ExampleCheck() {
 	server := httptest.NewServer(engine)
 	defer server.Close()
 
-	// Redox
-	ctx, url := context.Background(), server.URL+"/redox"
-	for _, method := range []string{http.MethodPost, http.MethodGet} {
-		fmt.Println(method, "handshake, error:", redoxtest.Handshake(ctx, url, "theToken", method))
-	}
-	for _, sent := range []string{"theToken", "another"} {
-		response, err := redoxtest.VerificationToken{Token: sent}.Send(ctx, url, redoxtest.PatientAdmin())
-		if err != nil {
-			fmt.Println(err)
-			return
-		}
-		response.Body.Close()
-		fmt.Println(response.Status)
-	}
+	// Redox sends a handshake of each form, a message, and a message with another token.
+	trial.Show(server.URL + "/redox")
 	// Output:
 	// POST handshake, error: <nil>
 	// GET handshake, error: <nil>

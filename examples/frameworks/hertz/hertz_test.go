@@ -172,23 +172,7 @@ func TestRequestOutlivesTheHandler(t *testing.T) {
 		return &redoxauth.Identity{}, nil
 	})
 	address := listen(t, redoxhertz.Protect(redoxauth.Middleware(v, nil), func(context.Context, *app.RequestContext) {}), "/redox/*below")
-	for _, letter := range []string{"a", "b"} { // on one connection, one after the other
-		text := strings.Repeat(letter, 16)
-		r, err := http.NewRequest(http.MethodPost, "http://"+address+"/redox/"+text+"?"+text, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Host = text
-		r.Header.Set("X-Note", text)
-		res, err := http.DefaultClient.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		io.Copy(io.Discard, res.Body)
-		res.Body.Close()
-	}
-	for i, letter := range []string{"a", "b"} {
-		text := strings.Repeat(letter, 16)
+	for i, text := range trial.SendTwo(t, "http://"+address+"/redox/") {
 		r, target := <-seen, "/redox/"+text+"?"+text
 		if r.Host != text || r.URL.RequestURI() != target || r.RequestURI != target || r.Header.Get("X-Note") != text {
 			t.Errorf("request %d became %s %s %s, X-Note %s", i, r.Host, r.URL, r.RequestURI, r.Header.Get("X-Note"))
@@ -223,20 +207,8 @@ func ExampleProtect() {
 	go h.Run()
 	defer h.Close()
 
-	// Redox
-	ctx, url := context.Background(), "http://"+l.Addr().String()+"/redox"
-	for _, method := range []string{http.MethodPost, http.MethodGet} {
-		fmt.Println(method, "handshake, error:", redoxtest.Handshake(ctx, url, "theToken", method))
-	}
-	for _, sent := range []string{"theToken", "another"} {
-		response, err := redoxtest.VerificationToken{Token: sent}.Send(ctx, url, redoxtest.PatientAdmin())
-		if err != nil {
-			fmt.Println(err)
-			return
-		}
-		response.Body.Close()
-		fmt.Println(response.Status)
-	}
+	// Redox sends a handshake of each form, a message, and a message with another token.
+	trial.Show("http://" + l.Addr().String() + "/redox")
 	// Output:
 	// POST handshake, error: <nil>
 	// GET handshake, error: <nil>

@@ -14,7 +14,6 @@ import (
 	redoxhuma "github.com/redoxauth/redoxauth-go/examples/frameworks/huma"
 	"github.com/redoxauth/redoxauth-go/examples/frameworks/internal/trial"
 	"github.com/redoxauth/redoxauth-go/redoxauth"
-	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
 	"github.com/redoxauth/redoxauth-go/verifytoken"
 )
 
@@ -125,20 +124,8 @@ func ExampleMiddleware() {
 	server := httptest.NewServer(mux)
 	defer server.Close()
 
-	// Redox
-	ctx, url := context.Background(), server.URL+"/redox"
-	for _, method := range []string{http.MethodPost, http.MethodGet} {
-		fmt.Println(method, "handshake, error:", redoxtest.Handshake(ctx, url, "theToken", method))
-	}
-	for _, sent := range []string{"theToken", "another"} {
-		response, err := redoxtest.VerificationToken{Token: sent}.Send(ctx, url, redoxtest.PatientAdmin())
-		if err != nil {
-			fmt.Println(err)
-			return
-		}
-		response.Body.Close()
-		fmt.Println(response.Status)
-	}
+	// Redox sends a handshake of each form, a message, and a message with another token.
+	trial.Show(server.URL + "/redox")
 	// Output:
 	// POST handshake, error: <nil>
 	// GET handshake, error: <nil>
