@@ -560,6 +560,7 @@ func TestBodyThatWasGivenUpStaysUnavailable(t *testing.T) {
 // What net/http does for a plain handler that leaves the body unread, it must do behind
 // a wrapper: answer at once, and not ask for the body first (RFC 9110, Section 10.1.1).
 func TestUnreadBodyDoesNotDelayTheAnswer(t *testing.T) {
+	t.Parallel()
 	unread := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusUnsupportedMediaType) })
 	wrap := func(v redoxauth.Verifier) func(http.Handler) http.Handler { return redoxauth.Middleware(v, nil) }
 	accepts := wrap(verifier("a", nil))

@@ -102,6 +102,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 // Forgeries cannot use the half that is for genuine messages, and a full half refuses no
 // newcomer: the bodies that stall are given up.
 func TestStalledBodiesKeepNobodyOut(t *testing.T) {
+	t.Parallel()
 	const kib = 1 << 10
 	for _, path := range []string{"/body", "/check", "/proven"} {
 		t.Run(path, func(t *testing.T) {
@@ -126,6 +127,7 @@ func TestStalledBodiesKeepNobodyOut(t *testing.T) {
 // A TimeoutHandler in front hides the connection, so the reads of stalled bodies cannot be
 // ended. They keep only what their readers hold: one chunk each.
 func TestStalledBodiesBehindATimeoutHandlerKeepNobodyOut(t *testing.T) {
+	t.Parallel()
 	const mib = 1 << 20
 	opts := &redoxauth.Options{MaxBodyBytes: 4 * mib, MaxInFlight: 8 * mib}
 	verified := redoxauth.Middleware(readsBody, opts)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
@@ -150,6 +152,7 @@ func TestStalledBodiesBehindATimeoutHandlerKeepNobodyOut(t *testing.T) {
 // Memory that the reader of a stalled body still holds is not given to another: that would be
 // more than MaxInFlight (CWE-770). It is free when the read ends.
 func TestMemoryOfAReaderThatWaitsOnIsNotGivenAway(t *testing.T) {
+	t.Parallel()
 	const kib = 1 << 10
 	opts := &redoxauth.Options{MaxBodyBytes: 32 * kib, MaxInFlight: 64 * kib}
 	verified := redoxauth.Middleware(readsBody, opts)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
@@ -177,6 +180,7 @@ func TestMemoryOfAReaderThatWaitsOnIsNotGivenAway(t *testing.T) {
 // What was verified is still in memory while the handler runs, but no longer among
 // the bodies that prove nothing.
 func TestChargeIsHeldUntilTheHandlerReturns(t *testing.T) {
+	t.Parallel()
 	const kib = 1 << 10
 	for _, path := range []string{"/body", "/check"} {
 		t.Run(path, func(t *testing.T) {
@@ -276,6 +280,7 @@ func TestPanickingHandlerLeaksNoCharge(t *testing.T) {
 // wait for that if the connection were kept. What it had sent is given back although
 // it keeps the connection open.
 func TestStallingPeerIsAnsweredAfterBodyTimeout(t *testing.T) {
+	t.Parallel()
 	const kib = 1 << 10
 	for _, path := range []string{"/body", "/proven", "/check"} {
 		t.Run(path, func(t *testing.T) {
@@ -382,6 +387,7 @@ func TestProvenPeerMustSendWhatIsHeld(t *testing.T) {
 
 // Who reads a small body holds it for as long as the request lasts.
 func TestReadBodyIsChargedUntilTheRequestEnds(t *testing.T) {
+	t.Parallel()
 	opts := &redoxauth.Options{MaxBodyBytes: 1000, MaxInFlight: 3000}
 	held, release := make(chan struct{}), make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -77,6 +77,7 @@ func isTimeout(err error) bool {
 // A server's ReadTimeout ends every stalled connection, whoever reads, and with a longer
 // BodyTimeout or a shorter one.
 func TestStalledConnectionsEnd(t *testing.T) {
+	t.Parallel()
 	for name, handler := range map[string]func(*redoxauth.Options) http.Handler{
 		"plain handler": func(*redoxauth.Options) http.Handler { return drains },
 		"Middleware":    func(o *redoxauth.Options) http.Handler { return redoxauth.Middleware(readsBody, o)(drains) },
@@ -121,6 +122,7 @@ func dial(t *testing.T, url string) net.Conn {
 
 // Without a ReadTimeout, BodyTimeout alone ends the connection.
 func TestShutdownIsNotHeldUpByStalledBodies(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct{ server, body time.Duration }{
 		"ReadTimeout": {200 * time.Millisecond, time.Minute}, "BodyTimeout": {0, 200 * time.Millisecond},
 	} {
@@ -167,6 +169,7 @@ func TestBodyIsReadWithoutAGoroutine(t *testing.T) {
 // What ends the read of one body must not end that of the next request of the connection,
 // or cancel its context.
 func TestGivingUpABodyDoesNotHitTheNextRequest(t *testing.T) {
+	t.Parallel()
 	const kib = 1 << 10
 	opts := &redoxauth.Options{BodyTimeout: 2 * time.Millisecond, MaxBodyBytes: 8 * kib, MaxInFlight: 32 * kib}
 	var accepted, canceled atomic.Int64
@@ -237,6 +240,7 @@ func TestBodyBufferedInFrontKeepsTheContext(t *testing.T) {
 
 // A deadline that the application set in front holds: ours does not take its place.
 func TestDeadlineOfTheApplicationHolds(t *testing.T) {
+	t.Parallel()
 	inner := redoxauth.Middleware(readsBody, nil)(drains)
 	server := newServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		http.NewResponseController(w).SetReadDeadline(time.Now().Add(50 * time.Millisecond))
@@ -247,6 +251,7 @@ func TestDeadlineOfTheApplicationHolds(t *testing.T) {
 
 // A context that a middleware in front cancels ends the read. The peer gets its answer.
 func TestContextEndsTheReadOfAConnection(t *testing.T) {
+	t.Parallel()
 	var observed error
 	inner := redoxauth.Middleware(readsBody, &redoxauth.Options{Observe: func(_ *http.Request, d redoxauth.Decision) { observed = d.Err }})(never(t))
 	server := newServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -318,6 +323,7 @@ func TestStalledStreamKeepsItsConnection(t *testing.T) {
 // (RFC 9112, Section 9.6). The buffers of the connection are small here, so that a body which
 // nobody reads is not sent to its end.
 func TestEarlyRefusalReachesThePeer(t *testing.T) {
+	t.Parallel()
 	const size = 290 << 10
 	small := &redoxauth.Options{MaxBodyBytes: 100 << 10}
 	full := &redoxauth.Options{MaxBodyBytes: size, MaxInFlight: 10}
@@ -374,6 +380,7 @@ func TestEarlyRefusalReachesThePeer(t *testing.T) {
 // (RFC 9112, Section 9.6). How long it waits is its decision, and on a busy machine that is too
 // short for a sender. Here it closes when the sender is done.
 func TestRefusalInTheMiddleOfALargeBodyReachesTheSender(t *testing.T) {
+	t.Parallel()
 	const mib = 1 << 20
 	for name, h := range map[string]http.Handler{
 		"busy, Middleware": redoxauth.Middleware(readsBody, &redoxauth.Options{MaxBodyBytes: 8 * mib, MaxInFlight: 20 * mib})(drains),
@@ -463,6 +470,7 @@ func (c *patientConn) Close() error {
 
 // A peer that waits for "100 Continue" has sent nothing, and need not.
 func TestEarlyRefusalAsksForNoBody(t *testing.T) {
+	t.Parallel()
 	server := newServer(t, redoxauth.Middleware(readsBody, &redoxauth.Options{MaxBodyBytes: 10})(drains), nil)
 	line, err := converse(t, server.URL, "POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 1000\r\n\r\n").ReadString('\n')
 	if err != nil || !strings.Contains(line, " 413 ") {
@@ -472,6 +480,7 @@ func TestEarlyRefusalAsksForNoBody(t *testing.T) {
 
 // A refused peer may stall as well. The answer then waits for a moment, and no longer.
 func TestEarlyRefusalDoesNotWaitForAStalledPeer(t *testing.T) {
+	t.Parallel()
 	server := newServer(t, redoxauth.Middleware(readsBody, &redoxauth.Options{MaxBodyBytes: 10})(drains), nil)
 	closed(t, stall(t, server.URL, "/", 5, 1000))
 }

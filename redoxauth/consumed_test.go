@@ -51,6 +51,7 @@ const (
 // The sender is not at fault for a body that something in front of us has read, and a
 // signature over what is left must not verify: a handler acts on what was parsed in front.
 func TestBodyThatSomethingInFrontHasConsumedIsOurFault(t *testing.T) {
+	t.Parallel()
 	const consumed = "500 body_consumed"
 	for name, tt := range map[string]struct {
 		front             front

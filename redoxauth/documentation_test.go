@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"go/ast"
 	"go/constant"
 	"go/doc"
@@ -18,6 +19,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -32,13 +34,9 @@ type listed struct {
 // of all packages.
 func listPackages(t *testing.T) (ours []listed, exports map[string]string) {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-export", "-deps", "-json=ImportPath,Name,Dir,Export,GoFiles,Module", "./...")
-	cmd.Dir = ".."
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
+	out, err := goList()
 	if err != nil {
-		t.Fatalf("go list: %v\n%s", err, &stderr)
+		t.Fatal(err)
 	}
 	exports = map[string]string{}
 	for d := json.NewDecoder(bytes.NewReader(out)); ; {
@@ -55,6 +53,18 @@ func listPackages(t *testing.T) (ours []listed, exports map[string]string) {
 	}
 	return ours, exports
 }
+
+var goList = sync.OnceValues(func() ([]byte, error) {
+	cmd := exec.Command("go", "list", "-export", "-deps", "-json=ImportPath,Name,Dir,Export,GoFiles,Module", "./...")
+	cmd.Dir = ".."
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("go list: %w\n%s", err, &stderr)
+	}
+	return out, nil
+})
 
 func (p listed) parse(t *testing.T, fset *token.FileSet) []*ast.File {
 	t.Helper()

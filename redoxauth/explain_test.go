@@ -160,6 +160,7 @@ func TestFirstLineOfExplainIsTheDecision(t *testing.T) {
 // The wrapper refuses a body that declares too much, and asks no Verifier. Explain of what
 // Observe got says so, whatever the Verifier makes of the request.
 func TestExplainOfWhatTheWrapperRefuses(t *testing.T) {
+	t.Parallel()
 	v := explained("d: accepted: d\n")
 	var text, logged string
 	opts := &redoxauth.Options{MaxBodyBytes: 4, Observe: func(r *http.Request, d redoxauth.Decision) {
@@ -179,6 +180,7 @@ func TestExplainOfWhatTheWrapperRefuses(t *testing.T) {
 
 // The limit that was reached is named: another handler's limit is not that of Options.
 func TestErrorNamesTheLimitInFront(t *testing.T) {
+	t.Parallel()
 	v := redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
 		_, err := redoxauth.Body(r)
 		return &redoxauth.Identity{}, err

@@ -237,6 +237,7 @@ func TestFullBudgetGivesUpTheSlowestBody(t *testing.T) {
 // A sender of 400 KiB/s among strangers that send five times as much, and then stall, loses no
 // upload, although they fill the budget all the time.
 func TestUploadsPassAmidStrangers(t *testing.T) {
+	t.Parallel()
 	const kib = 1 << 10
 	for _, size := range []int{1000, 2000, 3999} { // KiB that a stranger sends before it stalls
 		t.Run(fmt.Sprintf("%d KiB", size), func(t *testing.T) {

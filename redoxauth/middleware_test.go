@@ -200,6 +200,7 @@ func TestNestedWrappersMeanAllOf(t *testing.T) {
 // After an outer wrapper has accepted, the body is proven (Options.MaxInFlight). net/http
 // puts a trailer that was not announced into its own copy of the request alone.
 func TestNestedWrappersMeanAllOfOnTheWire(t *testing.T) {
+	t.Parallel()
 	accepts := verifier("accepts", nil)
 	refusesTrailers := redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
 		if err := redoxauth.HashBody(r, sha256.New()); err != nil {
@@ -343,6 +344,7 @@ func converse(t *testing.T, url, request string) *bufio.Reader {
 // A sender that waits for "100 Continue" (RFC 9110, Section 10.1.1) is refused before
 // it sends its body, and is asked for it when the body is needed.
 func TestExpectContinue(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		v    redoxauth.Verifier
 		want int

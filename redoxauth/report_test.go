@@ -143,6 +143,7 @@ func reports(to *[]redoxauth.Decision) *redoxauth.Options {
 // Whatever a Verifier says or does, the handler sees what it would have seen without it, and
 // the report says what Middleware would have sent.
 func TestReportOnlyChangesNothing(t *testing.T) {
+	t.Parallel()
 	const text = "a=1&b=2"
 	large := strings.Repeat("x", 600<<10)
 	bodies := map[string]func() (io.Reader, http.Header){
@@ -212,6 +213,7 @@ func TestReportOnlyChangesNothing(t *testing.T) {
 
 // There is no limit of size: what Middleware would answer 413 is passed on, byte for byte.
 func TestReportOnlyPassesALargeBody(t *testing.T) {
+	t.Parallel()
 	const size = redoxauth.DefaultMaxBodyBytes + 1<<20
 	want := sha256.New()
 	io.CopyN(want, zeros{}, size)
@@ -251,6 +253,7 @@ func TestReportOnlyPassesALargeBody(t *testing.T) {
 // The handler gets what has arrived, and then the same error as without the wrapper: if the
 // sender hangs up, and if it stalls until the server's ReadTimeout.
 func TestReportOnlyPassesOnTheErrorOfABody(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		hangUp bool
 		want   redoxauth.Reason

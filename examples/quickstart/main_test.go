@@ -3,10 +3,12 @@ package main_test
 import (
 	"bytes"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -87,7 +89,7 @@ func (b *buffer) take() string {
 // Without a token in the environment the program must not start: an empty token would
 // accept whoever sends none.
 func TestQuickstartNeedsAToken(t *testing.T) {
-	cmd := exec.Command(build(t))
+	cmd := exec.Command(build(t, "./examples/quickstart"))
 	cmd.Env = append(os.Environ(), "REDOX_TOKENS=", "ADDR=127.0.0.1:0")
 	out, err := cmd.CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "verifytoken: Tokens: exactly one of Tokens and TokensFunc is required") {
@@ -95,10 +97,34 @@ func TestQuickstartNeedsAToken(t *testing.T) {
 	}
 }
 
-func build(t *testing.T) string {
-	bin := filepath.Join(t.TempDir(), "quickstart.exe")
-	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+var programs = struct {
+	dir   string
+	built map[string]string
+}{built: map[string]string{}}
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "")
+	if err != nil {
+		log.Fatal(err)
+	}
+	programs.dir = dir
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// build builds a program of this module once.
+func build(t *testing.T, program string) string {
+	t.Helper()
+	bin := programs.built[program]
+	if bin == "" {
+		bin = filepath.Join(programs.dir, path.Base(program)+".exe")
+		cmd := exec.Command("go", "build", "-o", bin, program)
+		cmd.Dir = root
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("go build %s: %v\n%s", program, err, out)
+		}
+		programs.built[program] = bin
 	}
 	return bin
 }
@@ -111,7 +137,7 @@ func start(t *testing.T, env ...string) (string, *buffer) {
 	}
 	addr := l.Addr().String()
 	l.Close()
-	cmd := exec.Command(build(t))
+	cmd := exec.Command(build(t, "./examples/quickstart"))
 	cmd.Env = append(os.Environ(), append(env, "ADDR="+addr)...)
 	log := &buffer{}
 	cmd.Stderr = log

@@ -4,7 +4,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -84,13 +83,7 @@ func parseCommand(t *testing.T, line string) command {
 	for i, a := range args {
 		args[i] = strings.ReplaceAll(a, readmeAddress, address)
 	}
-	bin := filepath.Join(t.TempDir(), path.Base(program)+".exe")
-	build := exec.Command("go", "build", "-o", bin, program)
-	build.Dir = root
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%s: %v\n%s", line, err, out)
-	}
-	cmd := exec.Command(bin, args...)
+	cmd := exec.Command(build(t, program), args...)
 	cmd.Env = append(os.Environ(), env...)
 	return command{cmd, listens}
 }

@@ -181,45 +181,48 @@ func TestEverySenderIsATarget(t *testing.T) {
 func TestForgeriesAreRefused(t *testing.T) {
 	mux := http.NewServeMux()
 	server := httptest.NewServer(mux)
-	defer server.Close()
+	t.Cleanup(server.Close)
 	for _, target := range targets(t, mux, server.URL) {
-		decisions := make(chan error, 1)
-		mux.Handle("/"+target.name+"/", redoxauth.Middleware(target.verifier, &redoxauth.Options{
-			Observe: func(_ *http.Request, d redoxauth.Decision) { decisions <- d.Err },
-		})(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
-		send := func(s redoxtest.Sender) (status int, err error) {
-			response, err := s.Send(t.Context(), server.URL+"/"+target.name+"/redox?feed=1", redoxtest.PatientAdmin())
-			if err != nil {
-				return 0, err
+		t.Run(target.name, func(t *testing.T) {
+			t.Parallel() // a key set waits for its Cooldown
+			decisions := make(chan error, 1)
+			mux.Handle("/"+target.name+"/", redoxauth.Middleware(target.verifier, &redoxauth.Options{
+				Observe: func(_ *http.Request, d redoxauth.Decision) { decisions <- d.Err },
+			})(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
+			send := func(s redoxtest.Sender) (status int, err error) {
+				response, err := s.Send(t.Context(), server.URL+"/"+target.name+"/redox?feed=1", redoxtest.PatientAdmin())
+				if err != nil {
+					return 0, err
+				}
+				io.Copy(io.Discard, response.Body)
+				response.Body.Close()
+				return response.StatusCode, nil
 			}
-			io.Copy(io.Discard, response.Body)
-			response.Body.Close()
-			return response.StatusCode, nil
-		}
-		if status, err := send(target.sender); status != http.StatusOK {
-			t.Fatalf("%s: genuine: status %d, error %v", target.name, status, err)
-		}
-		<-decisions
-		names := map[string]bool{"": true}
-		for _, f := range target.forgeries {
-			if names[f.Name] {
-				t.Errorf("%s: %q: no name of its own", target.name, f.Name)
+			if status, err := send(target.sender); status != http.StatusOK {
+				t.Fatalf("genuine: status %d, error %v", status, err)
 			}
-			names[f.Name] = true
-			status, err := send(f)
-			var refused *redoxtest.TokenError
-			if errors.As(err, &refused) {
-				status = refused.StatusCode
-			}
-			if status != f.Status || (refused != nil) != f.TokenRequest || err != nil && refused == nil {
-				t.Errorf("%s: %s: status %d, error %v, want %d", target.name, f.Name, status, err, f.Status)
-			}
-			if err == nil {
-				if d := <-decisions; errors.Is(d, redoxauth.ErrNoCredentials) != f.NoCredentials {
-					t.Errorf("%s: %s: %v, NoCredentials: %t", target.name, f.Name, d, f.NoCredentials)
+			<-decisions
+			names := map[string]bool{"": true}
+			for _, f := range target.forgeries {
+				if names[f.Name] {
+					t.Errorf("%q: no name of its own", f.Name)
+				}
+				names[f.Name] = true
+				status, err := send(f)
+				var refused *redoxtest.TokenError
+				if errors.As(err, &refused) {
+					status = refused.StatusCode
+				}
+				if status != f.Status || (refused != nil) != f.TokenRequest || err != nil && refused == nil {
+					t.Errorf("%s: status %d, error %v, want %d", f.Name, status, err, f.Status)
+				}
+				if err == nil {
+					if d := <-decisions; errors.Is(d, redoxauth.ErrNoCredentials) != f.NoCredentials {
+						t.Errorf("%s: %v, NoCredentials: %t", f.Name, d, f.NoCredentials)
+					}
 				}
 			}
-		}
+		})
 	}
 }
 

@@ -330,7 +330,7 @@ func TestOnlyAcceptedTokensAreRemembered(t *testing.T) {
 func TestKeyServerOutage(t *testing.T) {
 	server := redoxtest.NewKeyServer(directKey)
 	defer server.Close()
-	keys, err := keyset.NewRemote(keyset.RemoteConfig{Issuer: server.Issuer, InsecureAllowHTTP: true})
+	keys, err := keyset.NewRemote(keyset.RemoteConfig{Issuer: server.Issuer, InsecureAllowHTTP: true, Cooldown: 100 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
