@@ -47,6 +47,9 @@
 //	cd .ci/soak && go run . -rotation
 //
 // It takes 75 s.
+//
+// With -all it sends the traffic of the first kind for -duration, and rotates again and again
+// meanwhile.
 package main
 
 import (
@@ -64,6 +67,7 @@ func main() {
 	hostile := flag.Bool("hostile", false, "attack the destination instead")
 	only := flag.String("attack", "", "with -hostile: only the attacks whose name contains this")
 	rotation := flag.Bool("rotation", false, "rotate keys and secrets instead")
+	all := flag.Bool("all", false, "rotate keys and secrets meanwhile")
 	flag.Parse()
 	var err error
 	if encoded, child := os.LookupEnv(settingsVariable); child {
@@ -75,7 +79,15 @@ func main() {
 	} else {
 		ctx, cancel := context.WithTimeout(context.Background(), *duration)
 		defer cancel()
-		err = run(ctx, *workers)
+		rotations := make(chan error, 1)
+		go func() {
+			var errs []error
+			for *all && ctx.Err() == nil {
+				errs = append(errs, rotate())
+			}
+			rotations <- errors.Join(errs...)
+		}()
+		err = errors.Join(run(ctx, *workers), <-rotations)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "soak:", err)
