@@ -128,12 +128,14 @@ func replace(s *redoxtest.KeyServer, key func(int) redoxtest.Key) (steps []step)
 	return steps
 }
 
-// announce publishes the next key before it is used, for longer than max-age.
+// announce publishes the next key before it is used, and the old one after that, for longer
+// than max-age.
 func announce(s *redoxtest.KeyServer, key func(int) redoxtest.Key) (steps []step) {
 	for n := range 2 {
 		next := key(n + 1)
 		steps = append(steps,
 			step{settle, func() { s.Rotate(s.Key(), next) }},
+			step{settle, func() { s.Rotate(next, s.Key()) }},
 			step{settle, func() { s.Rotate(next) }})
 	}
 	return steps

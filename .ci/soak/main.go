@@ -46,7 +46,7 @@
 //
 //	cd .ci/soak && go run . -rotation
 //
-// It takes 75 s.
+// It takes 85 s.
 //
 // With -all it sends the traffic of the first kind for -duration, and rotates again and again
 // meanwhile.
