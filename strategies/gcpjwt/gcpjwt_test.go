@@ -60,6 +60,23 @@ func TestEveryFieldOfConfigIsUsed(t *testing.T) {
 	}
 }
 
+// Peers share the calls for unknown tokens by the name that Peer gives them.
+func TestPeerNamesThePeerOfAnUnknownToken(t *testing.T) {
+	_, _, cfg := newGoogle(t)
+	var asked string
+	cfg.Peer = func(r *http.Request) string {
+		asked = r.Header.Get("X-Real-Ip")
+		return asked
+	}
+	r := withToken("ya29.unknown")()
+	r.Header.Set("X-Real-Ip", "192.0.2.1")
+	_, err := newVerifier(t, cfg).Verify(r)
+	verifiertest.CheckError(t, err, redoxauth.ErrRejected, "inactive")
+	if asked != "192.0.2.1" {
+		t.Errorf("Peer got a request of %q, want the request of 192.0.2.1", asked)
+	}
+}
+
 type refusing struct{}
 
 func (refusing) RoundTrip(*http.Request) (*http.Response, error) {
