@@ -1,0 +1,254 @@
+package oauthclients_test
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/strategies/clientcredentials"
+	"github.com/redoxauth/redoxauth-go/strategies/jwtbearer"
+	"github.com/redoxauth/redoxauth-go/strategies/keyset"
+	"github.com/redoxauth/redoxauth-go/strategies/replay"
+	"github.com/redoxauth/redoxauth-go/strategies/smartbackend"
+)
+
+const (
+	api        = "https://api.example.com/redox"
+	googlesURL = "https://www.googleapis.com/oauth2/v4/token" // aud of googleauth, always
+)
+
+var scopes = []string{"system/*.rs", "system/Patient.cruds", "system/Observation.rs"}
+
+// A server has a token endpoint and a destination. Its clock can go ahead.
+type server struct {
+	*httptest.Server
+	mu          sync.Mutex
+	token       http.Handler
+	destination http.Handler
+	ahead       time.Duration
+	tokenSecret []byte // signs the access tokens
+	seen        []exchange
+}
+
+// An exchange is a token request and its answer.
+type exchange struct {
+	dump   string
+	header http.Header
+	form   url.Values // or the members of the JSON body
+	status int
+	error  string // of the answer
+	scope  string
+}
+
+func newServer(t *testing.T) *server {
+	s := &server{}
+	s.endTokens()
+	mux := http.NewServeMux()
+	mux.HandleFunc("/token", s.serveToken)
+	mux.HandleFunc("/redox", func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		destination := s.destination
+		s.mu.Unlock()
+		destination.ServeHTTP(w, r)
+	})
+	s.Server = httptest.NewServer(mux)
+	t.Cleanup(s.Close)
+	return s
+}
+
+func (s *server) serveToken(w http.ResponseWriter, r *http.Request) {
+	dump, _ := httputil.DumpRequest(r, true)
+	body, _ := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	e := exchange{dump: string(dump), header: r.Header.Clone()}
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
+		var members map[string]string
+		json.Unmarshal(body, &members)
+		e.form = url.Values{}
+		for name, value := range members {
+			e.form.Set(name, value)
+		}
+	} else {
+		e.form, _ = url.ParseQuery(string(body))
+	}
+	s.mu.Lock()
+	token := s.token
+	s.mu.Unlock()
+	recorder := httptest.NewRecorder()
+	token.ServeHTTP(recorder, r)
+	var reply struct{ Error, Scope string }
+	json.Unmarshal(recorder.Body.Bytes(), &reply)
+	e.status, e.error, e.scope = recorder.Code, reply.Error, reply.Scope
+	s.mu.Lock()
+	s.seen = append(s.seen, e)
+	s.mu.Unlock()
+	for name, values := range recorder.Header() {
+		w.Header()[name] = values
+	}
+	w.WriteHeader(recorder.Code)
+	w.Write(recorder.Body.Bytes())
+}
+
+// now is the server's clock.
+func (s *server) now() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return time.Now().Add(s.ahead)
+}
+
+func (s *server) advance(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ahead += d
+}
+
+// endTokens ends all tokens, from the next token endpoint on.
+func (s *server) endTokens() {
+	s.tokenSecret = make([]byte, 32)
+	rand.Read(s.tokenSecret)
+}
+
+// requests returns the token requests since it was called last.
+func (s *server) requests() []exchange {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	seen := s.seen
+	s.seen = nil
+	return seen
+}
+
+func (s *server) serve(token http.Handler, verifier redoxauth.Verifier) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.token = token
+	s.destination = redoxauth.Middleware(verifier, nil)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if body, err := io.ReadAll(r.Body); err != nil || string(body) != message {
+			http.Error(w, "another message", http.StatusUnprocessableEntity)
+		}
+	}))
+}
+
+const message = `{"Meta":{"DataModel":"PatientAdmin"},"Patient":{"Name":"Zoë Müller-Łukasz 李"}}`
+
+func (s *server) step(method string) step {
+	return step{Method: method, TokenURL: s.URL + "/token", Issuer: s.URL, URL: s.URL + "/redox", Body: message, AssertionAudience: s.URL + "/token"}
+}
+
+// serveSecrets takes client IDs and their secrets.
+func (s *server) serveSecrets(t *testing.T, lifetime time.Duration, clients ...clientcredentials.Client) {
+	t.Helper()
+	e, err := clientcredentials.NewTokenEndpoint(clientcredentials.EndpointConfig{
+		Clients: clients, Issuer: s.URL, Audience: api, TokenSecrets: [][]byte{s.tokenSecret}, Lifetime: lifetime, Now: s.now,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := e.Verifier()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.serve(e, v)
+}
+
+// serveAssertions takes client assertions that one of the keys signed.
+func (s *server) serveAssertions(t *testing.T, lifetime time.Duration, keys ...redoxtest.Key) {
+	t.Helper()
+	e, err := smartbackend.NewTokenEndpoint(smartbackend.EndpointConfig{
+		Clients:  []smartbackend.Client{{ID: "redox", Keys: keySet(t, keys), Scopes: scopes}},
+		TokenURL: s.URL + "/token", AssertionAudiences: []string{s.URL + "/token", s.URL},
+		Issuer: s.URL, Audience: api, TokenSecrets: [][]byte{s.tokenSecret}, Lifetime: lifetime, Replay: replay.NewMemory(0), Now: s.now,
+		Leeway: 3 * time.Minute, // testExpiry sets the clock ahead
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := e.Verifier()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.serve(e, v)
+}
+
+// serveGrants takes assertions, as a grant, that one of the keys signed.
+func (s *server) serveGrants(t *testing.T, lifetime time.Duration, keys ...redoxtest.Key) {
+	t.Helper()
+	e, err := jwtbearer.NewTokenEndpoint(jwtbearer.EndpointConfig{
+		Signers:  []jwtbearer.Signer{{Issuer: "redox", Keys: keySet(t, keys), Scopes: scopes}},
+		TokenURL: s.URL + "/token", AssertionAudiences: []string{s.URL + "/token", s.URL, googlesURL},
+		Issuer: s.URL, Audience: api, TokenSecrets: [][]byte{s.tokenSecret}, Lifetime: lifetime, Replay: replay.NewMemory(0), Now: s.now,
+		Leeway: 3 * time.Minute, // testExpiry sets the clock ahead
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := e.Verifier()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.serve(e, v)
+}
+
+// keySet publishes keys without alg: clients differ in the alg that they choose.
+func keySet(t *testing.T, keys []redoxtest.Key) keyset.Set {
+	t.Helper()
+	for i := range keys {
+		keys[i].OmitAlgorithm = true
+	}
+	set, err := keyset.ParseJWKS(redoxtest.JWKS(keys...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
+}
+
+func privatePEM(t *testing.T, key redoxtest.Key) string {
+	t.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(key.Signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+}
+
+// claimsOf returns the claims of the assertion in a token request, or nil.
+func claimsOf(t *testing.T, form url.Values) map[string]any {
+	t.Helper()
+	if !form.Has("assertion") {
+		return nil
+	}
+	_, claims := unverified(t, form.Get("assertion"))
+	return claims
+}
+
+// unverified returns the header and the claims of a JWT.
+func unverified(t *testing.T, token string) (header, claims map[string]any) {
+	t.Helper()
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		t.Fatalf("%q is no JWT", token)
+	}
+	for i, v := range []*map[string]any{&header, &claims} {
+		data, err := base64.RawURLEncoding.DecodeString(parts[i])
+		if err == nil {
+			err = json.Unmarshal(data, v)
+		}
+		if err != nil {
+			t.Fatalf("%q: %v", token, err)
+		}
+	}
+	return header, claims
+}
