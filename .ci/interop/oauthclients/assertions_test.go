@@ -24,6 +24,8 @@ func TestGrants(t *testing.T) {
 
 func testAssertions(t *testing.T, kind, strategy, firstAlgorithm, secondAlgorithm string, serve func(*server, *testing.T, time.Duration, ...redoxtest.Key)) {
 	keys := []redoxtest.Key{redoxtest.NewKey("first", firstAlgorithm), redoxtest.NewKey("second", secondAlgorithm)}
+	rows := readTable(t, strategy)
+	t.Cleanup(func() { rows.complete(t) })
 	each(t, kind, func(t *testing.T, p *program) {
 		for _, method := range p.methods {
 			s := newServer(t)
@@ -101,7 +103,7 @@ func testAssertions(t *testing.T, kind, strategy, firstAlgorithm, secondAlgorith
 					claims[i] = "*"
 				}
 			}
-			compare(t, strategy, append(append(cells, claims...), parameters, shows, renewal)...)
+			rows.compare(t, append(append(cells, claims...), parameters, shows, renewal)...)
 		}
 	})
 }

@@ -22,8 +22,10 @@ var credentials = []struct{ letters, id, secret string }{
 	{"`李`", "李", "Łukasz 李"},
 }
 
-// The rows of the table in COMPATIBILITY.md are what was measured.
+// Secrets at the token endpoint of clientcredentials.
 func TestSecrets(t *testing.T) {
+	rows := readTable(t, "clientcredentials")
+	t.Cleanup(func() { rows.complete(t) })
 	each(t, "basic post json", func(t *testing.T, p *program) {
 		s := newServer(t)
 		var list []clientcredentials.Client
@@ -62,14 +64,18 @@ func TestSecrets(t *testing.T) {
 			} else {
 				inBody = append(inBody, how)
 			}
-			parameters = testParameters(t, p, s, genuine)
-			shows = testWrong(t, p, s, genuine, func(q *step) { q.Secret += "x" }, func(q *step) { q.ID += "x" })
+			sent := testParameters(t, p, s, genuine)
+			shown := testWrong(t, p, s, genuine, func(q *step) { q.Secret += "x" }, func(q *step) { q.ID += "x" })
+			if parameters != "" && (sent != parameters || shown != shows) {
+				t.Errorf("%s: %s, %s; another method: %s, %s", method, sent, shown, parameters, shows)
+			}
+			parameters, shows = sent, shown
 			testRotationOfSecrets(t, p, genuine)
 		}
 		genuine := s.step(p.methods[0])
 		genuine.ID, genuine.Secret = "redox", "s3cret"
 		renewal := testExpiry(t, p, s, genuine, func(lifetime time.Duration) { s.serveSecrets(t, lifetime, list[0]) })
-		compare(t, "clientcredentials", p.name+" "+p.version, cell(inBasic), cell(inBody), cell(cannot), parameters, shows, renewal)
+		rows.compare(t, p.name+" "+p.version, cell(inBasic), cell(inBody), cell(cannot), parameters, shows, renewal)
 	})
 }
 

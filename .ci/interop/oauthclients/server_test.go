@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -205,6 +206,7 @@ func (s *server) serveGrants(t *testing.T, lifetime time.Duration, keys ...redox
 // keySet publishes keys without alg: clients differ in the alg that they choose.
 func keySet(t *testing.T, keys []redoxtest.Key) keyset.Set {
 	t.Helper()
+	keys = slices.Clone(keys)
 	for i := range keys {
 		keys[i].OmitAlgorithm = true
 	}
