@@ -27,10 +27,14 @@ func TestSendersAreAcceptedAsCompatibilitySays(t *testing.T) {
 			table[cells[0]] = cells[2:]
 		}
 	}
+	delete(table, "sender")
+	delete(table, "---")
 	var senders map[string][]string
 	readJSON(t, &senders, "testdata", "senders.json")
-	if len(senders) < 17 {
-		t.Fatalf("testdata has %d senders", len(senders))
+	for sender := range table {
+		if senders[sender] == nil {
+			t.Errorf("testdata has no requests of %s", sender)
+		}
 	}
 
 	settings := map[string]sigv4.Config{
@@ -59,7 +63,8 @@ func TestSendersAreAcceptedAsCompatibilitySays(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				cfg.Credentials, cfg.Region, cfg.Service = testConfig().Credentials, "us-east-1", "execute-api"
+				scope := strings.Split(r.Header.Get("Authorization"), "/") // some senders take the service from Host
+				cfg.Credentials, cfg.Region, cfg.Service = testConfig().Credentials, "us-east-1", scope[3]
 				cfg.Now = func() time.Time { return date }
 				_, err = newVerifier(t, cfg).Verify(r)
 				var wrong bool
