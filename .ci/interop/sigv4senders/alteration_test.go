@@ -16,7 +16,7 @@ import (
 	"github.com/redoxauth/redoxauth-go/strategies/sigv4"
 )
 
-// dialects are what the gate alters: a case of a sender for each setting.
+// dialects are the requests that the gate alters: one of each sender that it has.
 var dialects = map[string]string{
 	"aws4":                 "escapes",
 	"botocore":             "session token",

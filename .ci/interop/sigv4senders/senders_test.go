@@ -2,12 +2,11 @@
 // a server of the test on loopback, and verifies with strategies/sigv4 what arrives.
 //
 //	go test .              the senders that show each dialect; part of the gate
-//	go test . -all         every sender; the file packages lists what Debian has, npm and
-//	                       the Go module sdk have the rest
+//	go test . -all         every sender; first apt-get install $(grep -v '^#' packages)
 //	go test . -all -alter  alters every accepted request in every byte
 //	go test . -all -update writes testdata/matrix.json and records for strategies/sigv4
 //
-// No test is skipped: a sender that is not installed fails.
+// The tests install what npm has. No test is skipped: a sender that is not installed fails.
 package sigv4senders
 
 import (

@@ -15,7 +15,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	//lint:ignore SA1019 programs still sign with it
 	"github.com/aws/aws-sdk-go/aws/credentials"
+	//lint:ignore SA1019 programs still sign with it
 	v1 "github.com/aws/aws-sdk-go/aws/signer/v4"
 	"github.com/minio/minio-go/v7/pkg/signer"
 	awsauth "github.com/smartystreets/go-aws-auth"
