@@ -21,7 +21,7 @@ var dialects = map[string]string{
 	"aws4":                 "escapes",
 	"botocore":             "session token",
 	"AWS SDK for Go v2":    "//",
-	"curl --aws-sigv4":     "escapes",
+	"curl --aws-sigv4":     "// and escapes",
 	"@smithy/signature-v4": "unsigned payload",
 }
 

@@ -41,6 +41,7 @@ var cases = map[string]func(*request){
 	"root":             target("/"),
 	"//":               target("/a//b"),
 	"escapes":          target("/a%20b/%C3%BC"),
+	"// and escapes":   target("/a//b%20c"),
 	"lower-case %c3":   target("/%c3%bc"),
 	"%2F":              target("/a%2Fb"),
 	"!'()*":            target("/x!'()*"),

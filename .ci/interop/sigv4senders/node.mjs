@@ -74,7 +74,7 @@ const senders = {
     const { createSignedFetch } = await import('@scaldwell77/aws-signed-fetch');
     await fetched(createSignedFetch({ service: p.service, awsRegion: region, awsCredentials: credentials(p) })(url(p), init(p)));
   },
-  'fetch-aws4': (p) => fetched(require('fetch-aws4').default(url(p), { ...init(p), body: p.body.toString(), service: p.service, region, credentials: credentials(p) })),
+  'fetch-aws4': (p) => fetched(require('fetch-aws4').default(url(p), { ...init(p), ...(p.body.length && { body: p.body.toString() }), service: p.service, region, credentials: credentials(p) })),
   async 'aws-sign-web'(p) {
     // It is for browsers and parses the URL with an anchor.
     globalThis.document = { createElement: () => ({ set href(u) { const { protocol, host, pathname, search } = new URL(u); Object.assign(this, { protocol, host, pathname, search }); } }) };

@@ -32,14 +32,16 @@ def botocore(p, session=False):
 
 
 def awscrt(p):
-    from awscrt.auth import AwsCredentialsProvider, AwsSignatureType, AwsSigningAlgorithm, AwsSigningConfig, aws_sign_request
+    from awscrt.auth import AwsCredentialsProvider, AwsSignatureType, AwsSignedBodyHeaderType, AwsSigningAlgorithm, AwsSigningConfig, aws_sign_request
     from awscrt.http import HttpHeaders, HttpRequest
+    payload = p["headers"].pop("X-Amz-Content-Sha256", None)
     request = HttpRequest(p["method"], p["target"], HttpHeaders([("Host", p["address"]), *p["headers"].items()]), io.BytesIO(p["body"]))
     s3 = p["service"] == "s3"
     config = AwsSigningConfig(
         algorithm=AwsSigningAlgorithm.V4, signature_type=AwsSignatureType.HTTP_REQUEST_HEADERS,
         credentials_provider=AwsCredentialsProvider.new_static(p["accessKeyId"], p["secretAccessKey"], p["sessionToken"] or None),
-        region=REGION, service=p["service"], use_double_uri_encode=not s3, should_normalize_uri_path=not s3)
+        region=REGION, service=p["service"], use_double_uri_encode=not s3, should_normalize_uri_path=not s3,
+        signed_body_value=payload, signed_body_header_type=AwsSignedBodyHeaderType.X_AMZ_CONTENT_SHA_256 if payload else AwsSignedBodyHeaderType.NONE)
     signed = aws_sign_request(request, config).result(10)
     send(p, signed.path, dict(signed.headers))
 
