@@ -153,7 +153,16 @@ func introspection(t *testing.T, cfg clientcredentials.IntrospectionConfig) *cli
 	return v
 }
 
-// privateJWKS are keys as the servers take them. They have no alg.
+// withAlgorithms are keys as the servers take them, with alg.
+func withAlgorithms(keys []redoxtest.Key) []map[string]string {
+	set := privateJWKS(keys)
+	for i, k := range keys {
+		set[i]["alg"] = k.Algorithm
+	}
+	return set
+}
+
+// privateJWKS are keys without alg.
 func privateJWKS(keys []redoxtest.Key) []map[string]string {
 	set := make([]map[string]string, len(keys))
 	for i, k := range keys {

@@ -145,11 +145,7 @@ func (a *glewlwydAdmin) setUp(t *testing.T, keys []redoxtest.Key) {
 // plugin is the settings of OpenID Connect. The first key signs.
 func (a *glewlwydAdmin) plugin(t *testing.T, keys []redoxtest.Key) map[string]any {
 	t.Helper()
-	set := privateJWKS(keys)
-	for i, k := range keys {
-		set[i]["alg"] = k.Algorithm
-	}
-	private, err := json.Marshal(map[string]any{"keys": set})
+	private, err := json.Marshal(map[string]any{"keys": withAlgorithms(keys)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -56,15 +56,15 @@ func oidcProvider(t *testing.T, keys ...redoxtest.Key) *server {
 		},
 	}
 	s.configure = func(_ *testing.T, keys ...redoxtest.Key) { config["keys"] = privateJWKS(keys) }
-	s.talk(node, config)
+	s.talk(config, node, "oidc-provider.mjs")
 	s.configure(t, keys...)
 	s.start(t)
 	return s
 }
 
-// talk runs oidc-provider.mjs, which reads its configuration from stdin when it starts
-// and when it is reloaded.
-func (s *server) talk(node string, config map[string]any) {
+// talk runs a program that reads its configuration from stdin when it starts and when it
+// is reloaded.
+func (s *server) talk(config map[string]any, program string, args ...string) {
 	var stdin io.Writer
 	var stdout *bufio.Reader
 	tell := func(t *testing.T) {
@@ -73,7 +73,7 @@ func (s *server) talk(node string, config map[string]any) {
 		}
 	}
 	s.command = func(t *testing.T) *exec.Cmd {
-		cmd := exec.Command(node, "oidc-provider.mjs")
+		cmd := exec.Command(program, args...)
 		in, err := cmd.StdinPipe()
 		if err != nil {
 			t.Fatal(err)
