@@ -2,6 +2,7 @@ package interop_test
 
 import (
 	"bytes"
+	"flag"
 	"fmt"
 	"net"
 	"net/http"
@@ -16,35 +17,54 @@ import (
 	"github.com/redoxauth/redoxauth-go/strategies/sigv4"
 )
 
-// A proxy is a program, what its configuration needs around it to run in dir, and its
+// A proxy is a program, its configuration with what it needs to run in dir, and its
 // arguments.
 type proxy struct {
 	program string
 	around  func(dir, configuration string) string
-	args    func(dir, file string) []string
+	args    func(dir, file, address string) []string
+	all     bool // only with -all
 }
 
+var all = flag.Bool("all", false, "also the proxies in proxies/packages")
+
 var proxies = map[string]proxy{
-	"nginx.conf": {"nginx",
-		func(dir, configuration string) string {
+	"nginx.conf": {program: "nginx",
+		around: func(dir, configuration string) string {
 			var temp strings.Builder
 			for _, of := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
 				fmt.Fprintf(&temp, "%s_temp_path %s/%s;\n", of, dir, of)
 			}
 			return "daemon off; master_process off; pid " + dir + "/pid; events {}\nhttp { access_log off;\n" + temp.String() + configuration + "}\n"
 		},
-		func(dir, file string) []string { return []string{"-p", dir, "-e", dir + "/error.log", "-c", file} },
+		args: func(dir, file, _ string) []string { return []string{"-p", dir, "-e", dir + "/error.log", "-c", file} },
 	},
-	"haproxy.cfg": {"haproxy",
-		func(_, configuration string) string { return configuration },
-		func(_, file string) []string { return []string{"-f", file} },
+	"haproxy.cfg": {program: "haproxy",
+		around: func(_, configuration string) string { return configuration },
+		args:   func(_, file, _ string) []string { return []string{"-f", file} },
 	},
-	"Caddyfile": {"caddy",
-		func(_, configuration string) string {
+	"Caddyfile": {program: "caddy",
+		around: func(_, configuration string) string {
 			return "{\n\tadmin off\n\tauto_https off\n}\n" + configuration
 		},
-		func(_, file string) []string {
+		args: func(_, file, _ string) []string {
 			return []string{"run", "--config", file, "--adapter", "caddyfile"}
+		},
+	},
+	"httpd.conf": {program: "apache2", all: true,
+		around: func(dir, configuration string) string {
+			text := "ServerRoot /usr/lib/apache2\nServerName localhost\nUser nobody\nGroup nogroup\nDefaultRuntimeDir " + dir + "\nPidFile " + dir + "/pid\nErrorLog /dev/stderr\n"
+			for _, module := range []string{"mpm_event", "authz_core", "proxy", "proxy_http"} {
+				text += "LoadModule " + module + "_module modules/mod_" + module + ".so\n"
+			}
+			return text + configuration
+		},
+		args: func(_, file, _ string) []string { return []string{"-X", "-f", file} }, // -X: one process
+	},
+	"varnish.vcl": {program: "varnishd", all: true,
+		around: func(_, configuration string) string { return configuration },
+		args: func(dir, file, address string) []string {
+			return []string{"-F", "-j", "none", "-n", dir, "-a", address, "-f", file}
 		},
 	},
 }
@@ -63,7 +83,7 @@ func (p proxy) serve(t *testing.T, configuration, server string) (address string
 		if err := os.WriteFile(file, []byte(p.around(dir, text)), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		cmd := exec.Command(path, p.args(dir, file)...)
+		cmd := exec.Command(path, p.args(dir, file, address)...)
 		cmd.Env = append(os.Environ(), "HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
 		var output bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &output, &output
@@ -124,15 +144,12 @@ func TestProxiesKeepSignatures(t *testing.T) {
 		}, 200},
 		{"chunked", "smithy", func(s *signature) { s.chunked = true }, 200},
 		{"40 MiB", "aws4", func(s *signature) { s.body = huge }, 200},
+		{"Expect: 100-continue", "curl", func(s *signature) { s.body = huge }, 200}, // curl adds it to large bodies
 		{"wrong secret", "aws4", func(s *signature) { s.secretKey += "x" }, 401},
 	}
-	for name, p := range proxies {
+	for name, serve := range forwardings(t) {
 		t.Run(name, func(t *testing.T) {
-			configuration, err := os.ReadFile(filepath.Join("proxies", name))
-			if err != nil {
-				t.Fatal(err)
-			}
-			address := p.serve(t, string(configuration), server)
+			address := serve(t, server)
 			for _, tt := range tests {
 				t.Run(tt.name, func(t *testing.T) {
 					s := signed(t, address, "/redox/sigv4")
@@ -142,13 +159,46 @@ func TestProxiesKeepSignatures(t *testing.T) {
 					}
 				})
 			}
-			for _, method := range []string{http.MethodPost, http.MethodGet} {
-				if err := redoxtest.Handshake(t.Context(), "http://"+address+"/redox/sigv4", theToken, method); err != nil {
-					t.Errorf("handshake by %s: %v", method, err)
+			repeated := http.StatusOK
+			if name == "httpd.conf" {
+				repeated = http.StatusUnauthorized // Apache makes one of them, with ", " between the values
+			}
+			if got := sendRepeated(t, "http://"+address+"/redox/sigv4"); got != repeated {
+				t.Errorf("repeated header: got %d, want %d", got, repeated)
+			}
+			for value, want := range map[string]int{theToken: http.StatusOK, "another": http.StatusUnauthorized} {
+				got := curl(t, "--header", "verification-token: "+value, "--data-binary", "@"+file(t, message), "http://"+address+"/redox/verifytoken")
+				if got.Status != want {
+					t.Errorf("token %q: got %+v, want %d", value, got, want)
+				}
+				for _, method := range []string{http.MethodPost, http.MethodGet} {
+					err := redoxtest.Handshake(t.Context(), "http://"+address+"/redox/sigv4", value, method)
+					if (err == nil) != (want == http.StatusOK) {
+						t.Errorf("handshake by %s with token %q: %v", method, value, err)
+					}
 				}
 			}
 		})
 	}
+}
+
+func sendRepeated(t *testing.T, url string) (status int) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, bytes.NewReader(message))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header["X-Note"] = []string{"one", "two"}
+	signer := redoxtest.SigV4{AccessKey: accessKey, SecretKey: secretKey, ServiceName: "execute-api", AWSRegion: "us-east-1"}
+	if err := signer.Sign(r); err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	return response.StatusCode
 }
 
 // What people configure instead, and what mends it on our side.
@@ -159,6 +209,7 @@ func TestProxiesThatBreakSignatures(t *testing.T) {
 	nginx := func(directives string) string {
 		return "server { listen 127.0.0.1:8101; location / { " + directives + " } }\n"
 	}
+	apache := func(directives string) string { return "Listen 127.0.0.1:8101\n" + directives + "\n" }
 	tests := []struct {
 		name, proxy, configuration string
 		explained                  string // without a remedy
@@ -181,6 +232,16 @@ func TestProxiesThatBreakSignatures(t *testing.T) {
 			"compare the canonical request", sigv4.Config{PathPrefix: "/a"}, 200},
 		{"nginx decodes the path", "nginx.conf", nginx("proxy_pass http://127.0.0.1:8080/; proxy_set_header Host $http_host;"),
 			`it verifies with the path "/a/b%2Fc": something on the way decoded`, hosts, 401},
+	}
+	if *all {
+		tests = append(tests, []struct {
+			name, proxy, configuration, explained string
+			remedy                                sigv4.Config
+			mended                                int
+		}{
+			{"Apache replaces Host", "httpd.conf", apache("AllowEncodedSlashes NoDecode\nProxyPass / http://127.0.0.1:8080/ nocanon"), `it verifies with Host "` + host + `"`, hosts, 200},
+			{"Apache decodes the path", "httpd.conf", apache("ProxyPreserveHost On\nAllowEncodedSlashes On\nProxyPass / http://127.0.0.1:8080/"), `it verifies with the path "/a/b%2Fc": something on the way decoded`, hosts, 401},
+		}...)
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -28,7 +28,7 @@ type configuration struct {
 
 func (c configuration) issuer() string { return "http://127.0.0.1:" + strconv.Itoa(c.Port) }
 
-// A server publishes the keys of a JWKS, and signs with the first.
+// A server publishes the keys in the member "keys" of a line, and signs with the first.
 type server interface {
 	http.Handler
 	setKeys(jwks []byte) error
@@ -53,25 +53,26 @@ func run(args []string) error {
 		if err != nil {
 			return err
 		}
-		first := s == nil
-		if first {
-			var c configuration
-			if err := json.Unmarshal(line, &c); err != nil {
+		if s != nil {
+			if err := s.setKeys(line); err != nil {
 				return err
 			}
-			if s, err = kinds[args[0]](c); err != nil {
-				return err
-			}
-			go func() {
-				fmt.Fprintln(os.Stderr, http.ListenAndServe("127.0.0.1:"+strconv.Itoa(c.Port), s))
-				os.Exit(1)
-			}()
+			fmt.Println("done")
+			continue
 		}
-		if err := s.setKeys(line); err != nil { // its member "keys"
+		var c configuration
+		if err := json.Unmarshal(line, &c); err != nil {
 			return err
 		}
-		if !first {
-			fmt.Println("done")
+		if s, err = kinds[args[0]](c); err != nil {
+			return err
 		}
+		if err := s.setKeys(line); err != nil {
+			return err
+		}
+		go func() {
+			fmt.Fprintln(os.Stderr, http.ListenAndServe("127.0.0.1:"+strconv.Itoa(c.Port), s))
+			os.Exit(1)
+		}()
 	}
 }
