@@ -41,6 +41,7 @@ type server struct {
 	// started again or reloaded.
 	configure func(t *testing.T, keys ...redoxtest.Key)
 	reload    func(t *testing.T)
+	otherKeys int // that it publishes beside them
 
 	// Senders with a token of their own: a JWT that is verified, a token that is
 	// introspected, and one of the latter kind for another API.

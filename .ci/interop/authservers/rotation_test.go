@@ -20,6 +20,9 @@ import (
 // only while the server is down; none that is forged is accepted.
 func TestRotationAndRestart(t *testing.T) {
 	servers := map[string]func(*testing.T, ...redoxtest.Key) *server{"oidc-provider": oidcProvider, "glewlwyd": glewlwyd, "fosite": fosite, "zitadel": zitadel}
+	if *all {
+		servers["Ory Hydra"] = hydra
+	}
 	for name, start := range servers {
 		for _, notice := range []bool{true, false} {
 			if !notice && (name == "fosite" || name == "zitadel") && !*all {
@@ -114,7 +117,7 @@ func (r *rotation) publish(t *testing.T, keys ...redoxtest.Key) {
 	}
 	r.configure(t, keys...)
 	r.reload(t)
-	await(t, "the announced key", func() bool { return r.keys.Status().Keys == len(keys) })
+	await(t, "the announced key", func() bool { return r.keys.Status().Keys == len(keys)+r.otherKeys })
 }
 
 // awaitAccepted waits for messages under a key, and introspected ones.
