@@ -4,7 +4,8 @@
 //
 // A test whose server is not installed is skipped, and fails if REDOXAUTH_REQUIRE_TOOLS
 // is set. .ci/packages lists what Debian has; npm ci in the folder above installs the
-// rest.
+// rest. Servers that are libraries in Go are in ../goservers. With "go test . -all", Ory
+// Hydra is built and tested too, which takes minutes and a C compiler.
 package authservers_test
 
 import (
