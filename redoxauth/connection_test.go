@@ -323,7 +323,6 @@ func TestStalledStreamKeepsItsConnection(t *testing.T) {
 // (RFC 9112, Section 9.6). The buffers of the connection are small here, so that a body which
 // nobody reads is not sent to its end.
 func TestEarlyRefusalReachesThePeer(t *testing.T) {
-	t.Parallel()
 	const size = 290 << 10
 	small := &redoxauth.Options{MaxBodyBytes: 100 << 10}
 	full := &redoxauth.Options{MaxBodyBytes: size, MaxInFlight: 10}
@@ -334,14 +333,14 @@ func TestEarlyRefusalReachesThePeer(t *testing.T) {
 		"503 Middleware": redoxauth.Middleware(readsBody, full)(drains),
 	} {
 		for _, header := range []string{fmt.Sprintf("Content-Length: %d\r\n\r\n", size), fmt.Sprintf("Transfer-Encoding: chunked\r\n\r\n%x\r\n", size)} {
+			server := newServer(t, h, func(s *http.Server) {
+				s.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+					c.(*net.TCPConn).SetReadBuffer(32 << 10)
+					return ctx
+				}
+			})
+			// One at a time: the server waits for 50 ms.
 			t.Run(name+", "+header[:7], func(t *testing.T) {
-				t.Parallel()
-				server := newServer(t, h, func(s *http.Server) {
-					s.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
-						c.(*net.TCPConn).SetReadBuffer(32 << 10)
-						return ctx
-					}
-				})
 				send := func() (int, error) {
 					conn := dial(t, server.URL)
 					defer conn.Close()
