@@ -51,6 +51,7 @@ func malformed(iss string) map[string]string {
 		"claims with padding":          header + "." + payload + padding + ".AAAA", // google-auth 1.5.1
 		"another spelling of base64":   header + "." + payload[:last] + string(nextSpelling(payload[last])) + ".AAAA",
 		"the other alphabet":           header + "." + base64.RawStdEncoding.EncodeToString([]byte(members(`"name":"???>>>~~~"`))) + ".AAAA",
+		"it, and iss comes last":       header + "." + base64.RawStdEncoding.EncodeToString([]byte(strings.Replace(text, "{", `{"name":"???>>>",`, 1))) + ".AAAA",
 		"without signature":            header + "." + payload + ".",
 		"signature not base64url":      header + "." + payload + ".AA AA",
 		"escapes in the name":          signed(`{"kid":1}`, strings.Replace(text, `"iss"`, `"\u0069\u0073s"`, 1)),
