@@ -22,14 +22,14 @@ func TestGrants(t *testing.T) {
 	testAssertions(t, "grant", "jwtbearer", "RS256", "ES256", (*server).serveGrants)
 }
 
-func testAssertions(t *testing.T, kind, strategy, firstAlgorithm, secondAlgorithm string, serve func(*server, *testing.T, time.Duration, ...redoxtest.Key)) {
+func testAssertions(t *testing.T, kind, strategy, firstAlgorithm, secondAlgorithm string, serve func(*server, time.Duration, ...redoxtest.Key)) {
 	keys := []redoxtest.Key{redoxtest.NewKey("first", firstAlgorithm), redoxtest.NewKey("second", secondAlgorithm)}
 	rows := readTable(t, strategy)
 	t.Cleanup(func() { rows.complete(t) })
 	each(t, kind, func(t *testing.T, p *program) {
 		for _, method := range p.methods {
 			s := newServer(t)
-			serve(s, t, longest(method), keys...)
+			serve(s, longest(method), keys...)
 			var sent []assertion
 			var genuine step
 			for _, k := range keys {
@@ -63,7 +63,7 @@ func testAssertions(t *testing.T, kind, strategy, firstAlgorithm, secondAlgorith
 					func(q *step) { q.ID, q.Subject = "other", "other" },
 					func(q *step) { q.Key = privatePEM(t, redoxtest.NewKey("other", genuine.Algorithm)) })
 				testRotationOfKeys(t, p, genuine, serve)
-				renewal = testExpiry(t, p, s, genuine, func(lifetime time.Duration) { serve(s, t, lifetime, keys...) })
+				renewal = testExpiry(t, p, s, genuine, func(lifetime time.Duration) { serve(s, lifetime, keys...) })
 				sub = "if set"
 				q := genuine
 				q.Subject = ""
@@ -143,7 +143,7 @@ func described(t *testing.T, s *server, e exchange) assertion {
 }
 
 // testRotationOfKeys rotates from [old] to [old, new] to [new].
-func testRotationOfKeys(t *testing.T, p *program, genuine step, serve func(*server, *testing.T, time.Duration, ...redoxtest.Key)) {
+func testRotationOfKeys(t *testing.T, p *program, genuine step, serve func(*server, time.Duration, ...redoxtest.Key)) {
 	t.Helper()
 	s := newServer(t)
 	keys := map[string]redoxtest.Key{"old": redoxtest.NewKey("old", genuine.Algorithm), "new": redoxtest.NewKey("new", genuine.Algorithm)}
@@ -171,7 +171,7 @@ func testRotationOfKeys(t *testing.T, p *program, genuine step, serve func(*serv
 		for _, id := range tt.keys {
 			published = append(published, keys[id])
 		}
-		serve(s, t, longest(genuine.Method), published...)
+		serve(s, longest(genuine.Method), published...)
 		if a := p.do(t, tt.send); a.Status != tt.want {
 			t.Errorf("keys %q, signed with %s: got %+v, want %d", tt.keys, tt.send.KeyID, a, tt.want)
 		}
@@ -185,7 +185,7 @@ func TestDirectJWTs(t *testing.T) {
 		accepted := 0
 		for _, algorithm := range []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"} {
 			key := redoxtest.NewKey("key", algorithm)
-			v, err := jwtbearer.New(jwtbearer.Config{Keys: keySet(t, []redoxtest.Key{key}), Issuer: "redox", Audience: []string{api}, Subject: "redox", Now: s.now})
+			v, err := jwtbearer.New(jwtbearer.Config{Keys: keySet([]redoxtest.Key{key}), Issuer: "redox", Audience: []string{api}, Subject: "redox", Now: s.now})
 			if err != nil {
 				t.Fatal(err)
 			}

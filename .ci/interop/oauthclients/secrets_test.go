@@ -32,7 +32,7 @@ func TestSecrets(t *testing.T) {
 		for _, c := range credentials {
 			list = append(list, clientcredentials.Client{ID: c.id, Secrets: []string{c.secret}, Scopes: scopes})
 		}
-		s.serveSecrets(t, 0, list...)
+		s.serveSecrets(0, list...)
 		var inBasic, inBody, cannot []string
 		var parameters, shows string
 		for _, method := range p.methods {
@@ -74,7 +74,7 @@ func TestSecrets(t *testing.T) {
 		}
 		genuine := s.step(p.methods[0])
 		genuine.ID, genuine.Secret = "redox", "s3cret"
-		renewal := testExpiry(t, p, s, genuine, func(lifetime time.Duration) { s.serveSecrets(t, lifetime, list[0]) })
+		renewal := testExpiry(t, p, s, genuine, func(lifetime time.Duration) { s.serveSecrets(lifetime, list[0]) })
 		rows.compare(t, p.name+" "+p.version, cell(inBasic), cell(inBody), cell(cannot), parameters, shows, renewal)
 	})
 }
@@ -228,7 +228,7 @@ func testRotationOfSecrets(t *testing.T, p *program, genuine step) {
 	old, replacement := q, q
 	old.Secret, replacement.Secret = "the-old-secret", "the-new-secret"
 	serve := func(secrets ...string) {
-		s.serveSecrets(t, 0, clientcredentials.Client{ID: "redox", Secrets: secrets})
+		s.serveSecrets(0, clientcredentials.Client{ID: "redox", Secrets: secrets})
 	}
 	again := old
 	again.Again = "token"

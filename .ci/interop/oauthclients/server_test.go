@@ -150,71 +150,49 @@ func (s *server) step(method string) step {
 }
 
 // serveSecrets takes client IDs and their secrets.
-func (s *server) serveSecrets(t *testing.T, lifetime time.Duration, clients ...clientcredentials.Client) {
-	t.Helper()
-	e, err := clientcredentials.NewTokenEndpoint(clientcredentials.EndpointConfig{
+func (s *server) serveSecrets(lifetime time.Duration, clients ...clientcredentials.Client) {
+	e := must(clientcredentials.NewTokenEndpoint(clientcredentials.EndpointConfig{
 		Clients: clients, Issuer: s.URL, Audience: api, TokenSecrets: [][]byte{s.tokenSecret}, Lifetime: lifetime, Now: s.now,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	v, err := e.Verifier()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.serve(e, v)
+	}))
+	s.serve(e, must(e.Verifier()))
 }
 
 // serveAssertions takes client assertions that one of the keys signed.
-func (s *server) serveAssertions(t *testing.T, lifetime time.Duration, keys ...redoxtest.Key) {
-	t.Helper()
-	e, err := smartbackend.NewTokenEndpoint(smartbackend.EndpointConfig{
-		Clients:  []smartbackend.Client{{ID: "redox", Keys: keySet(t, keys), Scopes: scopes}},
+func (s *server) serveAssertions(lifetime time.Duration, keys ...redoxtest.Key) {
+	e := must(smartbackend.NewTokenEndpoint(smartbackend.EndpointConfig{
+		Clients:  []smartbackend.Client{{ID: "redox", Keys: keySet(keys), Scopes: scopes}},
 		TokenURL: s.URL + "/token", AssertionAudiences: []string{s.URL + "/token", s.URL},
 		Issuer: s.URL, Audience: api, TokenSecrets: [][]byte{s.tokenSecret}, Lifetime: lifetime, Replay: replay.NewMemory(0), Now: s.now,
 		Leeway: 3 * time.Minute, // testExpiry sets the clock ahead
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	v, err := e.Verifier()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.serve(e, v)
+	}))
+	s.serve(e, must(e.Verifier()))
 }
 
 // serveGrants takes assertions, as a grant, that one of the keys signed.
-func (s *server) serveGrants(t *testing.T, lifetime time.Duration, keys ...redoxtest.Key) {
-	t.Helper()
-	e, err := jwtbearer.NewTokenEndpoint(jwtbearer.EndpointConfig{
-		Signers:  []jwtbearer.Signer{{Issuer: "redox", Keys: keySet(t, keys), Scopes: scopes}},
+func (s *server) serveGrants(lifetime time.Duration, keys ...redoxtest.Key) {
+	e := must(jwtbearer.NewTokenEndpoint(jwtbearer.EndpointConfig{
+		Signers:  []jwtbearer.Signer{{Issuer: "redox", Keys: keySet(keys), Scopes: scopes}},
 		TokenURL: s.URL + "/token", AssertionAudiences: []string{s.URL + "/token", s.URL, googlesURL},
 		Issuer: s.URL, Audience: api, TokenSecrets: [][]byte{s.tokenSecret}, Lifetime: lifetime, Replay: replay.NewMemory(0), Now: s.now,
 		Leeway: 3 * time.Minute, // testExpiry sets the clock ahead
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	v, err := e.Verifier()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.serve(e, v)
+	}))
+	s.serve(e, must(e.Verifier()))
 }
 
 // keySet publishes keys without alg: clients differ in the alg that they choose.
-func keySet(t *testing.T, keys []redoxtest.Key) keyset.Set {
-	t.Helper()
+func keySet(keys []redoxtest.Key) keyset.Set {
 	keys = slices.Clone(keys)
 	for i := range keys {
 		keys[i].OmitAlgorithm = true
 	}
-	set, err := keyset.ParseJWKS(redoxtest.JWKS(keys...))
+	return must(keyset.ParseJWKS(redoxtest.JWKS(keys...)))
+}
+
+func must[T any](v T, err error) T {
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
-	return set
+	return v
 }
 
 func privatePEM(t *testing.T, key redoxtest.Key) string {
