@@ -131,13 +131,9 @@ func build(t *testing.T, program string) string {
 
 // start runs the program on a free port, and returns its URL and its log when it listens.
 func start(t *testing.T, env ...string) (string, *buffer) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().String()
-	l.Close()
-	cmd := exec.Command(build(t, "./examples/quickstart"))
+	bin := build(t, "./examples/quickstart")
+	addr := freeAddress() // after the build: another process may take the port meanwhile
+	cmd := exec.Command(bin)
 	cmd.Env = append(os.Environ(), append(env, "ADDR="+addr)...)
 	log := &buffer{}
 	cmd.Stderr = log

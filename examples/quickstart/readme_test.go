@@ -62,8 +62,8 @@ type command struct {
 
 const readmeAddress = "localhost:8080"
 
-// address stands for readmeAddress, which may be in use.
-var address = freeAddress()
+// address stands for readmeAddress, which may be in use. Each command that listens gets one.
+var address string
 
 func parseCommand(t *testing.T, line string) command {
 	words := strings.Fields(line)
@@ -77,13 +77,21 @@ func parseCommand(t *testing.T, line string) command {
 	program, args := words[2], words[3:]
 	program = strings.TrimSuffix(strings.Replace(program, "github.com/redoxauth/redoxauth-go/", "./", 1), "@latest")
 	listens := program == "." || strings.Contains(line, "-listen")
-	if program == "." { // the user's own, which is the quickstart
-		program, env = "./examples/quickstart", append(env, "ADDR="+address)
+	own := program == "." // the user's, which is the quickstart
+	if own {
+		program = "./examples/quickstart"
+	}
+	bin := build(t, program)
+	if listens {
+		address = freeAddress() // after the build: another process may take the port meanwhile
+	}
+	if own {
+		env = append(env, "ADDR="+address)
 	}
 	for i, a := range args {
 		args[i] = strings.ReplaceAll(a, readmeAddress, address)
 	}
-	cmd := exec.Command(build(t, program), args...)
+	cmd := exec.Command(bin, args...)
 	cmd.Env = append(os.Environ(), env...)
 	return command{cmd, listens}
 }
