@@ -124,6 +124,41 @@ func TestStalledBodiesKeepNobodyOut(t *testing.T) {
 	}
 }
 
+// Bodies that stall are given up for an unproven body also while proven bodies wait, for which
+// no room can be made.
+func TestUnprovenBodyIsServedBesideProvenOnesThatWait(t *testing.T) {
+	t.Parallel()
+	const kib = 1 << 10
+	l := newLimited(t, &redoxauth.Options{MaxBodyBytes: 100 * kib, MaxInFlight: 200 * kib})
+	var senders sync.WaitGroup
+	over := make(chan struct{})
+	defer func() {
+		close(over)
+		l.release()
+		senders.Wait()
+	}()
+	senders.Go(func() { status(t, l.url+"/proven", 100*kib, true) })
+	<-l.held
+	stall(t, l.url, "/body", 100*kib-1, 100*kib)
+	time.Sleep(500 * time.Millisecond)
+	for range 5 { // one after the other, so that at any time some wait
+		senders.Go(func() {
+			for {
+				select {
+				case <-over:
+					return
+				default:
+					status(t, l.url+"/proven", 2*kib, false)
+				}
+			}
+		})
+		time.Sleep(100 * time.Millisecond)
+	}
+	if got := status(t, l.url+"/body", 50*kib, false); got != 200 {
+		t.Errorf("status %d, want 200", got)
+	}
+}
+
 // A TimeoutHandler in front hides the connection, so the reads of stalled bodies cannot be
 // ended. They keep only what their readers hold: one chunk each.
 func TestStalledBodiesBehindATimeoutHandlerKeepNobodyOut(t *testing.T) {

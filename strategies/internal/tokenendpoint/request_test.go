@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -13,6 +14,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -253,8 +255,15 @@ func TestStalledBody(t *testing.T) {
 
 // What stalls keeps nobody out, here or elsewhere: the bodies that stall are given up.
 func TestStalledBodiesKeepNobodyOut(t *testing.T) {
-	const peers = 600 // the budget has room for 512
-	endpoint, err := tokenendpoint.New(config())
+	const peers, room = 600, 512 // half of 64 MiB is for bodies that arrive
+	var givenUp atomic.Int32
+	endpoint, err := tokenendpoint.New(config(func(c *tokenendpoint.Config) {
+		c.Observe = func(_ *http.Request, d redoxauth.Decision) {
+			if e := (*redoxauth.Error)(nil); errors.As(d.Err, &e) && e.Reason == "busy" {
+				givenUp.Add(1)
+			}
+		}
+	}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -278,6 +287,9 @@ func TestStalledBodiesKeepNobodyOut(t *testing.T) {
 		if resp.StatusCode != 200 {
 			t.Errorf("status %d", resp.StatusCode)
 		}
+	}
+	if n := givenUp.Load(); n < peers-room {
+		t.Errorf("%d of %d bodies that stall were given up, want at least %d: the others do not fit into the budget", n, peers, peers-room)
 	}
 }
 

@@ -84,6 +84,17 @@ func TestFresh(t *testing.T) {
 	}
 }
 
+// Ids that differ are apart, however many there are: all 256 bits of their hash are in the key.
+func TestManyIdsAreApart(t *testing.T) {
+	s := newStore(t, start(t).client(t))
+	until := time.Now().Add(time.Hour)
+	for i := range 2000 {
+		if !add(t, s, "client", strconv.Itoa(i), until) {
+			t.Fatalf("id %d: not fresh", i)
+		}
+	}
+}
+
 // CVE-2020-15222: if check and set are two steps, two requests at once pass.
 func TestOneOfManyParallelCallsAtTwoReplicasIsFresh(t *testing.T) {
 	redis := start(t)
