@@ -250,6 +250,8 @@ func TestHosts(t *testing.T) {
 			after: set("X-Forwarded-Host", "api.example.test"), reason: "signature"},
 		{name: "listed", config: hosts("api.example.test", "b.example.test")},
 		{name: "replaced by a proxy", config: hosts("b.example.test", "api.example.test"), after: host("10.0.0.1:8080")},
+		{name: "removed by a proxy", config: hosts("b.example.test", "api.example.test"), after: host("")},
+		{name: "removed by a proxy, signed for no listed one", config: hosts("b.example.test"), after: host(""), reason: "signature"},
 		{name: "replaced by a proxy, signed for no listed one", config: hosts("b.example.test", "c.example.test"), after: host("10.0.0.1:8080"), reason: "signature"},
 		{name: "signed for one listed, received at another", config: hosts("api.example.test", "b.example.test"), after: host("b.example.test"), reason: "signature"},
 		{name: "received as one not listed", config: hosts("b.example.test"), reason: "signature"},

@@ -362,6 +362,9 @@ func TestExplainHasALineForEveryCheck(t *testing.T) {
 		"secret header and parameter": {scenario{target: "/?verification-token=tok-1&a=1", before: set("Verification-Token", "tok-2"), signer: with("verification-token")}, []string{
 			"\na=1&verification-token=[redacted]\n", "\nverification-token:[redacted]\n",
 		}},
+		"session token under another name": {scenario{config: sessionToken, before: set("X-Other", "to be or not to be session-token-of-the-test"), signer: with("x-other")}, []string{
+			"\nx-other:[redacted]\n",
+		}},
 		"very long header": {scenario{before: set("X-Long", strings.Repeat("x", 4000)), signer: with("x-long")}, []string{"xxx[shortened]"}},
 		"router":           {scenario{signer: wrongSecret, after: func(r *http.Request) { r.URL.Path = "/else" }}, []string{`r.URL differs from r.RequestURI: its path is "/else"`}},
 		"not loaded": {scenario{config: func(c *sigv4.Config) {
@@ -377,7 +380,7 @@ func TestExplainHasALineForEveryCheck(t *testing.T) {
 					t.Errorf("no %q in:\n%s", want, got)
 				}
 			}
-			for _, secret := range []string{"tok-1", "tok-2", "secret-token"} {
+			for _, secret := range []string{"tok-1", "tok-2", "secret-token", "session-token"} {
 				if strings.Contains(got, secret) {
 					t.Errorf("%q is in:\n%s", secret, got)
 				}
