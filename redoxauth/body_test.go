@@ -590,6 +590,54 @@ func TestUnreadBodyDoesNotDelayTheAnswer(t *testing.T) {
 	}
 }
 
+// Who calls Body may keep the bytes. Their memory is not used for other requests.
+func TestBytesOfBodyCanBeKept(t *testing.T) {
+	const size = 4 << 10 // a whole chunk, which would be used again
+	var kept [][]byte
+	h := redoxauth.Middleware(readsBody, nil)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, err := redoxauth.Body(r)
+		if err != nil {
+			t.Error(err)
+		}
+		kept = append(kept, body)
+	}))
+	server := httptest.NewServer(h)
+	defer server.Close()
+	for i := range 50 {
+		resp, err := http.Post(server.URL, "", strings.NewReader(strings.Repeat(string(rune('0'+i)), size)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+	}
+	server.Close()
+	for i, body := range kept {
+		if want := strings.Repeat(string(rune('0'+i)), size); string(body) != want {
+			t.Fatalf("body %d begins with %q later, want %q", i, body[:min(len(body), 8)], want[:8])
+		}
+	}
+}
+
+// The timer of BodyTimeout ends with the body: otherwise each request would be held for as long.
+func TestRequestThatIsOverIsNotHeld(t *testing.T) {
+	freed := make(chan struct{})
+	h := redoxauth.Middleware(readsBody, &redoxauth.Options{BodyTimeout: time.Hour})(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	func() {
+		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader("message"))
+		runtime.AddCleanup(r, func(c chan struct{}) { close(c) }, freed)
+		h.ServeHTTP(httptest.NewRecorder(), r)
+	}()
+	eventually(t, "the request is free", func() bool {
+		runtime.GC()
+		select {
+		case <-freed:
+			return true
+		default:
+			return false
+		}
+	})
+}
+
 // net/http quotes a malformed trailer in its error, and a peer may put a credential there.
 func TestErrorOfTheBodyDoesNotQuoteThePeer(t *testing.T) {
 	var observed error
