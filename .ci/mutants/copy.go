@@ -10,15 +10,16 @@ import (
 	"time"
 )
 
-// Who found a mutant. These are the stages, in order.
+// How a mutant ended. The first four are the stages, in order.
 const (
 	byOwn    = "by its package"
 	byRace   = "by its package with -race"
 	byUser   = "by importers"
 	byModule = "by the module"
 
-	survived = "survived"
-	broken   = "does not compile"
+	byTimeout = "by its time-out" // in any stage
+	survived  = "survived"
+	broken    = "does not compile"
 )
 
 var stages = []string{byOwn, byRace, byUser, byModule}
@@ -31,18 +32,19 @@ type outcome struct {
 	took time.Duration
 }
 
-// defect reports whether the list is wrong, or the tests are.
+// defect reports whether the list is wrong, or the tests are. A mutant that dies although the
+// list has a reason why it survives is one too: the reason is wrong.
 func (o outcome) defect() bool {
-	return o.by == broken || o.by == survived && o.survives == ""
+	return o.by == broken || (o.by == survived) == (o.survives == "")
 }
 
 func (o outcome) String() string {
 	s := fmt.Sprintf("%-26s %4.0f s  %s", o.by, o.took.Seconds(), o.mutant)
-	switch {
-	case o.by == survived && o.survives != "":
-		s += "\n\treason: " + o.survives
-	case o.test != "":
+	if o.test != "" {
 		s += "\n\t" + o.test
+	}
+	if o.survives != "" {
+		s += "\n\treason why it survives: " + o.survives
 	}
 	if o.defect() {
 		s = "DEFECT " + s + " (" + o.where + ")"
@@ -122,27 +124,45 @@ func (w *workspace) try(m mutant) (o outcome) {
 		if len(packages) == 0 {
 			continue
 		}
-		if out, ok := w.test(filepath.Dir(m.file), packages, race, "-timeout="+timeout); !ok {
-			if o.by, o.test = stage, failure(out); strings.Contains(out, "[build failed]") {
-				o.by, o.test = broken, strings.TrimSpace(out)
-			}
-			return o
+		out, ok := w.test(filepath.Dir(m.file), packages, "-vet=off", race, "-timeout="+timeout)
+		if ok {
+			continue
 		}
+		o.by, o.test = stage, failure(out)
+		switch {
+		case strings.Contains(out, buildFailed):
+			o.by, o.test = broken, strings.TrimSpace(out)
+		case strings.Contains(out, "panic: test timed out"):
+			o.by = byTimeout
+		}
+		return o
 	}
 	o.by = survived
 	return o
 }
 
-// test runs the tests of packages in dir, without those that fail in the genuine code too.
+const buildFailed = "[build failed]" // in the output of go test
+
+// test runs the tests of packages in dir. A failed test counts if it passes in the genuine
+// code, and fails again when it is run alone. The others are skipped.
 func (w *workspace) test(dir string, packages []string, flags ...string) (out string, ok bool) {
+	mutated := filepath.Join(w.dir, dir)
+	var flaky []string
 	for {
-		args := append([]string{"-failfast", "-vet=off"}, flags...)
-		if skip := w.genuine.failing(); len(skip) > 0 {
-			args = append(args, "-skip", "^("+strings.Join(skip, "|")+")$")
-		}
-		out, ok = goCommand(filepath.Join(w.dir, dir), "test", append(args, packages...)...)
-		if ok || w.genuine.passes(dir, firstFailed(out)) {
+		skip := "-skip=^(" + strings.Join(append(w.genuine.failing(), flaky...), "|") + ")$"
+		args := slices.Concat(flags, []string{"-failfast", skip}, packages)
+		out, ok = goCommand(mutated, "test", args...)
+		f := firstFailed(out)
+		switch {
+		case ok, strings.Contains(out, buildFailed):
 			return out, ok
+		case f.test == "": // a goroutine of no test panicked
+			return goCommand(mutated, "test", args...)
+		case w.genuine.passes(dir, f, flags):
+			if out, ok = goCommand(mutated, "test", f.alone(flags)...); !ok {
+				return out, ok
+			}
+			flaky = append(flaky, f.test)
 		}
 	}
 }
@@ -157,10 +177,10 @@ func goCommand(dir, command string, args ...string) (string, bool) {
 
 // failure returns the line that tells most about a failed run.
 func failure(out string) string {
-	for _, sign := range []string{"--- FAIL: ", "WARNING: DATA RACE", "panic: ", "FAIL"} {
+	for _, sign := range []string{"panic: test timed out", "--- FAIL: ", "WARNING: DATA RACE", "panic: ", "FAIL"} {
 		for line := range strings.Lines(out) {
 			if strings.Contains(line, sign) {
-				return strings.TrimSpace(line)
+				return strings.TrimSpace(line + " " + firstFailed(out).test)
 			}
 		}
 	}

@@ -12,7 +12,7 @@ import (
 // A mutant is one deliberate fault.
 type mutant struct {
 	file     string // it is in, relative to the root of the repository
-	breaks   string // the promise that it breaks
+	promise  string // that it breaks
 	survives string // the reason why no test finds it; empty: a test must
 	edits    []edit
 	where    string // of the list it is from, for errors
@@ -21,7 +21,7 @@ type mutant struct {
 // An edit replaces a snippet, which is in the file once.
 type edit struct{ old, new string }
 
-func (m mutant) String() string { return m.file + ": " + m.breaks }
+func (m mutant) String() string { return m.file + ": " + m.promise }
 
 // load parses the lists in dir.
 func load(dir string) ([]mutant, error) {
@@ -47,7 +47,7 @@ func load(dir string) ([]mutant, error) {
 // parse parses one list:
 //
 //	file strategies/sigv4/verification.go
-//	breaks the region of the credential scope is compared
+//	promise the region of the credential scope is compared
 //	-	if scope.region != v.region {
 //	+	if false {
 //
@@ -69,13 +69,13 @@ func parse(name string, data []byte) ([]mutant, error) {
 			file = f
 			continue
 		}
-		if b, ok := strings.CutPrefix(line, "breaks "); ok {
-			all = append(all, mutant{file: file, breaks: b, where: where})
+		if p, ok := strings.CutPrefix(line, "promise "); ok {
+			all = append(all, mutant{file: file, promise: p, where: where})
 			last = '+'
 			continue
 		}
 		if len(all) == 0 {
-			return nil, fmt.Errorf("%s: a mutant starts with a line \"breaks\"", where)
+			return nil, fmt.Errorf("%s: a mutant starts with a line \"promise\"", where)
 		}
 		m := &all[len(all)-1]
 		if s, ok := strings.CutPrefix(line, "survives "); ok {
@@ -93,7 +93,7 @@ func parse(name string, data []byte) ([]mutant, error) {
 		case c == '+' && len(m.edits) > 0:
 			m.edits[len(m.edits)-1].new += "\n" + text
 		default:
-			return nil, fmt.Errorf("%s: want file, breaks, survives, - or +", where)
+			return nil, fmt.Errorf("%s: want file, promise, survives, - or +", where)
 		}
 		last = c
 	}

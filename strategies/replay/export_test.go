@@ -12,3 +12,6 @@ func (m *Memory) AddAt(ctx context.Context, scope, id string, until, now time.Ti
 
 // Key is the key of m's hashes.
 func (m *Memory) Key() [32]byte { return *m.key }
+
+// Digest is the hash of a name.
+func (m *Memory) Digest(scope, id string) [2]uint64 { return m.digest(scope, id) }

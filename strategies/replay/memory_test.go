@@ -306,6 +306,27 @@ func TestMemoryHasAKeyOfItsOwn(t *testing.T) {
 	}
 }
 
+// Two names with one hash make a genuine credential look replayed. A bit that is always 0, or
+// always the same as another bit, does nothing against that.
+func TestMemoryHashHas128Bits(t *testing.T) {
+	const names = 256
+	m := replay.NewMemory(1)
+	var bits [128][names]bool
+	for n := range names {
+		d := m.Digest("scope", strconv.Itoa(n))
+		for i := range bits {
+			bits[i][n] = d[i/64]>>(i%64)&1 == 1
+		}
+	}
+	seen := map[[names]bool]int{{}: -1} // and none is always 0
+	for i, column := range bits {
+		if first, twice := seen[column]; twice {
+			t.Errorf("bit %d is bit %d again, or 0", i, first)
+		}
+		seen[column] = i
+	}
+}
+
 func TestMemoryPrintsNoKey(t *testing.T) {
 	m := replay.NewMemory(1)
 	if s := fmt.Sprintf("%+v", m); !strings.Contains(s, "key:0x") {

@@ -47,6 +47,27 @@ func TestSecretsAreAllCompared(t *testing.T) {
 	check(t, cfg, signedWith("HS512", keys().secret[:32]), redoxauth.ErrRejected, "algorithm")
 }
 
+// A search that ends at the first match tells by its time which secret matched (CWE-208).
+func TestSearchAmongSecretsDoesNotEndAtTheMatch(t *testing.T) {
+	verified := jose.CountHS256(t)
+	cfg := config()
+	cfg.Algorithms = []string{"HS256"}
+	list := [][]byte{keys().other, []byte(strings.Repeat("y", 32)), keys().secret}
+	cfg.Keys = secrets(t, list...)
+	for i, secret := range list {
+		if _, err := jose.New(cfg).Verify(t.Context(), signedWith("HS256", secret)); err != nil {
+			t.Fatalf("secret %d: %v", i, err)
+		}
+		if n := verified(); n != len(list) {
+			t.Errorf("secret %d matched after %d HMACs, want %d whichever matches", i, n, len(list))
+		}
+	}
+	check(t, cfg, signedWith("HS256", []byte(strings.Repeat("x", 32))), redoxauth.ErrRejected, "signature")
+	if n := verified(); n != len(list) {
+		t.Errorf("no secret matched after %d HMACs, want %d", n, len(list))
+	}
+}
+
 func TestSecretsThatAreNotAvailable(t *testing.T) {
 	cfg := config()
 	cfg.Algorithms = []string{"HS256"}

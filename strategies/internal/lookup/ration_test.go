@@ -325,6 +325,38 @@ func TestOnlyAnAcceptedTokenHasPrecedence(t *testing.T) {
 	}
 }
 
+// Tokens that were revoked are unknown ones again. Else each of them would be asked about once
+// every 10 s, whatever the allowance of its peer is.
+func TestARevokedTokenHasNoPrecedence(t *testing.T) {
+	for _, revoked := range []bool{true, false} {
+		w := newWorld(t, nil)
+		if err := use(from("192.0.2.1:1"), w.Cache, "good"); err != nil {
+			t.Fatal(err)
+		}
+		w.now = w.now.Add(5 * time.Minute)
+		var want error
+		if revoked {
+			w.err = redoxauth.Errorf(redoxauth.ErrRejected, "inactive", "")
+			want = redoxauth.ErrRejected
+		}
+		if err := use(from("192.0.2.2:1"), w.Cache, "good"); !errors.Is(err, want) {
+			t.Fatalf("revoked = %v: error %v", revoked, err)
+		}
+		w.now = w.now.Add(5 * time.Minute) // more than 10 s: for both the answer is too old
+		w.exhaust()
+		calls := w.calls.Load()
+		switch err := use(from("192.0.2.2:1"), w.Cache, "good"); {
+		case revoked:
+			verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "busy")
+			wantCalls(t, w.remote, calls)
+		case err != nil:
+			t.Errorf("a token that was not revoked: %v", err)
+		default:
+			wantCalls(t, w.remote, calls+1)
+		}
+	}
+}
+
 func TestACallThatManyWaitForCountsOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)
