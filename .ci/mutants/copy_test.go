@@ -1,6 +1,61 @@
 package main
 
-import "testing"
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// A test that always fails, and one that fails once, find no mutant.
+func TestAFailureCountsIfTheMutantMakesIt(t *testing.T) {
+	const tests = `package p
+
+import (
+	"os"
+	"testing"
+)
+
+func TestBroken(t *testing.T) { t.Fatal() }
+
+func TestFlaky(t *testing.T) {
+	if _, err := os.Stat("ran"); err != nil {
+		os.WriteFile("ran", nil, 0o644)
+		t.Fatal()
+	}
+}
+
+func TestPromise(t *testing.T) {
+	if _, err := os.Stat("mutant"); err == nil {
+		t.Fatal()
+	}
+}
+`
+	folder := func(files ...string) string {
+		dir := t.TempDir()
+		for _, name := range append(files, "go.mod", "p_test.go") {
+			text := map[string]string{"go.mod": "module example.com/p\n", "p_test.go": tests}[name]
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return dir
+	}
+	g := &genuine{root: folder("ran"), tests: map[trial]bool{}}
+	w := &workspace{dir: folder("mutant"), genuine: g}
+	out, ok := w.test(".", []string{"."}, "-vet=off")
+	if ok || !strings.Contains(out, "--- FAIL: TestPromise") {
+		t.Errorf("the mutant: ok = %v\n%s", ok, out)
+	}
+	if got := g.failing(); !slices.Equal(got, []string{"TestBroken"}) {
+		t.Errorf("%v fail in the genuine code, want TestBroken", got)
+	}
+	w.dir = g.root
+	if out, ok = w.test(".", []string{"."}, "-vet=off"); !ok {
+		t.Errorf("the genuine code:\n%s", out)
+	}
+}
 
 func TestFirstFailed(t *testing.T) {
 	for name, test := range map[string]struct {
