@@ -133,7 +133,7 @@ func (w *workspace) try(m mutant) (o outcome) {
 		case strings.Contains(out, buildFailed):
 			o.by, o.test = broken, strings.TrimSpace(out)
 		case strings.Contains(out, "panic: test timed out"):
-			o.by = byTimeout
+			o.by, o.test = byTimeout, o.test+" in "+firstFailed(out).test
 		}
 		return o
 	}
@@ -177,10 +177,10 @@ func goCommand(dir, command string, args ...string) (string, bool) {
 
 // failure returns the line that tells most about a failed run.
 func failure(out string) string {
-	for _, sign := range []string{"panic: test timed out", "--- FAIL: ", "WARNING: DATA RACE", "panic: ", "FAIL"} {
+	for _, sign := range []string{"--- FAIL: ", "WARNING: DATA RACE", "panic: ", "FAIL"} {
 		for line := range strings.Lines(out) {
 			if strings.Contains(line, sign) {
-				return strings.TrimSpace(line + " " + firstFailed(out).test)
+				return strings.TrimSpace(line)
 			}
 		}
 	}
