@@ -1,7 +1,9 @@
 package verifytoken_test
 
 import (
+	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -60,6 +62,31 @@ func TestConnectionsOfStalledPeersEnd(t *testing.T) {
 	defer cancel()
 	if err := server.Config.Shutdown(ctx); err != nil {
 		t.Errorf("Shutdown: %v", err)
+	}
+}
+
+// Small messages that arrive slowly share no budget: however many strangers are as slow, none
+// of them is refused.
+func TestSlowMessagesArriveBesideEachOther(t *testing.T) {
+	t.Parallel()
+	body := `{"Meta":{},"Payload":"` + strings.Repeat("x", 4000) + `"}`
+	drains := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) })
+	server := httptest.NewServer(newVerifier(t, newToken).Handshake(drains))
+	t.Cleanup(server.Close)
+	var conns []net.Conn
+	for range 50 {
+		conns = append(conns, stall(t, server, fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(body), body[:4000])))
+	}
+	time.Sleep(time.Second) // longer than a body waits for room
+	for _, conn := range conns {
+		io.WriteString(conn, body[4000:])
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp.StatusCode != http.StatusOK {
+			t.Fatalf("status %d, want 200", resp.StatusCode)
+		}
 	}
 }
 

@@ -176,6 +176,8 @@ func TestHandshakeRefusesAndEchoesNothing(t *testing.T) {
 		{"GET, bad escape", get("challenge=a&verification-token=" + newToken + "&x=%zz"), redoxauth.ErrMalformed, "query"},
 		{"GET, two headers", get("challenge=a", newToken, newToken), redoxauth.ErrMalformed, "malformed"},
 		{"GET, control character", get("challenge=%00&verification-token=" + newToken), redoxauth.ErrMalformed, "challenge"},
+		{"GET, DEL", get("challenge=%7f&verification-token=" + newToken), redoxauth.ErrMalformed, "challenge"},
+		{"POST, a control character that is not ASCII", post(document(newToken, "\u0085")), redoxauth.ErrMalformed, "challenge"},
 		{"GET, not UTF-8", get("challenge=%ff&verification-token=" + newToken), redoxauth.ErrMalformed, "challenge"},
 		// Who does not know the token learns nothing about the challenge.
 		{"POST, wrong token and empty challenge", post(document("wrong", "")), redoxauth.ErrRejected, "token"},

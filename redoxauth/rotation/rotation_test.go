@@ -364,6 +364,9 @@ func TestRefusalSaysThatAnOlderListServes(t *testing.T) {
 		if !errors.Is(got, redoxauth.ErrRejected) || !errors.Is(got, broken) {
 			t.Errorf("%v does not wrap both", got)
 		}
+		if text := "test: credentials rejected (token): another one"; refused.Error() != text { // Verifiers share it
+			t.Errorf("the error that was given is now %v, want %s", refused, text)
+		}
 		same("accepted", nil)
 		same("another error", broken)
 		same("not decided", redoxauth.Errorf(redoxauth.ErrUnavailable, "secrets", "down"))
