@@ -84,7 +84,8 @@ func TestInvalidSuiteFails(t *testing.T) {
 	}
 }
 
-// A broken Verifier must fail the sub-test of the promise that it breaks, and no other.
+// A broken Verifier must fail the sub-test of the promise that it breaks, and no other. All of
+// them together must fail every check of the suite.
 func TestVerifierCatches(t *testing.T) {
 	all := brokenVerifiers()
 	patterns := []string{}
@@ -94,16 +95,23 @@ func TestVerifierCatches(t *testing.T) {
 		}
 	}
 	got := map[string][]string{} // the sub-tests that fail, by Verifier
+	var outputs []string         // of those sub-tests
 	for _, out := range []string{run(t, "all others", "^TestBroken$"), run(t, alone, strings.Join(patterns, "|"))} {
 		for _, failure := range strings.Split(out, "--- FAIL: TestBroken/")[1:] {
 			title, text, _ := strings.Cut(failure, " (")
 			name, promise, isSubTest := strings.Cut(title, "/")
 			if isSubTest {
 				got[name] = append(got[name], promise)
+				outputs = append(outputs, failure)
 			}
 			if isSubTest && !strings.Contains(text, "\tpromise: ") {
 				t.Errorf("%s does not name its promise:\n%s", title, text)
 			}
+		}
+	}
+	for _, s := range sites(t) { // a check that no Verifier fails might check nothing
+		if !slices.ContainsFunc(outputs, s.failedIn) {
+			t.Errorf("no broken Verifier fails the check at %v", s)
 		}
 	}
 	for name, b := range all {

@@ -3,6 +3,7 @@ package verifiertest_test
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"testing/iotest"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
@@ -58,7 +60,32 @@ func brokenVerifiers() map[string]broken {
 	claims := []byte(`{"iss":"a"}`)
 	alone("identity complete and fresh", "shared claims", around(tokenSuite, token, onSuccess(func(id *redoxauth.Identity) *redoxauth.Identity { id.RawClaims = claims; return id })))
 
-	for _, part := range []string{"method", "path", "query", "body"} {
+	var made atomic.Int32
+	onlyFirst := tokenSuite(token)
+	onlyFirst.New = func() redoxauth.Verifier {
+		if made.Add(1) == 1 {
+			return token
+		}
+		return redoxauth.VerifierFunc(func(*http.Request) (*redoxauth.Identity, error) { return nil, macError(redoxauth.ErrRejected, "token") })
+	}
+	add("identity complete and fresh", "only the first that New returns accepts", onlyFirst, others)
+	var used sync.Map
+	add("identity complete and fresh", "a used proof has another reason than replayed", around(freshSuite, newMAC(), func(v verify) verify {
+		return func(r *http.Request) (*redoxauth.Identity, error) {
+			id, err := v(r)
+			if err == nil {
+				if _, again := used.LoadOrStore(r.Header.Get("Authorization"), true); again {
+					return nil, macError(redoxauth.ErrRejected, "used")
+				}
+			}
+			return id, err
+		}
+	}))
+	for _, raw := range []string{`["a"]`, `{"iss":`} {
+		add("identity complete and fresh", "claims are "+raw, around(tokenSuite, token, onSuccess(func(id *redoxauth.Identity) *redoxauth.Identity { id.RawClaims = []byte(raw); return id })))
+	}
+
+	for _, part := range []string{"method", "host", "path", "query", "body"} {
 		s := macSuite(macVerifier{read: redoxauth.Body, without: part})
 		s.Genuine = request(macSender{id: macKeyID, key: macKey, without: part})
 		var also []string
@@ -73,6 +100,18 @@ func brokenVerifiers() map[string]broken {
 		}
 		return nil, err
 	})))
+	add("covered parts refused when changed", "a missing date is the usual one", around(macSuite, newMAC(), before(func(r *http.Request) error {
+		if r.Header.Get("X-Date") == "" {
+			r.Header.Set("X-Date", date)
+		}
+		return nil
+	})))
+	add("covered parts refused when changed", "takes the first of two dates", around(macSuite, newMAC(), before(func(r *http.Request) error {
+		if r.Header.Get("X-Date") != "" {
+			r.Header.Set("X-Date", r.Header.Get("X-Date"))
+		}
+		return nil
+	})))
 	add("uncovered parts may change", "knows its proxies", around(tokenSuite, token, before(func(r *http.Request) error {
 		if r.Header.Get("X-Forwarded-For") != "" {
 			return macError(redoxauth.ErrRejected, "proxy")
@@ -86,7 +125,7 @@ func brokenVerifiers() map[string]broken {
 		return nil
 	})))
 	coversMore := macSuite(newMAC())
-	coversMore.Covers = []string{"method", "path", "header:X-Date", "body"}
+	coversMore.Covers = []string{"method", "host", "path", "header:X-Date", "body"}
 	add("uncovered parts may change", "covers more than it says", coversMore)
 
 	add("absent is ErrNoCredentials", "absent is rejected", around(tokenSuite, token, onError(func(*http.Request, error) (*redoxauth.Identity, error) {
@@ -149,13 +188,37 @@ func brokenVerifiers() map[string]broken {
 		}
 		return nil, err
 	})), others)
-	add("fail closed", "Wrap goes on after the answer", tokenSuite(missingReturn{token})) // gatewaygo
+	add("fail closed", "Wrap goes on after the answer", tokenSuite(wrapper{token, func(w http.ResponseWriter, err error) (ended bool) { // gatewaygo
+		redoxauth.WriteError(w, err)
+		return false
+	}}))
+	add("fail closed", "Wrap takes an absent credential for a malformed one", tokenSuite(wrapper{token, func(w http.ResponseWriter, err error) (ended bool) {
+		if errors.Is(err, redoxauth.ErrNoCredentials) {
+			err = redoxauth.ErrMalformed
+		}
+		redoxauth.WriteError(w, err)
+		return true
+	}}))
 
 	add("no secrets", "quotes the token", around(tokenSuite, token, onError(func(r *http.Request, err error) (*redoxauth.Identity, error) {
 		return nil, fmt.Errorf("token %q: %w", r.Header.Get("Verification-Token"), err)
 	})))
-	add("no secrets", "shows the expected signature", around(macSuite, newMAC(), onError(func(r *http.Request, err error) (*redoxauth.Identity, error) {
-		return nil, fmt.Errorf("%w: want %s", err, macKey) // adnanh/webhook#83
+	add("no secrets", "shows the key", around(macSuite, newMAC(), onError(func(_ *http.Request, err error) (*redoxauth.Identity, error) {
+		return nil, fmt.Errorf("%w: want a signature with %s", err, macKey)
+	})))
+	expected := func(r *http.Request) string {
+		body, _ := redoxauth.Body(r)
+		return hex.EncodeToString(mac(macKey, r, body, ""))
+	}
+	add("no secrets", "shows the expected signature", around(freshSuite, newMAC(), onError(func(r *http.Request, err error) (*redoxauth.Identity, error) {
+		var e *redoxauth.Error
+		if errors.As(err, &e) && e.Reason == "signature" {
+			err = fmt.Errorf("%w: want %s", err, expected(r)) // adnanh/webhook#83
+		}
+		return nil, err
+	})))
+	add("no secrets", "wraps an error that quotes the token", around(tokenSuite, token, onError(func(r *http.Request, err error) (*redoxauth.Identity, error) {
+		return nil, quiet{fmt.Errorf("token %q: %w", r.Header.Get("Verification-Token"), err)}
 	})))
 	add("no secrets", "echoes the token", around(bearerSuite, bearer, onError(func(r *http.Request, err error) (*redoxauth.Identity, error) {
 		var e *redoxauth.Error
@@ -173,6 +236,18 @@ func brokenVerifiers() map[string]broken {
 		r.Body = io.NopCloser(bytes.NewReader(bytes.TrimSuffix(body, []byte("}"))))
 		return body, err
 	}))
+	add("handler reads verified bytes", "leaves a body that fails", macReading(func(r *http.Request) ([]byte, error) {
+		body, err := redoxauth.Body(r)
+		r.Body = io.NopCloser(iotest.ErrReader(http.ErrBodyReadAfterClose))
+		return body, err
+	}), others)
+	add("consumed body is our fault", "accepts when the body is consumed", around(macSuite, newMAC(), onError(func(_ *http.Request, err error) (*redoxauth.Identity, error) {
+		var e *redoxauth.Error
+		if errors.As(err, &e) && e.Reason == "body_consumed" {
+			return &redoxauth.Identity{Strategy: "mac"}, nil
+		}
+		return nil, err
+	})))
 	add("consumed body is our fault", "a consumed body is rejected", macReading(func(r *http.Request) ([]byte, error) {
 		body, err := redoxauth.Body(r)
 		if err != nil && redoxauth.StatusCode(err) == http.StatusInternalServerError {
@@ -197,6 +272,14 @@ func brokenVerifiers() map[string]broken {
 		}
 		return body, err
 	}))
+	add("body within the limit", "drains a large body", macReading(func(r *http.Request) ([]byte, error) {
+		source := r.Body
+		body, err := redoxauth.Body(r)
+		if errors.Is(err, redoxauth.ErrTooLarge) {
+			io.Copy(io.Discard, source)
+		}
+		return body, err
+	}))
 	readBody := func(r *http.Request) error {
 		_, err := redoxauth.Body(r)
 		return err
@@ -218,6 +301,12 @@ func brokenVerifiers() map[string]broken {
 			return id, err
 		}
 	}), "body within the limit", "consumed body is our fault", "slow body ends")
+	add("headers before body", "reads the body before it checks the signature over the headers", around(sigV4Suite, newSigV4(), before(func(r *http.Request) error {
+		if values := r.Header.Values("Authorization"); len(values) == 1 && strings.Contains(values[0], accessKey+"/") {
+			return readBody(r)
+		}
+		return nil
+	})))
 	alone("slow body ends", "waits for the body forever", macReading(func(r *http.Request) ([]byte, error) { return io.ReadAll(r.Body) }))
 	alone("context honoured", "waits after the context has ended", macReading(func(r *http.Request) ([]byte, error) {
 		return redoxauth.Body(r.WithContext(context.WithoutCancel(r.Context())))
@@ -228,6 +317,21 @@ func brokenVerifiers() map[string]broken {
 		}
 		return redoxauth.Body(r)
 	}))
+
+	ends := macSuite(newMAC())
+	ends.New = func() redoxauth.Verifier {
+		var ended atomic.Bool
+		return redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
+			if r.Context().Err() != nil {
+				ended.Store(true)
+			}
+			if ended.Load() {
+				return nil, macError(redoxauth.ErrUnavailable, "unavailable")
+			}
+			return newMAC().Verify(r)
+		})
+	}
+	add("context honoured", "one ended context is an outage for good", ends)
 
 	presented := func(r *http.Request) string { return r.Header.Get("Verification-Token") }
 	add("hostile input refused", "reads past the end", around(tokenSuite, token, before(func(r *http.Request) error {
@@ -284,8 +388,8 @@ func brokenVerifiers() map[string]broken {
 		}
 		return nil
 	})))
-	add("own header is decided", "two headers are none", around(bearerSuite, bearer, onError(func(_ *http.Request, err error) (*redoxauth.Identity, error) {
-		if errors.Is(err, redoxauth.ErrMalformed) {
+	add("own header is decided", "two headers are none", around(bearerSuite, bearer, onError(func(r *http.Request, err error) (*redoxauth.Identity, error) {
+		if len(r.Header.Values("Authorization")) > 1 {
 			err = bearer.error(redoxauth.ErrNoCredentials, "")
 		}
 		return nil, err
@@ -333,8 +437,47 @@ func brokenVerifiers() map[string]broken {
 	add("challenge on 401", "no error code for a wrong token", challenge(`Bearer realm="redox"`))
 	add("challenge on 401", "not a Bearer challenge", challenge(""))
 	add("challenge on 401", "cannot be parsed", challenge(`Bearer realm="redox`))
+	add("challenge on 401", "a list of no challenge", challenge(","))
+	for _, kind := range []error{redoxauth.ErrForbidden, redoxauth.ErrMalformed} {
+		add("challenge on 401", fmt.Sprintf("another error code with status %d", redoxauth.StatusCode(kind)), around(bearerSuite, bearer, onError(func(_ *http.Request, err error) (*redoxauth.Identity, error) {
+			if errors.Is(err, kind) {
+				err = bearer.error(kind, `, error="invalid_token"`)
+			}
+			return nil, err
+		})))
+	}
 
-	explaining := func(f func(*http.Request) string) verifiertest.Suite { return macSuite(explainer{newMAC(), f}) }
+	explaining := func(f func(*http.Request) string) verifiertest.Suite { return freshSuite(explainer{newMAC(), f}) }
+	add("explain decides nothing", "explains with the expected signature", explaining(func(r *http.Request) string {
+		if _, _, err := parseMAC(r); err != nil {
+			return err.Error()
+		}
+		return "want " + expected(r)
+	}))
+	afterExplain := func(f func(error) error) verifiertest.Suite {
+		var explained sync.Map // the credentials
+		v := redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
+			id, err := newMAC().Verify(r)
+			if _, ok := explained.Load(r.Header.Get("Authorization")); ok {
+				if err = f(err); err != nil {
+					return nil, err
+				}
+				return &redoxauth.Identity{Strategy: "mac"}, nil
+			}
+			return id, err
+		})
+		return freshSuite(explainer{v, func(r *http.Request) string {
+			explained.Store(r.Header.Get("Authorization"), true)
+			return ""
+		}})
+	}
+	add("explain decides nothing", "uses up the proof", afterExplain(func(err error) error {
+		if err == nil {
+			err = macError(redoxauth.ErrRejected, "replayed")
+		}
+		return err
+	}))
+	add("explain decides nothing", "accepts what was explained", afterExplain(func(error) error { return nil }))
 	add("explain decides nothing", "explains with the credential", explaining(func(r *http.Request) string { return fmt.Sprint(r.Header) }))
 	add("explain decides nothing", "explains the header alone", explaining(func(r *http.Request) string { return r.Header["Content-Type"][0] }))
 	add("explain decides nothing", "redacts the request itself", explaining(func(r *http.Request) string {
@@ -354,12 +497,15 @@ func brokenVerifiers() map[string]broken {
 // forever is never closed.
 var forever chan struct{}
 
-type missingReturn struct{ redoxauth.Verifier }
+type wrapper struct {
+	redoxauth.Verifier
+	refuse func(w http.ResponseWriter, err error) (ended bool)
+}
 
-func (m missingReturn) Wrap(next http.Handler) http.Handler {
+func (v wrapper) Wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, err := m.Verify(r); err != nil {
-			redoxauth.WriteError(w, err)
+		if _, err := v.Verify(r); err != nil && v.refuse(w, err) {
+			return
 		}
 		next.ServeHTTP(w, r)
 	})
@@ -368,6 +514,11 @@ func (m missingReturn) Wrap(next http.Handler) http.Handler {
 type printable struct{ Key []byte }
 
 func (p printable) Verify(r *http.Request) (*redoxauth.Identity, error) { return newMAC().Verify(r) }
+
+type quiet struct{ err error }
+
+func (q quiet) Error() string { return "refused" }
+func (q quiet) Unwrap() error { return q.err }
 
 type explainer struct {
 	redoxauth.Verifier

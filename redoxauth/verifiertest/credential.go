@@ -155,8 +155,10 @@ func secretsIn(value string, header http.Header) []string {
 			continue // credential scopes and names of headers are not secret
 		}
 		secrets = append(secrets, field)
-		if i := strings.LastIndexByte(field, '.'); i >= 0 && len(field)-i > 16 {
-			secrets = append(secrets, field[i+1:]) // a JWT's signature
+		// The end is a JWT's signature, or that of a key ID, which is a name like the user-id of
+		// Basic (RFC 7617, Section 2). It is what a careless Verifier shows when it expects another.
+		if i := strings.LastIndexAny(field, ".:"); i >= 0 && len(field)-i > 16 {
+			secrets = append(secrets, field[i+1:])
 		}
 	}
 	return secrets

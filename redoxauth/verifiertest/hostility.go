@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"unsafe"
@@ -18,40 +19,62 @@ import (
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 )
 
-func testSecrets(c *check) {
-	v := c.suite.New()
-	requests := c.suite.refused()
-	requests["genuine"] = c.suite.Genuine()
+// A probe is a request, and the secrets that no text about it may show.
+type probe struct {
+	*http.Request
+	secrets []string
+}
+
+// probes returns Genuine and requests that every Verifier must refuse. Secret are the
+// credentials of each, and those of the genuine request it was made from: the Verifier expects
+// them.
+func (c *check) probes() map[string]probe {
+	all := map[string]probe{}
+	add := func(name string, r, genuine *http.Request) {
+		all[name] = probe{r, slices.Concat(c.suite.Secrets, wireSecrets(r), wireSecrets(genuine))}
+	}
+	for name, r := range c.suite.refused() {
+		add(name, r, c.suite.Genuine())
+	}
+	add("genuine", c.suite.Genuine(), c.suite.Genuine())
 	for _, part := range c.suite.Covers {
-		requests[part+" changed"] = change(c.suite.Genuine(), part)
+		genuine, changed := twice(c.suite.Genuine())
+		add(part+" changed", change(changed, part), genuine)
 	}
 	for _, carrier := range c.carriers() {
-		r := c.suite.Genuine()
-		r.Header.Add(carrier, r.Header.Get(carrier))
-		requests[carrier+" twice"] = r
-		for what, tail := range map[string]string{"lengthened": "x", "not ASCII": "é", "with a NUL": "\x00"} {
-			r := c.suite.Genuine()
-			r.Header.Set(carrier, r.Header.Get(carrier)+tail)
-			requests[carrier+" "+what] = r
+		next := c.suite.Genuine()
+		value := next.Header.Get(carrier)
+		values := map[string][]string{"twice": {value, value}, "lengthened": {value + "x"}, "not ASCII": {value + "é"}, "with a NUL": {value + "\x00"}}
+		for i, secret := range secretsIn(value, next.Header) {
+			values[fmt.Sprintf("with secret %d changed", i)] = []string{mutate(value, secret, 0)}
+		}
+		for what, values := range values {
+			genuine, changed := twice(next)
+			next = genuine
+			changed.Header[carrier] = values
+			add(carrier+" "+what, changed, genuine)
 		}
 	}
-	for name, r := range requests {
-		secrets := append(wireSecrets(r), c.suite.Secrets...)
-		secrets = append(secrets, wireSecrets(c.suite.Genuine())...)
-		r, again := twice(r)
+	return all
+}
+
+func testSecrets(c *check) {
+	v := c.suite.New()
+	for name, p := range c.probes() {
+		r, again := twice(p.Request)
 		if _, err := c.verify(name, v, r); err != nil {
-			c.conceals("the error of "+name, fmt.Sprintf("%v %+v", err, err), secrets)
+			c.conceals("the error of "+name, fmt.Sprintf("%v %+v", err, err), p.secrets)
 			for e := errors.Unwrap(err); e != nil; e = errors.Unwrap(e) {
-				c.conceals("a wrapped error of "+name, fmt.Sprintf("%+v", e), secrets)
+				c.conceals("a wrapped error of "+name, fmt.Sprintf("%+v", e), p.secrets)
 			}
 		}
 		var log bytes.Buffer
 		h := redoxauth.Middleware(v, &redoxauth.Options{Observe: redoxauth.LogDecisions(slog.New(slog.NewJSONHandler(&log, nil)))})(
 			http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 		w := c.serve(name, h, again)
-		c.conceals("the log line of "+name, log.String(), secrets)
-		c.conceals("the answer to "+name, fmt.Sprint(w.Result().Header, w.Body), secrets)
-		c.conceals("%+v of the Verifier after "+name, fmt.Sprintf("%v %+v", v, v), secrets)
+		c.conceals("the log line of "+name, log.String(), p.secrets)
+		c.conceals("the answer to "+name, fmt.Sprint(w.Result().Header, w.Body), p.secrets)
+		c.conceals("%+v of the Verifier after "+name, fmt.Sprintf("%v %+v", v, v), p.secrets)
 	}
 }
 
@@ -61,13 +84,11 @@ func testExplain(c *check) {
 	if _, ok := v.(interface{ Explain(*http.Request) string }); !ok {
 		c.Skip("the Verifier has no method Explain(*http.Request) string")
 	}
-	requests := c.suite.refused()
-	requests["genuine"] = c.suite.Genuine()
-	for name, r := range requests {
-		secrets := append(wireSecrets(r), c.suite.Secrets...)
+	for name, p := range c.probes() {
+		r := p.Request
 		body, _ := readBody(r)
 		header := r.Header.Clone()
-		c.conceals("the explanation of "+name, redoxauth.Explain(v, r), secrets)
+		c.conceals("the explanation of "+name, redoxauth.Explain(v, r), p.secrets)
 		if !reflect.DeepEqual(r.Header, header) {
 			c.fail("%s: Explain changed the headers", name)
 		}
@@ -127,8 +148,9 @@ func testHostile(c *check) {
 		for range 64 {
 			r := c.suite.Genuine()
 			fresh := r.Header.Get(carrier)
-			if mutated, ok := mutate(fresh, r.Header, random); ok {
-				r.Header.Set(carrier, mutated)
+			if secrets := secretsIn(fresh, r.Header); len(secrets) > 0 {
+				secret := secrets[random.IntN(len(secrets))]
+				r.Header.Set(carrier, mutate(fresh, secret, random.IntN(len(secret)-1)))
 				c.refuses(carrier+" with one character changed", v, r)
 			}
 		}
@@ -172,16 +194,11 @@ func hostile(genuine string, random *rand.Rand) map[string]string {
 	return values
 }
 
-// mutate changes one character of a secret in value. The new character means something
-// else in every encoding. So it is not the same letter in the other case, and it is not
-// the last character, where base64 may have bits without meaning.
-func mutate(value string, header http.Header, random *rand.Rand) (string, bool) {
-	secrets := secretsIn(value, header)
-	if len(secrets) == 0 {
-		return "", false
-	}
-	secret := secrets[random.IntN(len(secrets))]
-	at := strings.Index(value, secret) + random.IntN(len(secret)-1)
+// mutate changes the character of value that is at index at of a secret in it. The new
+// character means something else in every encoding. So it is not the same letter in the other
+// case. It must not be the last one of secret, where base64 may have bits without meaning.
+func mutate(value, secret string, at int) string {
+	at += strings.Index(value, secret)
 	b := []byte(value)
 	if strings.Trim(secret, "0123456789abcdef") == "" { // a z would make hexadecimal malformed
 		b[at] = "123456789abcdef0"[strings.IndexByte("0123456789abcdef", b[at])]
@@ -190,7 +207,7 @@ func mutate(value string, header http.Header, random *rand.Rand) (string, bool) 
 	} else {
 		b[at] = 'z'
 	}
-	return string(b), true
+	return string(b)
 }
 
 func testOwnHeader(c *check) {

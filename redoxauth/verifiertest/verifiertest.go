@@ -15,12 +15,13 @@
 //     [redoxauth.AnyOf] gives a forgery no second try, runs one Verifier for a credential, and
 //     accepts the same in any order.
 //  2. Fail closed. If something that the decision needs is down, the answer is 503, never 401.
-//  3. The peer learns no reason. No error holds a secret, nor does %+v of the Verifier: keep
-//     secrets behind a pointer.
+//  3. The peer learns no reason. No error holds a secret or the expected signature, nor does %+v
+//     of the Verifier: keep secrets behind a pointer.
 //  4. Read the body only if the proof covers it, after the headers are well formed and name a
-//     configured key, by [redoxauth.Body], [redoxauth.HashBody] or [redoxauth.HashProvenBody].
-//     Return their errors as they are: the status is 500, and not 401, if something in front has
-//     read the body. The handler reads the bytes that were verified.
+//     configured key, and after the signature holds if it covers a hash of the body that a header
+//     declares. Use [redoxauth.Body], [redoxauth.HashBody] or [redoxauth.HashProvenBody]. Return
+//     their errors as they are: the status is 500, and not 401, if something in front has read
+//     the body. The handler reads the bytes that were verified.
 //  5. Verify is safe for concurrent use, honours the context of the request, does not panic,
 //     leaves no goroutine behind, and keeps bounded memory for any number of requests.
 //  6. Ignore what the proof does not cover, because proxies change requests. Work behind every
@@ -123,11 +124,11 @@ var promises = []struct {
 	{"forged is never ErrNoCredentials", "after it compared a secret or a signature, a Verifier never returns ErrNoCredentials: AnyOf would try a forgery with the next Verifier", testForged},
 	{"any order in AnyOf", "the order in AnyOf does not matter beside a Verifier of another credential", testAnyOf},
 	{"fail closed", "no or a wrong proof is 401, a missing scope 403, a malformed header 400; no such request is 500 or 503, and none reaches the handler", testStatus},
-	{"no secrets", "no token, key, signature or whole header appears in an error, an answer, a log line or %+v", testSecrets},
+	{"no secrets", "no token, key, signature (not even the expected one) or whole header appears in an error, an answer, a log line or %+v", testSecrets},
 	{"handler reads verified bytes", "the handler reads the bytes that were verified, through every copy of the request", testBody},
 	{"consumed body is our fault", "a body that something in front has read is 500 (body_consumed) and no fault of the sender: return the error of Body as it is; a Verifier that does not read the body accepts", testBodyConsumed},
 	{"body within the limit", "a body over Options.MaxBodyBytes is 413, and the rest of it is not read", testBodyLimit},
-	{"headers before body", "the body is read only if the headers are well formed and name a configured key, and only if the proof covers it", testBodyUnread},
+	{"headers before body", "the body is read only if the headers are well formed and name a configured key, and only if the proof covers it; if a header declares its hash, only after the signature holds", testBodyUnread},
 	{"slow body ends", "a body that stalls is 503 after Options.BodyTimeout, or when the request's context ends", testSlowBody},
 	{"nothing after the answer", "when Verify has returned, nothing reads the body any more: no goroutine outlives its request", testNothingAfter},
 	{"context honoured", "a request whose context has ended does not hang: it is ErrUnavailable, or decided", testContext},
@@ -137,7 +138,7 @@ var promises = []struct {
 	{"behind a router", "a Verifier decides the same behind every router that passes on *http.Request", testRouters},
 	{"nesting is AllOf", "two nested wrappers accept and answer the same as AllOf", testNesting},
 	{"challenge on 401", "a 401 carries WWW-Authenticate (RFC 9110, Section 15.5.2), and bearer challenges follow RFC 6750, Section 3", testChallenge},
-	{"explain decides nothing", "if the Verifier has the method Explain(*http.Request) string, it changes nothing, does not panic, and shows no secret", testExplain},
+	{"explain decides nothing", "if the Verifier has the method Explain(*http.Request) string, it changes nothing, does not panic, and shows no secret and no expected signature", testExplain},
 }
 
 var parts = []string{"method", "host", "path", "query", "body"}

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
@@ -18,7 +19,7 @@ import (
 	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 )
 
-// A macVerifier is a Verifier as a user may write one. It checks an HMAC over method,
+// A macVerifier is a Verifier as a user may write one. It checks an HMAC over method, host,
 // path, query, the header X-Date and the body.
 type macVerifier struct {
 	read    func(*http.Request) ([]byte, error)
@@ -67,7 +68,7 @@ func parseMAC(r *http.Request) (id string, signature []byte, err error) {
 func mac(key string, r *http.Request, body []byte, without string) []byte {
 	h := hmac.New(sha256.New, []byte(key))
 	for _, part := range [][2]string{
-		{"method", r.Method}, {"path", r.URL.EscapedPath()}, {"query", r.URL.RawQuery}, {"date", r.Header.Get("X-Date")}, {"body", string(body)},
+		{"method", r.Method}, {"host", r.Host}, {"path", r.URL.EscapedPath()}, {"query", r.URL.RawQuery}, {"date", r.Header.Get("X-Date")}, {"body", string(body)},
 	} {
 		if part[0] != without {
 			fmt.Fprintf(h, "%q", part)
@@ -85,7 +86,9 @@ func (s macSender) Sign(r *http.Request) error {
 		return err
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	r.Header.Set("X-Date", date)
+	if r.Header.Get("X-Date") == "" {
+		r.Header.Set("X-Date", date)
+	}
 	r.Header.Set("Authorization", "Test-MAC "+s.id+":"+hex.EncodeToString(mac(s.key, r, body, s.without)))
 	return nil
 }
@@ -100,9 +103,23 @@ func macSuite(v redoxauth.Verifier) verifiertest.Suite {
 		Genuine:    request(macSender{id: macKeyID, key: macKey}),
 		Forged:     map[string]func() *http.Request{"wrong key": request(macSender{id: macKeyID, key: "wrong"})},
 		UnknownKey: request(macSender{id: "somebody", key: "wrong"}),
-		Covers:     []string{"method", "path", "query", "header:X-Date", "body"},
+		Covers:     []string{"method", "host", "path", "query", "header:X-Date", "body"},
 		Secrets:    []string{macKey},
 	}
+}
+
+// freshSuite is like macSuite, but no two genuine requests have the same signature.
+func freshSuite(v redoxauth.Verifier) verifiertest.Suite {
+	s := macSuite(v)
+	s.Genuine = request(&freshSender{})
+	return s
+}
+
+type freshSender struct{ n atomic.Int32 }
+
+func (s *freshSender) Sign(r *http.Request) error {
+	r.Header.Set("X-Date", fmt.Sprintf("%s.%d", date, s.n.Add(1)))
+	return macSender{id: macKeyID, key: macKey}.Sign(r)
 }
 
 // macReading is for a macVerifier that reads the body in its own way.
@@ -166,7 +183,11 @@ type tokenVerifier struct {
 	digest [sha256.Size]byte
 }
 
-const secretToken, wrongToken = "0123456789abcdef0123456789abcdef", "f123456789abcdef0123456789abcdef"
+const (
+	secretToken  = "0123456789abcdef0123456789abcdef"
+	wrongToken   = "f123456789abcdef0123456789abcdef"
+	limitedToken = "e123456789abcdef0123456789abcdef" // genuine, but without the scope
+)
 
 func newToken(header string) *tokenVerifier {
 	return &tokenVerifier{header: header, digest: sha256.Sum256([]byte(secretToken))}
@@ -199,6 +220,9 @@ func (v *tokenVerifier) Verify(r *http.Request) (*redoxauth.Identity, error) {
 		if digest := sha256.Sum256([]byte(values[0])); hmac.Equal(digest[:], v.digest[:]) {
 			return &redoxauth.Identity{Strategy: "token"}, nil
 		}
+		if values[0] == limitedToken {
+			return nil, v.error(redoxauth.ErrForbidden, `, error="insufficient_scope"`)
+		}
 		return nil, v.error(redoxauth.ErrRejected, `, error="invalid_token", error_description="another, unknown token"`)
 	}
 	return nil, v.error(redoxauth.ErrMalformed, "")
@@ -224,7 +248,11 @@ func suiteOf(header string, v redoxauth.Verifier) verifiertest.Suite {
 	return verifiertest.Suite{
 		New:     func() redoxauth.Verifier { return v },
 		Genuine: request(tokenSender{header, secretToken}),
-		Forged:  map[string]func() *http.Request{"wrong token": request(tokenSender{header, wrongToken})},
+		Forged: map[string]func() *http.Request{
+			"wrong token": request(tokenSender{header, wrongToken}),
+			"no scope":    request(tokenSender{header, limitedToken}),
+			"not a token": request(tokenSender{header, wrongToken + " " + wrongToken}),
+		},
 	}
 }
 
@@ -324,7 +352,7 @@ func ExampleTestVerifier() {
 		Forged: map[string]func() *http.Request{
 			"wrong key": func() *http.Request { return redoxtest.NewRequest(macSender{id: macKeyID, key: "wrong"}) },
 		},
-		Covers:  []string{"method", "path", "query", "header:X-Date", "body"},
+		Covers:  []string{"method", "host", "path", "query", "header:X-Date", "body"},
 		Secrets: []string{macKey},
 	})
 }
