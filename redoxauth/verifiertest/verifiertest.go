@@ -127,7 +127,7 @@ var promises = []struct {
 	{"no secrets", "no token, key, signature (not even the expected one) or whole header appears in an error, an answer, a log line or %+v", testSecrets},
 	{"handler reads verified bytes", "the handler reads the bytes that were verified, through every copy of the request", testBody},
 	{"consumed body is our fault", "a body that something in front has read is 500 (body_consumed) and no fault of the sender: return the error of Body as it is; a Verifier that does not read the body accepts", testBodyConsumed},
-	{"body within the limit", "a body over Options.MaxBodyBytes is 413, and the rest of it is not read", testBodyLimit},
+	{"body within the limit", "a body over Options.MaxBodyBytes is 413", testBodyLimit},
 	{"headers before body", "the body is read only if the headers are well formed and name a configured key, and only if the proof covers it; if a header declares its hash, only after the signature holds", testBodyUnread},
 	{"slow body ends", "a body that stalls is 503 after Options.BodyTimeout, or when the request's context ends", testSlowBody},
 	{"nothing after the answer", "when Verify has returned, nothing reads the body any more: no goroutine outlives its request", testNothingAfter},
