@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -213,11 +214,16 @@ func (f transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: r}, nil
 }
 
-// FuzzRouters: the handler that a router runs sees the path, the query and the Host that were
-// signed, for every request target that is accepted. The target is sent as it was signed, or
-// another one under the same signature.
-func FuzzRouters(f *testing.F) {
-	hosts := []string{"api.example.test", "api.example.test:8443", "API.example.test.", "[::1]:80"}
+// An attempt is a request target that is sent as it was signed, or another one under the same
+// signature.
+type attempt struct {
+	signed, sent, host string
+	flags              byte // form
+}
+
+var hosts = []string{"api.example.test", "api.example.test:8443", "API.example.test.", "[::1]:80"}
+
+func attempts() (all []attempt) {
 	targets := []string{
 		"/prod/redox", "/test/redox?a=1", "/", "//", "//prod//x/", "/prod/", "/prod", "/a%20b/c%2Fd", "/a+b", "/%70rod/x", "/prod%2Fx", "/prod%2F/x", "/prod/%",
 		"/prod/x?a=2&a=1&b=&c", "/prod/x?a=%2B+%20&&=&%26=%3D", "/prod/x?a;b", "/prod/x?a=%zz", "/prod/\u00fc?\u00fc=%C3%BC", "/prod/x?", "/prod/x??", "/prod#x?a#b",
@@ -227,10 +233,10 @@ func FuzzRouters(f *testing.F) {
 	}
 	for i, target := range targets {
 		for flags := range byte(4) {
-			f.Add(target, "", hosts[i%len(hosts)], flags)
+			all = append(all, attempt{target, target, hosts[i%len(hosts)], flags})
 		}
-		f.Add("/prod/redox", target, hosts[0], byte(i%4))
-		f.Add(target, "http://api.example.test"+target, hosts[0], byte(i%4))
+		all = append(all, attempt{"/prod/redox", target, hosts[0], byte(i % 4)})
+		all = append(all, attempt{target, "http://api.example.test" + target, hosts[0], byte(i % 4)})
 	}
 	for _, pair := range [][2]string{ // the first have the same signature, the others must not
 		{"/prod/x", "//prod///x"}, {"/prod/x?a=1&b=2", "/prod/x?b=2&&a=1"}, {"/prod/x?a=b+c&d", "/prod/x?d=&%61=b%20%63"}, {"/", "http://api.example.test"},
@@ -240,34 +246,92 @@ func FuzzRouters(f *testing.F) {
 		{"/prod%2Fx/%C3%BC", "/prod%2Fx/\u00fc"}, {"/prod%2Fx/%22", `/prod%2Fx/"`},
 	} {
 		for flags := range byte(4) {
-			f.Add(pair[0], pair[1], hosts[0], flags)
+			all = append(all, attempt{pair[0], pair[1], hosts[0], flags})
 		}
 	}
-	f.Fuzz(func(t *testing.T, signed, sent, host string, flags byte) {
-		form := form{kept: flags&1 != 0, once: flags&2 != 0}
-		path, query, ok := form.canonical(signed)
-		if !ok {
-			t.Skip("not a target that a sender signs")
+	return all
+}
+
+// simple matches targets that every router hands to a handler as they are.
+var simple = regexp.MustCompile(`^/([a-z]+/)*[a-z]*(\?[a-z]+=[a-z0-9]*(&[a-z]+=[a-z0-9]*)*)?$`)
+
+// genuine reports whether the Verifier and every router must take the attempt.
+func (a attempt) genuine() bool {
+	path, _, _ := strings.Cut(a.signed, "?")
+	subtree := path == "/prod" || path == "/test" // ServeMux redirects it to the path with a slash
+	return a.sent == a.signed && slices.Contains(hosts, a.host) && simple.MatchString(a.signed) && !subtree
+}
+
+// make sends the attempt and checks every handler that runs. It returns how many ran: that
+// behind the Verifier alone ("") and those behind each router.
+func (a attempt) make(t *testing.T) (ran map[string]int) {
+	form := form{kept: a.flags&1 != 0, once: a.flags&2 != 0}
+	path, query, ok := form.canonical(a.signed)
+	if !ok {
+		return nil // not a target that a sender signs
+	}
+	v := newSigV4(t, func(cfg *sigv4.Config) {
+		cfg.DisablePathNormalization, cfg.DisableDoubleEncoding = form.kept, form.once
+	})
+	want := form.covered(path, query, a.host)
+	raw := "POST " + a.sent + " HTTP/1.1\r\nHost: " + a.host + "\r\nContent-Length: 0\r\n" + sign(path, query, a.host, nil, true) + "\r\n"
+	ran = map[string]int{}
+	exchange(t, redoxauth.Middleware(v, options())(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		ran[""]++
+		if diff := cmp.Diff(want, form.seen(r)); diff != "" || r.URL.Host != "" && r.URL.Host != a.host || r.URL.Opaque != "" || r.URL.User != nil {
+			t.Errorf("%q was accepted: %+v\n%s", raw, r.URL, diff)
 		}
+		for name, router := range routers {
+			for _, route := range router(r.Clone(r.Context())) {
+				ran[name]++
+				checkRoute(t, form, want, name, route)
+			}
+		}
+	})), raw)
+	return ran
+}
+
+// oneEach is what make returns for a genuine attempt.
+var oneEach = map[string]int{"": 1, "chi": 1, "ServeMux": 1, "ReverseProxy": 1}
+
+// FuzzRouters: the handler that a router runs sees the path, the query and the Host that were
+// signed, for every request target that is accepted. A genuine one is accepted, and every
+// router runs a handler for it.
+func FuzzRouters(f *testing.F) {
+	for _, a := range attempts() {
+		f.Add(a.signed, a.sent, a.host, a.flags)
+	}
+	f.Fuzz(func(t *testing.T, signed, sent, host string, flags byte) {
 		if sent == "" {
 			sent = signed
 		}
-		v := newSigV4(t, func(cfg *sigv4.Config) {
-			cfg.DisablePathNormalization, cfg.DisableDoubleEncoding = form.kept, form.once
-		})
-		want := form.covered(path, query, host)
-		raw := "POST " + sent + " HTTP/1.1\r\nHost: " + host + "\r\nContent-Length: 0\r\n" + sign(path, query, host, nil, true) + "\r\n"
-		exchange(t, redoxauth.Middleware(v, options())(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-			if diff := cmp.Diff(want, form.seen(r)); diff != "" || r.URL.Host != "" && r.URL.Host != host || r.URL.Opaque != "" || r.URL.User != nil {
-				t.Errorf("%q was accepted: %+v\n%s", raw, r.URL, diff)
+		a := attempt{signed, sent, host, flags}
+		if ran := a.make(t); a.genuine() {
+			if diff := cmp.Diff(oneEach, ran); diff != "" {
+				t.Errorf("%+v: handlers that ran: %s", a, diff)
 			}
-			for name, router := range routers {
-				for _, route := range router(r.Clone(r.Context())) {
-					checkRoute(t, form, want, name, route)
-				}
-			}
-		})), raw)
+		}
 	})
+}
+
+// FuzzRouters checks nothing of a request that is refused. So these numbers say whether it sees
+// any that is accepted.
+func TestAttemptsReachHandlers(t *testing.T) {
+	got := map[string]int{}
+	for _, a := range attempts() {
+		for name, n := range a.make(t) {
+			got[name] += n
+		}
+		if a.genuine() {
+			got["genuine"]++
+		}
+	}
+	t.Logf("%d attempts; handlers that ran: %v", len(attempts()), got)
+	for name, least := range map[string]int{"": 140, "chi": 140, "ServeMux": 115, "ReverseProxy": 140, "genuine": 15} {
+		if got[name] < least {
+			t.Errorf("%s: %d, want at least %d", name, got[name], least)
+		}
+	}
 }
 
 func checkRoute(t *testing.T, f form, want meaning, name string, got route) {
