@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
-	"github.com/redoxauth/redoxauth-go/strategies/jwtbearer"
 )
 
 // Client assertions (private_key_jwt) at the token endpoint of smartbackend.
@@ -185,11 +184,7 @@ func TestDirectJWTs(t *testing.T) {
 		accepted := 0
 		for _, algorithm := range []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"} {
 			key := redoxtest.NewKey("key", algorithm)
-			v, err := jwtbearer.New(jwtbearer.Config{Keys: keySet([]redoxtest.Key{key}), Issuer: "redox", Audience: []string{api}, Subject: "redox", Now: s.now})
-			if err != nil {
-				t.Fatal(err)
-			}
-			s.serve(nil, v)
+			s.serveJWTs(key)
 			genuine := s.step("direct")
 			genuine.ID, genuine.Subject, genuine.AssertionAudience = "redox", "redox", api
 			genuine.Algorithm, genuine.KeyID, genuine.Key = algorithm, key.ID, privatePEM(t, key)

@@ -2,6 +2,7 @@ package oauthclients_test
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/base64"
@@ -41,8 +42,11 @@ type server struct {
 	token       http.Handler
 	destination http.Handler
 	ahead       time.Duration
-	tokenSecret []byte // signs the access tokens
+	stopped     time.Time    // the clock stands still, unless it is zero
+	replay      replay.Store // of the next endpoint; nil: a new replay.Memory
+	tokenSecret []byte       // signs the access tokens
 	seen        []exchange
+	last        map[string]request // by path
 }
 
 // An exchange is a token request and its answer.
@@ -56,7 +60,7 @@ type exchange struct {
 }
 
 func newServer(t *testing.T) *server {
-	s := &server{}
+	s := &server{last: map[string]request{}}
 	s.endTokens()
 	mux := http.NewServeMux()
 	mux.HandleFunc("/token", s.serveToken)
@@ -64,6 +68,7 @@ func newServer(t *testing.T) *server {
 		s.mu.Lock()
 		destination := s.destination
 		s.mu.Unlock()
+		s.receive(r)
 		destination.ServeHTTP(w, r)
 	})
 	s.Server = httptest.NewServer(mux)
@@ -73,8 +78,7 @@ func newServer(t *testing.T) *server {
 
 func (s *server) serveToken(w http.ResponseWriter, r *http.Request) {
 	dump, _ := httputil.DumpRequest(r, true)
-	body, _ := io.ReadAll(r.Body)
-	r.Body = io.NopCloser(bytes.NewReader(body))
+	body := s.receive(r)
 	e := exchange{dump: string(dump), header: r.Header.Clone()}
 	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
 		var members map[string]string
@@ -104,10 +108,23 @@ func (s *server) serveToken(w http.ResponseWriter, r *http.Request) {
 	w.Write(recorder.Body.Bytes())
 }
 
+// receive keeps a request, and returns its body.
+func (s *server) receive(r *http.Request) []byte {
+	body, _ := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last[r.URL.Path] = request{r.URL.Path, r.Header.Clone(), string(body)}
+	return body
+}
+
 // now is the server's clock.
 func (s *server) now() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !s.stopped.IsZero() {
+		return s.stopped
+	}
 	return time.Now().Add(s.ahead)
 }
 
@@ -115,6 +132,13 @@ func (s *server) advance(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ahead += d
+}
+
+// stop stops the clock.
+func (s *server) stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopped = time.Now()
 }
 
 // endTokens ends all tokens, from the next token endpoint on.
@@ -162,7 +186,7 @@ func (s *server) serveAssertions(lifetime time.Duration, keys ...redoxtest.Key) 
 	e := must(smartbackend.NewTokenEndpoint(smartbackend.EndpointConfig{
 		Clients:  []smartbackend.Client{{ID: "redox", Keys: keySet(keys), Scopes: scopes}},
 		TokenURL: s.URL + "/token", AssertionAudiences: []string{s.URL + "/token", s.URL},
-		Issuer: s.URL, Audience: api, TokenSecrets: [][]byte{s.tokenSecret}, Lifetime: lifetime, Replay: replay.NewMemory(0), Now: s.now,
+		Issuer: s.URL, Audience: api, TokenSecrets: [][]byte{s.tokenSecret}, Lifetime: lifetime, Replay: s.store(), Now: s.now,
 		Leeway: 3 * time.Minute, // testExpiry sets the clock ahead
 	}))
 	s.serve(e, must(e.Verifier()))
@@ -173,11 +197,20 @@ func (s *server) serveGrants(lifetime time.Duration, keys ...redoxtest.Key) {
 	e := must(jwtbearer.NewTokenEndpoint(jwtbearer.EndpointConfig{
 		Signers:  []jwtbearer.Signer{{Issuer: "redox", Keys: keySet(keys), Scopes: scopes}},
 		TokenURL: s.URL + "/token", AssertionAudiences: []string{s.URL + "/token", s.URL, googlesURL},
-		Issuer: s.URL, Audience: api, TokenSecrets: [][]byte{s.tokenSecret}, Lifetime: lifetime, Replay: replay.NewMemory(0), Now: s.now,
+		Issuer: s.URL, Audience: api, TokenSecrets: [][]byte{s.tokenSecret}, Lifetime: lifetime, Replay: s.store(), Now: s.now,
 		Leeway: 3 * time.Minute, // testExpiry sets the clock ahead
 	}))
 	s.serve(e, must(e.Verifier()))
 }
+
+// serveJWTs takes JWTs that are sent with the message and that the key signed.
+func (s *server) serveJWTs(key redoxtest.Key) {
+	s.serve(nil, must(jwtbearer.New(jwtbearer.Config{
+		Keys: keySet([]redoxtest.Key{key}), Issuer: "redox", Audience: []string{api}, Subject: "redox", Replay: s.replay, Now: s.now,
+	})))
+}
+
+func (s *server) store() replay.Store { return cmp.Or(s.replay, replay.Store(replay.NewMemory(0))) }
 
 // keySet publishes keys without alg: clients differ in the alg that they choose.
 func keySet(keys []redoxtest.Key) keyset.Set {

@@ -4,7 +4,8 @@
 //
 // Without a flag the clients of Go run. They need nothing but Go. With -all the others run
 // too: they come from npm (package.json) and Debian (the file packages). A client that is
-// missing fails its test.
+// missing fails its test. With -alter every accepted request of the clients is altered, and
+// without it one of each proof.
 package oauthclients_test
 
 import (
@@ -24,7 +25,10 @@ import (
 	"time"
 )
 
-var all = flag.Bool("all", false, "run the clients of npm and Debian too")
+var (
+	all   = flag.Bool("all", false, "run the clients of npm and Debian too")
+	alter = flag.Bool("alter", false, "alter every accepted request")
+)
 
 // A client is a library, and what it can do.
 type client struct {
