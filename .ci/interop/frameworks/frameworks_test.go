@@ -1,6 +1,7 @@
 // Package frameworks_test puts the middleware of redoxauth and verifytoken in front of, and
 // inside, frameworks that need no adapter. Frameworks that need one, or have an example, are
-// in examples/frameworks.
+// in examples/frameworks. The exception is fasthttpadaptor, an adapter that loses headers: see
+// TestFastHTTPAdaptor.
 package frameworks_test
 
 import (
