@@ -133,7 +133,10 @@ func TestTooManyWrongCredentials(t *testing.T) {
 	failure = nil
 	e.issue(t)
 	clock = now.Add(time.Minute)
-	request("redox", "192.0.2.1:1", wrong)
+	for range 100 {
+		request("redox", "192.0.2.1:1", wrong)
+	}
+	request("redox", "192.0.2.1:1", limited)
 	clock = now.Add(-time.Hour) // the clock was set back
 	request("redox", "192.0.2.1:1", wrong)
 }
