@@ -19,6 +19,7 @@ import (
 // dialects are the requests that the gate alters: one of each sender that it has.
 var dialects = map[string]string{
 	"aws4":                 "escapes",
+	"aws4fetch":            "s3",
 	"botocore":             "session token",
 	"AWS SDK for Go v2":    "//",
 	"curl --aws-sigv4":     "// and escapes",

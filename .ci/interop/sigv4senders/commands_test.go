@@ -9,7 +9,7 @@ import (
 var ofCommands = []string{"s3", "s3 //", "s3 escapes", "s3 no body", "s3 1 MiB", "s3 session token", "s3 new secret"}
 
 func curl(r request) []string {
-	args := []string{"curl", "--disable", "--silent", "--show-error", "--noproxy", "*", "--path-as-is", "--request", r.Method,
+	args := []string{"/usr/bin/curl", "--disable", "--silent", "--show-error", "--noproxy", "*", "--path-as-is", "--request", r.Method,
 		"--aws-sigv4", "aws:amz:" + region + ":" + r.Service, "--user", r.AccessKeyID + ":" + r.SecretAccessKey}
 	if r.Method != "GET" {
 		args = append(args, "--data-binary", "@"+r.Body)

@@ -5,11 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -77,7 +74,7 @@ func (r *recording) setting() (cfg sigv4.Config, accepted bool) {
 }
 
 // A matrix has for each sender the cases by outcome. A case that is refused has a reason: words
-// of COMPATIBILITY.md.
+// of COMPATIBILITY.md, from a paragraph that names the sender.
 type matrix map[string]*outcomes
 
 type outcomes struct {
@@ -86,10 +83,7 @@ type outcomes struct {
 	Refused  map[string]string   `json:"refused"` // with the reason
 }
 
-const (
-	matrixFile    = "testdata/matrix.json"
-	compatibility = "../../../strategies/sigv4/COMPATIBILITY.md"
-)
+const matrixFile = "testdata/matrix.json"
 
 // What each sender sends is accepted as testdata and COMPATIBILITY.md say.
 func TestMatrix(t *testing.T) {
@@ -98,11 +92,7 @@ func TestMatrix(t *testing.T) {
 	if *all && !*update && len(want) != len(senders) {
 		t.Errorf("%s has %d senders, want %d", matrixFile, len(want), len(senders))
 	}
-	text, err := os.ReadFile(compatibility)
-	if err != nil {
-		t.Fatal(err)
-	}
-	words := strings.Join(strings.Fields(string(text)), " ")
+	page := readPage(t)
 	count := map[string]int{}
 	for _, s := range selected() {
 		t.Run(s.name, func(t *testing.T) {
@@ -118,8 +108,8 @@ func TestMatrix(t *testing.T) {
 					if known := want[s.name]; known != nil {
 						got.Refused[r.name] = known.Refused[r.name]
 					}
-					if reason := got.Refused[r.name]; reason == "" || !strings.Contains(words, reason) {
-						t.Errorf("%s: it is refused and COMPATIBILITY.md has no reason %q:\n%s\n%s", r.name, reason, r.head(), r.failure)
+					if reason := got.Refused[r.name]; !page.says(s, reason) {
+						t.Errorf("%s: it is refused and COMPATIBILITY.md does not say %q of it:\n%s\n%s", r.name, reason, r.head(), r.failure)
 					}
 				default:
 					got.Accepted[r.outcome] = append(got.Accepted[r.outcome], r.name)
@@ -160,90 +150,6 @@ func TestRotation(t *testing.T) {
 	if count[newSecretKey] < len(selected()) || count[secretKey] < len(selected()) {
 		t.Errorf("accepted requests by secret: %v", count)
 	}
-}
-
-// The table in COMPATIBILITY.md says what these senders do today. Senders that sign only for
-// S3 have no row.
-func TestCompatibilityTable(t *testing.T) {
-	text, err := os.ReadFile(compatibility)
-	if err != nil {
-		t.Fatal(err)
-	}
-	table := map[string][]string{}
-	for line := range strings.Lines(string(text)) {
-		cells := strings.Split(strings.Trim(line, "|\n"), "|")
-		for i := range cells {
-			cells[i] = strings.Trim(cells[i], " `")
-		}
-		if len(cells) == 2+len(columns) && cells[0] != "sender" && cells[0] != "---" {
-			table[cells[0]] = cells[2:]
-		}
-	}
-	for _, s := range selected() {
-		row, outcome := []string{}, map[string]string{}
-		for _, r := range record(t, s) {
-			if r.service != "s3" {
-				outcome[r.name] = r.outcome
-			}
-		}
-		for _, name := range columns {
-			if outcome[name] != "" {
-				row = append(row, outcome[name])
-			}
-		}
-		if want := table[s.name]; len(row) == len(columns) || want != nil {
-			if diff := cmp.Diff(want, row); diff != "" {
-				t.Errorf("%s: -table +got:\n%s", s, diff)
-			}
-		}
-		delete(table, s.name)
-	}
-	if *all && len(table) > 0 {
-		t.Errorf("the table has senders that the test does not: %v", slices.Collect(maps.Keys(table)))
-	}
-}
-
-// testdata of strategies/sigv4 has a recording of every row of the table, which its tests
-// verify without the senders.
-func TestRecordings(t *testing.T) {
-	const file = "../../../strategies/sigv4/testdata/senders.json"
-	recordings := map[string][]string{}
-	readJSON(t, file, &recordings)
-	for _, s := range selected() {
-		var requests []string
-		for _, name := range columns {
-			for _, r := range record(t, s) {
-				if r.name == name && r.service != "s3" && r.raw != nil {
-					requests = append(requests, r.head()+"\n{}")
-				}
-			}
-		}
-		switch {
-		case len(requests) < len(columns): // it has no row
-		case len(recordings[s.name]) == len(columns):
-		case *update:
-			recordings[s.name] = requests
-		default:
-			t.Errorf("%s: %s has %d requests", s, file, len(recordings[s.name]))
-		}
-	}
-	if *update {
-		writeJSON(t, file, recordings)
-	}
-}
-
-// head returns the head of the request, without the headers that the signature ignores.
-func (r *recording) head() string {
-	head, _, _ := strings.Cut(string(r.raw), "\r\n\r\n")
-	line, fields, _ := strings.Cut(head, "\r\n")
-	signed := append(r.signedHeaders(), "host", "authorization", "content-length")
-	for field := range strings.SplitSeq(fields, "\r\n") {
-		name, _, _ := strings.Cut(strings.ToLower(field), ":")
-		if slices.Contains(signed, name) || strings.HasPrefix(name, "x-amz-") {
-			line += "\n" + field
-		}
-	}
-	return line + "\n"
 }
 
 func readJSON(t *testing.T, name string, v any) {

@@ -1,10 +1,13 @@
 // Package sigv4senders sends with programs of others that sign with Signature Version 4, to
 // a server of the test on loopback, and verifies with strategies/sigv4 what arrives.
 //
-//	go test .              the senders that show each dialect; part of the gate
+//	go test .              some senders, as part of the gate
 //	go test . -all         every sender; first apt-get install $(grep -v '^#' packages)
 //	go test . -all -alter  alters every accepted request in every byte
 //	go test . -all -update writes testdata/matrix.json and records for strategies/sigv4
+//
+// The recordings have a request of each dialect. So the tests of strategies/sigv4 verify also
+// the dialects of the senders that the gate does not run.
 //
 // The tests install what npm has. No test is skipped: a sender that is not installed fails.
 package sigv4senders
@@ -34,7 +37,8 @@ var (
 // A sender is a program or a library of others.
 type sender struct {
 	name    string
-	gate    bool     // it shows a dialect, and the gate has it
+	gate    bool     // the gate runs it
+	from    string   // npm's or Debian's package, or Go's module, if its name is another
 	command []string // sends the requests of stdin, and prints the error of each
 	each    func(request) []string
 	only    []string       // cases, if it can not send the others
@@ -54,31 +58,31 @@ var senders = []sender{
 	{name: "@aws-sdk/signature-v4-crt", command: node},
 	{name: "aws4", command: node, gate: true},
 	{name: "aws4-axios", command: node},
-	{name: "aws4fetch", command: node},
+	{name: "aws4fetch", command: node, gate: true},
 	{name: "aws-sigv4-fetch", command: node},
 	{name: "aws-sigv4-sign", command: node},
 	{name: "@scaldwell77/aws-signed-fetch", command: node},
 	{name: "fetch-aws4", command: node},
-	{name: "Postman", command: node},
+	{name: "Postman", from: "newman", command: node},
 	{name: "aws-sign-web", command: node},
-	{name: "botocore", command: python, gate: true},
-	{name: "botocore's session", command: python},
-	{name: "awscrt (Python)", command: python},
-	{name: "aws-requests-auth", command: python},
-	{name: "boto 2", command: python},
-	{name: "AWS CLI", each: awscli, only: []string{"plain", "s3", "s3 escapes", "s3 session token", "s3 new secret"}, adjust: lambda},
+	{name: "botocore", from: "python3-botocore", command: python, gate: true},
+	{name: "botocore's session", from: "python3-botocore", command: python},
+	{name: "awscrt (Python)", from: "python3-awscrt", command: python},
+	{name: "aws-requests-auth", from: "python3-aws-requests-auth", command: python},
+	{name: "boto 2", from: "python3-boto", command: python},
+	{name: "AWS CLI", from: "awscli", each: awscli, only: []string{"plain", "s3", "s3 escapes", "s3 session token", "s3 new secret"}, adjust: lambda},
 	{name: "s3cmd", each: s3cmd, only: ofCommands},
 	{name: "rclone", each: rclone, only: ofCommands},
-	{name: "aws-sigv4 (Ruby)", command: ruby},
-	{name: "faraday_middleware-aws-sigv4", command: ruby},
-	{name: "Net::Amazon::Signature::V4", command: perl},
-	{name: "AWS::Signature4 (Perl)", command: perl, adjust: lambdaAtAmazon},
-	{name: "async-aws (PHP)", command: []string{"/usr/bin/php", "php.php"}},
-	{name: "AWS SDK for Go v1", command: sdk},
-	{name: "AWS SDK for Go v2", command: sdk, gate: true},
-	{name: "minio-go", command: sdk, adjust: func(r *request) { r.Service = "s3" }},
-	{name: "go-aws-auth", command: sdk, adjust: atAmazon},
-	{name: "curl --aws-sigv4", each: curl, gate: true},
+	{name: "aws-sigv4 (Ruby)", from: "ruby-aws-sigv4", command: ruby},
+	{name: "faraday_middleware-aws-sigv4", from: "ruby-faraday-middleware-aws-sigv4", command: ruby},
+	{name: "Net::Amazon::Signature::V4", from: "libnet-amazon-signature-v4-perl", command: perl},
+	{name: "AWS::Signature4 (Perl)", from: "libaws-signature4-perl", command: perl, adjust: lambdaAtAmazon},
+	{name: "async-aws (PHP)", from: "php-async-aws-core", command: []string{"/usr/bin/php", "php.php"}},
+	{name: "AWS SDK for Go v1", from: "github.com/aws/aws-sdk-go", command: sdk},
+	{name: "AWS SDK for Go v2", from: "github.com/aws/aws-sdk-go-v2", command: sdk, gate: true},
+	{name: "minio-go", from: "github.com/minio/minio-go/v7", command: sdk, adjust: func(r *request) { r.Service = "s3" }},
+	{name: "go-aws-auth", from: "github.com/smartystreets/go-aws-auth", command: sdk, adjust: atAmazon},
+	{name: "curl --aws-sigv4", from: "curl", each: curl, gate: true},
 }
 
 // atAmazon is for senders that take service and region from Host.
@@ -157,7 +161,7 @@ func (s sender) record(t *testing.T) []recording {
 }
 
 func (s sender) send(t *testing.T, requests []request) (failures []string) {
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	if s.each != nil {
 		for _, r := range requests {
@@ -207,10 +211,7 @@ func run(ctx context.Context, input []byte, command ...string) ([]byte, error) {
 
 // npm installs the packages here for all senders. The gate needs no more than its parent has.
 var npm = sync.OnceValue(func() error {
-	dir := ".."
-	if *all {
-		dir = "."
-	}
+	dir := npmDir()
 	if _, err := os.Stat(filepath.Join(dir, "node_modules", ".package-lock.json")); err == nil { // npm writes it last
 		return nil
 	}
@@ -219,3 +220,10 @@ var npm = sync.OnceValue(func() error {
 	_, err := run(ctx, nil, "npm", "--prefix", dir, "ci", "--ignore-scripts", "--no-audit", "--no-fund")
 	return err
 })
+
+func npmDir() string {
+	if *all {
+		return "."
+	}
+	return ".."
+}
