@@ -15,12 +15,18 @@ func (s sender) version(t *testing.T) string {
 	if from == "" {
 		from = s.name
 	}
-	if s.command != nil && s.command[0] == "node" {
-		return npmVersion(t, from)
+	program := ""
+	if s.each == nil {
+		program = s.command[0]
 	}
-	command := []string{"dpkg-query", "--show", "--showformat=${Version}", from}
-	if s.command != nil && s.command[0] == "go" {
+	var command []string
+	switch program {
+	case "node":
+		return npmVersion(t, from)
+	case "go":
 		command = []string{"go", "list", "-C", "sdk", "-m", "-f", "{{.Version}}", from}
+	default:
+		command = []string{"dpkg-query", "--show", "--showformat=${Version}", from}
 	}
 	out, err := run(t.Context(), nil, command...)
 	if err != nil {
