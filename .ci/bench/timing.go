@@ -18,6 +18,7 @@ import (
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
 	"github.com/redoxauth/redoxauth-go/strategies/clientcredentials"
+	"github.com/redoxauth/redoxauth-go/strategies/jwtbearer"
 	"github.com/redoxauth/redoxauth-go/strategies/sigv4"
 	"github.com/redoxauth/redoxauth-go/verifytoken"
 )
@@ -45,8 +46,9 @@ const (
 
 // run times all inputs in random order, in many rounds of each layout. The figure of a layout is
 // the median of the differences within its rounds: other programs on the machine disturb few
-// rounds, and all inputs alike. The printed figure is the median of the layouts.
-func (c comparison) run(rounds int) {
+// rounds, and all inputs alike. The printed figure is the median of the layouts. It reports
+// whether an input differs from the first.
+func (c comparison) run(rounds int) (differs bool) {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // between the rounds only
 	inputs := slices.Insert(slices.Clone(c.inputs), 1, input{"the same (null pair)", c.inputs[0].make})
 	differences := make([][]float64, len(inputs))
@@ -75,7 +77,7 @@ func (c comparison) run(rounds int) {
 			differences[i] = append(differences[i], median(within[i]))
 		}
 	}
-	c.print(inputs, differences, median(base))
+	return c.print(inputs, differences, median(base))
 }
 
 func timeBatch(ops []func()) (ns float64) {
@@ -86,7 +88,7 @@ func timeBatch(ops []func()) (ns float64) {
 	return float64(time.Since(start).Nanoseconds()) / batch
 }
 
-func (c comparison) print(inputs []input, differences [][]float64, base float64) {
+func (c comparison) print(inputs []input, differences [][]float64, base float64) (differs bool) {
 	t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "%s\tns\t99 %% interval\t\n  %s\t%.0f\t\t\n", c.name, inputs[0].name, base)
 	low, high := interval(differences[1])
@@ -99,12 +101,13 @@ func (c comparison) print(inputs []input, differences [][]float64, base float64)
 		case i == 0:
 			verdict = fmt.Sprintf("differences below %.0f ns cannot be seen", math.Ceil(noise))
 		case low > noise || high < -noise:
-			verdict = "DIFFERS"
+			verdict, differs = "DIFFERS", true
 		}
 		fmt.Fprintf(t, "  %s\t%+.1f\t%+.1f to %+.1f\t%s\n", in.name, median(d), low, high, verdict)
 	}
 	t.Flush()
 	fmt.Println()
+	return differs
 }
 
 // interval is that of the median with 99 % confidence, whatever the distribution: between the
@@ -117,12 +120,23 @@ func interval(v []float64) (low, high float64) {
 	return v[int(n/2-away)], v[int(math.Ceil(n/2+away))-1]
 }
 
-func timing(e effort, only string) {
-	for _, c := range slices.Concat(tokenComparisons(), endpointComparisons(), sigv4Comparisons()) {
-		if strings.Contains(c.name, only) {
-			c.run(e.rounds * 8)
+// timing reports whether anything differs.
+func timing(e effort, only string) (differs bool) {
+	for _, c := range slices.Concat(tokenComparisons(), endpointComparisons(), signatureComparisons(), sigv4Comparisons()) {
+		if strings.Contains(c.name, only) && c.run(e.rounds*8) {
+			differs = true
 		}
 	}
+	return differs
+}
+
+// otherDigit replaces a digit or another character.
+func otherDigit(s string, at int) string {
+	digit := "1"
+	if s[at] == '1' {
+		digit = "2"
+	}
+	return s[:at] + digit + s[at+1:]
 }
 
 // refusing returns a function that calls v and panics if v accepts r.
@@ -212,6 +226,37 @@ func endpointComparisons() []comparison {
 	return comparisons
 }
 
+// signatureComparisons are of tokens with an HMAC: those that our own endpoints issue, whatever
+// the strategy, and JWTs of a sender.
+func signatureComparisons() []comparison {
+	secret := []byte("a secret of a sender, 32 bytes at least")
+	jwts := must(jwtbearer.New(jwtbearer.Config{Secrets: [][]byte{secret}, Issuer: issuer, Audience: []string{audience}, Now: signed}))
+	key := redoxtest.Key{Algorithm: "HS256", Secret: secret}
+	jwt := must((&redoxtest.JWTBearer{Key: key, Issuer: issuer, Audience: []string{audience}, Now: signed}).Token())
+	var comparisons []comparison
+	for _, c := range []struct {
+		name  string
+		v     redoxauth.Verifier
+		token string
+	}{
+		{"token issued by our endpoint: where its signature is wrong", newIssuedVerifier(), issuedTokens()[0]},
+		{"jwtbearer with a secret: where the signature is wrong", jwts, jwt},
+	} {
+		first, last := strings.LastIndexByte(c.token, '.')+1, len(c.token)-2 // the very last has bits without meaning
+		wrongAt := func(name string, at int) input {
+			return input{name, func() func() {
+				r := httptest.NewRequest(http.MethodPost, "/redox", nil)
+				r.Header.Set("Authorization", "Bearer "+otherDigit(c.token, at))
+				return refusing(c.v, r)
+			}}
+		}
+		comparisons = append(comparisons, comparison{c.name, []input{
+			wrongAt("first character", first), wrongAt("middle", (first+last)/2), wrongAt("last character", last),
+		}})
+	}
+	return comparisons
+}
+
 func sigv4Comparisons() []comparison {
 	credential := sigv4.Credential{AccessKeyID: accessKeyID, SecretAccessKey: secretAccessKey}
 	rotating := []sigv4.Credential{credential, {AccessKeyID: accessKeyID, SecretAccessKey: "the next secret"}}
@@ -228,15 +273,8 @@ func sigv4Comparisons() []comparison {
 			return refusing(v, r)
 		}}
 	}
-	// other replaces a digit.
 	other := func(at int) func(string) string {
-		return func(s string) string {
-			digit := "1"
-			if s[at] == '1' {
-				digit = "2"
-			}
-			return s[:at] + digit + s[at+1:]
-		}
+		return func(s string) string { return otherDigit(s, at) }
 	}
 	const unknown = "AKIDNOBODY1" // as long as accessKeyID
 	var comparisons []comparison
