@@ -43,17 +43,25 @@ const (
 // settingsVariable makes a process the destination. It holds settings as JSON.
 const settingsVariable = "SOAK_DESTINATION"
 
-// settings tell the destination about what it depends on, which is in the parent.
-type settings struct{ KeysURL, IntrospectionURL, CertsURL, TokenInfoURL, ServiceAccount string }
+// settings tell the destination about what it depends on, which is in the parent. It is under
+// attack, unless there is a Redis, which fails now and then.
+type settings struct {
+	KeysURL, IntrospectionURL, CertsURL, TokenInfoURL, ServiceAccount string
 
-// A destination is the server under attack.
+	Redis     string          // its address
+	SMARTKeys json.RawMessage // of the SMART client, if there is a Redis
+}
+
+// A destination is the server that gets the messages.
 type destination struct {
 	handler          http.Handler
+	feed             stored
 	second           atomic.Pointer[http.Server] // to be shut down in the middle
 	genuine, hostile atomic.Int64                // open connections
 
-	mu       sync.Mutex
-	refusals map[string]int // of genuine messages, by what Observe says
+	mu          sync.Mutex
+	refusals    map[string]int    // of genuine messages, by what Observe says
+	unavailable map[string]string // why a message was last answered 503, by path
 }
 
 // serve is the main function of the child. It prints the addresses, and ends with its
@@ -63,13 +71,18 @@ func serve(encoded string) error {
 	if err := json.Unmarshal([]byte(encoded), &s); err != nil {
 		return err
 	}
-	d := &destination{refusals: map[string]int{}}
+	d := &destination{refusals: map[string]int{}, unavailable: map[string]string{}}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
 	a := addresses{URL: "http://" + l.Addr().String()}
-	if d.handler, err = s.handler(a.URL, d.observe); err != nil {
+	if s.Redis != "" {
+		d.handler, err = s.dependent(a.URL, &d.feed, d.observeUnavailable)
+	} else {
+		d.handler, err = s.handler(a.URL, d.observe)
+	}
+	if err != nil {
 		return err
 	}
 	go d.server().Serve(l)
@@ -120,6 +133,15 @@ func (d *destination) observe(r *http.Request, decision redoxauth.Decision) {
 	d.refusals[decision.Err.Error()]++
 }
 
+// observeUnavailable keeps one text for each path, so that memory stays flat.
+func (d *destination) observeUnavailable(r *http.Request, decision redoxauth.Decision) {
+	if decision.Status == http.StatusServiceUnavailable {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.unavailable[r.URL.Path] = decision.Err.Error()
+	}
+}
+
 // control is how the parent looks into the child.
 func (d *destination) control() http.Handler {
 	mux := http.NewServeMux()
@@ -127,6 +149,13 @@ func (d *destination) control() http.Handler {
 	mux.HandleFunc("GET /load", func(w http.ResponseWriter, r *http.Request) {
 		answer(w, load{Goroutines: runtime.NumGoroutine(), Genuine: int(d.genuine.Load()), Hostile: int(d.hostile.Load())})
 	})
+	mux.HandleFunc("GET /usage", func(w http.ResponseWriter, r *http.Request) { answer(w, measureUsage()) })
+	mux.HandleFunc("GET /unavailable", func(w http.ResponseWriter, r *http.Request) {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		answer(w, d.unavailable)
+	})
+	mux.HandleFunc("GET /feed", func(w http.ResponseWriter, r *http.Request) { answer(w, d.feed.status()) })
 	mux.HandleFunc("DELETE /refusals", func(w http.ResponseWriter, r *http.Request) {
 		d.mu.Lock()
 		defer d.mu.Unlock()

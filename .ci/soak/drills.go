@@ -106,10 +106,12 @@ func (d *drills) publishedKeys(url string) {
 			server.SetCacheControl("max-age=86400") // no refresh helps
 		}
 		d.closers = append(d.closers, server.Close)
-		keys, err := keyset.NewRemote(keyset.RemoteConfig{URL: server.JWKSURL, MinRefresh: 5 * time.Second, InsecureAllowHTTP: true})
+		fetches := &fetches{}
+		keys, err := keyset.NewRemote(keyset.RemoteConfig{URL: server.JWKSURL, MinRefresh: 5 * time.Second, InsecureAllowHTTP: true, Client: fetches.client()})
 		d.errs = append(d.errs, err)
 		v, err := jwtbearer.New(jwtbearer.Config{Keys: keys, Issuer: issuer, Audience: []string{url}})
 		drill := d.add(kind.name, kind.name == "keys, announced", v, err)
+		drill.fetches = fetches
 		drill.sender = func() redoxtest.Sender {
 			return &redoxtest.JWTBearer{Key: server.Key(), Issuer: issuer, Audience: []string{url}, Client: d.client}
 		}
@@ -263,7 +265,8 @@ func (d *drills) tokenSecrets(url string) {
 func (d *drills) smartClient(base string) {
 	server := redoxtest.NewKeyServer(newest("s0", "ES384"))
 	d.closers = append(d.closers, server.Close)
-	keys, err := keyset.NewRemote(keyset.RemoteConfig{URL: server.JWKSURL, InsecureAllowHTTP: true})
+	fetches := &fetches{}
+	keys, err := keyset.NewRemote(keyset.RemoteConfig{URL: server.JWKSURL, InsecureAllowHTTP: true, Client: fetches.client()})
 	d.errs = append(d.errs, err)
 	tokenURL := fmt.Sprintf("%s/%d/token", base, len(d.all))
 	endpoint, err := smartbackend.NewTokenEndpoint(smartbackend.EndpointConfig{
@@ -276,6 +279,7 @@ func (d *drills) smartClient(base string) {
 	}
 	v, err := endpoint.Verifier()
 	drill := d.add("SMART client, sudden, new kid", false, v, err)
+	drill.fetches = fetches
 	mux := http.NewServeMux()
 	mux.Handle("/", drill.handler)
 	mux.Handle("/{drill}/token", endpoint)
@@ -306,10 +310,12 @@ func (d *drills) restartedIssuer(url string) {
 	server.AddClient("redox", secret)
 	server.SetCacheControl("max-age=86400")
 	d.closers = append(d.closers, server.Close)
-	keys, err := keyset.NewRemote(keyset.RemoteConfig{Issuer: server.Issuer, InsecureAllowHTTP: true})
+	fetches := &fetches{}
+	keys, err := keyset.NewRemote(keyset.RemoteConfig{Issuer: server.Issuer, InsecureAllowHTTP: true, Client: fetches.client()})
 	d.errs = append(d.errs, err)
 	v, err := clientcredentials.New(clientcredentials.Config{Keys: keys, Issuer: server.Issuer, Audience: []string{url}, ClientIDs: []string{"redox"}})
 	drill := d.add("issuer restarted, same kid", false, v, err)
+	drill.fetches = fetches
 	token := func() redoxtest.Sender {
 		return &redoxtest.ClientCredentials{URL: server.TokenURL, ClientID: "redox", ClientSecret: secret, Audience: url, Client: d.client}
 	}
@@ -330,8 +336,10 @@ func (d *drills) google(url string) {
 	d.closers = append(d.closers, google.Close)
 	account := google.AddServiceAccount("redox@customer.iam.gserviceaccount.com")
 	endpoints := gcpjwt.Endpoints{CertsURL: google.CertsURL, TokenInfoURL: google.TokenInfoURL}
-	v, err := gcpjwt.New(gcpjwt.Config{ServiceAccounts: []string{account.ID}, Audience: []string{url}, Endpoints: endpoints, InsecureAllowHTTP: true})
+	fetches := &fetches{}
+	v, err := gcpjwt.New(gcpjwt.Config{ServiceAccounts: []string{account.ID}, Audience: []string{url}, Endpoints: endpoints, InsecureAllowHTTP: true, Client: fetches.client()})
 	drill := d.add("Google's keys, sudden, ID token", false, v, err)
+	drill.fetches = fetches
 	drill.sender = func() redoxtest.Sender {
 		return &redoxtest.GCPJWT{Email: account.Email, Key: account.Key, TokenURL: google.TokenURL, TargetAudience: url, Client: d.client}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
@@ -89,16 +91,38 @@ func (w *world) wasDown(name string, begin, end time.Time) bool {
 	return false
 }
 
-// store is the handler of the feed.
-func (w *world) store(rw http.ResponseWriter, r *http.Request) {
+// stored is the handler of the feed, and what it has stored.
+type stored struct {
+	mu sync.Mutex
+	feedStatus
+}
+
+type feedStatus struct {
+	Messages int    // that arrived, without those that arrived again
+	Wrong    string // the first message out of order
+}
+
+func (s *stored) status() feedStatus {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.feedStatus
+}
+
+func (s *stored) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		http.Error(rw, "", http.StatusInternalServerError)
+		http.Error(w, "", http.StatusInternalServerError)
 		return
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.feed = append(w.feed, string(body))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch string(body) {
+	case fmt.Sprintf(`{"n":%d}`, s.Messages):
+		s.Messages++
+	case fmt.Sprintf(`{"n":%d}`, s.Messages-1): // at least once
+	default:
+		s.Wrong = cmp.Or(s.Wrong, fmt.Sprintf("got %s, want message %d", body, s.Messages))
+	}
 }
 
 // deliverFeed delivers a feed as Redox does. It uses introspection, because that proof needs
@@ -120,21 +144,14 @@ func (w *world) deliverFeed(ctx context.Context) error {
 		delivered++
 		time.Sleep(20 * time.Millisecond)
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	var arrived feedStatus
+	w.destination.call("GET", "/feed", &arrived)
 	fmt.Printf("\nfeed: %d messages delivered in order, %d pauses\n", delivered, pauses)
-	next := 0
-	for _, body := range w.feed {
-		switch body {
-		case fmt.Sprintf(`{"n":%d}`, next):
-			next++
-		case fmt.Sprintf(`{"n":%d}`, next-1): // at least once
-		default:
-			return fmt.Errorf("feed: got %s, want message %d", body, next)
-		}
-	}
-	if next < delivered || delivered == 0 {
-		return fmt.Errorf("feed: %d messages arrived of %d delivered", next, delivered)
+	switch {
+	case arrived.Wrong != "":
+		return fmt.Errorf("feed: %s", arrived.Wrong)
+	case arrived.Messages < delivered || delivered == 0:
+		return fmt.Errorf("feed: %d messages arrived of %d delivered", arrived.Messages, delivered)
 	}
 	return nil
 }

@@ -20,7 +20,8 @@ import (
 const (
 	drillRate    = 5                // genuine messages a second of each drill
 	strangerRate = 20               // and strangers' tokens
-	cooldown     = 6 * time.Second  // the default of keyset.RemoteConfig, and a second for the fetch
+	cooldown     = 5 * time.Second  // the default of keyset.RemoteConfig
+	slack        = time.Second      // for what is not measured, such as a wait for a processor
 	settle       = 12 * time.Second // between the steps of a rotation
 	// A list of secrets that a function supplies is called every 30 s.
 	listLife = 35 * time.Second
@@ -34,13 +35,15 @@ type drill struct {
 	stranger  func(url string, n int) *http.Request // what nobody signed; nil: no keys are looked for
 	announced bool                                  // the new key or secret is known before it is used: nothing may be refused, ever
 	steps     []step
+	fetches   *fetches // of the keys; nil if there are none
 
 	mu       sync.Mutex
 	sent     int
 	refused  int
-	late     map[string]int // refused although the new keys should be known
+	late     map[string]int // refused although the keys should be known
 	passed   int            // strangers that were accepted
 	changed  time.Time      // when what signs last changed
+	behind   time.Duration  // how late messages were sent since then, at most, because the machine was busy
 	accepted []time.Time
 }
 
@@ -77,7 +80,7 @@ func rotate() error {
 				time.Sleep(s.pause)
 				drill.mu.Lock()
 				s.do()
-				drill.changed = time.Now()
+				drill.changed, drill.behind = time.Now(), 0
 				drill.mu.Unlock()
 			}
 			time.Sleep(settle)
@@ -94,9 +97,10 @@ func (d *drill) deliver(ctx context.Context, url string) {
 	var group sync.WaitGroup
 	defer group.Wait()
 	message := redoxtest.PatientAdmin()
-	pace(ctx, drillRate, func(int, time.Time) {
+	pace(ctx, drillRate, func(_ int, due time.Time) {
 		d.mu.Lock()
 		sender, changed, begin := d.sender(), d.changed, time.Now()
+		d.behind = max(d.behind, begin.Sub(due))
 		d.mu.Unlock()
 		group.Go(func() {
 			what := outcome(sender.Send(context.Background(), url, message))
@@ -108,11 +112,38 @@ func (d *drill) deliver(ctx context.Context, url string) {
 				return
 			}
 			d.refused++
-			if d.announced || begin.Sub(changed) > cooldown {
+			if !d.mayRefuse(begin, changed) {
 				d.late[what]++
+				d.explain(what, begin, changed)
 			}
 		})
 	})
+}
+
+// mayRefuse reports whether a genuine message may be refused that was sent after a rotation.
+// The promise is about the key that signs. If that was withdrawn while the message was under
+// way, the refusal is right.
+func (d *drill) mayRefuse(sent, rotated time.Time) bool {
+	switch {
+	case d.announced || rotated.IsZero():
+		return false
+	case d.changed != rotated:
+		return true
+	}
+	return !sent.After(d.fetches.known(rotated.Add(cooldown + slack + d.behind)))
+}
+
+// explain prints when a message was refused, but for those after the first few.
+func (d *drill) explain(what string, sent, rotated time.Time) {
+	if d.late[what] > 3 {
+		return
+	}
+	when := "before any rotation"
+	if !rotated.IsZero() {
+		when = fmt.Sprintf("%v after the rotation; fetches after it: %s", sent.Sub(rotated).Round(time.Millisecond), d.fetches.since(rotated))
+	}
+	fmt.Fprintf(os.Stderr, "%s  soak: %s: refused: %s, %v after it was sent, %s\n",
+		time.Now().Format("15:04:05.000"), d.kind, what, time.Since(sent).Round(time.Millisecond), when)
 }
 
 // disturb sends what strangers send, in turn from 100 addresses.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"text/tabwriter"
@@ -26,8 +27,18 @@ type proof struct {
 	mu        sync.Mutex
 	sent      map[string]int // by outcome
 	latencies []time.Duration
-	wrong     []string
+	wrong     []string // the first of what went wrong
 }
+
+// The outcomes of messages.
+const (
+	accepted       = "200"
+	inOutage       = "503 in outage"
+	unsent         = "unsent" // the sender got no token, so it had nothing to send
+	refused        = "wrongly refused"
+	forgeryRefused = "forgeries refused"
+	forgeryPassed  = "forgeries accepted"
+)
 
 // enlist says who sends to each path. A genuine sender that needs a token gets it from
 // the dependency that the verifier needs too. While that is down, it has nothing to send.
@@ -92,13 +103,12 @@ func (w *world) send(ctx context.Context, p *proof, s redoxtest.Sender, message 
 	if ctx.Err() != nil {
 		return
 	}
-	var refused *redoxtest.TokenError
-	if hostile && errors.As(err, &refused) {
-		p.note("hostile", 0, "")
+	if _, answered := errors.AsType[*redoxtest.TokenError](err); hostile && answered {
+		p.note(forgeryRefused, 0, "")
 		return
 	}
-	if err != nil { // the sender got no token, so it had nothing to send
-		p.note("unsent", 0, "")
+	if err != nil {
+		p.note(unsent, 0, "")
 		time.Sleep(10 * time.Millisecond)
 		return
 	}
@@ -108,19 +118,30 @@ func (w *world) send(ctx context.Context, p *proof, s redoxtest.Sender, message 
 	status, excused := response.StatusCode, w.wasDown(p.needs, begin, end)
 	switch {
 	case hostile && status < 400:
-		p.note("hostile", 0, fmt.Sprintf("%s: answered %d", s.(redoxtest.Forgery).Name, status))
+		p.note(forgeryPassed, 0, fmt.Sprintf("%s: the forgery %q was answered %d", end.Format("15:04:05.000"), s.(redoxtest.Forgery).Name, status))
 	case hostile:
-		p.note("hostile", 0, "")
+		p.note(forgeryRefused, 0, "")
 	case status == http.StatusOK && excused:
-		p.note("200", 0, "")
+		p.note(accepted, 0, "")
 	case status == http.StatusOK:
-		p.note("200", end.Sub(begin), "")
+		p.note(accepted, end.Sub(begin), "")
 	case status == http.StatusServiceUnavailable && excused:
-		p.note("503", 0, "")
+		p.note(inOutage, 0, "")
 		time.Sleep(10 * time.Millisecond)
 	default:
-		p.note("wrong", 0, fmt.Sprintf("%s: a genuine message was answered %d, %s down: %v", end.Format("15:04:05.000"), status, p.needs, excused))
+		text := fmt.Sprintf("%s: a genuine message was answered %d, %s down: %v", end.Format("15:04:05.000"), status, p.needs, excused)
+		if status == http.StatusServiceUnavailable {
+			text += ": " + w.whyUnavailable("/"+p.name)
+		}
+		p.note(refused, 0, text)
 	}
+}
+
+// whyUnavailable returns the error of the last 503 at the path.
+func (w *world) whyUnavailable(path string) string {
+	var last map[string]string
+	w.destination.call("GET", "/unavailable", &last)
+	return last[path]
 }
 
 // note counts an outcome. A latency of zero is not recorded.
@@ -142,30 +163,24 @@ func (p *proof) note(outcome string, latency time.Duration, wrong string) {
 
 func (w *world) report(out io.Writer) error {
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "proof\t200\t503 in outage\tunsent\thostile refused\tp50\tp99\twrong\t")
-	var wrong []string
+	outcomes := []string{accepted, inOutage, unsent, refused, forgeryRefused, forgeryPassed}
+	fmt.Fprintf(t, "proof\t%s\tp50\tp99\t\n", strings.Join(outcomes, "\t"))
+	var errs []error
 	for _, p := range w.proofs {
-		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%v\t%v\t%d\t\n", p.name, p.sent["200"], p.sent["503"], p.sent["unsent"], p.sent["hostile"], quantile(0.5, p.latencies), quantile(0.99, p.latencies), len(p.wrong))
-		if p.sent["200"] == 0 || p.sent["hostile"] == 0 {
-			wrong = append(wrong, p.name+": nothing was sent")
+		fmt.Fprintf(t, "%s\t", p.name)
+		for _, o := range outcomes {
+			fmt.Fprintf(t, "%d\t", p.sent[o])
 		}
-		for _, what := range p.wrong {
-			wrong = append(wrong, p.name+": "+what)
+		fmt.Fprintf(t, "%v\t%v\t\n", quantile(0.5, p.latencies), quantile(0.99, p.latencies))
+		if p.sent[accepted] == 0 || p.sent[forgeryRefused] == 0 {
+			errs = append(errs, fmt.Errorf("%s: no message was accepted, or no forgery was refused", p.name))
+		}
+		if count := p.sent[refused] + p.sent[forgeryPassed]; count > 0 {
+			errs = append(errs, fmt.Errorf("%s: %d wrong answers, the first of them:\n  %s", p.name, count, strings.Join(p.wrong, "\n  ")))
 		}
 	}
 	t.Flush()
-	if len(wrong) > 0 {
-		return fmt.Errorf("%d wrong answers:\n%s", len(wrong), join(wrong))
-	}
-	return nil
-}
-
-func join(lines []string) string {
-	s := ""
-	for _, l := range lines {
-		s += "  " + l + "\n"
-	}
-	return s
+	return errors.Join(errs...)
 }
 
 var serial atomic.Int64

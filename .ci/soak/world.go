@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"sync"
@@ -33,33 +32,32 @@ const (
 	secret = "aSecretForTheSoakRun"
 )
 
-// A world is a destination, its dependencies and its senders.
+// A world is a destination, its dependencies and its senders. The destination is a process of
+// its own, because the servers that it depends on remember each token that they issue.
 type world struct {
-	server *httptest.Server
-	client *http.Client
-	keys   *redoxtest.KeyServer
-	issuer *redoxtest.AuthorizationServer
-	google *redoxtest.Google
-	redis  *redisServer
+	destination *process
+	client      *http.Client
+	keys        *redoxtest.KeyServer
+	issuer      *redoxtest.AuthorizationServer
+	google      *redoxtest.Google
+	redis       *redisServer
 
 	proofs []*proof
 
 	mu   sync.Mutex
 	down map[string][]outage // by dependency
-	feed []string            // bodies that the feed's handler stored, in order
 }
 
 // An outage of a dependency; end is zero while it lasts.
 type outage struct{ begin, end time.Time }
 
 func newWorld() (*world, error) {
-	redis.SetLogger(silent{}) // it would log every outage
 	w := &world{down: map[string][]outage{}}
 	var err error
 	if w.redis, err = startRedis(); err != nil {
 		return nil, err
 	}
-	w.client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}, Timeout: 30 * time.Second}
+	w.client = &http.Client{Transport: genuineTransport(false), Timeout: patience}
 	w.keys = redoxtest.NewKeyServer(redoxtest.NewKey("k1", "RS256"))
 	w.keys.SetCacheControl("max-age=60")
 	w.issuer = redoxtest.NewAuthorizationServer(redoxtest.NewKey("as1", "ES256"))
@@ -67,20 +65,25 @@ func newWorld() (*world, error) {
 	w.issuer.AddClient("redox", secret, "messages")
 	w.issuer.AddClient("us", secret)
 	w.google = redoxtest.NewGoogle()
-	w.server = httptest.NewUnstartedServer(nil)
-	mux := http.NewServeMux()
-	w.server.Config.Handler = mux
-	url := "http://" + w.server.Listener.Addr().String()
-	if err := w.mount(mux, url); err != nil {
+	account := w.google.AddServiceAccount("redox@customer.iam.gserviceaccount.com")
+	smartKey := redoxtest.NewKey("s1", "ES384")
+	w.destination, err = startProcess(settings{
+		KeysURL: w.keys.JWKSURL, IntrospectionURL: w.issuer.IntrospectionURL,
+		CertsURL: w.google.CertsURL, TokenInfoURL: w.google.TokenInfoURL, ServiceAccount: account.ID,
+		Redis: w.redis.address, SMARTKeys: redoxtest.JWKS(smartKey),
+	})
+	if err != nil {
 		w.close()
 		return nil, err
 	}
-	w.server.Start()
+	w.enlist(w.destination.URL, account, smartKey)
 	return w, nil
 }
 
 func (w *world) close() {
-	w.server.Close()
+	if w.destination != nil {
+		w.destination.stop()
+	}
 	w.keys.Close()
 	w.issuer.Close()
 	w.google.Close()
@@ -92,13 +95,15 @@ type silent struct{}
 // Printf implements the logger of go-redis.
 func (silent) Printf(context.Context, string, ...any) {}
 
-// mount makes the verifiers and their senders.
-func (w *world) mount(mux *http.ServeMux, url string) error {
+// dependent is the handler of a destination whose dependencies fail now and then.
+func (s settings) dependent(url string, feed http.Handler, observe func(*http.Request, redoxauth.Decision)) (http.Handler, error) {
+	redis.SetLogger(silent{}) // it would log every outage
+	mux := http.NewServeMux()
 	var errs []error
 	check := func(err error) { errs = append(errs, err) }
-	opts := &redoxauth.Options{}
-	ok := func(http.ResponseWriter, *http.Request) {}
-	handle := func(path string, handler http.HandlerFunc) func(redoxauth.Verifier, error) {
+	opts := &redoxauth.Options{Observe: observe}
+	ok := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	handle := func(path string, handler http.Handler) func(redoxauth.Verifier, error) {
 		return func(v redoxauth.Verifier, err error) {
 			verified := redoxauth.Middleware(v, opts)(handler)
 			mux.Handle(path, verified)
@@ -107,16 +112,14 @@ func (w *world) mount(mux *http.ServeMux, url string) error {
 		}
 	}
 	store, err := redisreplay.New(redisreplay.Config{Client: redis.NewClient(&redis.Options{
-		Addr: w.redis.address, DialTimeout: time.Second, ReadTimeout: time.Second, WriteTimeout: time.Second, MaxRetries: -1,
+		Addr: s.Redis, DialTimeout: time.Second, ReadTimeout: time.Second, WriteTimeout: time.Second, MaxRetries: -1,
 	})})
 	check(err)
-	keys, err := keyset.NewRemote(keyset.RemoteConfig{URL: w.keys.JWKSURL, InsecureAllowHTTP: true, MinRefresh: time.Second, MaxRefresh: 5 * time.Second})
+	keys, err := keyset.NewRemote(keyset.RemoteConfig{URL: s.KeysURL, InsecureAllowHTTP: true, MinRefresh: time.Second, MaxRefresh: 5 * time.Second})
 	check(err)
-	smartKey := redoxtest.NewKey("s1", "ES384")
-	smartKeys, err := keyset.ParseJWKS(redoxtest.JWKS(smartKey))
+	smartKeys, err := keyset.ParseJWKS(s.SMARTKeys)
 	check(err)
-	account := w.google.AddServiceAccount("redox@customer.iam.gserviceaccount.com")
-	endpoints := gcpjwt.Endpoints{CertsURL: w.google.CertsURL, TokenInfoURL: w.google.TokenInfoURL}
+	endpoints := gcpjwt.Endpoints{CertsURL: s.CertsURL, TokenInfoURL: s.TokenInfoURL}
 
 	handle("/verifytoken", ok)(verifytoken.New(verifytoken.Config{Tokens: []string{token}}))
 	handle("/sigv4", ok)(sigv4.New(sigv4.Config{
@@ -124,16 +127,16 @@ func (w *world) mount(mux *http.ServeMux, url string) error {
 	}))
 	handle("/jwtbearer", ok)(jwtbearer.New(jwtbearer.Config{Keys: keys, Issuer: "https://redox.example", Audience: []string{url}}))
 	opaque, err := clientcredentials.NewIntrospection(clientcredentials.IntrospectionConfig{
-		URL: w.issuer.IntrospectionURL, ClientID: "us", ClientSecret: secret, Audience: []string{url}, ClientIDs: []string{"redox"},
+		URL: s.IntrospectionURL, ClientID: "us", ClientSecret: secret, Audience: []string{url}, ClientIDs: []string{"redox"},
 		CacheTTL: time.Second, InsecureAllowHTTP: true,
 	})
 	handle("/clientcredentials", ok)(opaque, err)
-	handle("/feed", w.store)(opaque, err)
+	handle("/feed", feed)(opaque, err)
 	handle("/gcpjwt", ok)(gcpjwt.New(gcpjwt.Config{
-		ServiceAccounts: []string{account.ID}, Audience: []string{url}, AccessTokens: true, Endpoints: endpoints, InsecureAllowHTTP: true,
+		ServiceAccounts: []string{s.ServiceAccount}, Audience: []string{url}, AccessTokens: true, Endpoints: endpoints, InsecureAllowHTTP: true,
 	}))
 	handle("/wif", ok)(wif.New(wif.Config{
-		ServiceAccounts: []string{account.ID}, AccessTokens: true, Endpoints: wif.Endpoints(endpoints), InsecureAllowHTTP: true,
+		ServiceAccounts: []string{s.ServiceAccount}, AccessTokens: true, Endpoints: wif.Endpoints(endpoints), InsecureAllowHTTP: true,
 	}))
 	smart, err := smartbackend.NewTokenEndpoint(smartbackend.EndpointConfig{
 		Clients:  []smartbackend.Client{{ID: "redox", Keys: smartKeys, Scopes: []string{"system/*.rs"}}},
@@ -142,12 +145,11 @@ func (w *world) mount(mux *http.ServeMux, url string) error {
 		Lifetime: 15 * time.Second, // so that assertions are needed in outages too
 	})
 	if check(err); errors.Join(errs...) != nil {
-		return errors.Join(errs...)
+		return nil, errors.Join(errs...)
 	}
 	mux.Handle("/token", smart)
 	handle("/smartbackend", ok)(smart.Verifier())
-	w.enlist(url, account, smartKey)
-	return errors.Join(errs...)
+	return mux, errors.Join(errs...)
 }
 
 // A redisServer is a redis-server on loopback that can be stopped and started again. As
