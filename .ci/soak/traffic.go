@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -66,7 +67,7 @@ func (w *world) enlist(url string, account redoxtest.ServiceAccount, smartKey re
 		{name: "wif", needs: "google", genuine: func() redoxtest.Sender {
 			return &redoxtest.WIF{
 				Audience: "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/redox/providers/redox",
-				TokenURL: w.google.STSURL, ServiceAccountImpersonationURL: w.google.ImpersonationURL(account.Email), Client: w.client,
+				TokenURL: w.google.STSURL, Lifetime: time.Minute, ServiceAccountImpersonationURL: w.google.ImpersonationURL(account.Email), Client: w.client,
 				SubjectToken: func(context.Context) (string, error) {
 					return redoxtest.NewKey("identity", "RS256").Token(nil, map[string]any{"iss": "https://redox.example"})
 				},
@@ -80,13 +81,14 @@ func (w *world) enlist(url string, account redoxtest.ServiceAccount, smartKey re
 
 func (w *world) traffic(ctx context.Context, workers int) {
 	var group sync.WaitGroup
+	strangers := peer(0).client(false)
 	for _, p := range w.proofs {
 		for range workers {
 			group.Go(func() {
 				genuine, message := p.genuine(), redoxtest.PatientAdmin()
 				for n := 0; ctx.Err() == nil; n++ {
 					if n%10 == 9 {
-						w.send(ctx, p, p.hostile[n/10%len(p.hostile)], message, true)
+						w.send(ctx, p, stranger{p.hostile[n/10%len(p.hostile)], strangers}, message, true)
 					} else {
 						w.send(ctx, p, genuine, message, false)
 					}
@@ -118,7 +120,7 @@ func (w *world) send(ctx context.Context, p *proof, s redoxtest.Sender, message 
 	status, excused := response.StatusCode, w.wasDown(p.needs, begin, end)
 	switch {
 	case hostile && status < 400:
-		p.note(forgeryPassed, 0, fmt.Sprintf("%s: the forgery %q was answered %d", end.Format("15:04:05.000"), s.(redoxtest.Forgery).Name, status))
+		p.note(forgeryPassed, 0, fmt.Sprintf("%s: the forgery %q was answered %d", end.Format("15:04:05.000"), s.(stranger).Name, status))
 	case hostile:
 		p.note(forgeryRefused, 0, "")
 	case status == http.StatusOK && excused:
@@ -193,4 +195,25 @@ type unique struct{ redoxtest.SigV4 }
 // Send implements redoxtest.Sender.
 func (u *unique) Send(ctx context.Context, url string, message []byte) (*http.Response, error) {
 	return u.SigV4.Send(ctx, fmt.Sprintf("%s?n=%d", url, serial.Add(1)), message)
+}
+
+// A stranger sends a forgery from another address than the genuine senders have. Verifiers that
+// call a server ration the calls about new tokens by address. From the same address, forgeries
+// would use up the calls about the genuine senders' next tokens.
+type stranger struct {
+	redoxtest.Forgery
+	client *http.Client
+}
+
+// Send implements redoxtest.Sender.
+func (s stranger) Send(ctx context.Context, url string, message []byte) (*http.Response, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(message))
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Content-Type", "application/json")
+	if err := s.Sign(r); err != nil {
+		return nil, err
+	}
+	return s.client.Do(r)
 }

@@ -62,6 +62,7 @@ func newWorld() (*world, error) {
 	w.keys.SetCacheControl("max-age=60")
 	w.issuer = redoxtest.NewAuthorizationServer(redoxtest.NewKey("as1", "ES256"))
 	w.issuer.Opaque = true
+	w.issuer.Lifetime = time.Minute // so that new tokens arrive meanwhile
 	w.issuer.AddClient("redox", secret, "messages")
 	w.issuer.AddClient("us", secret)
 	w.google = redoxtest.NewGoogle()
