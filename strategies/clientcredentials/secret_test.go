@@ -28,6 +28,7 @@ func TestSecretInThePlaceOfTheIDIsNotShown(t *testing.T) {
 		"hex":              hex.EncodeToString([]byte(clientSecret)),
 		"a scheme":         "Bearer " + clientSecret,
 		"before a colon":   clientSecret + ":x",
+		"behind a colon":   "x:" + clientSecret,
 	} {
 		seen := newEndpoint(t).ask(t, tokenRequest("", "client_id", id, "client_secret", "x"), "").decision.Err
 		if seen == nil || !strings.Contains(seen.Error(), "in the body: a secret in the place of the client ID") || strings.Contains(seen.Error(), id) {

@@ -107,6 +107,11 @@ func TestRefusalsAndExplain(t *testing.T) {
 		{"keys where secrets are configured", secrets(same), nil, `RS256 is for public keys, and shared secrets are configured (Config.Secrets`, nil},
 		{"alg of another key", func(c *jwtbearer.Config) { c.Keys = parseKeys(t, ecKey, directKey) }, func(s *redoxtest.JWTBearer) { s.Header = map[string]any{"kid": ecKey.ID} },
 			`no key is for alg "RS256" and kid "ec", want a signature by key "ec" (EC P-256, alg ES256) (Config.Keys`, []string{`the signature verifies under key "2026-11" (RSA 2048 bits, alg RS256), and the token has kid "ec"`}},
+		{"alg of the key", func(c *jwtbearer.Config) {
+			k := directKey
+			k.Algorithm = "RS512"
+			c.Keys = parseKeys(t, k)
+		}, nil, `no key is for alg "RS256" and kid "2026-11"`, []string{`the signature verifies under key "2026-11" (RSA 2048 bits, alg RS512), and alg "RS256" is not the alg of that key: change alg where the key is published`}},
 		{"kid of another", nil, head("kid", "k9"), `kid is "k9", want "2026-11" (Config.Keys; `, []string{`the signature verifies under key "2026-11"`}},
 		{"signature of another", func(c *jwtbearer.Config) { c.Keys = parseKeys(t, otherKey) }, func(s *redoxtest.JWTBearer) { s.Header = map[string]any{"kid": "other"} }, `1 tried, key "other" (RSA 2048 bits, alg RS256) (Config.Keys`, nil},
 		{"secret with a line break", func(c *jwtbearer.Config) {

@@ -235,6 +235,7 @@ func TestRefusalTellsWhichClient(t *testing.T) {
 		{"expired", claim("exp", now.Add(-time.Hour).Unix(), "iat", nil), nil, `(expired): assertion of "redox": expired 1h0m0s ago`},
 		{"no jti", claim("jti", nil), nil, `(malformed): assertion of "redox": the claim jti is `},
 		{"no scope", nil, set("scope", "x"), `(scope): client "redox": scope is "x", want some of ["system/*.rs" "system/Patient.c"] (EndpointConfig.Clients[].Scopes; Redox dashboard: scopes); "x" is no SMART scope: it begins with none of system/, patient/, user/`},
+		{"scope absent", nil, set("scope", "", "client_id", "redox"), `(scope): client "redox": the parameter scope is empty`},
 		{"a secret", nil, set("client_assertion", "", "client_assertion_type", "", "client_id", "redox", "client_secret", "s"), `(client): client_id is "redox": the parameter client_secret arrived, and secrets are not accepted: want a client_assertion, signed with the client's key`},
 		{"another kind of assertion", nil, set("client_assertion_type", "x"), `(malformed): this client_assertion_type is not supported: it is "x", want "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" (fixed by SMART App Launch)`},
 		{"no assertion", nil, set("client_assertion", "", "client_assertion_type", "", "client_id", "redox"), `(missing): client_id is "redox": no assertion: the parameter client_assertion is empty, the parameters that arrived: ["client_assertion" "client_assertion_type" "client_id" "grant_type" "scope"], want a signed JWT`},

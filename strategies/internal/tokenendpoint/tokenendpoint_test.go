@@ -99,6 +99,16 @@ func TestExpiresInIsTheLifetime(t *testing.T) {
 	}
 }
 
+// What a caller of Observe does to an Identity changes no later token.
+func TestScopesOfAnIdentityAreItsOwn(t *testing.T) {
+	e := newEndpoint(t)
+	_, first := e.ask(t, form("grant_type=client_credentials"), "200")
+	e.decision.Identity.Scopes[0] = "changed"
+	if _, second := e.ask(t, form("grant_type=client_credentials"), "200"); second["scope"] != first["scope"] {
+		t.Errorf("scope is %q, want %q", second["scope"], first["scope"])
+	}
+}
+
 // A body that was not read ends the connection of HTTP/1. In HTTP/2 that would end all other
 // streams (RFC 9113, Section 8.2.2: the header is not for HTTP/2).
 func TestUnreadBodyEndsTheConnectionOfHTTP1(t *testing.T) {
