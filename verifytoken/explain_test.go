@@ -106,6 +106,7 @@ func TestExplainFindsTheCause(t *testing.T) {
 		"in the body":             {post(`{"verification-token":"` + newToken + `","a":1}`), []string{`members ["a" "verification-token"], want challenge and verification-token`, "Config.Tokens[0] arrived in the body"}},
 		"members in another case": {post(`{"Verification-Token":"` + newToken + `","Challenge":"x"}`), []string{`the body has the member "Challenge", want "challenge"`, `the member "Verification-Token"`}},
 		"a token as a member":     {post(`{"` + newToken + `":1}`), []string{"members [] and 1 more"}},
+		"a token of letters":      {post(`{"` + letters + `":1}`), []string{"members [] and 1 more"}},
 		"many members":            {post(`{"a":1,"b":1,"c":1,"d":1,"e":1,"f":1,"g":1,"h":1,"i":1}`), []string{"] and 1 more"}},
 		"a challenge alone":       {post(bare), []string{"a challenge arrived without a token", "put verifytoken.Challenge inside the credential's wrapper"}},
 		"more than a challenge":   {withHeader(post(`{"challenge":"x","Meta":{}}`), newToken), []string{`members beside challenge: ["Meta" "challenge"]`}},
@@ -123,11 +124,11 @@ func TestExplainFindsTheCause(t *testing.T) {
 		"a body that was read":      {rebuilt(post(document(newToken, uuid)), func(r *http.Request) { io.Copy(io.Discard, r.Body) }), []string{"the verification-token header is absent", "something in front has read the body, and then Handshake answers 500"}},
 		"header and query disagree": {get("challenge=x&verification-token="+newToken, oldToken), []string{"(GET, token in the query): the verification-token header has another token", "header verification-token: 27 bytes, equal to Config.Tokens[1]", "query verification-token: 27 bytes, equal to Config.Tokens[0]"}},
 		"a long token":              {message(strings.Repeat("x", 5000)), []string{"the token is longer than 4096 bytes", "5000 bytes, want at most 4096"}},
-		"an empty token":            {message(""), []string{"the token is empty, want one of the 9 in Config.Tokens", "header verification-token: empty"}},
+		"an empty token":            {message(""), []string{"the token is empty, want one of the 10 in Config.Tokens", "header verification-token: empty"}},
 		"Latin-1":                   {message("caf\xe9-t0ken"), []string{"Config.Tokens[6] when it is converted from Latin-1 to UTF-8"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			tokens := []string{newToken, oldToken, lower, special, "a token+with", base64.StdEncoding.EncodeToString([]byte("Q7zv0x9Kpw1m")), "café-t0ken", `"5f1e7d3c"`, url.QueryEscape("Zx/8+9=q")}
+			tokens := []string{newToken, oldToken, lower, special, "a token+with", base64.StdEncoding.EncodeToString([]byte("Q7zv0x9Kpw1m")), "café-t0ken", `"5f1e7d3c"`, url.QueryEscape("Zx/8+9=q"), letters}
 			v := newVerifier(t, tokens...)
 			text := v.Explain(tt.r)
 			for _, want := range tt.want {
@@ -143,6 +144,7 @@ func TestExplainFindsTheCause(t *testing.T) {
 const (
 	lower   = "l0wer-9w8x7y6z"
 	special = "q&r/w%y=u+i"
+	letters = "qwrtpsdfghjklzxcvbnm" // could be a name
 	plus    = "a+token%2Bwith"
 )
 

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -64,6 +65,26 @@ func TestNoLabelHasAValueOfThePeer(t *testing.T) {
 	if want := 2 + 1 + 8; series != want { // decisions, a histogram, answers with those that begin with 0
 		t.Errorf("got %d series, want %d", series, want)
 	}
+}
+
+// Prometheus's base unit of time is the second: https://prometheus.io/docs/practices/naming/#base-units
+func TestDurationIsInSeconds(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	redoxprometheus.Observe(registry)(request(), redoxauth.Decision{Event: "message", Identity: &redoxauth.Identity{}, Duration: 1500 * time.Millisecond})
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() != "redoxauth_decision_duration_seconds" {
+			continue
+		}
+		if got := f.GetMetric()[0].GetHistogram().GetSampleSum(); got != 1.5 {
+			t.Errorf("got %v s, want 1.5", got)
+		}
+		return
+	}
+	t.Error("no histogram")
 }
 
 // The names follow https://prometheus.io/docs/practices/naming/, as Prometheus's linter checks it.

@@ -310,6 +310,16 @@ func TestTakingBackIsBounded(t *testing.T) {
 				if n := evals.Load() - begin; n > 0 {
 					t.Errorf("%d more attempts", n)
 				}
+				// Those that were taken back have left room for the next.
+				f.well.Store(false)
+				fresh, err := s.Add(context.Background(), "scope", "next", time.Now().Add(time.Hour))
+				wantUnavailable(t, fresh, err)
+				time.Sleep(time.Second / 2)
+				if evals.Load() == begin {
+					t.Error("the next one is not taken back")
+				}
+				f.well.Store(true)
+				time.Sleep(2 * time.Minute)
 			})
 		})
 	}
