@@ -25,9 +25,8 @@ type probe struct {
 	secrets []string
 }
 
-// probes returns Genuine and requests that every Verifier must refuse. Secret are the
-// credentials of each, and those of the genuine request it was made from: the Verifier expects
-// them.
+// probes returns Genuine and requests that every Verifier must refuse. The secrets of each are its
+// own credentials, and those of the genuine request it was made from: the Verifier expects them.
 func (c *check) probes() map[string]probe {
 	all := map[string]probe{}
 	add := func(name string, r, genuine *http.Request) {
