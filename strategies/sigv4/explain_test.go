@@ -362,6 +362,7 @@ func TestExplainHasALineForEveryCheck(t *testing.T) {
 		"secret header and parameter": {scenario{target: "/?verification-token=tok-1&a=1", before: set("Verification-Token", "tok-2"), signer: with("verification-token")}, []string{
 			"\na=1&verification-token=[redacted]\n", "\nverification-token:[redacted]\n",
 		}},
+		"JWT in the query": {scenario{target: "/?state=eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJ4In0.c2ln"}, []string{"\nstate=[redacted]\n"}},
 		"session token under another name": {scenario{config: sessionToken, before: set("X-Other", "to be or not to be session-token-of-the-test"), signer: with("x-other")}, []string{
 			"\nx-other:[redacted]\n",
 		}},

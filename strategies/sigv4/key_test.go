@@ -140,7 +140,12 @@ func TestRotation(t *testing.T) {
 				t.Errorf("%d: %v\n%s", position, err, d)
 			}
 		}
-		_, err := v.Verify(scenario{signer: func(s *signer) { s.key, s.secret = "AKID2", "old" }}.request()) // of another key ID
+		_, err := v.Verify(scenario{signer: func(s *signer) { s.key, s.secret, s.token = "AKID1", "new", "other" }}.request())
+		verifiertest.CheckError(t, err, redoxauth.ErrRejected, "session_token")
+		if want := "differs from Config.Credentials[3].SessionToken"; !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %s in it", err, want)
+		}
+		_, err = v.Verify(scenario{signer: func(s *signer) { s.key, s.secret = "AKID2", "old" }}.request()) // of another key ID
 		verifiertest.CheckError(t, err, redoxauth.ErrRejected, "signature")
 	}
 }
