@@ -2,6 +2,7 @@ package redoxauth_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/iotest"
@@ -618,12 +620,13 @@ func TestBytesOfBodyCanBeKept(t *testing.T) {
 	}
 }
 
-// The timer of BodyTimeout ends with the body: otherwise each request would be held for as long.
+// Neither the timer of BodyTimeout nor a context that lives on holds a request that is over.
 func TestRequestThatIsOverIsNotHeld(t *testing.T) {
 	freed := make(chan struct{})
+	ctx := t.Context()
 	h := redoxauth.Middleware(readsBody, &redoxauth.Options{BodyTimeout: time.Hour})(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	func() {
-		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader("message"))
+		r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/", strings.NewReader("message"))
 		runtime.AddCleanup(r, func(c chan struct{}) { close(c) }, freed)
 		h.ServeHTTP(httptest.NewRecorder(), r)
 	}()
@@ -636,6 +639,62 @@ func TestRequestThatIsOverIsNotHeld(t *testing.T) {
 			return false
 		}
 	})
+}
+
+// Options live as long as the server. When the bodies of a busy time are gone, they hold no memory
+// for more.
+func TestMemoryOfABusyTimeIsGivenBack(t *testing.T) {
+	const bodies, size = 16, 4 << 20
+	held, release := make(chan struct{}), make(chan struct{})
+	opts := &redoxauth.Options{}
+	server := httptest.NewServer(redoxauth.Middleware(provenBody, opts)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		held <- struct{}{}
+		<-release
+	})))
+	defer server.Close()
+	heap := func() uint64 {
+		runtime.GC()
+		runtime.GC() // the pools keep what they have for one more
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := heap()
+	var senders sync.WaitGroup
+	for range bodies {
+		senders.Go(func() {
+			if got := status(t, server.URL, size, false); got != 200 {
+				t.Errorf("status %d", got)
+			}
+		})
+		<-held
+	}
+	if now := heap(); now < before+bodies*size {
+		t.Errorf("%d bytes are in use, want at least those of %d bodies", now-before, bodies)
+	}
+	close(release)
+	senders.Wait()
+	eventually(t, "the memory is given back", func() bool { return heap() < before+bodies*size/4 })
+	runtime.KeepAlive(opts)
+}
+
+// Observe can explain with the hash also if another Verifier has read the body before.
+func TestObserveFindsTheHashOfABodyThatWasReadBefore(t *testing.T) {
+	want := sha256.Sum256([]byte("message"))
+	hashes := redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
+		return nil, cmp.Or(redoxauth.HashBody(r, sha256.New()), redoxauth.ErrRejected)
+	})
+	opts := &redoxauth.Options{Observe: func(r *http.Request, _ redoxauth.Decision) {
+		h := sha256.New()
+		if err := redoxauth.HashBody(r, h); err != nil || !bytes.Equal(h.Sum(nil), want[:]) {
+			t.Errorf("got the hash %x, %v, want %x", h.Sum(nil), err, want)
+		}
+	}}
+	for _, v := range []redoxauth.Verifier{hashes, redoxauth.AllOf(readsBody, hashes)} {
+		if _, err := redoxauth.Check(v, nil, httptest.NewRequest(http.MethodPost, "/", strings.NewReader("message")), opts); !errors.Is(err, redoxauth.ErrRejected) {
+			t.Errorf("got %v", err)
+		}
+	}
 }
 
 // net/http quotes a malformed trailer in its error, and a peer may put a credential there.
@@ -665,16 +724,18 @@ func TestVerifierThatReadsTheRawBodyIsNoticed(t *testing.T) {
 	if got := redoxauth.StatusCode(err); got != http.StatusInternalServerError {
 		t.Errorf("got %d, want 500", got)
 	}
-	rereading := redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
-		redoxauth.Body(r)
-		io.Copy(io.Discard, r.Body)
-		return &redoxauth.Identity{}, nil
-	})
-	r, err := redoxauth.Check(rereading, nil, httptest.NewRequest(http.MethodPost, "/", strings.NewReader("message")), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, _ := io.ReadAll(r.Body); string(got) != "message" {
-		t.Errorf("the handler reads %q", got)
+	for _, n := range []int64{1, 7, 8} {
+		rereading := redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
+			redoxauth.Body(r)
+			io.CopyN(io.Discard, r.Body, n)
+			return &redoxauth.Identity{}, nil
+		})
+		r, err := redoxauth.Check(rereading, nil, httptest.NewRequest(http.MethodPost, "/", strings.NewReader("message")), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := io.ReadAll(r.Body); string(got) != "message" {
+			t.Errorf("after %d bytes the handler reads %q", n, got)
+		}
 	}
 }

@@ -99,10 +99,10 @@ func TestAnyOfKeepsTheMostTellingReasonAndAllChallenges(t *testing.T) {
 
 // A verifier may return one *Error for all requests: AnyOf must not write to it.
 func TestAnyOfLeavesItsMembersErrorsAlone(t *testing.T) {
-	shared := &redoxauth.Error{Kind: redoxauth.ErrNoCredentials, Challenge: "A a=1"}
+	shared := &redoxauth.Error{Kind: redoxauth.ErrNoCredentials, Reason: "issuer", Challenge: "A a=1"}
 	v := redoxauth.AnyOf(verifier("", shared), verifier("", kindError(redoxauth.ErrNoCredentials, "issuer", "B b=1")))
 	redoxauth.Check(v, nil, post(""), nil)
-	if want := (redoxauth.Error{Kind: redoxauth.ErrNoCredentials, Challenge: "A a=1"}); *shared != want {
+	if want := (redoxauth.Error{Kind: redoxauth.ErrNoCredentials, Reason: "issuer", Challenge: "A a=1"}); *shared != want {
 		t.Errorf("got %#v, want %#v", *shared, want)
 	}
 }
@@ -120,6 +120,7 @@ func TestAllOfNeedsAll(t *testing.T) {
 		"first absent":               {[]error{none, nil}, none, "", 1},
 		"second absent":              {[]error{nil, none}, redoxauth.ErrRejected, "missing", 2},
 		"second absent, with reason": {[]error{nil, kindError(none, "issuer", "B b=1")}, redoxauth.ErrRejected, "issuer", 2},
+		"second absent, for a cause": {[]error{nil, &redoxauth.Error{Kind: none, Err: fmt.Errorf("nested: %w", none)}}, redoxauth.ErrRejected, "missing", 2},
 		"second rejects":             {[]error{nil, redoxauth.ErrRejected, nil}, redoxauth.ErrRejected, "", 2},
 		"second unavailable":         {[]error{nil, redoxauth.ErrUnavailable}, redoxauth.ErrUnavailable, "", 2},
 		"first rejects":              {[]error{redoxauth.ErrRejected, nil}, redoxauth.ErrRejected, "", 1},
