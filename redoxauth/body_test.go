@@ -697,6 +697,17 @@ func TestObserveFindsTheHashOfABodyThatWasReadBefore(t *testing.T) {
 	}
 }
 
+// Observe can explain why the body could not be read.
+func TestObserveFindsTheErrorOfTheBody(t *testing.T) {
+	var got error
+	opts := &redoxauth.Options{MaxBodyBytes: 4, Observe: func(r *http.Request, _ redoxauth.Decision) { got = redoxauth.HashBody(r, sha256.New()) }}
+	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader("message"))
+	r.ContentLength = -1
+	if _, err := redoxauth.Check(hashes(nil), nil, r, opts); !errors.Is(err, redoxauth.ErrTooLarge) || !errors.Is(got, redoxauth.ErrTooLarge) {
+		t.Errorf("got %v and %v, want ErrTooLarge", err, got)
+	}
+}
+
 // net/http quotes a malformed trailer in its error, and a peer may put a credential there.
 func TestErrorOfTheBodyDoesNotQuoteThePeer(t *testing.T) {
 	var observed error

@@ -109,6 +109,21 @@ func TestErrorTellsTheOperator(t *testing.T) {
 	}
 }
 
+// An outage says by its own method Is that it is one.
+type outage struct{}
+
+func (outage) Error() string { return "vault is sealed" }
+
+func (outage) Is(target error) bool { return target == redoxauth.ErrUnavailable }
+
+func TestStatusOfAnErrorWithAMethodIs(t *testing.T) {
+	for _, err := range []error{outage{}, fmt.Errorf("a: %w", outage{})} {
+		if got := redoxauth.StatusCode(err); got != http.StatusServiceUnavailable {
+			t.Errorf("%v: got %d, want 503", err, got)
+		}
+	}
+}
+
 func TestErrorMatchesKindAndCause(t *testing.T) {
 	err := fmt.Errorf("a: %w", &redoxauth.Error{Kind: redoxauth.ErrUnavailable, Err: fmt.Errorf("b: %w", io.EOF)})
 	for target, want := range map[error]bool{redoxauth.ErrUnavailable: true, io.EOF: true, redoxauth.ErrRejected: false} {

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/iotest"
@@ -505,5 +506,76 @@ func TestReportOnlyOutlivesObserve(t *testing.T) {
 		http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = readAll(r) })), post("text"))
 	if got != "text" {
 		t.Errorf("the handler got %q", got)
+	}
+}
+
+// A body that the wrapper in front has verified is still the handler's when a Verifier on trial
+// has asked for it in one piece: its memory is not used for another request.
+func TestReportLeavesTheBodyOfTheWrapperInFront(t *testing.T) {
+	const size = 64 << 10
+	held, release := make(chan struct{}), make(chan struct{})
+	server := httptest.NewServer(redoxauth.Middleware(provenBody, nil)(redoxauth.InsecureReportOnly(readsBody, nil)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		letter := r.Header.Get("Letter")
+		if letter == "a" {
+			held <- struct{}{}
+			<-release
+		}
+		if got, err := io.ReadAll(r.Body); string(got) != strings.Repeat(letter, size) || err != nil {
+			t.Errorf("%s: the handler reads %d bytes that begin with %.8q, %v", letter, len(got), got, err)
+		}
+	}))))
+	defer server.Close()
+	send := func(letter string) {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL, strings.NewReader(strings.Repeat(letter, size)))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		r.Header.Set("Letter", letter)
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		resp.Body.Close()
+	}
+	var first sync.WaitGroup
+	first.Go(func() { send("a") })
+	<-held
+	for range 10 {
+		send("b")
+	}
+	close(release)
+	first.Wait()
+}
+
+// What is charged for a report is given back, also if the handler panics. Behind a wrapper that
+// has accepted, MaxInFlight of twice MaxBodyBytes is enough, else four times.
+func TestChargeOfReports(t *testing.T) {
+	for name, tt := range map[string]struct {
+		front wrapper
+		times int64
+		busy  bool
+	}{
+		"alone":              {func(h http.Handler) http.Handler { return h }, 4, false},
+		"alone, too little":  {func(h http.Handler) http.Handler { return h }, 3, true},
+		"behind a wrapper":   {redoxauth.Middleware(verifier("", nil), nil), 2, false},
+		"behind, too little": {redoxauth.Middleware(verifier("", nil), nil), 1, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			const size = 8 << 10
+			opts := &redoxauth.Options{MaxBodyBytes: size, MaxInFlight: tt.times * size, Observe: func(_ *http.Request, d redoxauth.Decision) {
+				if busy := d.Err != nil && d.Status == http.StatusServiceUnavailable; busy != tt.busy {
+					t.Errorf("got %v, want busy %v", d.Err, tt.busy)
+				}
+			}}
+			h := tt.front(redoxauth.InsecureReportOnly(readsBody, opts)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("handler") })))
+			for range 5 {
+				func() {
+					defer func() { recover() }()
+					h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/", strings.NewReader(strings.Repeat("x", size))))
+				}()
+			}
+		})
 	}
 }

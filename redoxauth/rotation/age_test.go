@@ -130,6 +130,25 @@ func TestClockSetBackAndRightAgainWhileTheSourceIsDown(t *testing.T) {
 	}
 }
 
+// A clock that is set back a second time counts from then.
+func TestClockSetBackTwiceWhileTheSourceIsDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, v := newClock(true), &vault{list: gives("a")}
+		s := v.secretsAt(c)
+		want(t, s, "a")
+		v.now(failsWith(errors.New("vault is down")))
+		c.setBack(48 * time.Hour)
+		want(t, s, "a")
+		c.setBack(-48 * time.Hour)
+		want(t, s, "a")
+		time.Sleep(10 * time.Hour)
+		c.setBack(48 * time.Hour)
+		want(t, s, "a")
+		time.Sleep(20 * time.Hour)
+		want(t, s, "a")
+	})
+}
+
 // A list is as old as the call for it. One that is a day old already when it comes, because
 // the machine was suspended meanwhile, is asked for again.
 func TestMachineSuspendedDuringACall(t *testing.T) {

@@ -209,6 +209,8 @@ func TestCallOutlivesTheRequestThatCausedIt(t *testing.T) {
 		time.AfterFunc(time.Second, func() { cancel(gone) })
 		if _, err := s.Get(ctx); !errors.Is(err, redoxauth.ErrUnavailable) || !errors.Is(err, gone) {
 			t.Errorf("got %v, want ErrUnavailable because of %v", err, gone)
+		} else if want := "test: cannot be decided now (canceled): peer gone"; err.Error() != want {
+			t.Errorf("got %q, want %q", err, want)
 		}
 		want(t, s, "a")
 		if n := v.calls.Load(); n != 1 {
