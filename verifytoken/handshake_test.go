@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"hash/crc32"
 	"io"
 	"net/http"
@@ -90,6 +91,7 @@ func TestHandshakeAnswersEveryDocumentedForm(t *testing.T) {
 		{"POST, token empty, token in the header", withHeader(post(document("", uuid)), newToken)},
 		{"POST, the challenge alone, chunked", chunked(withHeader(post(" "+bare+"\n"), newToken))},
 		{"POST, a byte order mark in front", post("\ufeff" + document(newToken, uuid))},
+		{"POST, of 4 KiB", post(fmt.Sprintf("%4096s", document(newToken, uuid)))},
 		{"POST, a byte order mark in front of the challenge alone", withHeader(post("\ufeff"+bare), newToken)},
 		{"POST, token in the body, empty header", withHeader(post(document(newToken, uuid)), "")},
 		// Adapters of frameworks may leave ContentLength zero.

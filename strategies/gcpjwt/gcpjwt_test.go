@@ -110,6 +110,8 @@ func TestRefusalsNameTheFieldsOfConfigAndDashboard(t *testing.T) {
 		_, err := v.Verify(withToken(access)())
 		if text := redoxauth.Explain(v, withToken(access)()); !strings.Contains(fmt.Sprint(err), test.want) || !strings.HasPrefix(text, fmt.Sprint(err, "\n")) {
 			t.Errorf("error %v, want %q; Explain:\n%s", err, test.want, text)
+		} else if strings.Contains(text, "wif or gcpjwt verifies") {
+			t.Errorf("Explain advises what is in use:\n%s", text)
 		}
 	}
 }

@@ -73,6 +73,14 @@ func TestUnit(t *testing.T) {
 	}
 }
 
+// The zone of the server is not that of the sender or of the reader.
+func TestTimeIsInUTC(t *testing.T) {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 6, time.FixedZone("", 3600))
+	if got, want := diagnosis.Time(at), "2026-01-02T02:04:05Z"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 func TestReport(t *testing.T) {
 	var r diagnosis.Report
 	if got, want := r.Text("x: accepted"), "x: accepted\n"; got != want {
