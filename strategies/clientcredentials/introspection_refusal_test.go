@@ -118,6 +118,7 @@ func TestErrorsSayWhatTheIntrospectionEndpointSaid(t *testing.T) {
 	}{
 		{"invalid_token", nil, 400, "", `{"error":"invalid_token"}`, []string{asURL + " says 400 invalid_token, want active: true"}},
 		{"invalid_client", nil, 400, "", `{"error":"invalid_client"}`, []string{asURL + " answered 400 Bad Request with the error invalid_client, want 200", "(IntrospectionConfig.URL)"}},
+		{"a token in an error", nil, 400, "", `{"error":"invalid_client secret-token"}`, []string{asURL + " answered 400 Bad Request, want 200"}},
 		{"401", nil, 401, "", "", []string{asURL + " answered 401 Unauthorized, want 200: the server does not accept the credentials of this API", "(IntrospectionConfig.ClientID and ClientSecret)"}},
 		{"403", nil, 403, "", "", []string{asURL + " answered 403 Forbidden", "or it may not introspect", "(IntrospectionConfig.ClientID and ClientSecret)"}},
 		{"401 to a bearer token", bearer, 401, "", "", []string{"answered 401 Unauthorized", "(what IntrospectionConfig.Client sends)"}},

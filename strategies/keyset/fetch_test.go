@@ -148,6 +148,11 @@ func TestManyKeys(t *testing.T) {
 			}
 			if st := s.Status(); st.Keys != test.usable || len(st.Dropped) != test.unused || st.Err != nil {
 				t.Errorf("%d keys, %d dropped, error %v", st.Keys, len(st.Dropped), st.Err)
+			} else if test.unused > 0 {
+				st.Dropped[0] = "changed"
+				if s.Status().Dropped[0] == "changed" {
+					t.Error("who changes Dropped changes it for others")
+				}
 			}
 		})
 	}

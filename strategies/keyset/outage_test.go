@@ -151,9 +151,10 @@ func TestOutageIsOverSoon(t *testing.T) {
 
 // RFC 9110, Section 10.2.3; RFC 6585, Section 4. A server can ask for a pause, within bounds.
 func TestRetryAfter(t *testing.T) {
+	now := func() time.Time { return time.Now().Add(time.Hour) } // dates are compared with Config.Now
 	in := func(d time.Duration) string {
 		// Fake time starts at this moment.
-		return "Retry-After: " + time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).Add(d).Format(http.TimeFormat)
+		return "Retry-After: " + time.Date(2000, 1, 1, 1, 0, 0, 0, time.UTC).Add(d).Format(http.TimeFormat)
 	}
 	for _, test := range []struct {
 		name   string
@@ -177,7 +178,7 @@ func TestRetryAfter(t *testing.T) {
 		for _, warm := range []bool{true, false} {
 			t.Run(fmt.Sprint(test.name, ", warm ", warm), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					s, srv := remote(t, keyset.RemoteConfig{}, "a")
+					s, srv := remote(t, keyset.RemoteConfig{Now: now}, "a")
 					if warm {
 						check(t, s.Ready(t.Context()), nil, "")
 					}

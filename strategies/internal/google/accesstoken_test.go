@@ -15,6 +15,7 @@ import (
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/google"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/testclock"
 )
 
 // info returns an answer of tokeninfo about an access token of a service account, where
@@ -97,6 +98,23 @@ func TestAccessTokenWithinTheLeewayIsAccepted(t *testing.T) {
 	f.answers["ya29.good"] = info(map[string]any{"exp": start.Add(-59 * time.Second).Unix(), "expires_in": nil})
 	if _, err := decide(t, f.verifier(nil), "ya29.good"); err != nil {
 		t.Error(err)
+	}
+}
+
+// The life of an access token goes on while this machine is suspended.
+func TestAccessTokenEndsWhileTheMachineIsSuspended(t *testing.T) {
+	f, clock := newFake(t), testclock.New(false)
+	f.answers["ya29.good"] = info(map[string]any{"exp": nil, "expires_in": "120"})
+	v := f.verifier(func(c *google.Config) { c.Now = clock.Now })
+	for range 2 {
+		if _, err := decide(t, v, "ya29.good"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	clock.Suspend(4 * time.Minute) // less than an answer is kept
+	delete(f.answers, "ya29.good")
+	if id, err := decide(t, v, "ya29.good"); err == nil {
+		t.Errorf("accepted as %v", id)
 	}
 }
 
