@@ -113,6 +113,9 @@ func TestHintsOfSecrets(t *testing.T) {
 	if text := explain(t, plain, func() *http.Request { return tokenRequest(url.QueryEscape("redox:" + secret)) }, secret); !strings.Contains(text, "the colon between them is form-encoded too") {
 		t.Errorf("an encoded colon: got %s", text)
 	}
+	if text := explain(t, plain, func() *http.Request { return tokenRequest("redox:"+secret, "client_id", secret) }, secret); !strings.Contains(text, "client_id: a secret in the body") {
+		t.Errorf("the secret as client_id beside Basic: got %s", text)
+	}
 }
 
 // What is wrong with a request, and what decides, is in the log, and in what Explain says.

@@ -20,6 +20,7 @@ import (
 
 // A secret may be in the place of the client ID in another form. No form of it is shown.
 func TestSecretInThePlaceOfTheIDIsNotShown(t *testing.T) {
+	const marks = "???>>>???>>>"
 	for name, id := range map[string]string{
 		"quotation marks":  `"` + clientSecret + `"`,
 		"base64":           base64.StdEncoding.EncodeToString([]byte(clientSecret)),
@@ -29,8 +30,11 @@ func TestSecretInThePlaceOfTheIDIsNotShown(t *testing.T) {
 		"a scheme":         "Bearer " + clientSecret,
 		"before a colon":   clientSecret + ":x",
 		"behind a colon":   "x:" + clientSecret,
+
+		"base64url with its own letters": base64.RawURLEncoding.EncodeToString([]byte(marks)),
 	} {
-		seen := newEndpoint(t).ask(t, tokenRequest("", "client_id", id, "client_secret", "x"), "").decision.Err
+		e := newEndpoint(t, func(c *clientcredentials.EndpointConfig) { c.Clients[0].Secrets = []string{clientSecret, marks} })
+		seen := e.ask(t, tokenRequest("", "client_id", id, "client_secret", "x"), "").decision.Err
 		if seen == nil || !strings.Contains(seen.Error(), "in the body: a secret in the place of the client ID") || strings.Contains(seen.Error(), id) {
 			t.Errorf("%s: %v", name, seen)
 		}

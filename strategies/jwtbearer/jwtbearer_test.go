@@ -240,6 +240,44 @@ func TestSecretsRotate(t *testing.T) {
 	if err != nil || id.KeyID != "1" {
 		t.Errorf("identity %v, error %v, want the key ID 1, its position", id, err)
 	}
+
+	// By Config.Now the list is old a minute later, and is loaded again.
+	third := redoxtest.NewKey("third", "HS256")
+	list, clock = [][]byte{third.Secret}, clock.Add(time.Minute)
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		if _, err = v.Verify(by(third)); err == nil || time.Now().After(deadline) {
+			break
+		}
+	}
+	if err != nil {
+		t.Errorf("a minute after the rotation: %v", err)
+	}
+}
+
+// The position of a secret changes when another is listed before it, also for a token that was
+// accepted before.
+func TestKeyIDIsThePositionNow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		list := [][]byte{directSecret.Secret}
+		cfg := directConfig(t)
+		cfg.Keys, cfg.Now = nil, nil
+		cfg.SecretsFunc = func(context.Context) ([][]byte, error) { return list, nil }
+		v := newDirect(t, cfg)
+		request := signedBy(func(s *redoxtest.JWTBearer) { s.Key, s.Now = directSecret, time.Now })
+		verify := func(want string) {
+			t.Helper()
+			if id, err := v.Verify(request); err != nil || id.KeyID != want {
+				t.Errorf("identity %v, error %v, want the key ID %s", id, err, want)
+			}
+			synctest.Wait()
+		}
+		verify("0")
+		verify("0")
+		list = [][]byte{redoxtest.NewKey("new", "HS256").Secret, directSecret.Secret}
+		time.Sleep(time.Minute)
+		verify("0") // and has the list loaded
+		verify("1")
+	})
 }
 
 // If SecretsFunc fails after a rotation, the old secrets serve. The refusal of the new one must

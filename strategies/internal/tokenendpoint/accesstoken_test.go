@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"net/http/httptest"
 	"sort"
 	"strings"
 	"testing"
@@ -47,6 +48,37 @@ func TestTokenClaims(t *testing.T) {
 	if a, b := newEndpoint(t).issue(t), newEndpoint(t).issue(t); a == b {
 		t.Error("two tokens are the same")
 	}
+}
+
+// A token has whole seconds. Observe sees the same end as the Verifier.
+func TestExpiryHasWholeSeconds(t *testing.T) {
+	e := newEndpoint(t, func(c *tokenendpoint.Config) { c.Now = func() time.Time { return now.Add(900 * time.Millisecond) } })
+	token := e.issue(t)
+	if got, want := e.decision.Identity.Expiry, now.Add(5*time.Minute); !got.Equal(want) {
+		t.Errorf("Observe sees %v, want %v", got, want)
+	}
+	if e.decision.Duration <= 0 {
+		t.Error("the Decision has no Duration")
+	}
+	if id, err := e.verify(t, token); err != nil || !id.Expiry.Equal(now.Add(5*time.Minute)) {
+		t.Errorf("identity %v, error %v", id, err)
+	}
+}
+
+// The scopes that a Verifier requires do not change with the caller's slice.
+func TestRequiredScopesAreCopied(t *testing.T) {
+	e := newEndpoint(t)
+	_, answer := e.ask(t, form("grant_type=client_credentials&scope=read"), "200")
+	r := httptest.NewRequest("POST", "/redox", nil)
+	r.Header.Set("Authorization", "Bearer "+answer["access_token"].(string))
+	required := []string{"write"}
+	v, err := e.Verifier(required)
+	if err != nil {
+		t.Fatal(err)
+	}
+	required[0] = "read"
+	_, err = v.Verify(r)
+	verifiertest.CheckError(t, err, redoxauth.ErrForbidden, "scope")
 }
 
 // Observe sees which secret or key the client used, and Verify which secret signed.
