@@ -300,8 +300,9 @@ func TestTakingBackIsBounded(t *testing.T) {
 				} else {
 					time.Sleep(time.Second / 2)
 				}
-				if n := evals.Load(); n == 0 || n > most {
-					t.Errorf("%d attempts, want 1 to %d", n, most)
+				least := most / 3 // one a second, for a minute
+				if n := evals.Load(); n < least || n > most {
+					t.Errorf("%d attempts, want %d to %d", n, least, most)
 				}
 				f.well.Store(true)
 				time.Sleep(2 * time.Minute)
@@ -495,6 +496,14 @@ func TestTakingBackInRedis(t *testing.T) {
 	fresh, err = failing.Add(t.Context(), "scope", "refused", until)
 	wantUnavailable(t, fresh, err)
 	<-undone
+	// A SET that go-redis has lost may reach Redis for so long. The void entry is in its way.
+	admin := server.client(t)
+	for _, key := range admin.Keys(t.Context(), "*").Val() {
+		left := admin.PTTL(t.Context(), key).Val()
+		if void := admin.Get(t.Context(), key).Val() == ""; void && (left < 110*time.Second || left > 2*time.Minute) {
+			t.Errorf("the void entry ends in %v, want 2 min", left)
+		}
+	}
 	var wg, meet sync.WaitGroup
 	var accepted atomic.Int32
 	for range 5 { // all find that it was taken back, before one of them goes on
@@ -513,7 +522,6 @@ func TestTakingBackInRedis(t *testing.T) {
 	if n := accepted.Load(); n != 1 {
 		t.Errorf("%d calls were fresh after one was taken back, want 1", n)
 	}
-	admin := server.client(t)
 	for _, key := range admin.Keys(t.Context(), "*").Val() {
 		if left := admin.PTTL(t.Context(), key).Val(); left < 59*time.Minute {
 			t.Errorf("an entry ends in %v, want an hour", left)
