@@ -7,7 +7,7 @@ import (
 )
 
 // A module with these tests is reported as the go command of this machine runs it.
-// Its fuzz target does not begin a line, because .ci/run would take it for one of ours.
+// Its fuzz target does not begin a line, because .ci/fuzz would take it for one of ours.
 func TestReport(t *testing.T) {
 	const passes = `package p
 import ("syscall"; "testing")

@@ -88,9 +88,9 @@ func (w *world) traffic(ctx context.Context, workers int) {
 				genuine, message := p.genuine(), redoxtest.PatientAdmin()
 				for n := 0; ctx.Err() == nil; n++ {
 					if n%10 == 9 {
-						w.send(ctx, p, stranger{p.hostile[n/10%len(p.hostile)], strangers}, message, true)
+						w.send(ctx, p, stranger{p.hostile[n/10%len(p.hostile)], strangers}, message)
 					} else {
-						w.send(ctx, p, genuine, message, false)
+						w.send(ctx, p, genuine, message)
 					}
 				}
 			})
@@ -99,7 +99,8 @@ func (w *world) traffic(ctx context.Context, workers int) {
 	group.Wait()
 }
 
-func (w *world) send(ctx context.Context, p *proof, s redoxtest.Sender, message []byte, hostile bool) {
+func (w *world) send(ctx context.Context, p *proof, s redoxtest.Sender, message []byte) {
+	forgery, hostile := s.(stranger)
 	begin := time.Now()
 	response, err := s.Send(ctx, p.url, message)
 	if ctx.Err() != nil {
@@ -120,7 +121,7 @@ func (w *world) send(ctx context.Context, p *proof, s redoxtest.Sender, message 
 	status, excused := response.StatusCode, w.wasDown(p.needs, begin, end)
 	switch {
 	case hostile && status < 400:
-		p.note(forgeryPassed, 0, fmt.Sprintf("%s: the forgery %q was answered %d", end.Format("15:04:05.000"), s.(stranger).Name, status))
+		p.note(forgeryPassed, 0, fmt.Sprintf("%s: the forgery %q was answered %d", end.Format("15:04:05.000"), forgery.Name, status))
 	case hostile:
 		p.note(forgeryRefused, 0, "")
 	case status == http.StatusOK && excused:
