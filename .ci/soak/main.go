@@ -80,20 +80,7 @@ func main() {
 	} else if *hostile {
 		err = besiege(*duration, *only)
 	} else {
-		ctx, cancel := context.WithTimeout(context.Background(), *duration)
-		defer cancel()
-		rotations := make(chan error, 1)
-		go func() {
-			var failed error
-			for *all && ctx.Err() == nil {
-				if err := rotate(); err != nil {
-					fmt.Fprintf(os.Stderr, "%s  soak: %v\n", time.Now().Format(time.TimeOnly), err)
-					failed = errors.New("rotations failed: see above")
-				}
-			}
-			rotations <- failed
-		}()
-		err = errors.Join(run(ctx, *workers), <-rotations)
+		err = run(*duration, *workers, *all)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "soak:", err)
@@ -101,12 +88,25 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, workers int) error {
+func run(duration time.Duration, workers int, rotations bool) error {
 	w, err := newWorld()
 	if err != nil {
 		return err
 	}
 	defer w.close()
+	ctx, cancel := context.WithTimeout(context.Background(), duration)
+	defer cancel()
+	rotated := make(chan error, 1)
+	go func() {
+		var failed error
+		for rotations && ctx.Err() == nil {
+			if err := rotate(); err != nil {
+				fmt.Fprintf(os.Stderr, "%s  soak: %v\n", time.Now().Format(time.TimeOnly), err)
+				failed = errors.New("rotations failed: see above")
+			}
+		}
+		rotated <- failed
+	}()
 	done := make(chan error, 1)
 	go func() { done <- w.deliverFeed(ctx) }()
 	stopped := make(chan struct{})
@@ -115,5 +115,5 @@ func run(ctx context.Context, workers int) error {
 	go func() { usages <- w.destination.watch(ctx) }()
 	w.traffic(ctx, workers)
 	<-stopped
-	return errors.Join(<-done, w.report(os.Stdout), judgeUsage(os.Stdout, <-usages))
+	return errors.Join(<-done, w.report(os.Stdout), judgeUsage(os.Stdout, <-usages), <-rotated)
 }
