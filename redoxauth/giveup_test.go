@@ -220,6 +220,28 @@ func TestFullBudgetGivesUpTheSlowestBody(t *testing.T) {
 				t.Errorf("%v, want %v", states, want)
 			}
 		},
+		"none for the time that it waited for room": func(t *testing.T, o *redoxauth.Options) {
+			arrived := make(chan struct{})
+			begin(t, holdsBody(arrived), o, 24*kib).send(24 * kib)
+			faster, slower := begin(t, readsBody, o, 60*kib), begin(t, readsBody, o, 60*kib)
+			slower.send(16 * kib)
+			faster.send(8 * kib) // and waits
+			for range 3 {
+				time.Sleep(100 * time.Millisecond)
+				slower.send(1)
+			}
+			close(arrived)
+			faster.send(8 * kib)
+			time.Sleep(1600 * time.Millisecond)
+			faster.send(4 * kib)
+			slower.send(6 * kib)
+			time.Sleep(260 * time.Millisecond) // now both are slow
+			newcomer := begin(t, readsBody, o, 4*kib)
+			newcomer.send(4 * kib)
+			expect(t, "newcomer", newcomer, "accepted")
+			expect(t, "faster", faster, "arriving")
+			expect(t, "slower", slower, "busy")
+		},
 		"nobody for a body that cannot fit": func(t *testing.T, o *redoxauth.Options) {
 			arriving := begin(t, readsBody, o, 20*kib)
 			arriving.send(16 * kib)

@@ -77,6 +77,20 @@ func TestLoadedOnlyLeavesTheMemoryAlone(t *testing.T) {
 	}
 }
 
+// A key without kid is named by its position, and that may change.
+func TestRememberedTokenNamesItsKeyAnew(t *testing.T) {
+	token := signed(nil, nil)
+	v, _, source := remembering(t, token)
+	source.keys = jwks(jwk(keys().rsa2, nil), jwk(keys().p256, nil), jwk(keys().rsa, nil)).keys
+	accepted, err := v.Verify(t.Context(), token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if accepted.KeyID != "2" {
+		t.Errorf("KeyID is %q, want 2", accepted.KeyID)
+	}
+}
+
 // The second use of a token skips the signature check, and no other check.
 func TestRememberedTokenIsDecidedAnew(t *testing.T) {
 	token := signed(nil, nil)

@@ -326,6 +326,22 @@ func TestTakingBackIsBounded(t *testing.T) {
 	}
 }
 
+// A closed client stays closed. Other attempts to take an entry back would be in vain.
+func TestTakingBackEndsWithTheClient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var attempts atomic.Int32
+		c := new(fakeRedis).client(t, nil)
+		c.AddHook(meeting{wait: func() { attempts.Add(1) }})
+		c.Close()
+		fresh, err := newStore(t, c).Add(t.Context(), "scope", "id", time.Now().Add(time.Hour))
+		wantUnavailable(t, fresh, err)
+		time.Sleep(2 * time.Minute)
+		if n := attempts.Load(); n != 1 {
+			t.Errorf("%d attempts, want 1", n)
+		}
+	})
+}
+
 func TestClientsThatAcceptReplaysAreRefused(t *testing.T) {
 	addrs := []string{"a.example:6379", "b.example:6379"}
 	cluster := func(change func(*redis.ClusterOptions)) redis.UniversalClient {
