@@ -240,6 +240,9 @@ func TestHosts(t *testing.T) {
 	inHeader := func(hosts ...string) func(*http.Request) {
 		return func(r *http.Request) { r.Host, r.Header["Host"] = "", hosts }
 	}
+	beside := func(inHeader string) func(*http.Request) {
+		return func(r *http.Request) { r.Header["Host"] = []string{inHeader} }
+	}
 	run(t, []scenario{
 		{name: "as received"},
 		{name: "changed", after: host("other.example.test"), reason: "signature"},
@@ -257,6 +260,8 @@ func TestHosts(t *testing.T) {
 		{name: "received as one not listed", config: hosts("b.example.test"), reason: "signature"},
 		{name: "left in a header by an adapter", after: inHeader("api.example.test")},
 		{name: "left in two headers", after: inHeader("api.example.test", "b"), reason: "host"},
+		{name: "another in a header", after: beside("other.example.test")},
+		{name: "changed, and in a header", after: both(host("other.example.test"), beside("api.example.test")), reason: "signature"},
 	})
 	var header strings.Builder
 	scenario{}.request().Header.Write(&header)

@@ -191,6 +191,9 @@ var causes = []struct {
 	{scenario{name: "secret of another pair", config: second, after: awsSign(func(s *redoxtest.SigV4) { s.SecretKey = "another-secret" })}, `the secret of another access key ID in the same list`},
 	{scenario{name: "key for region and service exchanged", signer: func(s *signer) { s.keyScope = "20260102/execute-api/us-east-1/aws4_request" }}, `derived for region and service exchanged`},
 	{scenario{name: "key of yesterday", signer: func(s *signer) { s.keyScope = "20260101/us-east-1/execute-api/aws4_request" }}, `it keeps the key of yesterday`},
+	{scenario{name: "key for the configured service", signer: func(s *signer) {
+		s.payload, s.service, s.keyScope = "hash", "other", "20260102/us-east-1/execute-api/aws4_request"
+	}}, `derived for Config.Region "us-east-1" and Config.Service "execute-api", and its scope names others`},
 	{scenario{name: "key for lower case", config: func(c *sigv4.Config) { c.Region = "US-East-1" }, signer: func(s *signer) { s.region, s.keyScope = "US-East-1", "20260102/us-east-1/execute-api/aws4_request" }}, `derived for region and service in lower case`},
 	{scenario{name: "wrong secret", after: awsSign(func(s *redoxtest.SigV4) { s.SecretKey = "wrong" })}, `if all lines agree, the secret keys differ`},
 
@@ -211,6 +214,9 @@ var causes = []struct {
 	{scenario{name: "time zone", after: awsSign(func(s *redoxtest.SigV4) {
 		s.Now = func() time.Time { return testDate.Add(-5*time.Hour - 30*time.Minute) }
 	})}, `the difference is that of a time zone, 5h30m0s`},
+	{scenario{name: "time zone, ahead of UTC", after: awsSign(func(s *redoxtest.SigV4) {
+		s.Now = func() time.Time { return testDate.Add(10 * time.Hour) }
+	})}, `the difference is that of a time zone, 10h0m0s`},
 	{scenario{name: "clock", after: awsSign(func(s *redoxtest.SigV4) { s.Now = func() time.Time { return testDate.Add(7 * time.Minute) } })}, `a clock is wrong, or a signed request was sent again late`},
 	{scenario{name: "stale", after: awsSign(func(s *redoxtest.SigV4) {
 		s.DeclarePayloadHash, s.Now = true, func() time.Time { return testDate.Add(-20 * time.Minute) }

@@ -24,19 +24,26 @@ func TestExplainShowsNoSecretInAnotherPlace(t *testing.T) {
 		"a passphrase":                    {"X-Passphrase", "abcdefghijklmnop"},
 		"another authentication":          {"X-Auth-Value", "abcdefghijklmnop"},
 		"the user information of an URL":  {"X-Note", "https://user:abcdefghijklmnop@host/"},
+		// A line that is shown has 1024 bytes, and this one ends in the password.
+		"the same in a long line": {"X-Note", strings.Repeat("x", 970) + " https://user:abcdefghijklmnop" + strings.Repeat("q", 40) + "@host/"},
 	} {
 		s := scenario{config: sessionToken, signer: declared(func(s *signer) {
 			s.token = "session-token-of-the-test"
 			s.signed = sorted([]string{"host", "x-amz-date", "x-amz-security-token", strings.ToLower(test.header)})
 		}), before: func(r *http.Request) { r.Header.Set(test.header, test.value) }}
-		for _, genuine := range []bool{true, false} {
+		for arrived, change := range map[string]func(http.Header){
+			"as it was signed":    func(http.Header) {},
+			"with a line more":    func(h http.Header) { h.Add(test.header, "more") },
+			"with more behind it": func(h http.Header) { h.Set(test.header, test.value+", more") }, // a hint names both values
+		} {
 			r := s.request()
-			if !genuine {
-				r.Header.Add(test.header, "more")
-			}
+			change(r.Header)
 			text := s.verifier(t).Explain(r)
 			if !strings.Contains(text, "canonical request") {
 				t.Errorf("%s: no canonical request in\n%s", name, text)
+			}
+			if strings.Contains(text, "\n- it verifies with ") == (arrived == "as it was signed") {
+				t.Errorf("%s, %s: a hint, or none:\n%s", name, arrived, text)
 			}
 			for _, leak := range []string{secret, "abcdefghijklmnop", "session-token-of-the-test", jwt[:20], jwt[24:]} {
 				if strings.Contains(text, leak) {
