@@ -49,7 +49,7 @@ func malformed(iss string) map[string]string {
 		"more after the claims":        signed(object(goodHeader), text+"\x00"),
 		"claims that end early":        signed(object(goodHeader), text[:len(text)-1]),
 		"claims with padding":          header + "." + payload + padding + ".AAAA", // google-auth 1.5.1
-		"another spelling of base64":   header + "." + payload[:last] + string(nextSpelling(payload[last])) + ".AAAA",
+		"another spelling of base64":   header + "." + payload[:last] + string(nextSpelling(payload[last], 1)) + ".AAAA",
 		"the other alphabet":           header + "." + base64.RawStdEncoding.EncodeToString([]byte(members(`"name":"???>>>~~~"`))) + ".AAAA",
 		"it, and iss comes last":       header + "." + base64.RawStdEncoding.EncodeToString([]byte(strings.Replace(text, "{", `{"name":"???>>>",`, 1))) + ".AAAA",
 		"without signature":            header + "." + payload + ".",

@@ -226,6 +226,8 @@ func TestConfigNarrows(t *testing.T) {
 		{"one audience, twice", func(t *jose.Config) { t.OneAudience = true }, nil, map[string]any{"aud": []string{"https://customer.example/redox", "https://customer.example/redox"}}, rejected, "audience"},
 		// RFC 7519, Section 4.1.3: a token with an aud is not for everybody.
 		{"no audience, none", func(t *jose.Config) { t.Audience = nil }, nil, map[string]any{"aud": nil}, nil, ""},
+		{"no audience, an empty array", func(t *jose.Config) { t.Audience = nil }, nil, map[string]any{"aud": []string{}}, rejected, "audience"},
+		{"no audience, an empty string", func(t *jose.Config) { t.Audience = nil }, nil, map[string]any{"aud": ""}, rejected, "audience"},
 		{"no audience, one", func(t *jose.Config) { t.Audience = nil }, nil, nil, rejected, "audience"},
 		{"required claim", func(t *jose.Config) { t.Required = []string{"jti"} }, nil, nil, nil, ""},
 		{"required claim absent", func(t *jose.Config) { t.Required = []string{"jti"} }, nil, map[string]any{"jti": nil}, rejected, "malformed"},

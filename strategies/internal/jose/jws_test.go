@@ -1,6 +1,7 @@
 package jose_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -21,7 +22,7 @@ func forms() map[string]string {
 		claims += " "
 	}
 	claims = b64([]byte(claims))
-	return map[string]string{
+	list := map[string]string{
 		"empty claims":           join(segment[0], "", segment[2]),
 		"empty signature":        join(segment[0], segment[1], ""),
 		"padding":                good + "=",
@@ -33,22 +34,27 @@ func forms() map[string]string {
 		"standard alphabet":      join(segment[0], segment[1], segment[2][:10]+"+/"+segment[2][12:]),
 		"illegal character":      join(segment[0], segment[1], segment[2][:10]+"!"+segment[2][10:]),
 		"one character too many": join(segment[0], segment[1], segment[2]+"AAA"),
-		// 64 bytes in 86 characters: four bits of the last one belong to no byte.
-		"another spelling": ed[:len(ed)-1] + string(nextSpelling(ed[len(ed)-1])),
-		// Two bits of the last character belong to no byte.
-		"another spelling of the claims": join(segment[0], claims[:len(claims)-1]+string(nextSpelling(claims[len(claims)-1])), segment[2]),
-		"header no JSON":                 join(b64([]byte(`{"alg"`)), segment[1], segment[2]),
-		"claims null":                    join(segment[0], b64([]byte("null")), segment[2]),
-		"claims no object":               join(segment[0], b64([]byte(`"iss"`)), segment[2]),
-		"claims a token":                 join(segment[0], b64([]byte(good)), segment[2]),
-		"larger than 16 KiB":             join(segment[0], segment[1], segment[2]+strings.Repeat("A", 16<<10)),
+		"header no JSON":         join(b64([]byte(`{"alg"`)), segment[1], segment[2]),
+		"claims null":            join(segment[0], b64([]byte("null")), segment[2]),
+		"claims no object":       join(segment[0], b64([]byte(`"iss"`)), segment[2]),
+		"claims a token":         join(segment[0], b64([]byte(good)), segment[2]),
+		"larger than 16 KiB":     join(segment[0], segment[1], segment[2]+strings.Repeat("A", 16<<10)),
 	}
+	// 64 bytes in 86 characters: four bits of the last one belong to no byte.
+	for _, bit := range []int{1, 2, 4, 8} {
+		list[fmt.Sprint("another spelling, bit ", bit)] = ed[:len(ed)-1] + string(nextSpelling(ed[len(ed)-1], bit))
+	}
+	// Two bits of the last character belong to no byte.
+	for _, bit := range []int{1, 2} {
+		list[fmt.Sprint("another spelling of the claims, bit ", bit)] = join(segment[0], claims[:len(claims)-1]+string(nextSpelling(claims[len(claims)-1], bit)), segment[2])
+	}
+	return list
 }
 
 // nextSpelling sets a bit of the last character that belongs to no byte.
-func nextSpelling(c byte) byte {
+func nextSpelling(c byte, bit int) byte {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-	return alphabet[strings.IndexByte(alphabet, c)|1]
+	return alphabet[strings.IndexByte(alphabet, c)|bit]
 }
 
 func TestFormHasOneSpelling(t *testing.T) {

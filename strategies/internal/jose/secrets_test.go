@@ -139,3 +139,26 @@ func TestCheckAlgorithms(t *testing.T) {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
+
+// One of the configured keys must serve. Ed25519 is the new name of EdDSA (RFC 9864), here too.
+func TestCheckAlgorithmsOfConfiguredKeys(t *testing.T) {
+	of := func(member map[string]any) jose.Keys { return jose.Keys(jwks(member).keys) }
+	ed, named, rsa := of(jwk(keys().ed, nil)), of(jwk(keys().ed, map[string]any{"alg": "EdDSA"})), of(jwk(keys().rsa, nil))
+	for _, test := range []struct {
+		names []string
+		keys  jose.Keys
+		ok    bool
+	}{
+		{[]string{"Ed25519"}, ed, true},
+		{[]string{"EdDSA"}, ed, true},
+		{[]string{"Ed25519"}, named, true},
+		{[]string{"ES256", "Ed25519"}, ed, true},
+		{[]string{"ES256"}, ed, false},
+		{[]string{"Ed25519"}, rsa, false},
+		{[]string{"RS256"}, rsa, true},
+	} {
+		if err := jose.CheckAlgorithms(test.names, false, test.keys); (err == nil) != test.ok {
+			t.Errorf("CheckAlgorithms(%q, %v) = %v, want success: %v", test.names, test.keys, err, test.ok)
+		}
+	}
+}
