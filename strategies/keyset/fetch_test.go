@@ -289,14 +289,32 @@ func good(issuer, base string) string {
 
 // jwks_uri must have https, unless InsecureAllowHTTP is set.
 func TestDiscoveryDoesNotLeaveHTTPS(t *testing.T) {
-	var issuer string
-	srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintf(w, `{"issuer":%q,"jwks_uri":"http://keys.example/"}`, issuer)
-	}))
-	defer srv.Close()
-	issuer = srv.URL
-	s := newRemote(t, keyset.RemoteConfig{Issuer: issuer, Client: srv.Client()})
-	check(t, s.Ready(t.Context()), redoxauth.ErrUnavailable, "keys")
+	for _, test := range []struct {
+		scheme   string
+		insecure bool
+		want     string // in the error
+	}{
+		{"https", false, ""},
+		{"http", false, "jwks_uri: http, want https"},
+		{"http", true, ""},
+	} {
+		srv := &server{answer: func(r *http.Request) (*http.Response, error) {
+			if r.URL.Path == "/keys" { // it would answer over http too
+				return respond(200, jwks("a"))(r)
+			}
+			return respond(200, good("https://issuer.example", test.scheme+"://issuer.example"))(r)
+		}}
+		s := newRemote(t, keyset.RemoteConfig{Issuer: "https://issuer.example", Client: &http.Client{Transport: srv}, InsecureAllowHTTP: test.insecure})
+		err := s.Ready(t.Context())
+		if test.want == "" {
+			check(t, err, nil, "")
+			continue
+		}
+		check(t, err, redoxauth.ErrUnavailable, "keys")
+		if err != nil && !strings.Contains(err.Error(), test.want) {
+			t.Errorf("error %v, want %s", err, test.want)
+		}
+	}
 }
 
 // A connection that stays open would hold two goroutines.

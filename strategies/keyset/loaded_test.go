@@ -1,6 +1,9 @@
 package keyset_test
 
 import (
+	"context"
+	"errors"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -40,6 +43,36 @@ func TestLoadedOnlyFetchesNothing(t *testing.T) {
 		synctest.Wait()
 		srv.wantFetches(t, 1)
 		check(t, lookUp(t.Context(), s, "b"), nil, "")
+	})
+}
+
+// While the key server is down, Explain does not call a token refused that Verify cannot decide.
+func TestLoadedOnlyDuringAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, srv := remote(t, keyset.RemoteConfig{}, "a")
+		loaded := rotation.LoadedOnly(t.Context())
+		check(t, s.Ready(t.Context()), nil, "")
+		refused := errors.New("connection refused")
+		srv.set(func(*http.Request) (*http.Response, error) { return nil, refused })
+		undecided := func(ctx context.Context, name string) {
+			t.Helper()
+			err := lookUp(ctx, s, name)
+			check(t, err, redoxauth.ErrUnavailable, "keys")
+			if !errors.Is(err, refused) {
+				t.Errorf("%s: error %v, want that of the fetch in it", name, err)
+			}
+		}
+		undecided(t.Context(), "b")
+		for _, name := range []string{"b", "b as ", "b as a"} {
+			undecided(loaded, name)
+		}
+		check(t, lookUp(loaded, s, "a"), nil, "")
+		srv.wantFetches(t, 2)
+
+		srv.set(respond(200, jwks("a")))
+		time.Sleep(time.Second)
+		check(t, lookUp(t.Context(), s, "b"), redoxauth.ErrRejected, "unknown_key")
+		check(t, lookUp(loaded, s, "b"), redoxauth.ErrRejected, "unknown_key")
 	})
 }
 

@@ -127,6 +127,7 @@ func TestRemoteConfig(t *testing.T) {
 		{"Issuer with a query", keyset.RemoteConfig{Issuer: url + "?x=1"}, []string{"keyset: Issuer: "}},
 		{"negative", keyset.RemoteConfig{URL: url, Cooldown: -1, MinRefresh: -1, MaxRefresh: -1}, []string{"keyset: Cooldown: ", "keyset: MinRefresh: ", "keyset: MaxRefresh: "}},
 		{"bounds", keyset.RemoteConfig{URL: url, MinRefresh: 2, MaxRefresh: 1}, []string{"keyset: MaxRefresh: "}},
+		{"one interval", keyset.RemoteConfig{URL: url, MinRefresh: time.Hour, MaxRefresh: time.Hour}, nil},
 		{"several", keyset.RemoteConfig{URL: "http://keys.example", Cooldown: -1}, []string{"keyset: URL: ", "keyset: Cooldown: "}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -298,6 +298,29 @@ func TestWithinCooldown(t *testing.T) {
 	})
 }
 
+// Cooldown limits what strangers can cause. A refresh that was due does not put off the fetch
+// for a new key.
+func TestRefreshStartsNoCooldown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, srv := remote(t, keyset.RemoteConfig{}, "a")
+		check(t, s.Ready(t.Context()), nil, "")
+		time.Sleep(9 * time.Minute)
+		check(t, lookUp(t.Context(), s, "a"), nil, "") // starts the refresh
+		synctest.Wait()
+		srv.wantFetches(t, 2)
+		srv.set(respond(200, jwks("a", "b")))
+		if d := took(func() { check(t, lookUp(t.Context(), s, "b"), nil, "") }); d != 0 {
+			t.Errorf("waited %v after a refresh", d)
+		}
+		srv.wantFetches(t, 3)
+		srv.set(respond(200, jwks("a", "b", "c")))
+		if d := took(func() { check(t, lookUp(t.Context(), s, "c"), nil, "") }); d != cooldown {
+			t.Errorf("waited %v after a fetch that a token asked for, want Cooldown", d)
+		}
+		srv.wantFetches(t, 4)
+	})
+}
+
 // Requests that have ended hold no place, and those that wait do so for one fetch at most:
 // strangers do not keep genuine tokens out.
 func TestPlacesAreFreed(t *testing.T) {
