@@ -89,3 +89,18 @@ func TestAnOutageOfGoogleRefusesNothing(t *testing.T) {
 		})
 	}
 }
+
+// Who handles an error can tell what went wrong, such as context.DeadlineExceeded.
+func TestErrorOfAnOutageWrapsItsCause(t *testing.T) {
+	cause := errors.New("connection refused")
+	f := newFake(t)
+	f.fail(func(*http.Request) (*http.Response, error) { return nil, cause })
+	v := f.verifier(nil)
+	for reason, token := range map[redoxauth.Reason]string{"unavailable": "ya29.good", "keys": idToken(t, nil, nil)} {
+		_, err := decide(t, v, token)
+		verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, reason)
+		if !errors.Is(err, cause) {
+			t.Errorf("%s: %v does not wrap its cause", reason, err)
+		}
+	}
+}
