@@ -204,13 +204,17 @@ func TestHandlerCannotReadPastTheLimit(t *testing.T) {
 }
 
 func TestSmallerLimitOfAnInnerWrapperHolds(t *testing.T) {
-	small := &redoxauth.Options{MaxBodyBytes: 5}
 	for name, outer := range map[string]redoxauth.Verifier{"buffered": readsBody, "streamed": verifier("", nil)} {
 		for _, length := range []int64{7, -1} {
-			r, _ := withBody(strings.NewReader("message"), length)
-			w := serve(redoxauth.Middleware(outer, nil)(redoxauth.Middleware(readsBody, small)(never(t))), r)
-			if w.Code != http.StatusRequestEntityTooLarge {
-				t.Errorf("%s, length %d: status %d, want 413", name, length, w.Code)
+			for limit, want := range map[int64]int{5: 413, 6: 413, 7: 200, 8: 200} {
+				r, _ := withBody(strings.NewReader("message"), length)
+				got := ""
+				handler := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = readAll(r) })
+				inner := redoxauth.Middleware(readsBody, &redoxauth.Options{MaxBodyBytes: limit})
+				w := serve(redoxauth.Middleware(outer, nil)(inner(handler)), r)
+				if w.Code != want || got != map[int]string{200: "message"}[want] {
+					t.Errorf("%s, length %d, limit %d: status %d, the handler reads %q, want %d", name, length, limit, w.Code, got, want)
+				}
 			}
 		}
 	}

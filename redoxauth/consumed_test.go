@@ -185,21 +185,40 @@ func answerTo(t *testing.T, client *http.Client, url, contentType string, body i
 // A Verifier that does not read the body does not mind: what the handler reads is its
 // business.
 func TestVerifierWithoutABodyAcceptsWhatWasConsumed(t *testing.T) {
-	onBothProtocols(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.ParseForm()
-		redoxauth.Middleware(verifier("token", nil), nil)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			io.WriteString(w, r.PostFormValue("b"))
-		})).ServeHTTP(w, r)
-	}), func(t *testing.T, client *http.Client, url string) {
-		res, err := client.Post(url, form, strings.NewReader(formBody))
-		if err != nil {
-			t.Fatal(err)
+	token := verifier("token", nil)
+	opts := &redoxauth.Options{Observe: func(_ *http.Request, d redoxauth.Decision) {
+		if d.Err != nil {
+			t.Errorf("%s: %v", d.Event, d.Err)
 		}
-		defer res.Body.Close()
-		if got, _ := io.ReadAll(res.Body); string(got) != "22" || res.StatusCode != 200 {
-			t.Errorf("got %d %q, want the form's value", res.StatusCode, got)
+	}}
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.PostFormValue("b")) })
+	for outerName, outer := range map[string]wrapper{
+		"nothing": func(h http.Handler) http.Handler { return h },
+		"another": redoxauth.Middleware(token, nil),
+	} {
+		for innerName, inner := range map[string]http.Handler{
+			"Middleware": redoxauth.Middleware(token, opts)(handler),
+			"AllOf":      redoxauth.Middleware(redoxauth.AllOf(token, token), opts)(handler),
+			"Check":      checked(token, opts)(handler),
+			"a report":   redoxauth.InsecureReportOnly(token, opts)(handler),
+		} {
+			t.Run(innerName+" behind "+outerName, func(t *testing.T) {
+				onBothProtocols(t, outer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					r.ParseForm()
+					inner.ServeHTTP(w, r)
+				})), func(t *testing.T, client *http.Client, url string) {
+					res, err := client.Post(url, form, strings.NewReader(formBody))
+					if err != nil {
+						t.Fatal(err)
+					}
+					defer res.Body.Close()
+					if got, _ := io.ReadAll(res.Body); string(got) != "22" || res.StatusCode != 200 {
+						t.Errorf("got %d %q, want the form's value", res.StatusCode, got)
+					}
+				})
+			})
 		}
-	})
+	}
 }
 
 func TestBodyConsumedBetweenTwoWrappers(t *testing.T) {

@@ -579,3 +579,48 @@ func TestChargeOfReports(t *testing.T) {
 		})
 	}
 }
+
+// The limit of a report holds for a body that the wrapper in front has read. That wrapper's own
+// limit is what the handler sees.
+func TestReportOnABodyThatWasReadHasItsOwnLimit(t *testing.T) {
+	for _, length := range []int64{7, -1} {
+		for limit, want := range map[int64]int{6: 413, 7: 0, 8: 0} {
+			var decisions []redoxauth.Decision
+			opts := reports(&decisions)
+			opts.MaxBodyBytes = limit
+			r, got := post("message"), ""
+			r.ContentLength = length
+			handler := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = readAll(r) })
+			serve(redoxauth.Middleware(hashes(nil), nil)(redoxauth.InsecureReportOnly(readsBody, opts)(handler)), r)
+			if len(decisions) != 1 || decisions[0].Status != want || got != "message" {
+				t.Errorf("length %d, limit %d: the handler reads %q, the reports are %+v, want one of status %d", length, limit, got, decisions, want)
+			}
+		}
+	}
+}
+
+// A handler may leave a reader behind, such as an http.Transport. What it reads later was given
+// back already. If it were given back twice, more than MaxInFlight could be used (CWE-770).
+func TestReaderThatIsLeftBehindMakesNoRoom(t *testing.T) {
+	const size = 16 << 10
+	var decisions []redoxauth.Decision
+	opts := reports(&decisions)
+	opts.MaxInFlight = 4 * size // a report may use a quarter
+	var left io.Reader
+	h := redoxauth.InsecureReportOnly(hashes(nil), opts)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { left = r.Body }))
+	text := strings.Repeat("x", size)
+	for range 5 {
+		serve(h, post(text))
+		if got, err := io.ReadAll(left); string(got) != text || err != nil {
+			t.Errorf("%d bytes are read later, %v, want all %d", len(got), err, size)
+		}
+	}
+	larger := post(text + "x")
+	larger.ContentLength = -1
+	serve(h, larger)
+	for i, d := range decisions {
+		if busy := d.Status == http.StatusServiceUnavailable; busy != (i == 5) {
+			t.Errorf("report %d: %v, want only the last one busy", i, d.Err)
+		}
+	}
+}
