@@ -156,11 +156,15 @@ func TestMachineSuspendedDuringACall(t *testing.T) {
 				v.now(gives("new"))
 				return []string{"withdrawn"}, nil
 			})
+			before := v.calls.Load()
 			want(t, s, "new")
-			time.Sleep(time.Second)
-			want(t, s, "new")
-			if n := v.calls.Load(); n > 3 {
-				t.Errorf("%d calls", n)
+			for age, calls := range []int64{2, 2, 3} { // the second counts: 30 s later there is another one
+				if n := v.calls.Load() - before; n != calls {
+					t.Errorf("%d s later: %d calls, want %d", age*15, n, calls)
+				}
+				time.Sleep(15 * time.Second)
+				want(t, s, "new")
+				synctest.Wait()
 			}
 		})
 	}

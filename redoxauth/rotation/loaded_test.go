@@ -1,6 +1,7 @@
 package rotation_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -41,4 +42,19 @@ func TestLoadedOnlyCallsNothing(t *testing.T) {
 			t.Errorf("%d calls, want one", n)
 		}
 	})
+}
+
+// What explains a request looks into its context, and ends with it.
+func TestLoadedOnlyKeepsTheContext(t *testing.T) {
+	type key struct{}
+	parent, cancel := context.WithCancelCause(context.WithValue(t.Context(), key{}, "value"))
+	ctx := rotation.LoadedOnly(parent)
+	if got := ctx.Value(key{}); got != "value" || ctx.Err() != nil {
+		t.Errorf("the value is %v, and the error %v, want those of the request", got, ctx.Err())
+	}
+	gone := errors.New("peer gone")
+	cancel(gone)
+	if got := context.Cause(ctx); got != gone {
+		t.Errorf("it ended because of %v, want %v", got, gone)
+	}
 }

@@ -224,6 +224,7 @@ func TestLastGoodListIsKeptFor24Hours(t *testing.T) {
 	for name, list := range map[string]func(context.Context) ([]string, error){
 		"error": failsWith(down), "empty list": gives(), "a list that cannot be prepared": gives("invalid"),
 		"panic":                     func(context.Context) ([]string, error) { panic("secret in a panic") },
+		"the goroutine ends":        func(context.Context) ([]string, error) { runtime.Goexit(); return nil, nil },
 		"hangs, within its context": func(ctx context.Context) ([]string, error) { <-ctx.Done(); return nil, ctx.Err() },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -241,7 +242,7 @@ func TestLastGoodListIsKeptFor24Hours(t *testing.T) {
 				time.Sleep(time.Until(start.Add(24 * time.Hour)))
 				want(t, s, "a") // exactly 24 h
 				time.Sleep(11 * time.Second)
-				if err := wantUnavailable(t, s, "secrets"); strings.Contains(err.Error(), "secret in a panic") {
+				if err := wantUnavailable(t, s, "secrets"); strings.Contains(fmt.Sprint(err), "secret in a panic") {
 					t.Errorf("the error shows the panic's value: %v", err)
 				}
 				v.now(gives("b"))
