@@ -85,6 +85,8 @@ func TestExplainFindsTheCause(t *testing.T) {
 		"HTML":                    {message(strings.ReplaceAll(special, "&", "&amp;")), []string{"when its HTML escapes are decoded"}},
 		"base64":                  {message(base64.StdEncoding.EncodeToString([]byte(newToken))), []string{"when it is decoded from base64"}},
 		"base64 of a line":        {message(base64.URLEncoding.EncodeToString([]byte(newToken + "\n"))), []string{"when it is decoded from base64"}},
+		"base64, ending with /":   {message(base64.StdEncoding.EncodeToString([]byte(special))), []string{"matches Config.Tokens[3] when it is decoded from base64"}},
+		"base64url":               {message(base64.URLEncoding.EncodeToString([]byte(special))), []string{"matches Config.Tokens[3] when it is decoded from base64"}},
 		"hexadecimal":             {message(hex.EncodeToString([]byte(newToken))), []string{"when it is decoded from hexadecimal"}},
 		"base64 in the Config":    {message("Q7zv0x9Kpw1m"), []string{"matches Config.Tokens[5] when it is encoded in base64: change Config.Tokens[5]"}},
 		"quotes in the Config":    {message("5f1e7d3c"), []string{"matches Config.Tokens[7] with quotation marks around it: change Config.Tokens[7]"}},
@@ -143,7 +145,7 @@ func TestExplainFindsTheCause(t *testing.T) {
 
 const (
 	lower   = "l0wer-9w8x7y6z"
-	special = "q&r/w%y=u+i"
+	special = "q&r/w%y=u+i?"         // ends with / in base64, and with _ in base64url
 	letters = "qwrtpsdfghjklzxcvbnm" // could be a name
 	plus    = "a+token%2Bwith"
 )

@@ -323,6 +323,31 @@ func TestChallengeOf1024BytesIsAnswered(t *testing.T) {
 	}
 }
 
+// Redox documents no alphabet. What is no control character is repeated as it came, also if nobody
+// can see it.
+func TestChallengeOfOtherCharactersIsAnswered(t *testing.T) {
+	v := newVerifier(t, newToken)
+	for name, challenge := range map[string]string{
+		"a space": "a b", "letters": "größe", "a no-break space": "a\u00a0b", "a zero-width space": "a\u200bb", "a byte order mark": "\ufeffa",
+		"a line separator": "a\u2028b", "for private use": "\ue000", "not assigned": "\u0378", "more than 16 bits": "\U0001f3e5", "markup": "<a href='#'>",
+	} {
+		query := "challenge=" + url.QueryEscape(challenge)
+		alone := `{"challenge":"` + challenge + `"}`
+		h := redoxauth.Middleware(credential(true), nil)(verifytoken.Challenge(next(t)))
+		for form, w := range map[string]*httptest.ResponseRecorder{
+			"POST":                    serve(v.Handshake(next(t)), post(document(newToken, challenge))),
+			"POST, token in a header": serve(v.Handshake(next(t)), withHeader(post(alone), newToken)),
+			"GET":                     serve(v.Handshake(next(t)), get(query+"&verification-token="+newToken)),
+			"POST, by a credential":   serve(h, genuine(post(alone))),
+			"GET, by a credential":    serve(h, genuine(get(query))),
+		} {
+			if w.Code != http.StatusOK || w.Body.String() != challenge {
+				t.Errorf("%s, %s: got %d %+q, want 200 and %+q", name, form, w.Code, w.Body, challenge)
+			}
+		}
+	}
+}
+
 // The time for a handshake is that of any body, 60 s. It is not more because it needs no room
 // in MaxInFlight.
 func TestHandshakeThatStallsEndsAfterBodyTimeout(t *testing.T) {
