@@ -143,6 +143,37 @@ func TestExplainFindsTheCause(t *testing.T) {
 	}
 }
 
+// The Config may have another form of the token than the dashboard.
+func TestExplainFindsTheFormInTheConfig(t *testing.T) {
+	const token = "kP?w9~Qx>m" // in base64 it has padding, and letters that base64url has not
+	sum := sha256.Sum256([]byte(token))
+	const change, enter = "change Config.Tokens[0], or", "enter Config.Tokens[0] in the Redox dashboard exactly as it is configured"
+	for _, tt := range []struct{ sent, configured, did, advice string }{
+		{token, base64.StdEncoding.EncodeToString([]byte(token)), "when it is encoded in base64", change},
+		{token, base64.RawStdEncoding.EncodeToString([]byte(token)), "when it is encoded in base64 without padding", change},
+		{token, base64.URLEncoding.EncodeToString([]byte(token)), "when it is encoded in base64url", change},
+		{token, base64.RawURLEncoding.EncodeToString([]byte(token)), "when it is encoded in base64url without padding", change},
+		{token, base64.StdEncoding.EncodeToString([]byte(token + "\n")), "when it is encoded in base64 with a newline at its end", change},
+		{token, hex.EncodeToString([]byte(token)), "when it is encoded in hexadecimal", change},
+		{token, hex.EncodeToString(sum[:]), "when it is hashed by SHA-256, in hexadecimal", change},
+		{token, `"` + token + `"`, "with quotation marks around it", change},
+		{token, `'` + token + `'`, "with apostrophes around it", change},
+		{token, "Bearer " + token, "with Bearer in front of it", change},
+		{token, url.QueryEscape(token), "when it is escaped for a query", change},
+		{"kP w9/Qx", "kP%20w9%2FQx", "when it is escaped for a path", change},
+		{"kP&w9<Qx", "kP&amp;w9&lt;Qx", "when it is escaped for HTML", change},
+		{"kp3w9zqx", "KP3W9ZQX", "in upper case", enter},
+		{"kp3w9zqx", "Kp3w9zqx", "with the first letter in upper case", enter},
+		{"kP3é9zqx", "kP3\xe99zqx", "when it is converted from UTF-8 to Latin-1", enter},
+	} {
+		text := newVerifier(t, tt.configured).Explain(message(tt.sent))
+		if want := "- header verification-token: it matches Config.Tokens[0] " + tt.did + ": " + tt.advice; !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+		wantNoToken(t, text, tt.sent)
+	}
+}
+
 const (
 	lower   = "l0wer-9w8x7y6z"
 	special = "q&r/w%y=u+i?"         // ends with / in base64, and with _ in base64url
