@@ -61,7 +61,7 @@ func must(u *url.URL, err error) *url.URL {
 
 // Each hint is a cause that was tried and fits.
 func TestHintsOfSecrets(t *testing.T) {
-	const secret = "plain-secret/of+16=bytes"
+	const secret, marks = "plain-secret/of+16=bytes", "???>>>???>>>???>>>?"
 	configured := func(secrets ...string) change {
 		return clients(clientcredentials.Client{ID: "redox", Secrets: secrets, Scopes: []string{"read"}},
 			clientcredentials.Client{ID: "other", Secrets: []string{"a secret of another client"}})
@@ -80,6 +80,9 @@ func TestHintsOfSecrets(t *testing.T) {
 		{"encoded twice", plain, "redox", url.QueryEscape(secret), "when it is form-decoded once more"},
 		{"the encoded form configured", configured(url.QueryEscape(secret)), "redox", secret, "when it is form-encoded: the configured secret is in that form"},
 		{"base64", plain, "redox", base64Of, "when it is decoded from base64"},
+		{"base64 without padding", configured(marks), "redox", base64.RawStdEncoding.EncodeToString([]byte(marks)), "when it is decoded from base64"},
+		{"base64url", configured(marks), "redox", base64.URLEncoding.EncodeToString([]byte(marks)), "when it is decoded from base64"},
+		{"base64url without padding", configured(marks), "redox", base64.RawURLEncoding.EncodeToString([]byte(marks)), "when it is decoded from base64"},
 		{"base64 configured", configured(base64Of), "redox", secret, "when it is written in base64: the configured secret is in that form"},
 		{"hex", plain, "redox", hex.EncodeToString([]byte(secret)), "when it is decoded from hex"},
 		{"hex configured", configured(hex.EncodeToString([]byte(secret))), "redox", secret, "when it is written in hex: the configured secret is in that form"},

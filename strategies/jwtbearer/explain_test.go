@@ -59,6 +59,7 @@ func TestRefusalsAndExplain(t *testing.T) {
 		}
 	}
 	hmac := func(s *redoxtest.JWTBearer) { s.Key = directSecret }
+	marks := []byte(strings.Repeat("???>>>", 6)) // - and _ in base64url
 	at := directNow.Unix()
 	for _, test := range []struct {
 		name   string
@@ -122,6 +123,9 @@ func TestRefusalsAndExplain(t *testing.T) {
 			}, `the signature does not verify under the one secret (Config.Secrets; Redox dashboard: shared secret)`, []string{"taken with a line break at its end: the sender uses that form, so enter it at the sender anew, without that"}},
 		{"secret as base64", secrets(func(s []byte) []byte { return []byte(base64.StdEncoding.EncodeToString(s)) }), hmac, `under the one secret`, []string{"decoded from base64"}},
 		{"secret as base64url", secrets(func(s []byte) []byte { return []byte(base64.RawURLEncoding.EncodeToString(s)) }), hmac, `under the one secret`, []string{"decoded from base64"}},
+		{"secret as base64url with its own letters", func(c *jwtbearer.Config) {
+			c.Keys, c.Secrets = nil, [][]byte{[]byte(base64.RawURLEncoding.EncodeToString(marks))}
+		}, func(s *redoxtest.JWTBearer) { s.Key = redoxtest.Key{Algorithm: "HS256", Secret: marks} }, `under the one secret`, []string{"decoded from base64"}},
 		{"secret as hex", secrets(func(s []byte) []byte { return []byte(hex.EncodeToString(s)) }), hmac, `under the one secret`, []string{"decoded from hex"}},
 		{"expired", nil, claim("exp", at-3*3600),
 			`expired 3h0m0s ago by this server's clock (exp 2023-11-14T19:13:20Z, now 2023-11-14T22:13:20Z, Config.Leeway 1m0s)`, []string{"iat: 2023-11-14T22:13:20Z"}},
