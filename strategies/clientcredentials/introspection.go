@@ -35,8 +35,8 @@ type IntrospectionConfig struct {
 	// [redoxauth.ErrNoCredentials].
 	Issuer string
 
-	// Audience is that of [Config]. Without it aud must be absent, and the server must know
-	// which tokens are for this API.
+	// Audience is that of [Config]. Without it aud must be absent or empty, and the server must
+	// know which tokens are for this API.
 	Audience []string
 
 	ClientIDs []string // of Redox

@@ -216,6 +216,7 @@ func TestAnswersAreDecidedByConfig(t *testing.T) {
 		{"another issuer", func(c *clientcredentials.IntrospectionConfig) { c.Issuer = "https://as.example/" }, good, "", redoxauth.ErrRejected, "issuer"},
 		{"issuer missing", func(c *clientcredentials.IntrospectionConfig) { c.Issuer = "https://as.example" }, with("", ""), "", redoxauth.ErrRejected, "issuer"},
 		{"no audience wanted, none there", func(c *clientcredentials.IntrospectionConfig) { c.Audience = nil }, with("aud", ""), clientID, nil, ""},
+		{"no audience wanted, an empty list", func(c *clientcredentials.IntrospectionConfig) { c.Audience = nil }, with("aud", "[]"), clientID, nil, ""},
 		{"no audience wanted, one there", func(c *clientcredentials.IntrospectionConfig) { c.Audience = nil }, good, "", redoxauth.ErrRejected, "audience"},
 		{"any client", func(c *clientcredentials.IntrospectionConfig) { c.ClientIDs, c.InsecureAnyClient = nil, true }, with("client_id", `"another"`), "another", nil, ""},
 		{"any client, none named", func(c *clientcredentials.IntrospectionConfig) { c.ClientIDs, c.InsecureAnyClient = nil, true }, with("client_id", `null,"sub":"x"`), "x", nil, ""},
