@@ -122,6 +122,9 @@ func TestVerifyRefuses(t *testing.T) {
 		{name: "Lifetime is shorter now", change: func(c *tokenendpoint.Config) { c.Lifetime = time.Minute }},
 		{name: "just before its end", change: at(6*time.Minute - 1)},
 		{name: "expired", change: at(6 * time.Minute), want: redoxauth.ErrRejected, wantReason: "expired"},
+		{name: "any sub is the client's", change: func(c *tokenendpoint.Config) { c.Clients[0].Subject = "" }},
+		{name: "another sub is the client's", change: func(c *tokenendpoint.Config) { c.Clients[0].Subject = "other" }, want: redoxauth.ErrRejected, wantReason: "client"},
+		{name: "client removed", change: func(c *tokenendpoint.Config) { c.Clients[0].ID = "other" }, want: redoxauth.ErrRejected, wantReason: "client"},
 		{name: "scope missing", change: more, required: []string{"read", "admin"}, want: redoxauth.ErrForbidden, wantReason: "scope"},
 		{name: "other secret", change: func(c *tokenendpoint.Config) { c.TokenSecrets = [][]byte{make([]byte, 32)} }, want: redoxauth.ErrRejected, wantReason: "signature"},
 		{name: "other strategy, same secrets", change: func(c *tokenendpoint.Config) { c.Strategy = "other" }, want: redoxauth.ErrRejected, wantReason: "signature"},
@@ -136,6 +139,32 @@ func TestVerifyRefuses(t *testing.T) {
 				t.Errorf("got %v, %v", id, err)
 			}
 		})
+	}
+}
+
+// Explain tells which of the client's fields decides.
+func TestExplainOfAnIssuedToken(t *testing.T) {
+	r := httptest.NewRequest("POST", "/redox", nil)
+	r.Header.Set("Authorization", "Bearer "+newEndpoint(t).issue(t))
+	const configured = `client_id: "redox", as configured (EndpointConfig.Clients[].ID)`
+	for _, c := range []struct {
+		id, subject, first, line string
+	}{
+		{"redox", "redox", "strategy: accepted: ", configured},
+		{"redox", "", "strategy: accepted: ", configured},
+		{"redox", "other", "strategy: credentials rejected (client)", `client_id: "redox", and sub is "redox", want "other" (EndpointConfig.Clients)`},
+		{"other", "redox", "strategy: credentials rejected (client)", `client_id is "redox", want "other" (EndpointConfig.Clients[].ID)`},
+	} {
+		v, err := newEndpoint(t, func(cfg *tokenendpoint.Config) { cfg.Clients[0].ID, cfg.Clients[0].Subject = c.id, c.subject }).Verifier([]string{"read"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := v.Explain(r)
+		for _, want := range []string{c.line, `scope: has "read", which Verifier requires`} {
+			if !strings.HasPrefix(got, c.first) || !strings.Contains(got, "\n"+want+"\n") {
+				t.Errorf("ID %q, Subject %q: got %s, want %s and %s", c.id, c.subject, got, c.first, want)
+			}
+		}
 	}
 }
 

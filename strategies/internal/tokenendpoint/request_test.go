@@ -118,6 +118,8 @@ func TestCarriers(t *testing.T) {
 		{name: "200 scopes", body: good + "&scope=read" + numbered("+x", 199), want: ok},
 		{name: "201 scopes", body: good + "&scope=read" + numbered("+x", 200), want: "400 invalid_scope"},
 		{name: "one scope 300 times", body: good + "&scope=read" + strings.Repeat("+read", 299), want: ok},
+		{name: "scope of 4 KiB", body: good + "&scope=read+" + strings.Repeat("x", 4<<10-5), want: ok},
+		{name: "scope of 4 KiB and a byte", body: good + "&scope=read+" + strings.Repeat("x", 4<<10-4), want: "400 invalid_scope"},
 		{name: "scope too long", body: good + "&scope=read" + strings.Repeat("+x", 4<<10), want: "400 invalid_scope"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -297,7 +299,7 @@ func TestStalledBodiesKeepNobodyOut(t *testing.T) {
 // that hangs.
 func TestRequestsThatWaitKeepNobodyOut(t *testing.T) {
 	const peers = 520 // the budget has room for 512
-	waiting, hang := make(chan struct{}), make(chan struct{})
+	waiting, hang, refused := make(chan struct{}), make(chan struct{}), make(chan error, peers)
 	endpoint, err := tokenendpoint.New(config(func(c *tokenendpoint.Config) {
 		prove := c.Prove
 		c.Prove = func(ctx context.Context, q *tokenendpoint.Request) (*tokenendpoint.Proof, error) {
@@ -306,6 +308,11 @@ func TestRequestsThatWaitKeepNobodyOut(t *testing.T) {
 				<-hang
 			}
 			return prove(ctx, q)
+		}
+		c.Observe = func(_ *http.Request, d redoxauth.Decision) {
+			if d.Err != nil {
+				refused <- d.Err
+			}
 		}
 	}))
 	if err != nil {
@@ -316,14 +323,18 @@ func TestRequestsThatWaitKeepNobodyOut(t *testing.T) {
 	defer close(hang)
 	body := "grant_type=client_credentials&client_id=waits&x="
 	body += strings.Repeat("x", 65536-len(body))
-	for range peers {
+	for i := range peers {
 		conn, err := net.Dial("tcp", server.Listener.Addr().String())
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer conn.Close()
 		fmt.Fprintf(conn, "POST /token HTTP/1.1\r\nHost: h\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 65536\r\n\r\n%s", body)
-		<-waiting
+		select {
+		case <-waiting:
+		case err := <-refused:
+			t.Fatalf("while %d others wait: %v", i, err)
+		}
 	}
 	resp, err := http.Post(server.URL, "application/x-www-form-urlencoded", strings.NewReader("grant_type=client_credentials"))
 	if err != nil {

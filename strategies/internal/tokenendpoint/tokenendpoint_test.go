@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -96,6 +97,50 @@ func TestExpiresInIsTheLifetime(t *testing.T) {
 	_, answer := e.ask(t, form("grant_type=client_credentials"), "200")
 	if got := answer["expires_in"]; got != 90.0 {
 		t.Errorf("expires_in is %v, want 90", got)
+	}
+}
+
+// narrowed are scopes of which a client gets these, whatever it requests.
+type narrowed []string
+
+func (n narrowed) Narrow(_, _ []string) []string { return n }
+
+func (narrowed) Covers([]string, string) bool { return true }
+
+func (narrowed) Why([]string, string) string { return "" }
+
+// A short scope, such as one for all types of resources, may become a long list.
+func TestScopesMayGetLonger(t *testing.T) {
+	for n, want := range map[int]string{4 << 10: "200", 4<<10 + 1: "200", 8 << 10: "200", 8<<10 + 1: "400 invalid_scope"} {
+		scopes := narrowed{"x", strings.Repeat("y", n-2)}
+		e := newEndpoint(t, func(c *tokenendpoint.Config) { c.Scopes = scopes })
+		_, answer := e.ask(t, form("grant_type=client_credentials&scope=read"), want)
+		if want != "200" {
+			verifiertest.CheckError(t, e.decision.Err, redoxauth.ErrForbidden, "scope")
+			continue
+		}
+		id, err := e.verify(t, answer["access_token"].(string))
+		if err != nil || !slices.Equal(id.Scopes, scopes) || answer["scope"] != strings.Join(scopes, " ") {
+			t.Errorf("%d bytes: not all were granted, error %v", n, err)
+		}
+	}
+}
+
+// An assertion is used up by nothing but a token: what was refused can be corrected.
+func TestRefusedRequestUsesUpNothing(t *testing.T) {
+	used := 0
+	e := newEndpoint(t, func(c *tokenendpoint.Config) { c.Prove = once(func() (bool, error) { used++; return true, nil }) })
+	for _, c := range []struct {
+		parameters, want string
+		used             int
+	}{
+		{"&scope=admin", "400 invalid_scope", 0}, {"&scope=%22", "400 invalid_scope", 0}, {"&resource=x", "400 invalid_target", 0}, {"&audience=x", "400 invalid_target", 0},
+		{"&scope=admin+read", "200", 1},
+	} {
+		e.ask(t, form("grant_type=client_credentials"+c.parameters), c.want)
+		if used != c.used {
+			t.Errorf("%s: used %d times, want %d", c.parameters, used, c.used)
+		}
 	}
 }
 
