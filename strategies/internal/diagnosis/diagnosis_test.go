@@ -37,7 +37,7 @@ func TestDifference(t *testing.T) {
 }
 
 func TestValuesAreQuotedAndBounded(t *testing.T) {
-	long := strings.Repeat("x", 200)
+	long, large := strings.Repeat("x", 200), strings.Repeat("x", 8<<10)
 	for _, test := range []struct{ got, want string }{
 		{diagnosis.Quote("a\n\u2028"), `"a\n\u2028"`},
 		{diagnosis.Quote(long), `"` + long[:128] + `..."`},
@@ -55,6 +55,10 @@ func TestValuesAreQuotedAndBounded(t *testing.T) {
 		{diagnosis.Content([]byte("<!DOCTYPE html>")), "an HTML page"},
 		{diagnosis.Content([]byte(`{"error":"x"}`)), "a JSON object that tells an error"},
 		{diagnosis.Content(nil), "an empty answer"},
+		{diagnosis.Content([]byte(`{"x":"` + large + `"}`)), "a JSON object"},
+		{diagnosis.Content([]byte(`["` + large + `"]`)), "a JSON array"},
+		{diagnosis.Content([]byte(`{"x":"` + large + `"`)), "JSON that is malformed or cut off"},
+		{diagnosis.Content([]byte(`["` + large + `"`)), "JSON that is malformed or cut off"},
 	} {
 		if test.got != test.want {
 			t.Errorf("got %s, want %s", test.got, test.want)
