@@ -119,6 +119,38 @@ func TestRefusalsAndExplainOfAccessTokens(t *testing.T) {
 	}
 }
 
+// An ID token may be for an audience that is ours, and names the client in azp. No hint says how
+// to have it accepted: it is no proof that the client may call us.
+func TestExplainMakesNoIDTokenAcceptable(t *testing.T) {
+	key := redoxtest.NewKey("k1", "ES256")
+	keys, err := keyset.ParseJWKS(redoxtest.JWKS(key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, of := range []string{"nonce", "at_hash", "c_hash", ""} { // "": an access token
+		for _, types := range [][]string{nil, {"JWT"}} {
+			sender := &redoxtest.JWTBearer{
+				Key: key, Issuer: "https://as.example/", Subject: "s", Audience: []string{"https://api.example"},
+				Header: header{"typ": "JWT"}, Claims: claims{"azp": "redox"},
+			}
+			if of != "" {
+				sender.Claims[of] = "x"
+			}
+			v := newVerifier(t, clientcredentials.Config{Keys: keys, Issuer: "https://as.example/", Audience: []string{"https://api.example"}, ClientIDs: []string{"redox"}, Types: types})
+			text := redoxauth.Explain(v, redoxtest.NewRequest(sender))
+			for part, want := range map[string]bool{
+				`set Config.ClientIDClaim to "azp"`: of == "",
+				`list "JWT" in Config.Types`:        of == "" && types == nil,
+				of + ", as ID tokens have":          of != "" && types == nil,
+			} {
+				if strings.Contains(text, part) != want {
+					t.Errorf("%q, types %q: a hint with %s: want %v\n%s", of, types, part, want, text)
+				}
+			}
+		}
+	}
+}
+
 func TestExplainOfAZeroVerifier(t *testing.T) {
 	var none *clientcredentials.Verifier
 	r := httptest.NewRequest("POST", "/", nil)

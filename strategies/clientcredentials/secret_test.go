@@ -58,6 +58,7 @@ func TestClientAuthentication(t *testing.T) {
 		{name: "Basic, raw UTF-8", basic: genuine},
 		{name: "Basic, raw Latin-1", basic: latin1},
 		{name: "Basic, everything encoded", basic: "redox%2Dclient%3A1:s3cr%26t%2F%2B+%25%C3%A9"},
+		{name: "Basic, nothing encoded but spaces", basic: clientID + ":the+old+secret"},
 		{name: "Basic, an old secret", basic: clientID + ":the old secret"},
 		{name: "Basic, another case of the scheme", header: "bASIC " + base64.StdEncoding.EncodeToString([]byte(encoded))},
 		{name: "Basic, two spaces", header: "Basic  " + base64.StdEncoding.EncodeToString([]byte(encoded))},
