@@ -227,11 +227,17 @@ func TestSecretsRotate(t *testing.T) {
 	fail = errors.New("vault sealed")
 	_, err := newDirect(t, cfg).Verify(by(directSecret))
 	verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "secrets")
-	fail, list = nil, [][]byte{[]byte("short")}
-	_, err = newDirect(t, cfg).Verify(by(directSecret))
-	verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "secrets")
-	if want := "Config.SecretsFunc: [0]: 5 bytes, want at least 32"; !strings.HasSuffix(err.Error(), want) {
-		t.Errorf("error %v, want %s", err, want)
+	fail = nil
+	for secret, want := range map[string]string{
+		"short":                                "Config.SecretsFunc: [0]: 5 bytes, want at least 32",
+		"a line of a file, 32 bytes or more\n": "Config.SecretsFunc: [0]: white space around it",
+	} {
+		list = [][]byte{[]byte(secret)}
+		_, err = newDirect(t, cfg).Verify(by(directSecret))
+		verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "secrets")
+		if !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("error %v, want %s", err, want)
+		}
 	}
 
 	list = [][]byte{other.Secret, directSecret.Secret}
@@ -280,35 +286,46 @@ func TestKeyIDIsThePositionNow(t *testing.T) {
 	})
 }
 
-// If SecretsFunc fails after a rotation, the old secrets serve. The refusal of the new one must
-// say why it is not known.
+// If SecretsFunc fails after a rotation, or supplies what cannot be a secret, the old secrets
+// serve. The refusal of the new one must say why it is not known.
 func TestRefusalSaysThatSecretsFuncFailed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		rotated := redoxtest.NewKey("rotated", "HS256")
-		var failure error
-		cfg := directConfig(t)
-		cfg.Keys, cfg.Now = nil, nil
-		cfg.SecretsFunc = func(context.Context) ([][]byte, error) { return [][]byte{directSecret.Secret}, failure }
-		v := newDirect(t, cfg)
-		verify := func(k redoxtest.Key) error {
-			_, err := v.Verify(signedBy(func(s *redoxtest.JWTBearer) { s.Key, s.Now = k, time.Now }))
-			synctest.Wait()
-			return err
-		}
-		if err := verify(directSecret); err != nil {
-			t.Fatal(err)
-		}
-		failure = errors.New("the file is broken")
-		time.Sleep(31 * time.Second)
-		if err := verify(directSecret); err != nil {
-			t.Errorf("the old secret: %v", err)
-		}
-		err := verify(rotated)
-		verifiertest.CheckError(t, err, redoxauth.ErrRejected, "signature")
-		if want := "; the list is 31s old, because the last call failed: Config.SecretsFunc: the file is broken"; !strings.HasSuffix(err.Error(), want) {
-			t.Errorf("got %v, want it to end with %q", err, want)
-		}
-	})
+	rotated := redoxtest.Key{Algorithm: "HS256", Secret: []byte("the new secret, of 32 bytes or more")}
+	for _, test := range []struct {
+		secret  string
+		failure error
+		want    string
+	}{
+		{"", errors.New("the file is broken"), "the file is broken"},
+		{string(rotated.Secret) + "\n", nil, "[0]: white space around it"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			secret, failure := directSecret.Secret, error(nil)
+			cfg := directConfig(t)
+			cfg.Keys, cfg.Now = nil, nil
+			cfg.SecretsFunc = func(context.Context) ([][]byte, error) { return [][]byte{secret}, failure }
+			v := newDirect(t, cfg)
+			verify := func(k redoxtest.Key) error {
+				_, err := v.Verify(signedBy(func(s *redoxtest.JWTBearer) { s.Key, s.Now = k, time.Now }))
+				synctest.Wait()
+				return err
+			}
+			if err := verify(directSecret); err != nil {
+				t.Fatal(err)
+			}
+			secret, failure = []byte(test.secret), test.failure
+			time.Sleep(31 * time.Second)
+			for range 2 { // the first has the list loaded
+				if err := verify(directSecret); err != nil {
+					t.Errorf("the old secret: %v", err)
+				}
+			}
+			err := verify(rotated)
+			verifiertest.CheckError(t, err, redoxauth.ErrRejected, "signature")
+			if want := "; the list is 31s old, because the last call failed: Config.SecretsFunc: " + test.want; !strings.HasSuffix(err.Error(), want) {
+				t.Errorf("got %v, want it to end with %q", err, want)
+			}
+		})
+	}
 }
 
 // A recording store remembers until when it was to keep the last id.
