@@ -1,4 +1,4 @@
 package smartbackend
 
-// Narrow and Covers compare scopes.
-var Narrow, Covers = scopes{}.Narrow, scopes{}.Covers
+// Narrow, Covers and Why compare scopes.
+var Narrow, Covers, Why = scopes{}.Narrow, scopes{}.Covers, scopes{}.Why

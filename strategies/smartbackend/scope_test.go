@@ -87,6 +87,31 @@ func TestScopesCover(t *testing.T) {
 	}
 }
 
+// The reason is that of the allowed scope that is nearest, wherever it stands in the list.
+func TestScopesWhy(t *testing.T) {
+	for _, c := range []struct{ allowed, requested, want string }{
+		{"user/Patient.r patient/*.rs", "system/Patient.r", "has the context system/, and none of them has"},
+		{"", "system/Patient.r", "has the context system/, and none of them has"},
+		{"user/Patient.r system/Observation.r?a=b system/Encounter.r", "system/Patient.r?a=b", `is for "Patient", and none of them is`},
+		{"user/Patient.r system/Patient.r?a=b system/Observation.r", "system/Patient.r?c=d", `has another query than theirs: "c=d"`},
+		{"system/*.r?a=b system/Observation.r?c=d user/*.r", "system/Patient.r?c=d", `has another query than theirs: "c=d"`},
+		{"system/Observation.u system/Patient.r system/Patient.u?a=b user/Patient.u", "system/Patient.u?c=d", `asks for the access "u" to "Patient", and they give none of it`},
+		{"system/Patient.r", "system/Patient.ur", `is misspelt: after the dot it has "ur", want letters of "cruds" in this order (SMART App Launch 2), or read, write or * (SMART App Launch 1)`},
+		{"system/Patient.r", "system/patient.r", `is misspelt: want such as "system/Patient.rs"`},
+		{"system/Patient.r", "Patient.r", "is no SMART scope: it begins with none of system/, patient/, user/"},
+	} {
+		allowed := strings.Fields(c.allowed)
+		for range max(len(allowed), 1) {
+			if got := smartbackend.Why(allowed, c.requested); got != c.want {
+				t.Errorf("%q of %q: got %s, want %s", c.requested, allowed, got, c.want)
+			}
+			if len(allowed) > 0 {
+				allowed = append(allowed[1:], allowed[0])
+			}
+		}
+	}
+}
+
 // More than a token can hold is nothing, and takes no long time.
 func TestScopesAreBounded(t *testing.T) {
 	var allowed, requested []string
