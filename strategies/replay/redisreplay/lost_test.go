@@ -276,50 +276,53 @@ func TestOnlyTheOwnEntryIsTakenBack(t *testing.T) {
 
 // While Redis is down, the attempts to take entries back are bounded in number and in time.
 func TestTakingBackIsBounded(t *testing.T) {
-	for adds, most := range map[int]int32{1: 60, 300: 256} {
-		t.Run(strconv.Itoa(adds), func(t *testing.T) {
+	for _, test := range []struct {
+		adds          int
+		after, answer time.Duration // which the client waits for
+		least, most   int32         // attempts: one a second and answer, for a minute
+	}{{1, 2 * time.Minute, time.Second, 20, 60}, {300, time.Second / 2, time.Second, 200, 256}, {300, 2 * time.Minute, 20 * time.Second, 256 * 2, 256 * 3}} {
+		t.Run(fmt.Sprint(test.adds, " after ", test.after), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var evals atomic.Int32
+				var well atomic.Bool
 				f := fakeRedis{on: func(command string) fate {
 					if command == "EVAL" {
 						evals.Add(1)
 					}
+					if well.Load() {
+						return answered
+					}
 					return dropped
 				}}
-				s := newStore(t, f.client(t, func(o *redis.Options) { o.ReadTimeout, o.MaxRetries, o.PoolSize = time.Second, -1, 1000 }))
+				s := newStore(t, f.client(t, func(o *redis.Options) { o.ReadTimeout, o.MaxRetries, o.PoolSize = test.answer, -1, 1000 }))
 				var wg sync.WaitGroup
-				for i := range adds {
+				for i := range test.adds {
 					wg.Go(func() {
 						fresh, err := s.Add(context.Background(), "scope", strconv.Itoa(i), time.Now().Add(time.Hour))
 						wantUnavailable(t, fresh, err)
 					})
 				}
 				wg.Wait()
-				if adds == 1 {
-					time.Sleep(2 * time.Minute)
-				} else {
-					time.Sleep(time.Second / 2)
+				time.Sleep(test.after)
+				if n := evals.Load(); n < test.least || n > test.most {
+					t.Errorf("%d attempts, want %d to %d", n, test.least, test.most)
 				}
-				least := most / 3 // one a second, for a minute
-				if n := evals.Load(); n < least || n > most {
-					t.Errorf("%d attempts, want %d to %d", n, least, most)
-				}
-				f.well.Store(true)
+				well.Store(true)
 				time.Sleep(2 * time.Minute)
 				begin := evals.Load()
 				time.Sleep(2 * time.Minute)
 				if n := evals.Load() - begin; n > 0 {
 					t.Errorf("%d more attempts", n)
 				}
-				// Those that were taken back have left room for the next.
-				f.well.Store(false)
+				// Those that were taken back, or given up, have left room for the next.
+				well.Store(false)
 				fresh, err := s.Add(context.Background(), "scope", "next", time.Now().Add(time.Hour))
 				wantUnavailable(t, fresh, err)
 				time.Sleep(time.Second / 2)
 				if evals.Load() == begin {
 					t.Error("the next one is not taken back")
 				}
-				f.well.Store(true)
+				well.Store(true)
 				time.Sleep(2 * time.Minute)
 			})
 		})
@@ -513,12 +516,18 @@ func TestTakingBackInRedis(t *testing.T) {
 	wantUnavailable(t, fresh, err)
 	<-undone
 	// A SET that go-redis has lost may reach Redis for so long. The void entry is in its way.
-	admin := server.client(t)
+	admin, voids := server.client(t), 0
 	for _, key := range admin.Keys(t.Context(), "*").Val() {
-		left := admin.PTTL(t.Context(), key).Val()
-		if void := admin.Get(t.Context(), key).Val() == ""; void && (left < 110*time.Second || left > 2*time.Minute) {
+		if admin.Get(t.Context(), key).Val() != "" {
+			continue
+		}
+		voids++
+		if left := admin.PTTL(t.Context(), key).Val(); left < 110*time.Second || left > 2*time.Minute {
 			t.Errorf("the void entry ends in %v, want 2 min", left)
 		}
+	}
+	if voids != 1 {
+		t.Errorf("%d void entries, want 1", voids)
 	}
 	var wg, meet sync.WaitGroup
 	var accepted atomic.Int32
@@ -542,5 +551,39 @@ func TestTakingBackInRedis(t *testing.T) {
 		if left := admin.PTTL(t.Context(), key).Val(); left < 59*time.Minute {
 			t.Errorf("an entry ends in %v, want an hour", left)
 		}
+	}
+
+	// The answer of the script that takes the void entry over may be lost too.
+	fresh, err = failing.Add(t.Context(), "scope", "asked again", until)
+	wantUnavailable(t, fresh, err)
+	<-undone
+	scripts := 0
+	twice := server.client(t)
+	twice.AddHook(repeating{scripts: &scripts})
+	for _, want := range []bool{true, false} {
+		if got := add(t, newStore(t, twice), "scope", "asked again", until); got != want {
+			t.Errorf("where the answer was lost: fresh = %v, want %v", got, want)
+		}
+	}
+	if scripts != 1 {
+		t.Errorf("%d scripts, want 1", scripts)
+	}
+}
+
+// repeating sends each EVAL twice, as go-redis does if the answer is lost, and counts them.
+type repeating struct {
+	panicking
+	scripts *int
+}
+
+func (r repeating) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if cmd.Name() == "eval" {
+			*r.scripts++
+			if err := next(ctx, cmd); err != nil {
+				return err
+			}
+		}
+		return next(ctx, cmd)
 	}
 }
