@@ -193,7 +193,7 @@ func TestIssuedTokensAreExplained(t *testing.T) {
 		"accepted":        {newEndpoint(t).verifier(t, "write"), []string{"clientcredentials: accepted: ", `scope: has "write"`}},
 		"a scope missing": {newEndpoint(t).verifier(t, "write", "system/*.rs"), []string{`scope is "write"`, `"system/*.rs"`, "EndpointConfig.Clients[].Scopes"}},
 		"client removed": {newEndpoint(t, func(c *clientcredentials.EndpointConfig) { c.Clients = c.Clients[:1] }).verifier(t),
-			[]string{`client "redox-client:1" with sub "redox-client:1" is no longer configured (EndpointConfig.Clients[].ID)`, `client_id is "redox-client:1", want "another" (EndpointConfig.Clients[].ID)`}},
+			[]string{`client "redox-client:1" is no longer configured (EndpointConfig.Clients[].ID)`, `client_id is "redox-client:1", want "another" (EndpointConfig.Clients[].ID)`}},
 		"another audience": {newEndpoint(t, func(c *clientcredentials.EndpointConfig) { c.Audience += "/x" }).verifier(t),
 			[]string{"- the key of an access token depends on Issuer and Audience of its EndpointConfig beside TokenSecrets"}},
 	} {

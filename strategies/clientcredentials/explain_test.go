@@ -151,6 +151,36 @@ func TestExplainMakesNoIDTokenAcceptable(t *testing.T) {
 	}
 }
 
+// The hint is for a client that is there, and for an audience that is this API.
+func TestExplainTellsTheClientFromTheAPI(t *testing.T) {
+	key := redoxtest.NewKey("k1", "ES256")
+	keys, err := keyset.ParseJWKS(redoxtest.JWKS(key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const api = "https://api.example"
+	for _, test := range []struct {
+		aud       []string
+		claims    claims
+		clientIDs []string
+		want      bool
+	}{
+		{[]string{api}, claims{"client_id": "redox"}, []string{api}, true},
+		{[]string{api, "other"}, claims{"client_id": "redox"}, []string{api}, true},
+		{[]string{api}, claims{"client_id": "redox"}, []string{"redox", api}, false}, // accepted
+		{[]string{api, "redox"}, claims{"client_id": "another"}, []string{"redox"}, false},
+		{[]string{api}, nil, []string{api}, false},
+		{[]string{api}, claims{"client_id": "redox", "nonce": "x"}, []string{api}, false},
+	} {
+		sender := &redoxtest.JWTBearer{Key: key, Issuer: "https://as.example/", Audience: test.aud, Claims: test.claims}
+		v := newVerifier(t, clientcredentials.Config{Keys: keys, Issuer: "https://as.example/", Audience: []string{api}, ClientIDs: test.clientIDs})
+		text := redoxauth.Explain(v, redoxtest.NewRequest(sender))
+		if strings.Contains(text, "Config.ClientIDs has the audience") != test.want {
+			t.Errorf("aud %q, %v, ClientIDs %q: a hint: want %v\n%s", test.aud, test.claims, test.clientIDs, test.want, text)
+		}
+	}
+}
+
 func TestExplainOfAZeroVerifier(t *testing.T) {
 	var none *clientcredentials.Verifier
 	r := httptest.NewRequest("POST", "/", nil)

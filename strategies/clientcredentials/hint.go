@@ -19,12 +19,13 @@ func (a *accessTokens) hint(to *diagnosis.Report, t *jose.Unverified, client str
 	aud, _ := t.Claim("aud").Texts()
 	accepted := slices.ContainsFunc(aud, func(name string) bool { return slices.Contains(a.audience, name) })
 	ofClient := !accepted && len(aud) == 1 && slices.Contains(a.clientIDs, aud[0])
-	if a.checkClient(client, present) != nil && !ofClient && len(t.Present("nonce", "at_hash", "c_hash")) == 0 {
+	wrong := a.checkClient(client, present) != nil && !ofClient && len(t.Present("nonce", "at_hash", "c_hash")) == 0
+	if wrong {
 		a.hintClient(to, t, client, present)
 	}
 	switch {
-	case accepted && !slices.Contains(a.clientIDs, client) && slices.ContainsFunc(aud, func(name string) bool { return slices.Contains(a.clientIDs, name) }):
-		to.Hint("Config.ClientIDs has the audience, which is this API: list the client, %s", diagnosis.Text(client, present))
+	case wrong && present && slices.ContainsFunc(aud, func(name string) bool { return slices.Contains(a.audience, name) && slices.Contains(a.clientIDs, name) }):
+		to.Hint("Config.ClientIDs has the audience, which is this API: list the client, %s", diagnosis.Quote(client))
 	case ofClient:
 		to.Hint("aud is one of Config.ClientIDs, as in an ID token: want an access token for this API")
 	case !accepted && len(aud) > 0 && client != "" && slices.Contains(a.audience, client):

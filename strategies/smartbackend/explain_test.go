@@ -243,7 +243,7 @@ func TestIssuedTokensAreExplained(t *testing.T) {
 		"accepted":        {e.verifier(t, "system/Patient.rs"), []string{"smartbackend: accepted: ", `scope: has "system/Patient.rs"`}},
 		"a scope missing": {e.verifier(t, "system/Patient.c"), []string{`"system/Patient.c"`, "EndpointConfig.Clients[].Scopes"}},
 		"client removed": {newEndpoint(t, func(c *smartbackend.EndpointConfig) { c.Clients = c.Clients[1:] }).verifier(t),
-			[]string{`client "redox" with sub "redox" is no longer configured (EndpointConfig.Clients[].ID)`}},
+			[]string{`client "redox" is no longer configured (EndpointConfig.Clients[].ID)`}},
 	} {
 		text := redoxauth.Explain(c.verifier, message(issued))
 		for _, want := range c.want {

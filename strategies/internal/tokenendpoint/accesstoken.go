@@ -96,8 +96,11 @@ func (e *Endpoint) Verifier(required []string) (bearer.Verifier, error) {
 		}
 		id, _ := t.Claim("client_id").Text()
 		client, known := e.clients[id]
-		if !known || client.Subject != "" && client.Subject != t.Subject {
-			return nil, redoxauth.Errorf(redoxauth.ErrRejected, "client", "client %s with sub %s is no longer configured (EndpointConfig.%s[].%s)", diagnosis.Quote(id), diagnosis.Quote(t.Subject), e.cfg.ClientField, e.cfg.ClientKey)
+		switch {
+		case !known:
+			return nil, redoxauth.Errorf(redoxauth.ErrRejected, "client", "client %s is no longer configured (EndpointConfig.%s[].%s)", diagnosis.Quote(id), e.cfg.ClientField, e.cfg.ClientKey)
+		case client.Subject != "" && client.Subject != t.Subject:
+			return nil, redoxauth.Errorf(redoxauth.ErrRejected, "client", "sub is %s, want %s, which client %s has now (EndpointConfig.%s[].Subject)", diagnosis.Quote(t.Subject), diagnosis.Quote(client.Subject), diagnosis.Quote(id), e.cfg.ClientField)
 		}
 		identity := t.Identity(e.cfg.Strategy, "scope")
 		for _, scope := range required {
@@ -133,7 +136,7 @@ func (e *Endpoint) explainToken(r *http.Request, token string, to *diagnosis.Rep
 	case !known:
 		to.Line("client_id is %s, want %s (%s)", claims.Get("client_id").Said(), diagnosis.OneOf(slices.Sorted(maps.Keys(e.clients))), field)
 	case client.Subject != "" && client.Subject != sub:
-		to.Line("client_id: %s, and sub is %s, want %s (EndpointConfig.%s)", diagnosis.Quote(id), claims.Get("sub").Said(), diagnosis.Quote(client.Subject), e.cfg.ClientField)
+		to.Line("client_id: %s, and sub is %s, want %s (EndpointConfig.%s[].Subject)", diagnosis.Quote(id), claims.Get("sub").Said(), diagnosis.Quote(client.Subject), e.cfg.ClientField)
 	default:
 		to.Line("client_id: %s, as configured (%s)", diagnosis.Quote(id), field)
 	}

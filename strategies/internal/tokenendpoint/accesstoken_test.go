@@ -152,8 +152,8 @@ func TestExplainOfAnIssuedToken(t *testing.T) {
 	}{
 		{"redox", "redox", "strategy: accepted: ", configured},
 		{"redox", "", "strategy: accepted: ", configured},
-		{"redox", "other", "strategy: credentials rejected (client)", `client_id: "redox", and sub is "redox", want "other" (EndpointConfig.Clients)`},
-		{"other", "redox", "strategy: credentials rejected (client)", `client_id is "redox", want "other" (EndpointConfig.Clients[].ID)`},
+		{"redox", "other", `strategy: credentials rejected (client): sub is "redox", want "other", which client "redox" has now (EndpointConfig.Clients[].Subject)`, `client_id: "redox", and sub is "redox", want "other" (EndpointConfig.Clients[].Subject)`},
+		{"other", "redox", `strategy: credentials rejected (client): client "redox" is no longer configured (EndpointConfig.Clients[].ID)`, `client_id is "redox", want "other" (EndpointConfig.Clients[].ID)`},
 	} {
 		v, err := newEndpoint(t, func(cfg *tokenendpoint.Config) { cfg.Clients[0].ID, cfg.Clients[0].Subject = c.id, c.subject }).Verifier([]string{"read"})
 		if err != nil {
