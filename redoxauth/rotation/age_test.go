@@ -170,6 +170,23 @@ func TestMachineSuspendedDuringACall(t *testing.T) {
 	}
 }
 
+// A machine that is suspended again meanwhile has a list that may be out of date again.
+func TestMachineSuspendedDuringBothCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, v := newClock(false), &vault{list: gives("a")}
+		s := v.secretsAt(c)
+		want(t, s, "a")
+		v.now(func(context.Context) ([]string, error) { c.suspend(11 * time.Second); return []string{"late"}, nil })
+		time.Sleep(time.Minute)
+		want(t, s, "a") // and calls
+		synctest.Wait()
+		want(t, s, "a")
+		if n := v.calls.Load(); n != 3 {
+			t.Errorf("%d calls, want 3", n)
+		}
+	})
+}
+
 // An answer that comes within its time counts from the start of the call.
 func TestListIsAsOldAsItsCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

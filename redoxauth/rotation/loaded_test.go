@@ -3,6 +3,7 @@ package rotation_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,7 +20,7 @@ func TestLoadedOnlyCallsNothing(t *testing.T) {
 		if !rotation.IsLoadedOnly(ctx) || rotation.IsLoadedOnly(t.Context()) {
 			t.Error("IsLoadedOnly is wrong")
 		}
-		if got, err := s.Get(ctx); got != "" || !errors.Is(err, redoxauth.ErrUnavailable) {
+		if got, err := s.Get(ctx); got != "" || !errors.Is(err, redoxauth.ErrUnavailable) || !strings.Contains(err.Error(), "not loaded yet") {
 			t.Errorf("before the first call: got %q, %v", got, err)
 		}
 		synctest.Wait()

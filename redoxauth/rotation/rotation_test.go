@@ -85,6 +85,7 @@ func TestSecretsAreCalledOnUseAtMostEvery30Seconds(t *testing.T) {
 			t.Errorf("%d calls before the first use", n)
 		}
 		want(t, s, "a+b")
+		want(t, s, "a+b") // at the same time
 		v.now(gives("c"))
 		time.Sleep(30*time.Second - 1)
 		want(t, s, "a+b")
@@ -304,6 +305,54 @@ func TestCallEndsAfter10Seconds(t *testing.T) {
 			t.Errorf("%d calls, want 2", n)
 		}
 	})
+}
+
+// A list that comes after more than 10 s may have a secret that was withdrawn meanwhile.
+func TestLateListIsNotUsed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := &vault{}
+		late := func() {
+			v.now(func(context.Context) ([]string, error) { time.Sleep(11 * time.Second); return []string{"late"}, nil })
+		}
+		s := v.secrets()
+		late()
+		wantUnavailable(t, s, "secrets")
+		time.Sleep(time.Second)
+		v.now(failsWith(errors.New("vault is down")))
+		wantUnavailable(t, s, "secrets")
+
+		v.now(gives("a"))
+		time.Sleep(time.Minute)
+		want(t, s, "a")
+		late()
+		time.Sleep(time.Minute)
+		want(t, s, "a") // and calls
+		time.Sleep(20 * time.Second)
+		want(t, s, "a")
+	})
+}
+
+func TestStaticListServesForEver(t *testing.T) {
+	s := rotation.Static("a")
+	for _, ctx := range []context.Context{t.Context(), rotation.LoadedOnly(t.Context())} {
+		if got, err := s.Get(ctx); got != "a" || err != nil {
+			t.Errorf("got %q, %v, want a", got, err)
+		}
+	}
+	refusal := redoxauth.Errorf(redoxauth.ErrRejected, "signature", "wrong")
+	if err := s.Refusal(refusal); err != error(refusal) {
+		t.Errorf("the refusal is %v, want it as it was", err)
+	}
+}
+
+// The zero value of a Verifier has zero Secrets.
+func TestZeroSecretsAreUnavailable(t *testing.T) {
+	var s rotation.Secrets[string]
+	for _, ctx := range []context.Context{t.Context(), rotation.LoadedOnly(t.Context())} {
+		if got, err := s.Get(ctx); got != "" || !errors.Is(err, redoxauth.ErrUnavailable) {
+			t.Errorf("got %q, %v, want ErrUnavailable", got, err)
+		}
+	}
 }
 
 func TestSecretsPrintNone(t *testing.T) {
