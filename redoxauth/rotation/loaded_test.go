@@ -45,6 +45,17 @@ func TestLoadedOnlyCallsNothing(t *testing.T) {
 	})
 }
 
+func TestLoadedOnlyTellsWhyThereIsNoList(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		down := errors.New("vault is down")
+		s := (&vault{list: failsWith(down)}).secrets()
+		wantUnavailable(t, s, "secrets")
+		if _, err := s.Get(rotation.LoadedOnly(t.Context())); !errors.Is(err, down) {
+			t.Errorf("got %v, want the error of the last call", err)
+		}
+	})
+}
+
 // What explains a request looks into its context, and ends with it.
 func TestLoadedOnlyKeepsTheContext(t *testing.T) {
 	type key struct{}
