@@ -70,6 +70,21 @@ func TestBearerTokenOfARequestWithoutURL(t *testing.T) {
 	}
 }
 
+// RFC 6750, Section 2.1: no character of a b64token is refused, and no other one is let through.
+func TestBearerTokenAlphabet(t *testing.T) {
+	const alphabet = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~+/="
+	for c := range 256 {
+		token, want := "x"+string([]byte{byte(c)}), error(nil)
+		if strings.IndexByte(alphabet, byte(c)) < 0 {
+			want = redoxauth.ErrMalformed
+		}
+		r := &http.Request{Header: http.Header{"Authorization": {"Bearer " + token}}}
+		if got, err := redoxauth.BearerToken(r); !errors.Is(err, want) || err == nil && got != token {
+			t.Errorf("%q: got %q, %v, want %v", token, got, err, want)
+		}
+	}
+}
+
 // A token that is returned is all of what follows the scheme, in RFC 6750's alphabet.
 func FuzzBearerToken(f *testing.F) {
 	for _, tt := range bearerTests {
