@@ -39,6 +39,7 @@ func TestAnyOfLetsTheFirstThatRecognisesDecide(t *testing.T) {
 		"first has no known kind":   {[]error{broken, nil}, broken, "", 1},
 		"none knows it":             {[]error{none, none, none}, none, "", 3},
 		"only one":                  {[]error{none}, none, "", 1},
+		"none as a cause, second":   {[]error{&redoxauth.Error{Reason: "missing", Err: none}, nil}, nil, "1", 2},
 		"a rejection wrapping none": {[]error{&redoxauth.Error{Kind: redoxauth.ErrRejected, Err: none}, nil}, redoxauth.ErrRejected, "", 1},
 	} {
 		t.Run(name, func(t *testing.T) {

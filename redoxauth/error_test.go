@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"syscall"
 	"testing"
 	"time"
 
@@ -28,6 +30,7 @@ func TestStatusCode(t *testing.T) {
 		"too large":                {redoxauth.ErrTooLarge, 413},
 		"unavailable":              {unavailable, 503},
 		"of no kind":               {io.EOF, 500},
+		"a nil *Error":             {(*redoxauth.Error)(nil), 500},
 		"wrapped":                  {fmt.Errorf("a: %w", fmt.Errorf("b: %w", rejected)), 401},
 		"an Error":                 {&redoxauth.Error{Kind: redoxauth.ErrForbidden}, 403},
 		"an Error, wrapped":        {fmt.Errorf("a: %w", &redoxauth.Error{Kind: redoxauth.ErrForbidden}), 403},
@@ -68,6 +71,8 @@ func TestWriteError(t *testing.T) {
 		"401":                        {redoxauth.ErrNoCredentials, 401, with("WWW-Authenticate", `Redox realm="redox"`)},
 		"401 with challenge":         {&redoxauth.Error{Kind: redoxauth.ErrRejected, Challenge: challenge}, 401, with("WWW-Authenticate", challenge)},
 		"wrapped, with challenge":    {fmt.Errorf("a: %w", &redoxauth.Error{Kind: redoxauth.ErrRejected, Challenge: challenge}), 401, with("WWW-Authenticate", challenge)},
+		"joined, of the same kind":   {errors.Join(&redoxauth.Error{Kind: redoxauth.ErrRejected, Challenge: challenge}, &redoxauth.Error{Kind: redoxauth.ErrRejected, Challenge: "Other"}), 401, with("WWW-Authenticate", challenge)},
+		"joined, of two kinds":       {errors.Join(&redoxauth.Error{Kind: redoxauth.ErrNoCredentials, Challenge: "Other"}, &redoxauth.Error{Kind: redoxauth.ErrRejected, Challenge: challenge}), 401, with("WWW-Authenticate", challenge)},
 		"403":                        {redoxauth.ErrForbidden, 403, fixed},
 		"403 with challenge":         {&redoxauth.Error{Kind: redoxauth.ErrForbidden, Challenge: challenge}, 403, with("WWW-Authenticate", challenge)},
 		"400":                        {redoxauth.ErrMalformed, 400, fixed},
@@ -79,6 +84,7 @@ func TestWriteError(t *testing.T) {
 		"503 over budget":            {&redoxauth.Error{Kind: redoxauth.ErrUnavailable, Reason: "busy"}, 503, with("Retry-After", "10", "Connection", "close")},
 		"Retry-After is not for 401": {&redoxauth.Error{Kind: redoxauth.ErrRejected, RetryAfter: time.Minute}, 401, with("WWW-Authenticate", `Redox realm="redox"`)},
 		"500":                        {errors.New("secret detail"), 500, fixed},
+		"500 of a nil *Error":        {(*redoxauth.Error)(nil), 500, fixed},
 		"500 of an Error":            {&redoxauth.Error{Err: errors.New("secret detail")}, 500, fixed},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -122,6 +128,13 @@ func TestStatusOfAnErrorWithAMethodIs(t *testing.T) {
 			t.Errorf("%v: got %d, want 503", err, got)
 		}
 	}
+	// The method of an error of the system is about other errors.
+	refused := syscall.ECONNREFUSED
+	for err, want := range map[error]int{refused: 500, errors.Join(redoxauth.ErrRejected, refused): 401, &redoxauth.Error{Kind: refused}: 500} {
+		if got := redoxauth.StatusCode(err); got != want {
+			t.Errorf("%v: got %d, want %d", err, got, want)
+		}
+	}
 }
 
 func TestErrorMatchesKindAndCause(t *testing.T) {
@@ -133,6 +146,11 @@ func TestErrorMatchesKindAndCause(t *testing.T) {
 	}
 	if errors.Is(&redoxauth.Error{}, redoxauth.ErrRejected) {
 		t.Error("an Error without kind and cause matches")
+	}
+	for _, e := range []*redoxauth.Error{{}, {Kind: redoxauth.ErrRejected}, {Err: io.EOF}} {
+		if slices.Contains(e.Unwrap(), nil) { // package errors forbids it
+			t.Errorf("%v unwraps to %v", e, e.Unwrap())
+		}
 	}
 }
 
@@ -150,6 +168,7 @@ func TestDecisionCompletesTheError(t *testing.T) {
 		"no reason":       {shared, redoxauth.Error{Kind: redoxauth.ErrUnavailable, Strategy: "test", Reason: "unavailable", RetryAfter: 10 * time.Second}},
 		"all of it":       {&redoxauth.Error{Kind: redoxauth.ErrRejected, Strategy: "test", Reason: "expired"}, redoxauth.Error{Kind: redoxauth.ErrRejected, Strategy: "test", Reason: "expired"}},
 		"wrapped":         {fmt.Errorf("a: %w", shared), redoxauth.Error{Kind: redoxauth.ErrUnavailable, Strategy: "test", Reason: "unavailable", RetryAfter: 10 * time.Second}},
+		"kind of a cause": {&redoxauth.Error{Reason: "keys", Err: fmt.Errorf("%w: %w", redoxauth.ErrUnavailable, io.EOF)}, redoxauth.Error{Kind: redoxauth.ErrUnavailable, Reason: "keys", RetryAfter: 10 * time.Second}},
 		"not of any kind": {io.EOF, redoxauth.Error{Reason: "internal"}},
 	} {
 		t.Run(name, func(t *testing.T) {
