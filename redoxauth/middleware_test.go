@@ -125,6 +125,9 @@ func TestRefusedRequestNeverReachesTheHandler(t *testing.T) {
 			if strings.HasPrefix(name, "panic") && !strings.Contains(seen[0].Err.Error(), "middleware_test.go") && !strings.Contains(seen[0].Err.Error(), "redoxauth_test.Test") {
 				t.Errorf("the error does not tell where the panic was: %v", seen[0].Err)
 			}
+			if name == "panic of the runtime" && !strings.Contains(seen[0].Err.Error(), "index out of range [3]") {
+				t.Errorf("the error does not tell what the panic was: %v", seen[0].Err)
+			}
 		})
 	}
 }
