@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
@@ -270,6 +271,37 @@ func TestCheckOutsideOfNetHTTPLeaksNoCharge(t *testing.T) {
 				t.Fatalf("a context %s, request %d: %v", name, i, err)
 			}
 		}
+	}
+}
+
+// The outermost wrapper has the charge, so what ends inside of it gives nothing back. Else more
+// than MaxInFlight could be used (CWE-770).
+func TestInnerCheckKeepsTheChargeOfTheOuterWrapper(t *testing.T) {
+	for name, inner := range map[string]func(*http.Request) error{
+		"Check":    func(r *http.Request) error { _, err := redoxauth.Check(readsBody, nil, r, nil); return err },
+		"ReadBody": func(r *http.Request) error { _, err := redoxauth.ReadBody(nil, r, nil); return err },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			opts := &redoxauth.Options{MaxBodyBytes: 100, MaxInFlight: 100}
+			another := func(size int) error {
+				_, err := redoxauth.Check(provenBody, nil, post(strings.Repeat("a", size)), opts)
+				return err
+			}
+			serve(redoxauth.Middleware(provenBody, opts)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				if err := inner(r); err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+				if err := another(41); !errors.Is(err, redoxauth.ErrUnavailable) {
+					t.Errorf("%s: 41 bytes beside 60 of 100: %v, want no room", name, err)
+				}
+				if err := another(40); err != nil {
+					t.Errorf("%s: 40 bytes beside 60 of 100: %v", name, err)
+				}
+			})), post(strings.Repeat("a", 60)))
+			if err := another(100); err != nil {
+				t.Errorf("%s: after all: %v", name, err)
+			}
+		})
 	}
 }
 
