@@ -37,6 +37,14 @@ func readAll(r *http.Request) string {
 	return string(b)
 }
 
+// A replayed body has a field of the name that one of net/http has.
+type replayed struct {
+	io.Reader
+	r io.ReadCloser
+}
+
+func (b replayed) Close() error { return b.r.Close() }
+
 func put(r *http.Request, body string) { r.Body = io.NopCloser(strings.NewReader(body)) }
 
 const (
@@ -94,7 +102,10 @@ func TestBodyThatSomethingInFrontHasConsumedIsOurFault(t *testing.T) {
 		"right bytes after other bytes": {func(r *http.Request) { put(r, "x"+readAll(r)) }, jsonType, "{}", "401 signature", "401 signature"},
 
 		// Genuine neighbours: whoever puts the body back does no harm.
-		"read and put back":          {func(r *http.Request) { put(r, readAll(r)) }, jsonType, "{}", "200", "200"},
+		"read and put back": {func(r *http.Request) { put(r, readAll(r)) }, jsonType, "{}", "200", "200"},
+		"put back by a type that keeps the original": {func(r *http.Request) {
+			r.Body = replayed{strings.NewReader(readAll(r)), r.Body}
+		}, jsonType, "", "200", "200"},
 		"decompressed":               {func(r *http.Request) { put(r, readAll(r)); r.ContentLength = -1 }, jsonType, "{}", "200", "200"},
 		"a form parsed and put back": {func(r *http.Request) { b := readAll(r); put(r, b); r.ParseForm(); put(r, b) }, form, formBody, "200", "200"},
 		"JSON where a form is wanted": {func(r *http.Request) {
@@ -357,6 +368,8 @@ func TestObserveGetsNoBody(t *testing.T) {
 			})
 			for wrapper, h := range map[string]http.Handler{
 				"Middleware": redoxauth.Middleware(v, opts)(handler), "Check": checked(v, opts)(handler), "nested": redoxauth.Middleware(v, opts)(redoxauth.Middleware(readsBody, nil)(handler)),
+				"nested, inside":        redoxauth.Middleware(verifier("", nil), nil)(redoxauth.Middleware(v, opts)(handler)),
+				"behind one that reads": redoxauth.Middleware(readsBody, nil)(redoxauth.Middleware(v, opts)(handler)),
 			} {
 				onBothProtocols(t, h, func(t *testing.T, client *http.Client, url string) {
 					seen = 0

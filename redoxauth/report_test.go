@@ -599,6 +599,30 @@ func TestReportOnABodyThatWasReadHasItsOwnLimit(t *testing.T) {
 	}
 }
 
+// What a report has read of a body is no sign that something in front has read it. What that has
+// read stays consumed.
+func TestReportTellsNobodyThatAnEmptyBodyWasConsumed(t *testing.T) {
+	for front, want := range map[bool]int{false: 0, true: 500} {
+		var decisions []redoxauth.Decision
+		report := redoxauth.InsecureReportOnly(covers(""), reports(&decisions))
+		h := report(redoxauth.Middleware(verifier("", nil), nil)(report(drains)))
+		server := newServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if front {
+				readAll(r)
+			}
+			h.ServeHTTP(w, r)
+		}), nil)
+		answer, err := http.Post(server.URL, jsonType, io.MultiReader()) // chunked
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if len(decisions) != 2 || decisions[0].Status != want || decisions[1].Status != want {
+			t.Errorf("read in front: %t: the reports are %+v, want two of status %d", front, decisions, want)
+		}
+	}
+}
+
 // A handler may leave a reader behind, such as an http.Transport. What it reads later was given
 // back already. If it were given back twice, more than MaxInFlight could be used (CWE-770).
 func TestReaderThatIsLeftBehindMakesNoRoom(t *testing.T) {
