@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"hash/crc32"
 	"io"
 	"math"
 	"net/http"
@@ -184,8 +185,23 @@ func TestBodyLimit(t *testing.T) {
 			if n := s.read.Load(); n > tt.mostRead {
 				t.Errorf("%d bytes were read, want at most %d", n, tt.mostRead)
 			}
+			says := "more than 10 bytes arrived"
+			if tt.length > limit {
+				says = "Content-Length is 11 bytes, want at most 10"
+			}
+			if tt.want != nil && (err == nil || !strings.Contains(err.Error(), says)) {
+				t.Errorf("got %v, want it to say %q", err, says)
+			}
 		})
 	}
+	t.Run("over, declared, dropped in front", func(t *testing.T) {
+		r, _ := withBody(nil, limit+1)
+		r.Body = http.NoBody
+		w := serve(redoxauth.Middleware(readsBody, &redoxauth.Options{MaxBodyBytes: limit})(never(t)), r)
+		if w.Code != http.StatusRequestEntityTooLarge {
+			t.Errorf("status %d, want 413", w.Code)
+		}
+	})
 }
 
 type zeros struct{}
@@ -197,23 +213,37 @@ func TestHandlerCannotReadPastTheLimit(t *testing.T) {
 	serve(redoxauth.Middleware(verifier("", nil), &redoxauth.Options{MaxBodyBytes: 10})(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		var tooLarge *http.MaxBytesError
-		if len(body) != 10 || !errors.As(err, &tooLarge) {
+		if len(body) != 10 || !errors.As(err, &tooLarge) || tooLarge.Limit != 10 {
 			t.Errorf("read %d bytes, %v", len(body), err)
+		}
+		tooLarge = nil
+		if n, err := r.Body.Read(make([]byte, 1)); n != 0 || !errors.As(err, &tooLarge) || tooLarge.Limit != 10 {
+			t.Errorf("read %d bytes after that, %v", n, err)
 		}
 	})), r)
 }
 
-func TestSmallerLimitOfAnInnerWrapperHolds(t *testing.T) {
+// Of two wrappers the smaller limit holds, and no byte is to be had beside the error.
+func TestSmallerLimitOfTwoWrappersHolds(t *testing.T) {
+	inside := redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
+		body, err := redoxauth.Body(r)
+		if err != nil && body != nil {
+			t.Errorf("Body returns %q beside the error %v", body, err)
+		}
+		return &redoxauth.Identity{}, err
+	})
 	for name, outer := range map[string]redoxauth.Verifier{"buffered": readsBody, "streamed": verifier("", nil)} {
 		for _, length := range []int64{7, -1} {
 			for limit, want := range map[int64]int{5: 413, 6: 413, 7: 200, 8: 200} {
-				r, _ := withBody(strings.NewReader("message"), length)
-				got := ""
-				handler := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = readAll(r) })
-				inner := redoxauth.Middleware(readsBody, &redoxauth.Options{MaxBodyBytes: limit})
-				w := serve(redoxauth.Middleware(outer, nil)(inner(handler)), r)
-				if w.Code != want || got != map[int]string{200: "message"}[want] {
-					t.Errorf("%s, length %d, limit %d: status %d, the handler reads %q, want %d", name, length, limit, w.Code, got, want)
+				small := &redoxauth.Options{MaxBodyBytes: limit}
+				for place, opts := range map[string][2]*redoxauth.Options{"inside": {nil, small}, "outside": {small, nil}, "twice": {small, small}} {
+					r, _ := withBody(strings.NewReader("message"), length)
+					got := ""
+					handler := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = readAll(r) })
+					w := serve(redoxauth.Middleware(outer, opts[0])(redoxauth.Middleware(inside, opts[1])(handler)), r)
+					if w.Code != want || got != map[int]string{200: "message"}[want] {
+						t.Errorf("%s, length %d, limit %d %s: status %d, the handler reads %q, want %d", name, length, limit, place, w.Code, got, want)
+					}
 				}
 			}
 		}
@@ -237,6 +267,25 @@ func TestSmallerBodyTimeoutHolds(t *testing.T) {
 	})
 }
 
+// What runs between two wrappers may read the body when the inner one has ended, as a logger
+// does.
+func TestInnerWrapperLeavesTheBodyToTheOuterOne(t *testing.T) {
+	for name, outer := range map[string]redoxauth.Verifier{"buffered": readsBody, "streamed": verifier("", nil)} {
+		for _, err := range []error{nil, redoxauth.ErrRejected} {
+			inner := redoxauth.Middleware(verifier("", err), nil)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+			w := serve(redoxauth.Middleware(outer, nil)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				inner.ServeHTTP(w, r)
+				if got := readAll(r); got != "message" {
+					t.Errorf("%s, the inner one says %v: read %q", name, err, got)
+				}
+			})), post("message"))
+			if want := redoxauth.StatusCode(err); w.Code != want {
+				t.Errorf("%s: status %d, want %d", name, w.Code, want)
+			}
+		}
+	}
+}
+
 // Outside of Middleware and Check the limits are the defaults.
 func TestBodyOutsideOfMiddleware(t *testing.T) {
 	r := post("message")
@@ -251,6 +300,12 @@ func TestBodyOutsideOfMiddleware(t *testing.T) {
 	r, s := withBody(zeros{}, redoxauth.DefaultMaxBodyBytes+1)
 	if _, err := redoxauth.Body(r); !errors.Is(err, redoxauth.ErrTooLarge) || s.read.Load() != 0 {
 		t.Errorf("over the default limit: %v, %d bytes read", err, s.read.Load())
+	}
+	for i := range 5 { // more than MaxInFlight gives to unproven bodies, if it were not given back
+		r, _ := withBody(io.LimitReader(zeros{}, redoxauth.DefaultMaxBodyBytes), redoxauth.DefaultMaxBodyBytes)
+		if err := redoxauth.HashBody(r, crc32.NewIEEE()); err != nil {
+			t.Errorf("body %d, at the default limit: %v", i, err)
+		}
 	}
 }
 
@@ -436,6 +491,9 @@ func TestReadBody(t *testing.T) {
 				return
 			}
 			verifiertest.CheckError(t, err, tt.want, tt.reason)
+			if name == "declared too large" && r.Body != body {
+				t.Errorf("Body is %T, want the original: net/http treats its own better", r.Body)
+			}
 			var e *redoxauth.Error
 			if errors.As(err, &e) && errors.Is(err, redoxauth.ErrUnavailable) && e.RetryAfter != 3*time.Second {
 				t.Errorf("RetryAfter %v, want that of Options", e.RetryAfter)
@@ -543,31 +601,32 @@ func TestLimitsDoNotOverflow(t *testing.T) {
 	}
 }
 
-// A careless verifier may accept although the body did not arrive.
+// A careless verifier may accept although the body did not arrive. A smaller limit behind it
+// does not blame the sender for what came.
 func TestBodyThatWasGivenUpStaysUnavailable(t *testing.T) {
 	careless := redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
 		redoxauth.Body(r)
 		return &redoxauth.Identity{}, nil
 	})
-	peer, body := io.Pipe()
-	arriving := make(chan struct{})
-	go func() {
-		defer close(arriving)
-		for range 200 {
-			body.Write([]byte("x"))
-			time.Sleep(100 * time.Microsecond)
+	synctest.Test(t, func(t *testing.T) {
+		peer, body := io.Pipe()
+		var arriving sync.WaitGroup
+		defer arriving.Wait()
+		arriving.Go(func() {
+			for range 200 {
+				body.Write([]byte("x"))
+				time.Sleep(100 * time.Microsecond)
+			}
+			body.Close()
+		})
+		r, err := redoxauth.Check(careless, nil, httptest.NewRequest(http.MethodPost, "/", peer), &redoxauth.Options{BodyTimeout: 10 * time.Millisecond})
+		if err != nil {
+			t.Fatal(err)
 		}
-		body.Close()
-	}()
-	r, err := redoxauth.Check(careless, nil, httptest.NewRequest(http.MethodPost, "/", peer), &redoxauth.Options{BodyTimeout: time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := redoxauth.Check(readsBody, nil, r, &redoxauth.Options{MaxBodyBytes: 10}); !errors.Is(err, redoxauth.ErrUnavailable) {
-		t.Errorf("got %v, want the body still unavailable", err)
-	}
-	peer.Close()
-	<-arriving
+		if _, err := redoxauth.Check(readsBody, nil, r, &redoxauth.Options{MaxBodyBytes: 10}); !errors.Is(err, redoxauth.ErrUnavailable) {
+			t.Errorf("got %v, want the body still unavailable", err)
+		}
+	})
 }
 
 // What net/http does for a plain handler that leaves the body unread, it must do behind
@@ -581,6 +640,7 @@ func TestUnreadBodyDoesNotDelayTheAnswer(t *testing.T) {
 		"refused by an inner wrapper":    accepts(wrap(verifier("b", redoxauth.ErrRejected))(unread)),
 		"not read by the handler":        accepts(unread),
 		"not read behind two wrappers":   accepts(accepts(unread)),
+		"refused, and sent at once":      flushed(wrap(verifier("b", redoxauth.ErrRejected))(unread)),
 		"refused by the second of AllOf": wrap(redoxauth.AllOf(verifier("a", nil), verifier("b", redoxauth.ErrRejected)))(unread),
 	} {
 		for _, header := range []string{"Expect: 100-continue\r\nContent-Length: 1000\r\n", "Content-Length: 30000000\r\n"} {
@@ -594,6 +654,19 @@ func TestUnreadBodyDoesNotDelayTheAnswer(t *testing.T) {
 			})
 		}
 	}
+}
+
+// flushed sends what h writes at once, as a middleware may.
+func flushed(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.ServeHTTP(flushing{w}, r) })
+}
+
+type flushing struct{ http.ResponseWriter }
+
+func (w flushing) Write(p []byte) (int, error) {
+	n, err := w.ResponseWriter.Write(p)
+	w.ResponseWriter.(http.Flusher).Flush()
+	return n, err
 }
 
 // Who calls Body may keep the bytes. Their memory is not used for other requests.
@@ -703,12 +776,15 @@ func TestObserveFindsTheHashOfABodyThatWasReadBefore(t *testing.T) {
 
 // Observe can explain why the body could not be read.
 func TestObserveFindsTheErrorOfTheBody(t *testing.T) {
-	var got error
-	opts := &redoxauth.Options{MaxBodyBytes: 4, Observe: func(r *http.Request, _ redoxauth.Decision) { got = redoxauth.HashBody(r, sha256.New()) }}
+	var got, body error
+	opts := &redoxauth.Options{MaxBodyBytes: 4, Observe: func(r *http.Request, _ redoxauth.Decision) {
+		got = redoxauth.HashBody(r, sha256.New())
+		_, body = redoxauth.Body(r)
+	}}
 	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader("message"))
 	r.ContentLength = -1
-	if _, err := redoxauth.Check(hashes(nil), nil, r, opts); !errors.Is(err, redoxauth.ErrTooLarge) || !errors.Is(got, redoxauth.ErrTooLarge) {
-		t.Errorf("got %v and %v, want ErrTooLarge", err, got)
+	if _, err := redoxauth.Check(hashes(nil), nil, r, opts); !errors.Is(err, redoxauth.ErrTooLarge) || !errors.Is(got, redoxauth.ErrTooLarge) || !errors.Is(body, redoxauth.ErrTooLarge) {
+		t.Errorf("got %v, %v and %v, want ErrTooLarge", err, got, body)
 	}
 }
 
@@ -729,15 +805,31 @@ func TestErrorOfTheBodyDoesNotQuoteThePeer(t *testing.T) {
 	}
 }
 
-// A verifier that drains r.Body would leave the handler an empty message, and a 200.
+// A verifier that drains r.Body would leave the handler an empty message, and a 200. Its refusals
+// stay what they are. A report says the same.
 func TestVerifierThatReadsTheRawBodyIsNoticed(t *testing.T) {
-	careless := redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
-		io.Copy(io.Discard, r.Body)
-		return &redoxauth.Identity{}, nil
-	})
-	_, err := redoxauth.Check(careless, nil, httptest.NewRequest(http.MethodPost, "/", strings.NewReader("message")), nil)
-	if got := redoxauth.StatusCode(err); got != http.StatusInternalServerError {
-		t.Errorf("got %d, want 500", got)
+	ignore := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	for err, want := range map[error]int{nil: 500, redoxauth.ErrRejected: 401, redoxauth.ErrUnavailable: 503} {
+		careless := redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
+			if got := readAll(r); got != "message" {
+				t.Errorf("the verifier reads %q", got)
+			}
+			return verifier("", err).Verify(r)
+		})
+		var decisions []redoxauth.Decision
+		opts := reports(&decisions)
+		for name, wrap := range map[string]wrapper{
+			"alone":  redoxauth.Middleware(careless, opts),
+			"report": redoxauth.InsecureReportOnly(careless, opts),
+			"behind another": func(h http.Handler) http.Handler {
+				return redoxauth.Middleware(verifier("", nil), nil)(redoxauth.Middleware(careless, opts)(h))
+			},
+		} {
+			decisions = nil
+			if serve(wrap(ignore), post("message")); len(decisions) != 1 || decisions[0].Status != want {
+				t.Errorf("%s, %v: decided %+v, want %d", name, err, decisions, want)
+			}
+		}
 	}
 	for _, n := range []int64{1, 7, 8} {
 		rereading := redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
@@ -745,12 +837,18 @@ func TestVerifierThatReadsTheRawBodyIsNoticed(t *testing.T) {
 			io.CopyN(io.Discard, r.Body, n)
 			return &redoxauth.Identity{}, nil
 		})
-		r, err := redoxauth.Check(rereading, nil, httptest.NewRequest(http.MethodPost, "/", strings.NewReader("message")), nil)
-		if err != nil {
-			t.Fatal(err)
+		var decisions []redoxauth.Decision
+		for name, wrap := range map[string]wrapper{
+			"Check": checked(rereading, reports(&decisions)), "a report": redoxauth.InsecureReportOnly(rereading, reports(&decisions)),
+		} {
+			got := ""
+			serve(wrap(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = readAll(r) })), post("message"))
+			if got != "message" {
+				t.Errorf("%s, after %d bytes the handler reads %q", name, n, got)
+			}
 		}
-		if got, _ := io.ReadAll(r.Body); string(got) != "message" {
-			t.Errorf("after %d bytes the handler reads %q", n, got)
+		if len(decisions) != 2 || decisions[0].Err != nil || decisions[1].Err != nil {
+			t.Errorf("%d bytes read again: decided %+v, want no error", n, decisions)
 		}
 	}
 }
