@@ -47,6 +47,7 @@ func discovered(t *testing.T, answers map[string]answer) *keyset.RemoteSet {
 // chance: where both are good, OpenID Connect's counts.
 func TestDiscoverySideBySide(t *testing.T) {
 	other := respond(200, `{"issuer":"https://other.example","jwks_uri":"https://other.example/keys"}`)
+	html := respond(200, "<!DOCTYPE html>") // a web application answers so at every path
 	panics := func(*http.Request) (*http.Response, error) { panic("secret") }
 	for _, test := range []struct {
 		name        string
@@ -65,6 +66,7 @@ func TestDiscoverySideBySide(t *testing.T) {
 		{"RFC 8414, and the other is missing", missing, names("/keys2"), "/keys2", 0},
 		{"RFC 8414, and the other fails late", slowly(100*time.Millisecond, down), names("/keys2"), "/keys2", 100 * time.Millisecond},
 		{"RFC 8414, and the other is another issuer's", other, names("/keys2"), "/keys2", 0},
+		{"RFC 8414, and the other is a web page", html, names("/keys2"), "/keys2", 0},
 		{"RFC 8414, and the other panics", panics, names("/keys2"), "/keys2", 0},
 		{"OpenID Connect, and the other panics", names("/keys1"), panics, "/keys1", 0},
 		{"both missing", missing, missing, "", 0},
@@ -166,6 +168,10 @@ func TestDiscoveryEndsAlthoughAClientDoesNot(t *testing.T) {
 		s := discovered(t, answers)
 		check(t, s.Ready(t.Context()), redoxauth.ErrUnavailable, "keys")
 		synctest.Wait()
+		want := "https://issuer.example" + oidc + ": no answer in time; https://issuer.example" + oauth + ": status 404 Not Found, want 200"
+		if err := s.Status().Err; err == nil || err.Error() != want {
+			t.Errorf("error %v, want %s", err, want)
+		}
 		answers[oauth] = names("/keys")
 		time.Sleep(time.Second)
 		check(t, s.Ready(t.Context()), nil, "")
@@ -174,20 +180,44 @@ func TestDiscoveryEndsAlthoughAClientDoesNot(t *testing.T) {
 	})
 }
 
-// An operator who mistyped Issuer sees both values, and what came of every place.
-func TestErrorOfDiscovery(t *testing.T) {
-	s := discovered(t, map[string]answer{
-		oidc:  respond(200, `{"issuer":"https://issuer.example/","jwks_uri":"https://issuer.example/keys"}`),
-		oauth: respond(500, ""),
-	})
-	err := s.Ready(t.Context())
-	for _, want := range []string{
-		`https://issuer.example` + oidc + `: the metadata of another issuer, "https://issuer.example/", want "https://issuer.example" (RemoteConfig.Issuer)`,
-		`https://issuer.example` + oauth + `: status 500`,
-	} {
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("error %v, want %s", err, want)
+// Of several good answers that are not OpenID Connect's, the first counts, and a later one
+// does not prolong the wait.
+func TestFirstAnswerOfDiscoveryCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at := func(path string) answer {
+			return respond(200, `{"issuer":"https://issuer.example/tenant","jwks_uri":"https://issuer.example`+path+`"}`)
 		}
+		answers := map[string]answer{"/tenant" + oidc: hang, oauth + "/tenant": at("/first"), "/tenant" + oauth: slowly(100*time.Millisecond, at("/second")), oidc + "/tenant": missing, "/first": respond(200, jwks("a")), "/second": respond(200, jwks("a"))}
+		s := newRemote(t, keyset.RemoteConfig{Issuer: "https://issuer.example/tenant", Client: &http.Client{Transport: &server{answer: func(r *http.Request) (*http.Response, error) { return answers[r.URL.Path](r) }}}})
+		if d := took(func() { check(t, s.Ready(t.Context()), nil, "") }); d != 250*time.Millisecond {
+			t.Errorf("took %v, want 250ms", d)
+		}
+		if url := jose.SourceOf(s).URL(); url != "https://issuer.example/first" {
+			t.Errorf("keys of %s", url)
+		}
+	})
+}
+
+// An operator who mistyped Issuer sees both values and how they differ, and what came of every
+// place.
+func TestErrorOfDiscovery(t *testing.T) {
+	const other = `the metadata of another issuer, %s, want "https://issuer.example" (RemoteConfig.Issuer)%s`
+	for _, test := range []struct{ metadata, want string }{
+		{`{"issuer":"https://issuer.example/","jwks_uri":"https://issuer.example/keys"}`, fmt.Sprintf(other, `"https://issuer.example/"`, "; they differ only in the slash at the end")},
+		{`{"issuer":"https://another.test","jwks_uri":"https://issuer.example/keys"}`, fmt.Sprintf(other, `"https://another.test"`, "")},
+		{`{"jwks_uri":"https://issuer.example/keys"}`, "a JSON object, want the metadata of an issuer: issuer and jwks_uri"},
+		{`{"issuer":"https://issuer.example"}`, "a JSON object, want the metadata of an issuer: issuer and jwks_uri"},
+		{`<html>`, "an HTML page, want the metadata of an issuer: issuer and jwks_uri"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := discovered(t, map[string]answer{oidc: respond(200, test.metadata), oauth: respond(500, "")})
+			err := s.Ready(t.Context())
+			want := `https://issuer.example` + oidc + `: ` + test.want + `; https://issuer.example` + oauth +
+				`: status 500 Internal Server Error, want 200; there are no keys, next fetch in 1s at the earliest (RemoteConfig.Issuer "https://issuer.example")`
+			if err == nil || !strings.HasSuffix(err.Error(), want) {
+				t.Errorf("error %v, want %s", err, want)
+			}
+		})
 	}
 }
 
