@@ -79,30 +79,42 @@ func TestLoadedOnlyDuringAnOutage(t *testing.T) {
 // The error of an answer that is no key set says what it is.
 func TestErrorSaysWhatTheServerAnswered(t *testing.T) {
 	for _, test := range []struct {
-		status int
-		body   string
-		want   string
+		status   int
+		body     string
+		want     string
+		location string
 	}{
-		{404, "", "https://keys.example/jwks.json: status 404 Not Found, want 200"},
-		{200, "<html>log in</html>", "https://keys.example/jwks.json: an HTML page, want a JWK Set"},
-		{200, `{"error":"x"}`, "a JSON object that tells an error, want a JWK Set"},
-		{200, "", "an empty answer, want a JWK Set"},
-		{200, `{"issuer":"https://x","jwks_uri":"https://x/k"}`, "it is the metadata of an issuer: set RemoteConfig.Issuer"},
-		{200, `{"keys":[{"kty"`, "JSON that is malformed or cut off, want a JWK Set"},
-		{200, `{"k1":"-----BEGIN CERTIFICATE-----\nAA"}`, "it has certificates: look for the URL of a JWK Set"},
-		{200, `{"keys":[]}`, "no usable key: the set is empty"},
-		{200, `{"keys":[{"kty":"oct","k":"AA"}]}`, "no usable key: key 0: not a public key"},
+		{404, "", "https://keys.example/jwks.json: status 404 Not Found, want 200", ""},
+		{404, "", "https://keys.example/jwks.json: status 404 Not Found, want 200", "https://login.example"},
+		{429, "", "https://keys.example/jwks.json: status 429 Too Many Requests, want 200", ""},
+		{503, "", "https://keys.example/jwks.json: status 503 Service Unavailable, want 200", ""},
+		{302, "", `https://keys.example/jwks.json: status 302, a redirect to "https://login.example/in", which is not followed, want 200`, "https://login.example/in?key=s3cret"},
+		{304, "", "https://keys.example/jwks.json: status 304 Not Modified, want 200", ""},
+		{200, "<html>log in</html>", "https://keys.example/jwks.json: an HTML page, want a JWK Set", ""},
+		{200, `{"error":"x"}`, "a JSON object that tells an error, want a JWK Set, which is JSON with an array \"keys\"; there are no keys", ""},
+		{200, "", "an empty answer, want a JWK Set", ""},
+		{200, `{"issuer":"https://x","jwks_uri":"https://x/k"}`, "it is the metadata of an issuer: set RemoteConfig.Issuer", ""},
+		{200, `{"keys":[{"kty"`, "JSON that is malformed or cut off, want a JWK Set", ""},
+		{200, `{"k1":"-----BEGIN CERTIFICATE-----\nAA"}`, "it has certificates: look for the URL of a JWK Set", ""},
+		{200, `{"keys":[]}`, "no usable key: the set is empty", ""},
+		{200, unusable(4), "no usable key: key 0: not a public key; key 1: not a public key; key 2: not a public key; key 3: not a public key; there are no keys", ""},
+		{200, unusable(6), "; key 3: not a public key; and 2 more; there are no keys", ""},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			s, srv := remote(t, keyset.RemoteConfig{}, "a")
-			srv.set(respond(test.status, test.body))
+			srv.set(respond(test.status, test.body, "Location: "+test.location))
 			err := s.Ready(t.Context())
 			check(t, err, redoxauth.ErrUnavailable, "keys")
-			if err != nil && (!strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), "RemoteConfig.URL") || strings.Contains(err.Error(), "\n")) {
+			if err != nil && (!strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), "RemoteConfig.URL") || strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), "s3cret")) {
 				t.Errorf("error %v, want %s", err, test.want)
 			}
 		})
 	}
+}
+
+// unusable returns a set of secrets.
+func unusable(n int) string {
+	return `{"keys":[` + strings.TrimSuffix(strings.Repeat(`{"kty":"oct","k":"AA"},`, n), ",") + `]}`
 }
 
 // What is not a key set, or not an issuer, is named before anybody sends a token.
