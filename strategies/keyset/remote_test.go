@@ -9,12 +9,16 @@ import (
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
 	"github.com/redoxauth/redoxauth-go/strategies/keyset"
 )
 
 func TestConcurrentFirstRequestsFetchOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, srv := remote(t, keyset.RemoteConfig{}, "a")
+		if url := jose.SourceOf(s).URL(); url != "https://keys.example/jwks.json" {
+			t.Errorf("URL %q before the first fetch", url)
+		}
 		srv.set(func(r *http.Request) (*http.Response, error) {
 			time.Sleep(2 * time.Second)
 			return respond(200, jwks("a"))(r)
@@ -49,6 +53,8 @@ func TestRefreshInTheBackground(t *testing.T) {
 		if d := time.Since(start); d != 0 {
 			t.Errorf("waited %v for the refresh", d)
 		}
+		synctest.Wait()
+		srv.wantFetches(t, 2)
 		time.Sleep(6 * time.Second)
 		check(t, lookUp(t.Context(), s, "b"), nil, "")
 		srv.wantFetches(t, 2)
@@ -89,6 +95,7 @@ func TestLifeOfKeys(t *testing.T) {
 		{"no number", []string{"Cache-Control: max-age=x"}, time.Minute},
 		{"more than a day", []string{"Cache-Control: max-age=999999"}, 24 * time.Hour},
 		{"more than fits", []string{"Cache-Control: max-age=99999999999999999999"}, 24 * time.Hour},
+		{"more nanoseconds than fit", []string{"Cache-Control: max-age=18446744074"}, 24 * time.Hour},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -124,6 +131,11 @@ func TestRemoteConfig(t *testing.T) {
 		{"password", keyset.RemoteConfig{URL: "https://u:hunter2@keys.example"}, []string{"keyset: URL: has a user or a password"}},
 		{"fragment", keyset.RemoteConfig{URL: url + "#x"}, []string{"keyset: URL: "}},
 		{"query", keyset.RemoteConfig{URL: url + "?x=1"}, nil},
+		{"Issuer with http", keyset.RemoteConfig{Issuer: "http://issuer.example"}, []string{"keyset: Issuer: http, want https"}},
+		{"Issuer with http, allowed", keyset.RemoteConfig{Issuer: "http://issuer.example", InsecureAllowHTTP: true}, nil},
+		{"Issuer with a password", keyset.RemoteConfig{Issuer: "https://u:hunter2@issuer.example"}, []string{"keyset: Issuer: has a user or a password"}},
+		{"no units", keyset.RemoteConfig{URL: url, Cooldown: 5, MinRefresh: 60, MaxRefresh: 3600, MaxStale: 300}, []string{
+			"keyset: Cooldown: 5ns: a duration needs a unit", "keyset: MinRefresh: 60ns: ", "keyset: MaxRefresh: 3.6µs: ", "keyset: MaxStale: 300ns: "}},
 		{"Issuer with a query", keyset.RemoteConfig{Issuer: url + "?x=1"}, []string{"keyset: Issuer: "}},
 		{"negative", keyset.RemoteConfig{URL: url, Cooldown: -1, MinRefresh: -1, MaxRefresh: -1}, []string{"keyset: Cooldown: ", "keyset: MinRefresh: ", "keyset: MaxRefresh: "}},
 		{"bounds", keyset.RemoteConfig{URL: url, MinRefresh: 2, MaxRefresh: 1}, []string{"keyset: MaxRefresh: "}},
