@@ -95,6 +95,7 @@ func TestOddPublishers(t *testing.T) {
 		{"null members", with(`"alg":null,"use":null,"key_ops":null,"x5c":null,"n":null`), ""},
 		{"empty members", with(`"alg":"","use":""`), ""},
 		{"a broken certificate", with(`"x5c":["%%"],"x5t":7,"x5u":"x:"`), ""},
+		{"a certificate in PEM", with(`"x5c":["-----BEGIN CERTIFICATE-----"]`), ""},
 		{"unknown members of any type", with(`"exp":1e400,"nbf":true,"status":{"x":[[{}]],"x":-0}`), ""},
 		{"unknown members twice", with(`"ext":true,"ext":false`), ""},
 		{"the key twice", jwks("a", "a"), ""},

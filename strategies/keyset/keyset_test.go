@@ -9,8 +9,10 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"io"
 	"log"
@@ -205,6 +207,9 @@ func TestParseJWKS(t *testing.T) {
 	if url := jose.SourceOf(s).URL(); url != "" {
 		t.Errorf("URL %q of a configured set", url)
 	}
+	if jose.SourceOf(nil) != nil {
+		t.Error("a source without a set")
+	}
 	for name, doc := range map[string]string{
 		"nothing": "", "no set": "{}", "no keys": `{"keys":[]}`, "no usable key": `{"keys":[{"kty":"oct","k":"AAAA"}]}`,
 	} {
@@ -219,6 +224,22 @@ func TestParsePEM(t *testing.T) {
 		if _, err := keyset.ParsePEM([]byte(data)); err == nil || !strings.HasPrefix(err.Error(), "keyset: ParsePEM: ") {
 			t.Errorf("%s: error %v", name, err)
 		}
+	}
+}
+
+// RFC 7468, Section 2: text before a block is no part of it.
+func TestParsePEMAfterText(t *testing.T) {
+	der, err := x509.MarshalPKIXPublicKey(private("a").Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
+	for _, text := range []string{"", "Subject: redox\n", "{redox}\n"} {
+		s, err := keyset.ParsePEM([]byte(text + block))
+		if err != nil {
+			t.Fatal(err)
+		}
+		check(t, lookUp(t.Context(), s, "a"), nil, "")
 	}
 }
 
