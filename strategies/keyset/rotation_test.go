@@ -321,6 +321,26 @@ func TestRefreshStartsNoCooldown(t *testing.T) {
 	})
 }
 
+// Nor does Cooldown, after a token that a stranger invented, put off the refresh of the keys.
+func TestCooldownDoesNotDelayARefresh(t *testing.T) {
+	for _, maxStale := range []time.Duration{0, -1} {
+		synctest.Test(t, func(t *testing.T) {
+			s, srv := remote(t, keyset.RemoteConfig{Cooldown: time.Hour, MaxStale: maxStale}, "a")
+			check(t, s.Ready(t.Context()), nil, "")
+			check(t, lookUp(t.Context(), s, "stranger"), redoxauth.ErrRejected, "unknown_key")
+			for _, age := range []time.Duration{9 * time.Minute, 10 * time.Minute} {
+				before := srv.count()
+				time.Sleep(age)
+				if d := took(func() { check(t, lookUp(t.Context(), s, "a"), nil, "") }); d != 0 {
+					t.Errorf("waited %v", d)
+				}
+				synctest.Wait()
+				srv.wantFetches(t, before+1)
+			}
+		})
+	}
+}
+
 // Requests that have ended hold no place, and those that wait do so for one fetch at most:
 // strangers do not keep genuine tokens out.
 func TestPlacesAreFreed(t *testing.T) {
