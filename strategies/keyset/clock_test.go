@@ -3,6 +3,7 @@ package keyset_test
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -101,6 +102,10 @@ func TestClockSetBackAndRightAgainWhileTheServerIsDown(t *testing.T) {
 			if st := s.Status(); st.Keys != 1 || st.Expires.Sub(st.Fetched) != 10*time.Minute {
 				t.Errorf("status %+v", st)
 			}
+			time.Sleep(23 * time.Hour)
+			check(t, lookUp(t.Context(), s, "a"), nil, "")
+			c.SetBack(24 * time.Hour) // and wrong again, but less
+			check(t, lookUp(t.Context(), s, "a"), nil, "")
 		})
 	}
 }
@@ -132,18 +137,41 @@ func TestMachineSuspendedDuringAFetch(t *testing.T) {
 	}
 }
 
-// A Client that ignores its context brings keys that are older than they look.
-func TestKeysThatComeTooLateAreDropped(t *testing.T) {
+// If that happens to both fetches, nobody is decided by what they brought.
+func TestMachineSuspendedDuringBothFetches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, srv := remote(t, keyset.RemoteConfig{})
-		srv.set(slowly(25*time.Hour, respond(200, jwks("withdrawn"))))
+		c := testclock.New(false)
+		s, srv := remote(t, keyset.RemoteConfig{Now: c.Now})
+		srv.set(func(r *http.Request) (*http.Response, error) {
+			c.Suspend(25 * time.Hour)
+			return respond(200, jwks("withdrawn"))(r)
+		})
 		check(t, lookUp(t.Context(), s, "withdrawn"), redoxauth.ErrUnavailable, "keys")
+		srv.wantFetches(t, 2)
 		srv.set(respond(200, jwks("new")))
-		time.Sleep(25 * time.Hour)
-		if st := s.Status(); st.Keys != 0 || st.Err == nil {
-			t.Errorf("status %+v", st)
-		}
-		check(t, lookUp(t.Context(), s, "new"), nil, "")
 		check(t, lookUp(t.Context(), s, "withdrawn"), redoxauth.ErrRejected, "unknown_key")
+		check(t, lookUp(t.Context(), s, "new"), nil, "")
 	})
+}
+
+// A Client that ignores its context brings keys that are older than they look, and may be
+// older than the clock says. It is not called once more.
+func TestKeysThatComeTooLateAreDropped(t *testing.T) {
+	for _, setBack := range []time.Duration{0, 25 * time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			c := testclock.New(true)
+			s, srv := remote(t, keyset.RemoteConfig{Now: c.Now})
+			srv.set(slowly(25*time.Hour, respond(200, jwks("withdrawn"))))
+			check(t, lookUp(t.Context(), s, "withdrawn"), redoxauth.ErrUnavailable, "keys")
+			srv.set(respond(200, jwks("new")))
+			c.SetBack(setBack)
+			time.Sleep(25 * time.Hour)
+			srv.wantFetches(t, 1)
+			if st := s.Status(); st.Keys != 0 || st.Err == nil || !strings.Contains(st.Err.Error(), "the keys came more than 10s after they were asked for") {
+				t.Errorf("status %+v", st)
+			}
+			check(t, lookUp(t.Context(), s, "new"), nil, "")
+			check(t, lookUp(t.Context(), s, "withdrawn"), redoxauth.ErrRejected, "unknown_key")
+		})
+	}
 }
