@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/rotation"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/testclock"
 	"github.com/redoxauth/redoxauth-go/strategies/keyset"
 )
 
@@ -173,6 +175,7 @@ func TestRetryAfter(t *testing.T) {
 		{"no number", 503, "Retry-After: soon", time.Second},
 		{"more than a minute", 503, "Retry-After: 86400", time.Minute},
 		{"more than fits", 429, "Retry-After: 99999999999999999999", time.Minute},
+		{"more nanoseconds than fit", 503, "Retry-After: 18446744074", time.Minute},
 		{"a date far away", 429, in(24 * 365 * time.Hour), time.Minute},
 	} {
 		for _, warm := range []bool{true, false} {
@@ -229,8 +232,12 @@ func TestColdBurst(t *testing.T) {
 			all.Wait()
 			return n.Load()
 		}
-		if n := burst(down); n != 0 {
-			t.Errorf("%d accepted without keys", n)
+		if d := took(func() {
+			if n := burst(down); n != 0 {
+				t.Errorf("%d accepted without keys", n)
+			}
+		}); d != time.Second {
+			t.Errorf("503 after %v, want it with the end of the fetch", d)
 		}
 		if n := burst(respond(200, jwks("a"))); n != 64 {
 			t.Errorf("%d accepted of those that came after an outage, want the 64 that waited", n)
@@ -327,8 +334,12 @@ func TestEmptySetIsAnOutage(t *testing.T) {
 		check(t, lookUp(t.Context(), s, "a"), nil, "") // starts the refresh
 		synctest.Wait()
 		check(t, lookUp(t.Context(), s, "a"), redoxauth.ErrUnavailable, "keys")
+		if st := s.Status(); st.Keys != 0 || len(st.Dropped) > 0 {
+			t.Errorf("status %+v", st)
+		}
 		start := time.Now()
 		for time.Since(start) < 5*time.Second {
+			check(t, s.Ready(t.Context()), redoxauth.ErrUnavailable, "keys")
 			check(t, lookUp(t.Context(), s, "a"), redoxauth.ErrUnavailable, "keys")
 		}
 		if n := srv.count(); n > 9 {
@@ -374,9 +385,126 @@ func TestStaleKeys(t *testing.T) {
 			t.Errorf("status %+v", st)
 		}
 		time.Sleep(time.Hour)
+		if st := s.Status(); st.Keys != 0 {
+			t.Errorf("status %+v past MaxStale", st)
+		}
 		check(t, lookUp(t.Context(), s, "a"), redoxauth.ErrUnavailable, "keys")
 		srv.set(respond(200, jwks("a")))
 		check(t, lookUp(t.Context(), s, "a"), nil, "")
+	})
+}
+
+// An outage that is over, or that nobody has asked about for long, is no reason to trust a key
+// whose life is over without a look at what is published now: it may be withdrawn.
+func TestStaleKeysAfterAnOutage(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		outage func(context.Context, *keyset.RemoteSet, *server, *testclock.Clock)
+	}{
+		{"an outage that is over", func(ctx context.Context, s *keyset.RemoteSet, srv *server, _ *testclock.Clock) {
+			lookUp(ctx, s, "new")
+			srv.set(respond(200, jwks("stayed", "withdrawn"), "Cache-Control: max-age=2"))
+			time.Sleep(time.Second)
+			lookUp(ctx, s, "new")
+			time.Sleep(2 * time.Second)
+		}},
+		{"an outage of long ago", func(ctx context.Context, s *keyset.RemoteSet, _ *server, _ *testclock.Clock) {
+			lookUp(ctx, s, "new")
+			time.Sleep(time.Hour)
+		}},
+		{"an outage that the clock tells nothing about", func(ctx context.Context, s *keyset.RemoteSet, _ *server, c *testclock.Clock) {
+			lookUp(ctx, s, "new")
+			c.SetBack(time.Hour)
+		}},
+	} {
+		for _, first := range []string{"stayed", "withdrawn"} {
+			t.Run(test.name+", "+first, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					c := testclock.New(true)
+					s, srv := remote(t, keyset.RemoteConfig{MinRefresh: time.Second, Now: c.Now}, "stayed", "withdrawn")
+					check(t, s.Ready(t.Context()), nil, "")
+					srv.set(down)
+					test.outage(t.Context(), s, srv, c)
+					srv.set(slowly(time.Second/2, respond(200, jwks("stayed"))))
+					if err := lookUp(t.Context(), s, first); first == "stayed" {
+						check(t, err, nil, "")
+						check(t, lookUp(t.Context(), s, "withdrawn"), redoxauth.ErrRejected, "unknown_key")
+					} else {
+						check(t, err, redoxauth.ErrRejected, "unknown_key")
+					}
+				})
+			})
+		}
+	}
+}
+
+// What an operator reads of the keys during an outage.
+func TestErrorDuringAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, srv := remote(t, keyset.RemoteConfig{}, "a")
+		says := func(want string) {
+			t.Helper()
+			if err := lookUp(t.Context(), s, "b as a"); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("error %v, want %s", err, want)
+			}
+		}
+		check(t, s.Ready(t.Context()), nil, "")
+		srv.set(down)
+		time.Sleep(time.Minute)
+		says(`connection refused; the keys are 1m0s old, next fetch in 1s at the earliest (RemoteConfig.URL "https://keys.example/jwks.json")`)
+		time.Sleep(time.Second)
+		loaded := lookUp(rotation.LoadedOnly(t.Context()), s, "b")
+		if want := "the keys are 1m1s old, next fetch on demand; Explain fetches none"; loaded == nil || !strings.Contains(loaded.Error(), want) {
+			t.Errorf("error %v, want %s", loaded, want)
+		}
+		srv.set(hang)
+		ctx, cancel := context.WithCancel(t.Context())
+		var all sync.WaitGroup
+		for range 64 {
+			all.Go(func() { lookUp(ctx, s, "b") })
+		}
+		synctest.Wait()
+		says("connection refused; the keys are 1m1s old, and a fetch is running")
+		cancel()
+		all.Wait()
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if err := s.Status().Err; err == nil || !strings.Contains(err.Error(), "https://keys.example/jwks.json: no answer in time") {
+			t.Errorf("status %v", err)
+		}
+	})
+}
+
+// A request that waits for the next fetch is not decided by a set without a usable key.
+func TestEmptySetWhileOthersWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := testclock.New(true)
+		s, srv := remote(t, keyset.RemoteConfig{Now: c.Now})
+		srv.set(respond(503, "", "Retry-After: 4"))
+		check(t, s.Ready(t.Context()), redoxauth.ErrUnavailable, "keys")
+		var all sync.WaitGroup
+		all.Go(func() { check(t, s.Ready(t.Context()), redoxauth.ErrUnavailable, "keys") })
+		all.Go(func() { check(t, lookUp(t.Context(), s, "a"), redoxauth.ErrUnavailable, "keys") })
+		synctest.Wait()
+		c.SetBack(time.Hour) // so another fetch need not wait
+		srv.set(respond(200, jwks()))
+		check(t, lookUp(t.Context(), s, "a"), redoxauth.ErrUnavailable, "keys")
+		srv.wantFetches(t, 2)
+		all.Wait()
+	})
+}
+
+// Keys whose life is over when they come serve those that waited for them, and nobody else.
+func TestKeysWithoutALife(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, srv := remote(t, keyset.RemoteConfig{MinRefresh: time.Nanosecond, MaxStale: -1})
+		srv.set(slowly(time.Second, respond(200, jwks("a"), "Cache-Control: no-store")))
+		for i := range 2 {
+			check(t, s.Ready(t.Context()), nil, "")
+			check(t, lookUp(t.Context(), s, "a"), nil, "")
+			check(t, lookUp(t.Context(), s, "b"), redoxauth.ErrRejected, "unknown_key")
+			srv.wantFetches(t, 3*i+3)
+		}
 	})
 }
 
