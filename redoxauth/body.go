@@ -204,7 +204,7 @@ func (b *body) narrow(o *Options) {
 		return
 	}
 	b.left, b.max = max(b.left-(b.max-limit), 0), limit
-	if b.buffered && b.err == nil && b.received.Load() > limit {
+	if b.err == nil && b.received.Load() > limit {
 		b.err = tooLarge(-1, limit)
 	}
 }

@@ -244,7 +244,7 @@ func (o *Options) ask(v Verifier, r *http.Request, b *body) (*Identity, *Error) 
 	}
 	streamed := b != nil && b.streamed
 	id, e := verify(v, r)
-	if e == nil && b != nil && b.streamed && !streamed && (!b.buffered || b.calls != nil) {
+	if e == nil && b != nil && b.streamed && !streamed {
 		id, e = nil, Errorf(nil, "internal", "the Verifier has read r.Body, want redoxauth.Body or HashBody: other copies of the request have no body now")
 	}
 	if e != nil {
