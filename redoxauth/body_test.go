@@ -5,12 +5,14 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"crypto/sha512"
 	"errors"
 	"fmt"
 	"hash"
 	"hash/crc32"
 	"io"
 	"math"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -150,6 +152,11 @@ func TestRequestWithoutBody(t *testing.T) {
 		if err != nil || checked.Body != body {
 			t.Errorf("%s: %v, body %v", name, err, checked)
 		}
+		r.Body = body
+		canceled := redoxauth.Errorf(redoxauth.ErrUnavailable, "canceled", "asking for a key")
+		if w := serve(redoxauth.Middleware(verifier("", canceled), nil)(never(t)), r); w.Code != http.StatusServiceUnavailable {
+			t.Errorf("%s, refused: status %d", name, w.Code)
+		}
 	}
 	r, _ := withBody(strings.NewReader(""), 0)
 	if _, err := redoxauth.Check(readsBody, nil, r, nil); err != nil {
@@ -178,7 +185,8 @@ func TestBodyLimit(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, s := withBody(io.LimitReader(zeros{}, int64(tt.size)), tt.length)
-			_, err := redoxauth.Check(tt.v, nil, r, &redoxauth.Options{MaxBodyBytes: limit})
+			conn, _ := net.Pipe() // another framework's: what it holds of the body is not drained
+			_, err := redoxauth.Check(tt.v, deadlineWriter{httptest.NewRecorder(), conn}, r, &redoxauth.Options{MaxBodyBytes: limit})
 			if !errors.Is(err, tt.want) {
 				t.Errorf("got %v, want %v", err, tt.want)
 			}
@@ -297,6 +305,10 @@ func TestBodyOutsideOfMiddleware(t *testing.T) {
 	if rest, err := io.ReadAll(r.Body); err != nil || string(rest) != "message" {
 		t.Errorf("r.Body afterwards: %q, %v", rest, err)
 	}
+	hashed, _ := withBody(strings.NewReader("message"), -1)
+	if err := redoxauth.HashBody(hashed, sha256.New()); err != nil || readAll(hashed) != "message" {
+		t.Errorf("HashBody: %v, or r.Body is not the message afterwards", err)
+	}
 	r, s := withBody(zeros{}, redoxauth.DefaultMaxBodyBytes+1)
 	if _, err := redoxauth.Body(r); !errors.Is(err, redoxauth.ErrTooLarge) || s.read.Load() != 0 {
 		t.Errorf("over the default limit: %v, %d bytes read", err, s.read.Load())
@@ -314,9 +326,13 @@ func TestBodyThatWasReadBeforeIsNotVerified(t *testing.T) {
 		r.Body.Read(make([]byte, 1))
 		return readsBody.Verify(r)
 	})
-	w := serve(redoxauth.Middleware(early, nil)(never(t)), post("message"))
-	if w.Code != http.StatusInternalServerError {
-		t.Errorf("status %d, want 500: what was read cannot be verified any more", w.Code)
+	for _, length := range []int64{7, -1} {
+		r, _ := withBody(strings.NewReader("message"), length)
+		_, err := redoxauth.Check(early, nil, r, nil)
+		verifiertest.CheckError(t, err, nil, "body_consumed")
+		if !strings.Contains(fmt.Sprint(err), " 1 bytes of the body were read") {
+			t.Errorf("length %d: got %v, want that 1 byte was read", length, err)
+		}
 	}
 }
 
@@ -394,6 +410,110 @@ func TestBodyEndsWithTheContext(t *testing.T) {
 			pw.Close()
 		}
 	})
+}
+
+// What has not arrived when its context has ended is no empty body.
+func TestBodyOfAContextThatHasEndedIsNotRead(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, v := range map[string]redoxauth.Verifier{"Body": readsBody, "HashBody": hashes(nil), "HashProvenBody": provenBody} {
+		r, s := withBody(strings.NewReader("message"), 7)
+		_, err := redoxauth.Check(v, nil, r.WithContext(ctx), nil)
+		verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "canceled")
+		if s.read.Load() != 0 || !strings.Contains(fmt.Sprint(err), " 0 of 7 bytes had arrived") {
+			t.Errorf("%s: %d bytes were read, %v", name, s.read.Load(), err)
+		}
+	}
+}
+
+// net/http cancels the context when a connection breaks. That is the fault of the peer, and not
+// of who ended the request. Only net/http does so: another source breaks off because we close it.
+func TestReadThatEndsWithItsContext(t *testing.T) {
+	for name, tt := range map[string]struct {
+		server, late bool // late: BodyTimeout has ended the read, and not the context
+		end          error
+		kind         error
+		reason       redoxauth.Reason
+	}{
+		"connection broken":              {true, false, io.ErrUnexpectedEOF, redoxauth.ErrMalformed, "body_read"},
+		"whole body":                     {true, false, io.EOF, redoxauth.ErrUnavailable, "canceled"},
+		"deadline":                       {true, false, os.ErrDeadlineExceeded, redoxauth.ErrUnavailable, "canceled"},
+		"another source":                 {false, false, io.ErrUnexpectedEOF, redoxauth.ErrUnavailable, "canceled"},
+		"connection broken, but late":    {true, true, io.ErrUnexpectedEOF, redoxauth.ErrUnavailable, "body_timeout"},
+		"another source broken and late": {false, true, io.ErrUnexpectedEOF, redoxauth.ErrUnavailable, "body_timeout"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				r, _ := withBody(readerFunc(func([]byte) (int, error) {
+					if tt.late {
+						time.Sleep(2 * time.Minute)
+					} else {
+						cancel()
+						time.Sleep(time.Second)
+					}
+					return 0, tt.end
+				}), -1)
+				if tt.server {
+					r.Body = http.MaxBytesReader(nil, r.Body, 1<<10) // a type of net/http
+				}
+				_, err := redoxauth.Check(readsBody, nil, r.WithContext(ctx), nil)
+				verifiertest.CheckError(t, err, tt.kind, tt.reason)
+				cancel()
+			})
+		})
+	}
+}
+
+// A slow body of another framework is closed, by its code. The framework may use the source again
+// when Check has returned, and a panic must not end the process.
+func TestCloseOfASlowBody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, panics := range []bool{false, true} {
+			pr, pw := io.Pipe()
+			closed := false
+			r := httptest.NewRequest(http.MethodPost, "/", nil)
+			r.Body, r.ContentLength = slowCloser{pr, func() {
+				pw.Close()
+				time.Sleep(time.Second)
+				closed = true
+				if panics {
+					panic("closed twice")
+				}
+			}}, -1
+			_, err := redoxauth.Check(readsBody, nil, r, nil)
+			verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "body_timeout")
+			if !closed {
+				t.Errorf("panics %t: Check returned before Close", panics)
+			}
+		}
+	})
+}
+
+type slowCloser struct {
+	io.Reader
+	close func()
+}
+
+func (s slowCloser) Close() error { s.close(); return nil }
+
+// The error tells an operator how much arrived, and what ended it.
+func TestErrorTellsHowMuchArrived(t *testing.T) {
+	for _, tt := range []struct {
+		length int64
+		end    error
+		want   string
+	}{
+		{7, io.ErrUnexpectedEOF, "the body broke off after 4 of 7 bytes: unexpected EOF"},
+		{-1, io.ErrUnexpectedEOF, "the body broke off after 4 bytes: unexpected EOF"},
+		{7, io.ErrClosedPipe, "the body cannot be read after 4 of 7 bytes: *errors.errorString"},
+		{7, io.EOF, "the body ended after 4 of 7 bytes"},
+	} {
+		r, _ := withBody(io.MultiReader(strings.NewReader("mess"), iotest.ErrReader(tt.end)), tt.length)
+		if _, err := redoxauth.Body(r); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("length %d: got %v, want %s", tt.length, err, tt.want)
+		}
+	}
 }
 
 // A peer must send what it makes us hold, even if its headers are proven: they may be a
@@ -585,6 +705,24 @@ func TestPanicInReadIsRefused(t *testing.T) {
 	if got := redoxauth.StatusCode(err); got != http.StatusInternalServerError {
 		t.Errorf("got %d, %v, want 500", got, err)
 	}
+	r := httptest.NewRequest(http.MethodPost, "/", broken)
+	for range 2 {
+		if body, err := redoxauth.Body(r); redoxauth.StatusCode(err) != http.StatusInternalServerError {
+			t.Errorf("Body returns %q, %v, want an error, and no empty body", body, err)
+		}
+	}
+}
+
+// A reader of a test ends the goroutine with t.FailNow. Then nothing gives the body up later.
+func TestSourceThatEndsTheGoroutine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, s := withBody(readerFunc(func([]byte) (int, error) { runtime.Goexit(); return 0, nil }), 7)
+		go redoxauth.Check(readsBody, nil, r, &redoxauth.Options{BodyTimeout: time.Second})
+		time.Sleep(time.Minute)
+		if s.closed.Load() {
+			t.Error("the body was closed after BodyTimeout, although nobody read it")
+		}
+	})
 }
 
 type readerFunc func([]byte) (int, error)
@@ -716,14 +854,20 @@ func TestRequestThatIsOverIsNotHeld(t *testing.T) {
 			return false
 		}
 	})
+	runtime.KeepAlive(h) // and its Options
 }
 
 // Options live as long as the server. When the bodies of a busy time are gone, they hold no memory
 // for more.
 func TestMemoryOfABusyTimeIsGivenBack(t *testing.T) {
+	for name, opts := range map[string]*redoxauth.Options{"limited": {}, "without a limit": {MaxInFlight: -1 << 30}} {
+		t.Run(name, func(t *testing.T) { memoryIsGivenBack(t, opts) })
+	}
+}
+
+func memoryIsGivenBack(t *testing.T, opts *redoxauth.Options) {
 	const bodies, size = 16, 4 << 20
 	held, release := make(chan struct{}), make(chan struct{})
-	opts := &redoxauth.Options{}
 	server := httptest.NewServer(redoxauth.Middleware(provenBody, opts)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		held <- struct{}{}
 		<-release
@@ -781,10 +925,30 @@ func TestObserveFindsTheErrorOfTheBody(t *testing.T) {
 		got = redoxauth.HashBody(r, sha256.New())
 		_, body = redoxauth.Body(r)
 	}}
-	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader("message"))
-	r.ContentLength = -1
-	if _, err := redoxauth.Check(hashes(nil), nil, r, opts); !errors.Is(err, redoxauth.ErrTooLarge) || !errors.Is(got, redoxauth.ErrTooLarge) || !errors.Is(body, redoxauth.ErrTooLarge) {
-		t.Errorf("got %v, %v and %v, want ErrTooLarge", err, got, body)
+	twice := redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
+		redoxauth.HashBody(r, sha256.New())
+		return hashes(nil).Verify(r)
+	})
+	for _, v := range []redoxauth.Verifier{hashes(nil), twice} {
+		r, _ := withBody(strings.NewReader("message"), -1)
+		if _, err := redoxauth.Check(v, nil, r, opts); !errors.Is(err, redoxauth.ErrTooLarge) || !errors.Is(got, redoxauth.ErrTooLarge) || !errors.Is(body, redoxauth.ErrTooLarge) {
+			t.Errorf("got %v, %v and %v, want ErrTooLarge", err, got, body)
+		}
+	}
+}
+
+// A hash of another kind than that of the Verifier cannot be told later, and is no hash of an
+// empty body.
+func TestObserveFindsNoHashOfAnotherKind(t *testing.T) {
+	for name, other := range map[string]hash.Hash{"SHA-512": sha512.New(), "without a state": struct{ hash.Hash }{sha256.New()}} {
+		got := error(nil)
+		opts := &redoxauth.Options{Observe: func(r *http.Request, _ redoxauth.Decision) { got = redoxauth.HashBody(r, other) }}
+		if _, err := redoxauth.Check(hashes(nil), nil, post("message"), opts); err != nil {
+			t.Fatal(err)
+		}
+		if got == nil {
+			t.Errorf("%s: no error", name)
+		}
 	}
 }
 

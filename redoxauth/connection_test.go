@@ -332,7 +332,12 @@ func TestEarlyRefusalReachesThePeer(t *testing.T) {
 		"413 ReadBody":   readBody(small),
 		"503 Middleware": redoxauth.Middleware(readsBody, full)(drains),
 	} {
-		for _, header := range []string{fmt.Sprintf("Content-Length: %d\r\n\r\n", size), fmt.Sprintf("Transfer-Encoding: chunked\r\n\r\n%x\r\n", size)} {
+		chunked := fmt.Sprintf("Transfer-Encoding: chunked\r\n\r\n%x\r\n", size)
+		headers := []string{fmt.Sprintf("Content-Length: %d\r\n\r\n", size), chunked}
+		if name[:3] == "413" { // it was asked for the body, before that was too large
+			headers = append(headers, "Expect: 100-continue\r\n"+chunked)
+		}
+		for _, header := range headers {
 			server := newServer(t, h, func(s *http.Server) {
 				s.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 					c.(*net.TCPConn).SetReadBuffer(32 << 10)
@@ -347,13 +352,17 @@ func TestEarlyRefusalReachesThePeer(t *testing.T) {
 					conn.(*net.TCPConn).SetWriteBuffer(32 << 10)
 					conn.SetDeadline(time.Now().Add(20 * time.Second))
 					end := ""
-					if strings.HasPrefix(header, "T") {
+					if strings.HasSuffix(header, chunked) {
 						end = "\r\n0\r\n\r\n"
 					}
 					if _, err := io.WriteString(conn, "POST / HTTP/1.1\r\nHost: h\r\n"+header+strings.Repeat("a", size)+end); err != nil {
 						return 0, err
 					}
-					answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+					answers := bufio.NewReader(conn)
+					answer, err := http.ReadResponse(answers, nil)
+					if err == nil && answer.StatusCode == http.StatusContinue {
+						answer, err = http.ReadResponse(answers, nil)
+					}
 					if err != nil {
 						return 0, err
 					}
@@ -386,6 +395,9 @@ func TestRefusalInTheMiddleOfALargeBodyReachesTheSender(t *testing.T) {
 		"busy, Check":      checked(readsBody, &redoxauth.Options{MaxBodyBytes: 8 * mib, MaxInFlight: 20 * mib})(drains),
 		"busy, ReadBody":   readBody(&redoxauth.Options{MaxBodyBytes: 8 * mib, MaxInFlight: 20 * mib}),
 		"too large":        redoxauth.Middleware(readsBody, &redoxauth.Options{MaxBodyBytes: 6 * mib})(drains),
+		"too large, wrapped writer": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			redoxauth.Middleware(readsBody, &redoxauth.Options{MaxBodyBytes: 6 * mib})(drains).ServeHTTP(unwrappingWriter{w}, r)
+		}),
 	} {
 		for _, chunked := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, chunked: %t", name, chunked), func(t *testing.T) {
@@ -430,6 +442,11 @@ func TestRefusalInTheMiddleOfALargeBodyReachesTheSender(t *testing.T) {
 		}
 	}
 }
+
+// An unwrappingWriter is what a middleware that logs answers puts in front.
+type unwrappingWriter struct{ http.ResponseWriter }
+
+func (w unwrappingWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // A patientListener accepts connections that close late, if the server has ended its own side
 // of them first.
@@ -482,6 +499,39 @@ func TestEarlyRefusalDoesNotWaitForAStalledPeer(t *testing.T) {
 	t.Parallel()
 	server := newServer(t, redoxauth.Middleware(readsBody, &redoxauth.Options{MaxBodyBytes: 10})(drains), nil)
 	closed(t, stall(t, server.URL, "/", 5, 1000))
+}
+
+// A writer in front may hide the deadline. Then the answer does not wait at all.
+func TestEarlyRefusalBehindAWriterThatHidesTheDeadline(t *testing.T) {
+	t.Parallel()
+	inner := redoxauth.Middleware(readsBody, &redoxauth.Options{MaxBodyBytes: 10})(drains)
+	server := newServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		inner.ServeHTTP(struct{ http.ResponseWriter }{w}, r)
+	}), nil)
+	conn := stall(t, server.URL, "/", 5, 1000)
+	conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	conn.Close()
+	if err != nil || answer.StatusCode != http.StatusRequestEntityTooLarge {
+		t.Errorf("got %v, %v, want 413", answer, err)
+	}
+}
+
+// A refusal that leaves nothing unread ends no connection: the peer can send its next message.
+func TestRefusalOfAWholeBodyKeepsTheConnection(t *testing.T) {
+	for _, kind := range []error{redoxauth.ErrNoCredentials, redoxauth.ErrRejected, redoxauth.ErrForbidden, redoxauth.ErrUnavailable} {
+		server := newServer(t, redoxauth.Middleware(hashes(kind), nil)(never(t)), nil)
+		const request = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 7\r\n\r\nmessage"
+		answers := converse(t, server.URL, request+request)
+		for i := range 2 {
+			answer, err := http.ReadResponse(answers, nil)
+			if err != nil || answer.Close || answer.StatusCode != redoxauth.StatusCode(kind) {
+				t.Errorf("%v, answer %d: %v, %v, want the connection kept", kind, i, answer, err)
+				break
+			}
+			io.Copy(io.Discard, answer.Body)
+		}
+	}
 }
 
 // An http.Transport may read the body after its handler has returned, as ReverseProxy's

@@ -90,9 +90,23 @@ func TestBodyThatSomethingInFrontHasConsumedIsOurFault(t *testing.T) {
 			readAll(r)
 			r.Body, r.ContentLength = http.NoBody, 0
 		}, jsonType, "{}", consumed, "401 signature"},
-		"a multipart form parsed":       {func(r *http.Request) { r.ParseMultipartForm(1 << 10) }, multipart, multipartBody, consumed, consumed},
-		"a multipart form read in part": {func(r *http.Request) { m, _ := r.MultipartReader(); m.NextPart() }, multipart, multipartBody, consumed, consumed},
-		"empty bytes in its place":      {func(r *http.Request) { put(r, "") }, jsonType, "{}", consumed, "401 signature"},
+		"a multipart form parsed":                 {func(r *http.Request) { r.ParseMultipartForm(1 << 10) }, multipart, multipartBody, consumed, consumed},
+		"a multipart form read in part":           {func(r *http.Request) { m, _ := r.MultipartReader(); m.NextPart() }, multipart, multipartBody, consumed, consumed},
+		"empty bytes in its place":                {func(r *http.Request) { put(r, "") }, jsonType, "{}", consumed, "401 signature"},
+		"read to its end, and the length dropped": {func(r *http.Request) { readAll(r); r.ContentLength = -1 }, jsonType, "{}", consumed, consumed},
+		"empty bytes in its place, and the length dropped": {func(r *http.Request) {
+			put(r, "")
+			r.ContentLength = -1
+		}, jsonType, "{}", consumed, "401 signature"},
+		"empty bytes in its place, limited": {func(r *http.Request) {
+			put(r, "")
+			r.Body = http.MaxBytesReader(nil, r.Body, 1<<10)
+		}, jsonType, "{}", consumed, "401 signature"},
+		"a form parsed, empty bytes in its place, limited": {func(r *http.Request) {
+			r.ParseForm()
+			put(r, "")
+			r.Body, r.ContentLength = http.MaxBytesReader(nil, r.Body, 1<<10), -1
+		}, form, formBody, consumed, consumed},
 
 		// Without a Content-Length nobody can tell these from what a forger sends.
 		"its first byte read":           {func(r *http.Request) { r.Body.Read(make([]byte, 1)) }, jsonType, "{}", consumed, "401 signature"},
@@ -106,7 +120,11 @@ func TestBodyThatSomethingInFrontHasConsumedIsOurFault(t *testing.T) {
 		"put back by a type that keeps the original": {func(r *http.Request) {
 			r.Body = replayed{strings.NewReader(readAll(r)), r.Body}
 		}, jsonType, "", "200", "200"},
-		"decompressed":               {func(r *http.Request) { put(r, readAll(r)); r.ContentLength = -1 }, jsonType, "{}", "200", "200"},
+		"decompressed": {func(r *http.Request) { put(r, readAll(r)); r.ContentLength = -1 }, jsonType, "{}", "200", "200"},
+		"decompressed and limited": {func(r *http.Request) {
+			put(r, readAll(r))
+			r.Body, r.ContentLength = http.MaxBytesReader(nil, r.Body, 1<<10), -1
+		}, jsonType, "{}", "200", "200"},
 		"a form parsed and put back": {func(r *http.Request) { b := readAll(r); put(r, b); r.ParseForm(); put(r, b) }, form, formBody, "200", "200"},
 		"JSON where a form is wanted": {func(r *http.Request) {
 			r.ParseForm()
@@ -123,6 +141,9 @@ func TestBodyThatSomethingInFrontHasConsumedIsOurFault(t *testing.T) {
 			"Check":      func(v redoxauth.Verifier) http.Handler { return checked(v, nil)(drains) },
 			"AllOf": func(v redoxauth.Verifier) http.Handler {
 				return redoxauth.Middleware(redoxauth.AllOf(v, v), nil)(drains)
+			},
+			"behind a report": func(v redoxauth.Verifier) http.Handler {
+				return redoxauth.InsecureReportOnly(v, nil)(redoxauth.Middleware(v, nil)(drains))
 			},
 			"a bare Verifier": func(v redoxauth.Verifier) http.Handler {
 				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -263,6 +284,37 @@ func TestBodyConsumedBetweenTwoWrappers(t *testing.T) {
 		})
 	}
 }
+
+// A report looks through the body of the wrapper in front, if that has not read it.
+func TestReportOfWhatWasConsumed(t *testing.T) {
+	var got error
+	opts := &redoxauth.Options{Observe: func(_ *http.Request, d redoxauth.Decision) { got = d.Err }}
+	report := redoxauth.Middleware(verifier("token", nil), nil)(redoxauth.InsecureReportOnly(covers(""), opts)(drains))
+	onBothProtocols(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		readAll(r)
+		report.ServeHTTP(w, r)
+	}), func(t *testing.T, client *http.Client, url string) {
+		answerTo(t, client, url, form, io.MultiReader(strings.NewReader(formBody)), new(error))
+		verifiertest.CheckError(t, got, nil, "body_consumed")
+	})
+}
+
+// A wrapper in front has read an empty body, and something in between shows what it wraps.
+func TestEmptyBodyThatWasVerifiedIsNotConsumed(t *testing.T) {
+	inner := redoxauth.Middleware(covers(""), nil)(drains)
+	onBothProtocols(t, redoxauth.Middleware(covers(""), nil)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = unwrappingBody{r.Body}
+		inner.ServeHTTP(w, r)
+	})), func(t *testing.T, client *http.Client, url string) {
+		if answer := answerTo(t, client, url, form, io.MultiReader(strings.NewReader("")), new(error)); answer != "200" {
+			t.Errorf("got %s", answer)
+		}
+	})
+}
+
+type unwrappingBody struct{ io.ReadCloser }
+
+func (b unwrappingBody) Unwrap() io.ReadCloser { return b.ReadCloser }
 
 // A token endpoint is not a Verifier, and needs the body too.
 func TestReadBodyOfWhatWasConsumed(t *testing.T) {

@@ -1,6 +1,7 @@
 package redoxauth_test
 
 import (
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -56,6 +57,13 @@ member 1:
 member 2:
   d: accepted: d
 `},
+		"AnyOf, one accepts, hints right below the facts": {redoxauth.AnyOf(explained("a: no credentials (missing): no header\nhints:\n- look\n"), accepted), `d: accepted: d
+AnyOf: member 2 of 2 is the first that recognises a credential, and decides
+member 1:
+  a: no credentials (missing): no header
+member 2:
+  d: accepted: d
+`},
 		"AnyOf, none recognises": {redoxauth.AnyOf(missing, silent, foreign), `b: no credentials (issuer): iss is "x", want "y" (Config.Issuer)
 AnyOf: none of the members that were called recognises a credential
 member 1:
@@ -103,6 +111,9 @@ member 2:
 			}
 		})
 	}
+	if got := redoxauth.Explain(refused, nil); got != string(refused) {
+		t.Errorf("no request: got %s", got)
+	}
 }
 
 // A panic is named without its value, which may hold what a peer sent.
@@ -149,6 +160,7 @@ func TestFirstLineOfExplainIsTheDecision(t *testing.T) {
 		"AnyOf, none":                        redoxauth.AnyOf(missing, bare),
 		"AnyOf, none, one is foreign":        redoxauth.AnyOf(missing, foreign, bare),
 		"AnyOf, an AllOf whose second lacks": redoxauth.AnyOf(missing, redoxauth.AllOf(accepts, foreign)),
+		"AnyOf, none, the first is foreign":  redoxauth.AnyOf(foreign, missing, bare),
 	} {
 		_, err := v.Verify(post(""))
 		if first, _, _ := strings.Cut(redoxauth.Explain(v, post("")), "\n"); err == nil || first != err.Error() {
@@ -190,12 +202,13 @@ func TestErrorNamesTheLimitInFront(t *testing.T) {
 		want       string
 	}{
 		{4, 8, "more than 4 bytes arrived, want at most that (http.MaxBytesReader or MaxBytesHandler in front, and not Options.MaxBodyBytes)"},
+		{100, 4, "more than 4 bytes arrived, want at most that (Options.MaxBodyBytes)"},
 		{8, 8, ""},
 	} {
 		var got error
 		opts := &redoxauth.Options{MaxBodyBytes: test.own, Observe: func(_ *http.Request, d redoxauth.Decision) { got = d.Err }}
 		server := httptest.NewServer(http.MaxBytesHandler(redoxauth.Middleware(v, opts)(http.NotFoundHandler()), test.front))
-		answer, err := http.Post(server.URL, "text/plain", strings.NewReader("12345"))
+		answer, err := http.Post(server.URL, "text/plain", io.MultiReader(strings.NewReader("12345"))) // without a Content-Length
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,7 @@
 package redoxauth_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -8,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -16,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 )
 
 // A sending is a request whose body arrives piece by piece.
@@ -187,7 +190,7 @@ func TestFullBudgetGivesUpTheSlowestBody(t *testing.T) {
 			begin(t, holdsBody(t.Context().Done()), o, 60*kib).send(60 * kib)
 			begin(t, holdsBody(arrived), o, 4*kib).send(4 * kib)
 			waiting := begin(t, readsBody, o, 8*kib)
-			time.Sleep(50 * time.Millisecond)
+			time.Sleep(55 * time.Millisecond) // between two looks for room
 			close(arrived)
 			synctest.Wait()
 			newcomer := begin(t, readsBody, o, kib)
@@ -242,6 +245,47 @@ func TestFullBudgetGivesUpTheSlowestBody(t *testing.T) {
 			expect(t, "faster", faster, "arriving")
 			expect(t, "slower", slower, "busy")
 		},
+		"nobody, and proven bodies leave the half of the others as it is": func(t *testing.T, o *redoxauth.Options) {
+			for range 3 {
+				proven := begin(t, provenBody, o, 20*kib)
+				proven.send(20 * kib)
+				expect(t, "proven", proven, "accepted")
+			}
+			begin(t, holdsBody(t.Context().Done()), o, 60*kib).send(60 * kib)
+			newcomer := begin(t, readsBody, o, 8*kib)
+			newcomer.send(8 * kib)
+			expect(t, "newcomer", newcomer, "busy")
+		},
+		"nobody, and four bodies of MaxBodyBytes have room by default": func(t *testing.T, o *redoxauth.Options) {
+			o.MaxBodyBytes, o.MaxInFlight = 10*kib, 0
+			arrived := make(chan struct{})
+			var whole []*sending
+			for range 4 {
+				s := begin(t, holdsBody(arrived), o, 10*kib)
+				s.send(10 * kib)
+				whole = append(whole, s)
+			}
+			newcomer := begin(t, readsBody, o, 1)
+			newcomer.send(1)
+			expect(t, "newcomer", newcomer, "busy")
+			close(arrived)
+			for _, s := range whole {
+				expect(t, "whole", s, "accepted")
+			}
+		},
+		"none that waits for room, as if it had stalled": func(t *testing.T, o *redoxauth.Options) {
+			begin(t, holdsBody(t.Context().Done()), o, 40*kib).send(40 * kib)
+			waiting := begin(t, readsBody, o, 60*kib)
+			waiting.send(16 * kib)
+			time.Sleep(300 * time.Millisecond)
+			newcomer := begin(t, readsBody, o, 12*kib)
+			go newcomer.peer.Write(make([]byte, 12*kib))
+			time.Sleep(100 * time.Millisecond)
+			if a, b := waiting.state(), newcomer.state(); a != "arriving" || b != "arriving" {
+				t.Errorf("waiting: %s, newcomer: %s, want both arriving", a, b)
+			}
+			expect(t, "newcomer", newcomer, "accepted")
+		},
 		"nobody for a body that cannot fit": func(t *testing.T, o *redoxauth.Options) {
 			arriving := begin(t, readsBody, o, 20*kib)
 			arriving.send(16 * kib)
@@ -253,6 +297,94 @@ func TestFullBudgetGivesUpTheSlowestBody(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) { synctest.Test(t, func(t *testing.T) { test(t, options()) }) })
+	}
+}
+
+// A body that waits for room is over when its context ends, and not when the wait would be.
+func TestContextEndsTheWaitForRoom(t *testing.T) {
+	const kib = 1 << 10
+	synctest.Test(t, func(t *testing.T) {
+		opts := &redoxauth.Options{MaxBodyBytes: 100 * kib, MaxInFlight: 128 * kib}
+		begin(t, holdsBody(t.Context().Done()), opts, 64*kib).send(64 * kib)
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		r, _ := withBody(zeros{}, 8*kib)
+		start := time.Now()
+		_, err := redoxauth.Check(readsBody, nil, r.WithContext(ctx), opts)
+		verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "canceled")
+		if got := time.Since(start); got != 50*time.Millisecond {
+			t.Errorf("after %v, want 50ms", got)
+		}
+	})
+}
+
+// A report never waits for room. But one that has its whole body needs none, whoever waits.
+func TestReportOfAWholeBodyIsNotBusy(t *testing.T) {
+	const kib = 1 << 10
+	synctest.Test(t, func(t *testing.T) {
+		var reported []error
+		opts := &redoxauth.Options{MaxBodyBytes: 100 * kib, MaxInFlight: 128 * kib, Observe: func(_ *http.Request, d redoxauth.Decision) {
+			if d.Event == "report" {
+				reported = append(reported, d.Err)
+			}
+		}}
+		begin(t, holdsBody(t.Context().Done()), opts, 60*kib).send(60 * kib)
+		rest := 4 * kib
+		r, _ := withBody(readerFunc(func(p []byte) (int, error) {
+			if rest == 0 {
+				return 0, io.EOF
+			}
+			if waiting := begin(t, readsBody, opts, 8*kib); waiting.state() != "arriving" {
+				t.Errorf("the other body: %s, want it to wait", waiting.state())
+			}
+			n := min(len(p), rest)
+			rest -= n
+			return n, nil
+		}), int64(rest))
+		serve(redoxauth.InsecureReportOnly(hashes(nil), opts)(drains), r)
+		if len(reported) != 1 || reported[0] != nil {
+			t.Errorf("reported %v, want that the body is accepted", reported)
+		}
+		time.Sleep(time.Second)
+	})
+}
+
+// Bodies are charged what they hold, and no more: one as large as its part of MaxInFlight passes.
+func TestBodyMayUseItsWholePartOfTheBudget(t *testing.T) {
+	for name, tt := range map[string]struct {
+		v     redoxauth.Verifier
+		parts int64 // of MaxInFlight
+	}{"proven": {provenBody, 1}, "unproven": {readsBody, 2}} {
+		for _, size := range []int64{2, 4095, 4096, 4097, 13_192, 100_000, 1 << 20} { // 13192 is 8 KiB, and a rest between two sizes of chunks
+			for _, length := range []int64{size, -1} {
+				for missing, want := range map[int64]int{0: 200, 1: 503} {
+					synctest.Test(t, func(t *testing.T) {
+						opts := &redoxauth.Options{MaxBodyBytes: size, MaxInFlight: tt.parts*size - missing}
+						r, _ := withBody(io.LimitReader(zeros{}, size), length)
+						if _, err := redoxauth.Check(tt.v, nil, r, opts); redoxauth.StatusCode(err) != want {
+							t.Errorf("%s, %d bytes, Content-Length %d, MaxInFlight %d: %v, want %d", name, size, length, opts.MaxInFlight, err, want)
+						}
+					})
+				}
+			}
+		}
+	}
+}
+
+// The error tells which part of MaxInFlight is too small.
+func TestBusyTellsWhatABodyMayUse(t *testing.T) {
+	var observed error
+	opts := &redoxauth.Options{MaxBodyBytes: 1000, MaxInFlight: 400, Observe: func(_ *http.Request, d redoxauth.Decision) { observed = d.Err }}
+	for want, h := range map[string]http.Handler{
+		"want at most 400, which proven bodies may use":      redoxauth.Middleware(provenBody, opts)(never(t)),
+		"want at most 200, which unproven bodies may use":    redoxauth.Middleware(readsBody, opts)(never(t)),
+		"want at most 100, which report-only bodies may use": redoxauth.InsecureReportOnly(readsBody, opts)(drains),
+	} {
+		serve(h, post(strings.Repeat("x", 500)))
+		verifiertest.CheckError(t, observed, redoxauth.ErrUnavailable, "busy")
+		if !strings.Contains(fmt.Sprint(observed), want) {
+			t.Errorf("got %v, %s", observed, want)
+		}
 	}
 }
 

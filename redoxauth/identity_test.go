@@ -43,6 +43,8 @@ func TestClaimsRefusesNamesThatDifferOnlyInCase(t *testing.T) {
 		`{"sub":"redox","act":{"sub":"a","Sub":"b"}}`:         true,
 		`{"sub":"redox","list":[1,[{"x":{"a":1,"A":null}}]]}`: true,
 		`{"sub":"redox","\ud800":1,"\udfff":2}`:               true, // both decode to U+FFFD
+		`{"act":{"sub":"a"},"sub":"redox","SUB":"evil"}`:      true,
+		`{"aud":["a",{}],"sub":"redox","SUB":"evil"}`:         true,
 
 		`{"sub":"redox"}`: false,
 		`{"sub":"redox","act":{"sub":"SUB","act":{"Sub":"b"}},"list":[{"sub":1},{"SUB":2}],"aud":["sub","SUB"]}`: false,

@@ -406,6 +406,54 @@ func TestReportOnlyLeavesRoomForEnforcedBodies(t *testing.T) {
 	}
 }
 
+// Neither kind takes the room of the other, whatever is given back in between.
+func TestRoomOfReportsAndOfEnforcedBodiesIsCountedApart(t *testing.T) {
+	const kib = 1 << 10
+	var decisions []redoxauth.Decision
+	opts := reports(&decisions)
+	opts.MaxInFlight = 128 * kib
+	report := redoxauth.InsecureReportOnly(hashes(nil), opts)
+	h := redoxauth.Middleware(verifier("", nil), nil)(report(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		enforced, _ := withBody(io.LimitReader(zeros{}, 50*kib), 50*kib)
+		if w := serve(redoxauth.Middleware(hashes(nil), opts)(drains), enforced); w.Code != 200 {
+			t.Errorf("unproven, beside a proven report of 60 of 128 KiB: status %d", w.Code)
+		}
+	})))
+	serve(h, post(strings.Repeat("x", 60*kib)))
+	larger, _ := withBody(io.LimitReader(zeros{}, 40*kib), -1)
+	serve(report(drains), larger)
+	var got []int
+	for _, d := range decisions {
+		if d.Event == "report" {
+			got = append(got, d.Status)
+		}
+	}
+	if want := []int{0, 503}; !cmp.Equal(got, want) {
+		t.Errorf("the reports have the status %v, want %v", got, want)
+	}
+}
+
+// What the handler has read of a body counts no more.
+func TestHandlerThatHasReadTheBodyMakesRoomForReports(t *testing.T) {
+	const kib = 1 << 10
+	var decisions []redoxauth.Decision
+	opts := reports(&decisions)
+	opts.MaxInFlight = 128 * kib // a report may use 32 KiB
+	report := redoxauth.InsecureReportOnly(hashes(nil), opts)
+	serve(report(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		serve(report(drains), post(strings.Repeat("x", 20*kib)))
+		readAll(r)
+		serve(report(drains), post(strings.Repeat("x", 20*kib)))
+	})), post(strings.Repeat("x", 30*kib)))
+	var got []int
+	for _, d := range decisions {
+		got = append(got, d.Status)
+	}
+	if want := []int{0, 503, 0}; !cmp.Equal(got, want) {
+		t.Errorf("the reports have the status %v, want %v", got, want)
+	}
+}
+
 // Outgoing calls of the Verifier get 1 s, and the time in which a body arrives is not counted.
 // The context of the handler goes on.
 func TestReportOnlyGivesOutgoingCallsASecond(t *testing.T) {
@@ -458,8 +506,11 @@ func TestReportOnlyReadsNoLongerThanBodyTimeout(t *testing.T) {
 		opts := reports(&decisions)
 		opts.BodyTimeout = 5 * time.Second
 		got := ""
-		serve(redoxauth.InsecureReportOnly(hashes(nil), opts)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = readAll(r) })),
-			httptest.NewRequest("POST", "/", &slow{strings.NewReader("slowly"), 2 * time.Second}))
+		r, body := withBody(&slow{strings.NewReader("slowly"), 2 * time.Second}, -1)
+		serve(redoxauth.InsecureReportOnly(hashes(nil), opts)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = readAll(r) })), r)
+		if body.closed.Load() {
+			t.Error("the body of the handler was closed")
+		}
 		var e *redoxauth.Error
 		if d := decisions[0]; got != "slowly" || !errors.As(d.Err, &e) || e.Reason != "body_timeout" || d.Duration != 6*time.Second {
 			t.Errorf("the handler got %q, the report is %+v, want body_timeout", got, d)
