@@ -318,6 +318,38 @@ func TestContextEndsTheWaitForRoom(t *testing.T) {
 	})
 }
 
+// What has been given up for others, and reads on for a while, is not given up again for its time:
+// the source is closed once, and the reason stays.
+func TestBodyIsGivenUpOnce(t *testing.T) {
+	const kib = 1 << 10
+	synctest.Test(t, func(t *testing.T) {
+		opts := &redoxauth.Options{MaxBodyBytes: 100 * kib, MaxInFlight: 128 * kib, BodyTimeout: 5 * time.Second}
+		sent, closed := 0, 0
+		r := httptest.NewRequest(http.MethodPost, "/", nil)
+		r.Body, r.ContentLength = slowCloser{readerFunc(func(p []byte) (int, error) {
+			if sent >= 48*kib {
+				time.Sleep(10 * time.Second)
+				return 0, io.ErrUnexpectedEOF
+			}
+			sent += len(p)
+			return len(p), nil
+		}), func() { closed++ }}, 60*kib
+		refused := make(chan error, 1)
+		go func() {
+			_, err := redoxauth.Check(readsBody, nil, r, opts)
+			refused <- err
+		}()
+		time.Sleep(2 * time.Second)
+		newcomer := begin(t, readsBody, opts, 32*kib)
+		newcomer.send(32 * kib)
+		expect(t, "newcomer", newcomer, "accepted")
+		verifiertest.CheckError(t, <-refused, redoxauth.ErrUnavailable, "busy")
+		if closed != 1 {
+			t.Errorf("the source was closed %d times, want once", closed)
+		}
+	})
+}
+
 // A report never waits for room. But one that has its whole body needs none, whoever waits.
 func TestReportOfAWholeBodyIsNotBusy(t *testing.T) {
 	const kib = 1 << 10
