@@ -3,6 +3,7 @@ package sigv4_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -26,6 +27,7 @@ func TestCarriers(t *testing.T) {
 	}
 	run(t, []scenario{
 		{name: "empty header", after: set("Authorization", ""), reason: "missing"},
+		{name: "unknown scheme that is long", after: set("Authorization", strings.Repeat("x", 40)+" y"), reason: "missing"},
 		{name: "none", after: none, reason: "missing"},
 		{name: "Signature Version 2", after: set("Authorization", "AWS AKIDEXAMPLE:frJIUN8DYpKDtOLCwo//yllqDzg="), reason: "missing"},
 		{name: "two headers", after: add("Authorization", "Bearer x"), reason: "malformed"},
@@ -34,6 +36,7 @@ func TestCarriers(t *testing.T) {
 		{name: "signed query beside the header", target: "/?X-Amz-Algorithm=AWS4-HMAC-SHA256", reason: "query"},
 		{name: "query alone", after: both(none, inQuery("X-Amz-Signature")), reason: "query", kind: redoxauth.ErrRejected},
 		{name: "query alone, escaped", after: both(none, inQuery("a=b&X%2DAmz%2dSignature")), reason: "query", kind: redoxauth.ErrRejected},
+		{name: "query alone, its first letter escaped", after: both(none, inQuery("%58-Amz-Signature")), reason: "query", kind: redoxauth.ErrRejected},
 		// aws-iam-authenticator looked for one spelling only (CVE-2022-2385).
 		{name: "query alone, lower case", after: both(none, inQuery("x-amz-credential")), reason: "query", kind: redoxauth.ErrRejected},
 		{name: "bearer beside a presigned query", after: both(set("Authorization", "Bearer x"), inQuery("X-Amz-Signature")), reason: "missing"},
@@ -45,9 +48,14 @@ func TestCarriers(t *testing.T) {
 // The grammar of the Authorization header:
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html.
 func TestAuthorizationHeader(t *testing.T) {
+	padded := func(n int) func(*http.Request) {
+		return rewrite(func(h string) string { return h + strings.Repeat(" ", len("AWS4-HMAC-SHA256")+n-len(h)) })
+	}
 	run(t, []scenario{
 		{name: "no space after commas", after: rewrite(func(h string) string { return strings.ReplaceAll(h, ", ", ",") })},
 		{name: "more white space", after: rewrite(func(h string) string { return strings.ReplaceAll(h, " ", " \t ") })},
+		{name: "tab after the scheme", after: edit("AWS4-HMAC-SHA256 ", "AWS4-HMAC-SHA256\t")},
+		{name: "as long as it may be", after: padded(4 << 10)},
 		{name: "another order", after: rewrite(func(h string) string {
 			fields := strings.Split(strings.TrimPrefix(h, "AWS4-HMAC-SHA256 "), ", ")
 			return "AWS4-HMAC-SHA256 " + fields[2] + ", " + fields[0] + ", " + fields[1]
@@ -67,6 +75,8 @@ func TestAuthorizationHeader(t *testing.T) {
 		"no credential":               edit("Credential=AKIDEXAMPLE/20260102/us-east-1/execute-api/aws4_request, ", ""),
 		"no key ID":                   edit("AKIDEXAMPLE/", "/"),
 		"no region":                   edit("/us-east-1/", "//"),
+		"no service":                  edit("/execute-api/", "//"),
+		"empty credential in front":   edit("Credential=", "Credential=, Credential="),
 		"terminator":                  edit("aws4_request", "aws5_request"),
 		"sixth part of the scope":     edit("aws4_request", "aws4_request/x"),
 		"empty field":                 edit(", Signature", ",, Signature"),
@@ -77,7 +87,7 @@ func TestAuthorizationHeader(t *testing.T) {
 		"comma at the end":            rewrite(func(h string) string { return h + "," }),
 		"signature in upper case":     rewrite(upper),
 		"scheme alone":                set("Authorization", "AWS4-HMAC-SHA256"),
-		"very long":                   rewrite(func(h string) string { return h + strings.Repeat(" ", 4096) }),
+		"a byte too long":             padded(4<<10 + 1),
 	} {
 		t.Run(name, scenario{after: after, reason: "malformed"}.run)
 	}
@@ -96,6 +106,18 @@ func TestSignedHeaders(t *testing.T) {
 			r.Header.Set(fmt.Sprintf("X-Amz-%02d", i), "1")
 		}
 	}
+	empty := func(name string) func(*signer) { // the signature has it with an empty value
+		return func(s *signer) {
+			with(name)(s)
+			s.edit = func(string) string {
+				canonical := "POST\n/redox/events\n\n"
+				for _, name := range s.signed {
+					canonical += name + ":" + map[string]string{"host": "api.example.test", "x-amz-date": "20260102T030405Z"}[name] + "\n"
+				}
+				return canonical + "\n" + strings.Join(s.signed, ";") + "\n" + testBodyHash
+			}
+		}
+	}
 	run(t, []scenario{
 		{name: "least", signer: signed("host", "x-amz-date")},
 		{name: "without host", signer: signed("content-type", "x-amz-date"), reason: "unsigned_header"},
@@ -107,8 +129,11 @@ func TestSignedHeaders(t *testing.T) {
 		{name: "not a token", signer: signed("host", "x amz", "x-amz-date"), reason: "malformed"},
 		{name: "pseudo-header", signer: signed(":authority", "host", "x-amz-date"), reason: "malformed"},
 		{name: "authorization", signer: signed("authorization", "host", "x-amz-date"), reason: "malformed"},
-		{name: "absent", signer: signed("host", "x-amz-date", "x-redox-id"), reason: "signature"},
-		{name: "absent, with a long name", signer: signed("host", "x-amz-date", long), reason: "signature"},
+		{name: "sent empty", before: set("X-Redox-Id", ""), signer: empty("x-redox-id")},
+		{name: "absent", signer: empty("x-redox-id"), reason: "signature"},
+		{name: "absent, with a long name", signer: empty(long), reason: "signature"},
+		{name: "absent, and outside of the map", signer: empty("transfer-encoding"), reason: "signature"},
+		{name: "a name that starts with z", before: set("X-Zone", "1"), signer: with("x-zone")},
 		{name: "a name of more than 64 bytes", before: set(long, "1"), signer: signed("host", "x-amz-date", long)},
 		{name: "dropped on the way", before: set("X-Redox-Id", "1"), signer: signed("host", "x-amz-date", "x-redox-id"), after: del("X-Redox-Id"), reason: "signature"},
 		{name: "changed on the way", after: set("Content-Type", "text/plain"), reason: "signature"},
@@ -137,6 +162,7 @@ func TestScopeAndDate(t *testing.T) {
 		{name: "region", signer: func(s *signer) { s.region = "eu-west-1" }, reason: "region"},
 		{name: "region in another case", signer: func(s *signer) { s.region = "US-EAST-1" }, reason: "region"},
 		{name: "service", signer: func(s *signer) { s.service = "s3" }, reason: "service"},
+		{name: "all of printable ASCII", config: func(c *sigv4.Config) { c.Region = "!~" }, signer: func(s *signer) { s.region = "!~" }},
 		{name: "day before", signer: day("20260101"), reason: "clock_skew"},
 		{name: "no day", signer: day("20260102x"), reason: "malformed"},
 		{name: "oldest", signer: at(-5 * time.Minute)},
@@ -187,6 +213,7 @@ func TestOldDateUnderASignatureThatHoldsIsStale(t *testing.T) {
 		{name: "declared, an unsigned header", signer: at(-time.Hour, declared), after: set("X-Amz-Meta-A", "1"), reason: "unsigned_header"},
 		{name: "declared, chunked", signer: at(-time.Hour, declared), after: chunked, reason: "stale"},
 		{name: "declared, with a length that only the body tells", signer: at(-time.Hour, declared, length), after: chunked, reason: "clock_skew"},
+		{name: "declared, with a length in its header", signer: at(-time.Hour, declared, length), before: set("Content-Length", fmt.Sprint(len(testBody))), after: chunked, reason: "stale"},
 		{name: "declared, Host replaced", config: func(c *sigv4.Config) { c.Hosts = []string{"b.example.test", "api.example.test"} },
 			signer: at(-time.Hour, declared), after: replaced, reason: "stale"},
 		{name: "declared, Host replaced, not listed", signer: at(-time.Hour, declared), after: replaced, reason: "clock_skew"},
@@ -198,6 +225,12 @@ func TestOldDateUnderASignatureThatHoldsIsStale(t *testing.T) {
 		{name: "in time", signer: at(-5*time.Minute, declared)},
 		{name: "in time, future", signer: at(5*time.Minute, declared)},
 	})
+	for _, body := range []io.ReadCloser{nil, http.NoBody} { // no body need be read for its length either
+		s := scenario{signer: at(-time.Hour, declared, length), before: func(r *http.Request) { r.Body, r.ContentLength = body, 0 },
+			after: func(r *http.Request) { r.Body = body }, reason: "stale"}
+		_, err := s.verifier(t).Verify(s.request())
+		s.check(t, err)
+	}
 	_, err := newVerifier(t, testConfig()).Verify(scenario{signer: at(-time.Hour, declared)}.request())
 	const want = "sigv4: credentials rejected (stale): X-Amz-Date is 20260102T020405Z, 1h0m0s behind this server's clock (now 20260102T030405Z), want at most 5m0s (Config.MaxSkew); the signature holds: "
 	if err == nil || !strings.HasPrefix(err.Error(), want) {
@@ -208,7 +241,8 @@ func TestOldDateUnderASignatureThatHoldsIsStale(t *testing.T) {
 // FuzzDate: a date is well-formed exactly if time.Parse says so of its 16 characters.
 func FuzzDate(f *testing.F) {
 	for _, seed := range []string{"20260102T030405Z", "20240229T235959Z", "20260229T000000Z", "20261301T000000Z", "20260001T000000Z", "20260100T000000Z",
-		"20260102T240000Z", "20260102T236000Z", "20260102T235960Z", "00000101T000000Z", "2026010 T000000Z", "20260102t030405z", "+0260102T030405Z", "20260102T030405.1Z"} {
+		"20260102T240000Z", "20260102T236000Z", "20260102T235960Z", "00000101T000000Z", "2026010 T000000Z", "20260102t030405z", "+0260102T030405Z", "20260102T030405.1Z",
+		"20260102t030405Z", "20260102T030405z", "2026010:T030405Z", "20260102T036005Z", "20260102T030460Z", "20991231T235959Z"} {
 		f.Add(seed)
 	}
 	const layout = "20060102T150405Z"
