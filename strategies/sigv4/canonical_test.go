@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -60,6 +61,8 @@ func TestPath(t *testing.T) {
 		{"/a%20b/../c%7cd", encodeOnce, "/c%7cd", ""},
 		{"/a%20b//c:d@e,(f)*!'+$", plain, "/a%20b//c:d@e,(f)*!'+$", ""},
 		{"/\u1234", plain, "/%E1%88%B4", ""},
+		{"/\u00c0", plain, "/%C3%80", ""},
+		{"/" + strings.Repeat("a", 8<<10-1), nil, "/" + strings.Repeat("a", 8<<10-1), ""},
 		{"http://api.example.test/a?x", nil, "/a", "x="},
 		{"http://api.example.test", nil, "/", ""},
 		{"http://api.example.test?x=/", nil, "/", "x=%2F"},
@@ -84,7 +87,7 @@ func TestPath(t *testing.T) {
 
 func TestPathWithoutCanonicalForm(t *testing.T) {
 	for _, target := range []string{
-		"*", "api.example.test:443", "a", "http://user:pw@api.example.test/a", "/%", "/%2", "/%2g", "/a b", "/a\nb", "/a\x7f", "/" + strings.Repeat("a", 8<<10),
+		"*", "api.example.test:443", "a", "http://user:pw@api.example.test/a", "1x://h/redox/events", "/%", "/%2", "/%2g", "/%2.", "/%.2", "/a b", "/a\nb", "/a\x7f", "/" + strings.Repeat("a", 8<<10),
 		// A handler that cleans the decoded path must not be led to another resource than
 		// the signed one: "/secret%2Fx/../b" has the canonical path of "/b", and is
 		// "/secret/b" once decoded (CVE-2021-29492 in Envoy is of this kind).
@@ -128,7 +131,7 @@ func TestDotSegments(t *testing.T) {
 	prefix := func(c *sigv4.Config) { c.PathPrefix = "/api" }
 	kept := func(s *signer) { s.keepPath = true }
 	asSent := func(s *signer) { s.service, s.keepPath, s.encodeOnce = "s3", true, true }
-	for _, target := range []string{"/a/../b", "/a/./b", "/.", "/..", "/a/..", "/%2e", "/a/%2E%2e/b", "/a/.%2e", "/%2E./b", "http://api.example.test/a/../b",
+	for _, target := range []string{"/a/../b", "/a/../bc", "/a/./b", "/.", "/..", "/a/..", "/%2e", "/a/%2E%2e/b", "/a/.%2e", "/%2E./b", "http://api.example.test/a/../b",
 		"/a%2F../b", "/a/..%2fb", "/a%5C..%5Cb", `/a\..\b`, "/%2F%2e%2E"} {
 		ambiguous := redoxauth.Reason("")
 		if escapedSlash.MatchString(target) {
@@ -196,7 +199,7 @@ func TestQuery(t *testing.T) {
 			t.Errorf("%s:\n%s", query, v.Explain(r))
 		}
 	}
-	for _, query := range []string{"a=1;b=2", "a=%", "a=%z0", "%=1", "a=%1", "a= ", "a=\n"} {
+	for _, query := range []string{"a=1;b=2", "a=%", "a=%z0", "%=1", "a=%1", "a=%2-", "a= ", "a=\n", "a=\x7f"} {
 		t.Run(query, scenario{after: received("/?" + query), reason: "query"}.run)
 	}
 	for _, changed := range []struct{ signed, received string }{
@@ -227,6 +230,9 @@ func TestTargetIsThatOfTheWire(t *testing.T) {
 	}
 	run(t, []scenario{
 		{name: "without RequestURI, as Lambda's adapters leave it", target: target, after: received("")},
+		{name: "without RequestURI, opaque", target: "/", after: func(r *http.Request) {
+			r.RequestURI, r.URL = "", &url.URL{Scheme: "http", Opaque: "internal.example.test/"}
+		}, reason: "path"},
 		{name: "without any target", target: target, after: func(r *http.Request) { r.RequestURI, r.URL = "", nil }, reason: "path"},
 	})
 }
@@ -285,6 +291,8 @@ func TestAbsoluteTargetOfAnotherHostIsRefused(t *testing.T) {
 		{name: "user", after: target("http://user:pw@api.example.test/redox/events"), reason: "path"},
 		{name: "user that looks like the host", after: target("http://api.example.test@evil.example.test/redox/events"), reason: "path"},
 		{name: "none", after: target("http:///redox/events"), reason: "path"},
+		{name: "a scheme of one letter", after: target("A://api.example.test/redox/events")},
+		{name: "another one", after: target("z://api.example.test/redox/events")},
 		{name: "another in HTTP/1", after: received("http://upstream/redox/events")},
 		{name: "user in HTTP/1", after: received("http://user:pw@api.example.test/redox/events"), reason: "path"},
 	})
