@@ -44,6 +44,9 @@ func TestSignature(t *testing.T) {
 		{name: "method", after: method(http.MethodPut), reason: "signature"},
 		{name: "method in lower case", after: method("post"), reason: "signature"},
 		{name: "method with a line break", after: method("POST\n/"), reason: "malformed"},
+		{name: "method with a control character", after: method("POST\x7f"), reason: "malformed"},
+		{name: "method that is not ASCII", after: method("P\u00d6ST"), reason: "malformed"},
+		{name: "method with any character of a token", before: method("!POST~")},
 	})
 }
 
@@ -121,6 +124,12 @@ func TestUnsignedHeaders(t *testing.T) {
 		{name: "key that no server makes", after: key("x-amz-acl"), reason: "unsigned_header"},
 		{name: "second key of x-amz-meta", before: set("X-Amz-Meta-Role", "user"), after: key("x-amz-meta-role"), reason: "unsigned_header"},
 		{name: "second key of x-amz-meta, upper case", before: set("X-Amz-Meta-Role", "user"), after: key("X-AMZ-META-ROLE"), reason: "unsigned_header"},
+		{name: "second key of x-amz-meta, in Unicode", before: set("X-Amz-K", "user"), after: key("X-Amz-\u212a"), reason: "unsigned_header"}, // KELVIN SIGN, of which k is the lower case
+		{name: "second key of x-amz-a", before: set("X-Amz-A", "user"), after: key("X-Amz-a"), reason: "unsigned_header"},
+		{name: "second key of x-amz-z", before: set("X-Amz-Z", "user"), after: key("X-Amz-z"), reason: "unsigned_header"},
+		{name: "second key of x-amz-ma", before: set("X-Amz-Ma", "user"), after: key("X-Amz-MA"), reason: "unsigned_header"},
+		{name: "second key of x-amz-mz", before: set("X-Amz-Mz", "user"), after: key("X-Amz-MZ"), reason: "unsigned_header"},
+		{name: "key with a character after z", before: set("X-Amz-~", "user")},
 		{name: "second key of x-amz-date", after: key("x-amz-date"), reason: "unsigned_header"},
 		{name: "second key of the payload hash", after: key("x-amz-content-sha256"), reason: "unsigned_header"},
 		{name: "second key of a signed header", before: set("X-Redox-Id", "1"), signer: signed("host", "x-amz-date", "x-redox-id"), after: key("x-redox-id"), reason: "unsigned_header"},
@@ -250,13 +259,17 @@ func TestPayload(t *testing.T) {
 
 // No body has a hash of another form, so it is not read to compare them.
 func TestPayloadHashOfAnotherFormIsRefusedBeforeTheBodyIsRead(t *testing.T) {
-	for hash, read := range map[string]bool{testBodyHash: true, strings.ToUpper(testBodyHash): false, strings.Repeat("g", 64): false} {
-		r := scenario{signer: payload(hash)}.request()
-		body := &spy{ReadCloser: r.Body}
-		r.Body = body
-		_, err := newVerifier(t, testConfig()).Verify(r)
-		if body.read != read || (err == nil) != read {
-			t.Errorf("%s: body read %t, error %v", hash, body.read, err)
+	for hash, read := range map[string]bool{testBodyHash: true, strings.ToUpper(testBodyHash): false, strings.Repeat("g", 64): false,
+		testBodyHash[1:]: false, "STREAMING-AWS4-HMAC-SHA256-PAYLOAD": false} {
+		for _, allow := range []bool{false, true} {
+			s := scenario{signer: payload(hash), config: func(c *sigv4.Config) { c.InsecureAllowUnsignedPayload = allow }}
+			r := s.request()
+			body := &spy{ReadCloser: r.Body}
+			r.Body = body
+			_, err := s.verifier(t).Verify(r)
+			if body.read != read || (err == nil) != read {
+				t.Errorf("%s, UNSIGNED-PAYLOAD allowed %t: body read %t, error %v", hash, allow, body.read, err)
+			}
 		}
 	}
 }
@@ -290,6 +303,31 @@ func TestBody(t *testing.T) {
 		s.payload = declared
 		if _, err := newVerifier(t, testConfig()).Verify(s.sign(r)); err != nil {
 			t.Errorf("no body, declared %q: %v", declared, err)
+		}
+	}
+}
+
+// If the length of the body is signed, and only the body tells it, the body is read for that.
+func TestBodyThatIsReadForItsLength(t *testing.T) {
+	for name, test := range map[string]struct {
+		body func() io.Reader
+		kind error
+		want redoxauth.Reason
+	}{
+		"whole":      {func() io.Reader { return strings.NewReader(testBody) }, nil, ""},
+		"longer":     {func() io.Reader { return strings.NewReader(testBody + " ") }, redoxauth.ErrRejected, "signature"},
+		"broken off": {func() io.Reader { return io.MultiReader(strings.NewReader("{"), brokenOff{}) }, redoxauth.ErrMalformed, "body_read"},
+		"too large":  {func() io.Reader { return strings.NewReader(strings.Repeat(testBody, 2)) }, redoxauth.ErrTooLarge, "body_size"},
+	} {
+		for _, change := range []func(*signer){with("content-length"), declared(with("content-length"))} {
+			r := scenario{signer: change}.request()
+			r.Body, r.ContentLength = io.NopCloser(test.body()), -1
+			_, err := redoxauth.Check(newVerifier(t, testConfig()), nil, r, &redoxauth.Options{MaxBodyBytes: int64(len(testBody)) + 8})
+			if test.want != "" {
+				verifiertest.CheckError(t, err, test.kind, test.want)
+			} else if err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
 		}
 	}
 }
