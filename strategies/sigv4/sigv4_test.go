@@ -240,11 +240,14 @@ func TestNewNamesEverythingThatIsWrong(t *testing.T) {
 		"slash in the key ID": {credential("A/B", "secret", ""), "sigv4: Credentials[0].AccessKeyID: has a comma or a slash"},
 		"scope": {func(c *sigv4.Config) { c.Region, c.Service = "a/b", "é" },
 			"sigv4: Region: has a comma or a slash\nsigv4: Service: has a character that is not printable ASCII"},
+		"control characters": {func(c *sigv4.Config) { c.Region, c.Service = "a\tb", "a\x7f" },
+			"sigv4: Region: has a character that is not printable ASCII\nsigv4: Service: has a character that is not printable ASCII"},
 		"many hosts": {func(c *sigv4.Config) { c.Hosts = []string{"a", "b", "c", "d", "e"} }, "sigv4: Hosts: 5, want at most 4"},
 		"URL as host": {func(c *sigv4.Config) { c.Hosts = []string{"https://a.example", ""} },
 			"sigv4: Hosts[0]: \"https://a.example\" is not a host or host:port\nsigv4: Hosts[1]: \"\" is not a host or host:port"},
-		"skew":          {func(c *sigv4.Config) { c.MaxSkew = 16 * time.Minute }, "sigv4: MaxSkew: 16m0s, want 0 to 15m0s"},
-		"negative skew": {func(c *sigv4.Config) { c.MaxSkew = -1 }, "sigv4: MaxSkew: -1ns, want 0 to 15m0s"},
+		"skew":                {func(c *sigv4.Config) { c.MaxSkew = 16 * time.Minute }, "sigv4: MaxSkew: 16m0s, want 0 to 15m0s"},
+		"skew without a unit": {func(c *sigv4.Config) { c.MaxSkew = 300 }, "sigv4: MaxSkew: 300ns: a duration needs a unit, such as 300 * time.Second"},
+		"negative skew":       {func(c *sigv4.Config) { c.MaxSkew = -1 }, "sigv4: MaxSkew: -1ns, want 0 to 15m0s"},
 		"required headers": {func(c *sigv4.Config) { c.RequiredHeaders = []string{"", "a b", "Authorization"} },
 			"sigv4: RequiredHeaders[0]: \"\" is not a header that can be signed\nsigv4: RequiredHeaders[1]: \"a b\" is not a header that can be signed\n" +
 				"sigv4: RequiredHeaders[2]: \"authorization\" is not a header that can be signed"},
@@ -253,11 +256,14 @@ func TestNewNamesEverythingThatIsWrong(t *testing.T) {
 		},
 			"sigv4: RequiredHeaders[1]: \"trailer\" is for one connection: net/http and proxies remove it, so it cannot be checked\n" +
 				"sigv4: RequiredHeaders[2]: \"transfer-encoding\" is for one connection: net/http and proxies remove it, so it cannot be checked"},
-		"relative prefix":            {prefix("api"), "sigv4: PathPrefix: does not start with a slash"},
-		"prefix with slash at end":   {prefix("/api/"), "sigv4: PathPrefix: ends with a slash"},
-		"prefix that climbs":         {prefix("/api/%2E."), "sigv4: PathPrefix: has dot segments"},
-		"prefix that is not escaped": {prefix("/a b"), "sigv4: PathPrefix: not a path that is escaped as it is sent"},
-		"prefix with a query":        {prefix("/a?b"), "sigv4: PathPrefix: not a path that is escaped as it is sent"},
+		"relative prefix":                {prefix("api"), "sigv4: PathPrefix: does not start with a slash"},
+		"prefix with slash at end":       {prefix("/api/"), "sigv4: PathPrefix: ends with a slash"},
+		"prefix that climbs":             {prefix("/api/%2E."), "sigv4: PathPrefix: has dot segments"},
+		"prefix that climbs as it is":    {prefix("/api/../v1"), "sigv4: PathPrefix: has dot segments"},
+		"prefix that ends in an escape":  {prefix("/api%2"), "sigv4: PathPrefix: not a path that is escaped as it is sent"},
+		"prefix with a space of Unicode": {prefix("/api\u00a0"), "sigv4: PathPrefix: not a path that is escaped as it is sent"},
+		"prefix that is not escaped":     {prefix("/a b"), "sigv4: PathPrefix: not a path that is escaped as it is sent"},
+		"prefix with a query":            {prefix("/a?b"), "sigv4: PathPrefix: not a path that is escaped as it is sent"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := testConfig()

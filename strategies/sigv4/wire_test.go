@@ -305,12 +305,15 @@ func FuzzHost(f *testing.F) {
 }
 
 func TestNewRefusesWhatIsNoHost(t *testing.T) {
+	four := testConfig()
+	four.Hosts = []string{"a.test", "b.test", "c.test", "d.test"}
+	newVerifier(t, four)
 	for _, host := range []string{"api.example.test", "api.example.test:8443", "API.example.test.", "api.example.test.:443", "localhost", "10.0.0.1:8080", "[::1]", "[::1]:8080", "b\u00fccher.example"} {
 		cfg := testConfig()
 		cfg.Hosts = []string{host}
 		newVerifier(t, cfg)
 	}
-	for _, host := range []string{"", ":8443", ".", "::1", "fe80::1", "api.example.test:", "api.example.test:x", "api.example.test:65536", "a b", " a", "http://a", "a/b", "u@a", "a,b", "a..", "[::1]8080", "[a.example]", "[]", "[::1"} {
+	for _, host := range []string{"", ":8443", ".", "::1", "fe80::1", "api.example.test:", "api.example.test:x", "api.example.test:65536", "a b", " a", "http://a", "a/b", "u@a", "a,b", "a..", "ab]", "a.test\u00a0", "[::1]8080", "[a.example]", "[]", "[::1"} {
 		cfg := testConfig()
 		cfg.Hosts = []string{host}
 		_, err := sigv4.New(cfg)
