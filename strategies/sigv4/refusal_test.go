@@ -35,15 +35,19 @@ func TestRefusalSaysWhatToChange(t *testing.T) {
 		{scenario{name: "presigned too", after: received("/?X-Amz-Signature=abcdef")}, []string{"in the Authorization header and in the query", "want the header alone"}},
 		{scenario{name: "field", after: edit("SignedHeaders=", "signedheaders=")}, []string{"field 2 of the Authorization header has another name, want Credential=, SignedHeaders= and Signature="}},
 		{scenario{name: "field absent", after: rewrite(func(h string) string { h, _, _ = strings.Cut(h, ", Signature"); return h })}, []string{"Signature is absent from the Authorization header"}},
+		{scenario{name: "credential absent", after: edit("Credential=AKIDEXAMPLE/20260102/us-east-1/execute-api/aws4_request, ", "")}, []string{"Credential is absent from the Authorization header, want Credential="}},
 		{scenario{name: "field repeated", after: rewrite(func(h string) string { return h + ",SignedHeaders=host" })}, []string{"SignedHeaders is repeated"}},
 		{scenario{name: "spaces for commas", after: rewrite(func(h string) string { return strings.ReplaceAll(h, ", ", " ") })}, []string{"SignedHeaders is absent", "separated by commas"}},
 		{scenario{name: "key ID with a slash", after: edit("AKIDEXAMPLE/", "AKID/EXAMPLE/")}, []string{"Credential", "6 parts between slashes, and not 5", "Redox dashboard: accessKey"}},
 		{scenario{name: "empty region", after: edit("us-east-1", "")}, []string{"a part is empty (Redox dashboard: accessKey, awsRegion, serviceName)"}},
+		{scenario{name: "day of nine digits", signer: func(s *signer) { s.scopeDay = "202601020" }}, []string{"aws4_request: its date does not have 8 digits"}},
 		{scenario{name: "terminator", after: edit("aws4_request", "aws4")}, []string{"does not end with aws4_request"}},
 		{scenario{name: "signature in upper case", after: rewrite(func(h string) string {
 			at := len(h) - 64
 			return h[:at] + strings.ToUpper(h[at:])
 		})}, []string{"Signature is 64 hexadecimal digits in upper or mixed case, want 64 lower-case"}},
+		{scenario{name: "signature cut off", after: rewrite(func(h string) string { return h[:len(h)-1] })}, []string{"Signature is 63 lower-case hexadecimal digits, want 64"}},
+		{scenario{name: "signature behind a space", after: edit(", Signature=", " Signature=abcdef, Signature=")}, []string{`SignedHeaders has "x-amz-date", want names in lower case, separated by semicolons`}},
 		{scenario{name: "signature in base64", after: rewrite(func(h string) string { return h[:len(h)-64] + "abc=" })}, []string{"Signature is 4 characters, want 64 lower-case hexadecimal digits"}},
 		{scenario{name: "names in upper case", after: edit("host;", "Host;")}, []string{`SignedHeaders has "Host", want names in lower case`}},
 		{scenario{name: "names unsorted", after: edit("content-type;host", "host;content-type")}, []string{`SignedHeaders has "content-type" after "host", want the names sorted`}},
@@ -55,6 +59,7 @@ func TestRefusalSaysWhatToChange(t *testing.T) {
 		{scenario{name: "seconds", after: date("1767323045")}, []string{"which looks like seconds since 1970"}},
 		{scenario{name: "RFC 3339", after: date("2026-01-02T03:04:05Z")}, []string{"which looks like RFC 3339"}},
 		{scenario{name: "HTTP date", after: date("Fri, 02 Jan 2026 03:04:05 GMT")}, []string{"which looks like the header Date"}},
+		{scenario{name: "a day alone", after: date("2026-01-02")}, []string{`X-Amz-Date is "2026-01-02", want UTC`}},
 		{scenario{name: "another date", after: date("soon\n")}, []string{`X-Amz-Date is "soon\n", want UTC`}},
 		{scenario{name: "behind", signer: func(s *signer) { s.date = testDate.Add(-time.Hour) }}, []string{"X-Amz-Date is 20260102T020405Z, 1h0m0s behind this server's clock (now 20260102T030405Z), want at most 5m0s (Config.MaxSkew)"}},
 		{scenario{name: "ahead", signer: func(s *signer) { s.date = testDate.Add(time.Hour) }}, []string{"1h0m0s ahead of this server's clock"}},
@@ -64,6 +69,11 @@ func TestRefusalSaysWhatToChange(t *testing.T) {
 		{scenario{name: "long region", signer: func(s *signer) { s.region = strings.Repeat("x", 500) }}, []string{strings.Repeat("x", 128) + `"..., want "us-east-1"`}},
 		{scenario{name: "key ID", signer: nobody}, []string{`the access key ID is "AKIDNOBODY", want one of ["AKIDEXAMPLE"] (Config.Credentials[].AccessKeyID; Redox dashboard: accessKey)`}},
 		{scenario{name: "key ID of many", config: many, signer: nobody}, []string{`"AKIDNNNNNNN", ... (2 more)]`}},
+		{scenario{name: "key ID of two credentials", config: func(c *sigv4.Config) {
+			c.Credentials = append(c.Credentials, sigv4.Credential{AccessKeyID: testSigner.key, SecretAccessKey: "next"})
+		}, signer: nobody}, []string{`want one of ["AKIDEXAMPLE"] (`}},
+		{scenario{name: "key ID as long as it may be", signer: func(s *signer) { s.key = strings.Repeat("k", 31) }}, []string{`the access key ID is "` + strings.Repeat("k", 31) + `", want one of`}},
+		{scenario{name: "key ID that may be a secret", signer: func(s *signer) { s.key = strings.Repeat("k", 32) }}, []string{`the access key ID is "kkkk" and 28 more characters, want one of`}},
 		{scenario{name: "secret in its place", signer: func(s *signer) { s.key = secretAsID }}, []string{`the access key ID is "wJal" and 36 more characters, want one of`}},
 		{scenario{name: "short secret in its place", config: second, signer: func(s *signer) { s.key = "another-secret" }}, []string{`the access key ID is "anot" and 10 more characters, want one of`}},
 		{scenario{name: "signature", signer: wrongSecret}, []string{`secret of the access key ID "AKIDEXAMPLE" (Config.Credentials[0].SecretAccessKey; Redox dashboard: secretKey)`}},
@@ -81,6 +91,7 @@ func TestRefusalSaysWhatToChange(t *testing.T) {
 		{scenario{name: "streaming", signer: payload("STREAMING-AWS4-HMAC-SHA256-PAYLOAD")}, []string{`is "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", want the SHA-256 of the body`}},
 		{scenario{name: "not hexadecimal", signer: payload("abc=")}, []string{"X-Amz-Content-Sha256 is 4 characters, want the SHA-256 of the body as 64 lower-case hexadecimal digits"}},
 		{scenario{name: "payload", signer: payload(strings.Repeat("0", 64))}, []string{"the body does not match X-Amz-Content-Sha256: 59 bytes arrived"}},
+		{scenario{name: "payload, hash of nothing", signer: payload("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")}, []string{"whose hash the sender declares and signs: that of an empty body"}},
 		{scenario{name: "empty payload hash", after: set("X-Amz-Content-Sha256", "")}, []string{"X-Amz-Content-Sha256 is empty, want the SHA-256 of the body or no such header"}},
 		{scenario{name: "dot segments", target: "/a/../b"}, []string{`the path "/a/../b" has dot segments, want none (only Config.InsecureAllowDotSegments accepts them)`}},
 		{scenario{name: "dot segments and a prefix", target: "/a/../b", config: func(c *sigv4.Config) { c.PathPrefix = "/api" }}, []string{`the path "/a/../b" has dot segments, which could leave Config.PathPrefix "/api"`}},
@@ -88,6 +99,7 @@ func TestRefusalSaysWhatToChange(t *testing.T) {
 		{scenario{name: "opaque", after: received("x:y://h/redox")}, []string{`the request target starts with "x", want a path or scheme://host/path`}},
 		{scenario{name: "long target", after: received("/?" + strings.Repeat("a", 9000))}, []string{"path and query have 9001 bytes, want at most 8192"}},
 		{scenario{name: "semicolon", after: received("/?a;b")}, []string{"the query has a semicolon at byte 2"}},
+		{scenario{name: "semicolon behind an escape", after: received("/?a=%20;b")}, []string{"the query has a semicolon at byte 6"}},
 		{scenario{name: "query escape", after: received("/?a=%zz")}, []string{`the query has a "%" that starts no escape at byte 3`}},
 		{scenario{name: "method", after: func(r *http.Request) { r.Method = "PO ST" }}, []string{`the method is "PO ST", want a token`}},
 	} {
