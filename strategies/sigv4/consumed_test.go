@@ -2,6 +2,9 @@ package sigv4_test
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"crypto/sha512"
+	"hash"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -104,6 +107,32 @@ func TestExplainOfAnObservedRequest(t *testing.T) {
 				t.Errorf("later:\n%s\nwant %s", got, tt.want)
 			}
 		})
+	}
+}
+
+// A hashing is a Verifier that hashes the body in its own way.
+type hashing struct{ hash.Hash }
+
+func (h hashing) Verify(r *http.Request) (*redoxauth.Identity, error) {
+	return &redoxauth.Identity{Strategy: "hashing"}, redoxauth.HashBody(r, h.Hash)
+}
+
+// A brief hash has a state of one byte.
+type brief struct{ hash.Hash }
+
+func (brief) AppendBinary(b []byte) ([]byte, error) { return append(b, 'x'), nil }
+
+// Of several Verifiers the hash of the last is kept. Explain does not take it for its own.
+func TestExplainOfAnObservedRequestWithAnotherHash(t *testing.T) {
+	for name, other := range map[string]hash.Hash{"SHA-512": sha512.New(), "one byte": brief{sha256.New()}} {
+		v, text := newVerifier(t, testConfig()), ""
+		opts := &redoxauth.Options{Observe: func(r *http.Request, _ redoxauth.Decision) { text = v.Explain(r) }}
+		if _, err := redoxauth.Check(redoxauth.AllOf(v, hashing{other}), nil, scenario{}.request(), opts); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(text, "no Verifier has hashed it") || strings.Contains(text, "signature: it does not verify") {
+			t.Errorf("%s:\n%s", name, text)
+		}
 	}
 }
 

@@ -361,6 +361,11 @@ func TestExplainHasALineForEveryCheck(t *testing.T) {
 			`query: it has a semicolon at byte 2, want it escaped`,
 			`signature: not checked, because the request has no canonical form`,
 		}},
+		"unknown access key ID": {scenario{signer: nobody}, []string{
+			"body of 59 bytes, not read\n", "signature: not checked, because the hash of the body is not known",
+		}},
+		"hash declared":     {scenario{signer: payload("hash")}, []string{"X-Amz-Content-Sha256: a SHA-256\n"}},
+		"colon in the path": {scenario{target: "/token:1", config: plain, signer: func(s *signer) { s.keepPath, s.encodeOnce = true, true }}, []string{"canonical request:\nPOST\n/token:1\n"}},
 		"another scheme": {scenario{after: set("Authorization", "Bearer secret-token")}, []string{
 			"sigv4: no credentials (missing): the Authorization header has the scheme Bearer, which is for another strategy, want AWS4-HMAC-SHA256 (Redox dashboard: AWS Signature Version 4)\n",
 			"received: ",
