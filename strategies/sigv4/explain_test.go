@@ -308,6 +308,9 @@ func checkText(t *testing.T, text string, r *http.Request) {
 			t.Errorf("a hint of several lines: %q", hint)
 		}
 		found = found || strings.HasPrefix(hint, "it verifies")
+		if hint == "" {
+			t.Errorf("an empty hint:\n%s", text)
+		}
 	}
 	if found && strings.Contains(text, "the secret keys differ") {
 		t.Errorf("something verifies, and yet:\n%s", text)
