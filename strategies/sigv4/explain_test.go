@@ -420,10 +420,13 @@ func TestExplainDoesNotSign(t *testing.T) {
 
 // Explain reads the body only where Verify does, and leaves it to the handler.
 func TestExplainReadsTheBodyWhereVerifyDoes(t *testing.T) {
+	list := []scenario{{name: "of length 0, says an adapter", after: func(r *http.Request) { r.ContentLength = 0 }, signer: func(s *signer) { s.region = "eu-west-1" }}}
 	for _, test := range causes {
-		if test.name == "read in front" {
-			continue
+		if test.name != "read in front" {
+			list = append(list, test.scenario)
 		}
+	}
+	for _, test := range list {
 		v := test.verifier(t)
 		reads := func(f func(*http.Request)) (read bool) {
 			r := test.request()
