@@ -2,6 +2,7 @@ package sigv4_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -56,6 +57,14 @@ func TestExplainGivesNoOtherHint(t *testing.T) {
 		want []string // what each hint holds
 	}{
 		{scenario{name: "accepted"}, nil},
+		{scenario{name: "accepted with the last of many secrets", config: func(c *sigv4.Config) {
+			last := c.Credentials[0]
+			c.Credentials = nil
+			for i := range 8 {
+				c.Credentials = append(c.Credentials, sigv4.Credential{AccessKeyID: last.AccessKeyID, SecretAccessKey: fmt.Sprintf("another-secret-%d", i)})
+			}
+			c.Credentials = append(c.Credentials, last)
+		}}, nil},
 		{scenario{name: "missing", after: del("Authorization")}, nil},
 		{scenario{name: "another scheme", after: set("Authorization", "Basic abc")}, nil},
 		{scenario{name: "key of the map", after: func(r *http.Request) {
@@ -191,6 +200,9 @@ func TestExplainOfAnUnknownCause(t *testing.T) {
 				if strings.Contains(hints, hint) != wanted {
 					t.Errorf("the hint %q: want %t:\n%s", hint, wanted, got)
 				}
+			}
+			if strings.Contains(hints, "content-type is signed, and proxies") {
+				t.Errorf("content-type is blamed:\n%s", got)
 			}
 			for _, hint := range []string{`(?m)^[1-9][0-9]+ variants were tried( before the limit of hashes was reached)?, and none verifies`, `compare the canonical request above`, "the secret keys differ"} {
 				if !regexp.MustCompile(hint).MatchString(hints) {
