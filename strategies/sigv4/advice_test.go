@@ -238,3 +238,36 @@ func TestExplainSaysThatTheSearchWasCutShort(t *testing.T) {
 		t.Errorf("cut short:\n%s", got)
 	}
 }
+
+// The list may expire, or be replaced, while Explain runs.
+func TestExplainWhileTheListExpires(t *testing.T) {
+	for name, change := range map[string]func(*signer){
+		"unknown key ID": nobody,
+		"signature":      wrongSecret,
+		"region":         func(s *signer) { s.region = "eu-west-1" },
+		"accepted":       func(*signer) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for last := range 8 { // readings of the clock before the list expires
+				expires, read := false, 0
+				test := scenario{config: func(c *sigv4.Config) {
+					list := c.Credentials
+					c.Credentials = nil
+					c.CredentialsFunc = func(context.Context) ([]sigv4.Credential, error) { return list, nil }
+					c.Now = func() time.Time {
+						if read++; expires && read > last {
+							return testDate.AddDate(0, 0, 30)
+						}
+						return testDate
+					}
+				}, signer: change}
+				v := test.verifier(t)
+				v.Verify(test.request())
+				expires, read = true, 0
+				if got := v.Explain(test.request()); !strings.HasPrefix(got, "sigv4") {
+					t.Errorf("got:\n%s", got)
+				}
+			}
+		})
+	}
+}
