@@ -242,6 +242,7 @@ func TestExplainSaysThatTheSearchWasCutShort(t *testing.T) {
 // The list may expire, or be replaced, while Explain runs.
 func TestExplainWhileTheListExpires(t *testing.T) {
 	for name, change := range map[string]func(*signer){
+		"session token":  func(s *signer) { s.token = "other-token" },
 		"unknown key ID": nobody,
 		"signature":      wrongSecret,
 		"region":         func(s *signer) { s.region = "eu-west-1" },
