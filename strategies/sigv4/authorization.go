@@ -69,10 +69,17 @@ func (c *claim) readClaim(r *http.Request) error {
 	if err := c.setParameters(parameters); err != nil {
 		return err
 	}
+	if err := c.checkHost(); err != nil {
+		return err
+	}
+	return c.setHeaders(r)
+}
+
+func (c *claim) checkHost() error {
 	if !c.signs("host") {
 		return redoxauth.Errorf(redoxauth.ErrRejected, "unsigned_header", "host is absent from SignedHeaders %s, want it signed (fixed by Signature Version 4)", quote(c.signedHeaders))
 	}
-	return c.setHeaders(r)
+	return nil
 }
 
 // setHeaders reads the x-amz-* headers that every signature has or may have.

@@ -22,8 +22,9 @@ import (
 // Host and the hash of the body are added last, by stringToSign.
 type canonical struct {
 	claim    claim
-	head     []byte // up to the value of host
-	tail     []byte // after it, up to the hash of the body
+	ring     *keyring // that decide compared with
+	head     []byte   // up to the value of host
+	tail     []byte   // after it, up to the hash of the body
 	body     countingHash
 	bodyHash []byte // hexadecimal; empty until the body was read
 	whole    []byte
@@ -66,6 +67,7 @@ func newCanonical() *canonical { return canonicals.Get().(*canonical) }
 // buffers of an unusually large one.
 func (c *canonical) release() {
 	c.claim.reset()
+	c.ring = nil
 	c.bodyHash = c.bodyHash[:0]
 	const keep = 128 << 10
 	if cap(c.head)+cap(c.tail)+cap(c.whole)+cap(c.query) <= keep { // pairs are bounded by maxTarget
@@ -355,6 +357,11 @@ func unhex(b byte) byte {
 // otherwise a list could promise more than was signed (CVE-2020-16250). Only content-length
 // may be missing, because a proxy replaces it by chunks.
 func (c *canonical) appendHeaders(r *http.Request, length int64) error {
+	// Explain goes on without host. Then tail would be in the memory of head, also for the next
+	// requests.
+	if err := c.claim.checkHost(); err != nil {
+		return err
+	}
 	dst, tail := c.head, c.tail[:0]
 	for _, name := range c.claim.names {
 		dst = append(append(dst, name...), ':')

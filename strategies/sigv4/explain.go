@@ -37,7 +37,9 @@ func (v *Verifier) Explain(r *http.Request) string {
 		return e.text.String()
 	}
 	errors.As(err, &e.refused)
-	e.ring, e.ringErr = v.keys.Get(ctx)
+	if e.ring = e.c.ring; e.ring == nil {
+		e.ring, e.ringErr = v.keys.Get(ctx)
+	}
 	e.facts()
 	if e.complete {
 		e.check()

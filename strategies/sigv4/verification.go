@@ -38,6 +38,7 @@ func (v *Verifier) decide(ctx context.Context, r *http.Request, c *canonical) (*
 	if err != nil {
 		return nil, err
 	}
+	c.ring = ring
 	candidates, known := ring.find(c.claim.keyID)
 	if err = v.admit(r, &c.claim); err == nil {
 		err = c.build(r, &v.form, r.ContentLength)
