@@ -3,6 +3,9 @@ package sigv4_test
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
+	"encoding/base64"
+	"encoding/hex"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -80,7 +83,7 @@ func declared(change func(*signer)) func(*signer) {
 // causes are requests that are refused, each with a hint that is for its cause alone.
 var causes = []struct {
 	scenario
-	want string // one of the hints holds it
+	want string // one of the hints holds it; a line break is the end of a hint
 }{
 	// What proxies change.
 	{scenario{name: "forwarded host", after: both(awsSign(nil), host("127.0.0.1:8080", "X-Forwarded-Host", "api.example.test"))},
@@ -93,14 +96,14 @@ var causes = []struct {
 		`and Host "up3" arrived`},
 	{scenario{name: "port lost", before: host("api.example.test:8443"), after: both(awsSign(nil), host("api.example.test"))},
 		`only its port or spelling differs: add "api.example.test:8443" to Config.Hosts`},
-	{scenario{name: "port added", after: both(awsSign(nil), host("api.example.test:8080"))},
+	{scenario{name: "spelling of the host, port added", after: both(awsSign(nil), host("api.example.test:8080"))},
 		`only its port or spelling differs: add "api.example.test" to Config.Hosts`},
 	{scenario{name: "another listed host", config: func(c *sigv4.Config) { c.Hosts = []string{"prod", "api.example.test"} }, after: both(awsSign(nil), host("prod:443"))},
 		`the received Host is another one of Config.Hosts: something on the way sent it to the wrong host`},
 	{scenario{name: "the upstream is listed", config: func(c *sigv4.Config) { c.Hosts = []string{"upstream"} }, after: both(awsSign(nil), host("upstream", "X-Forwarded-Host", "api.example.test"))},
 		`list "api.example.test" there in its place`},
 	{scenario{name: "forwarded prefix", target: "/api/v1/redox", after: both(awsSign(nil), received("/redox"), set("X-Forwarded-Prefix", "/api/v1/"))},
-		`a proxy stripped it, so set Config.PathPrefix to "/api/v1"`},
+		`a proxy stripped it, so set Config.PathPrefix to "/api/v1"` + "\n"},
 	{scenario{name: "forwarded prefix and host", target: "/api/v2/redox", after: both(awsSign(nil), received("/redox"), set("X-Forwarded-Prefix", "/api/v2"), host("up4", "X-Forwarded-Host", "api.example.test"))},
 		`set Config.PathPrefix to "/api/v2"`},
 	{scenario{name: "query as botocore and Ruby sign it, behind a prefix", target: "/api/v6/redox?t=a:b", signer: asSigned("a%3Ab", "a:b"), after: both(received("/redox?t=a:b"), set("X-Forwarded-Prefix", "/api/v6"))},
@@ -114,19 +117,19 @@ var causes = []struct {
 		`so set Config.PathPrefix to "/api/v9"; the URL in the dashboard ends with the prefix, and "/" arrived: add a "/" at the end of that URL`},
 	{scenario{name: "host replaced, and nothing tells the prefix", target: "/api/v4/redox", after: both(awsSign(nil), routed("/redox"), host("127.0.0.1:8081", "X-Forwarded-Host", "api.example.test"))},
 		`X-Forwarded-Host names "api.example.test", and Host "127.0.0.1:8081" arrived: a proxy seems to have replaced it. If the URL in the dashboard has that host, list "api.example.test" in Config.Hosts`},
-	{scenario{name: "host replaced, and nothing tells the prefix; Forwarded", target: "/api/v4/redox", after: both(awsSign(nil), routed("/redox"), host("up10", "Forwarded", `for=192.0.2.1;host="api.example.test"`))},
+	{scenario{name: "host replaced, and nothing tells the prefix; Forwarded", target: "/api/v4/redox", after: both(awsSign(nil), routed("/redox"), host("up10", "Forwarded", `for=192.0.2.1;host="api.example.test", host=edge.test`))},
 		`Forwarded names "api.example.test", and Host "up10" arrived`},
 	{scenario{name: "original URI", target: "/api/v3/redox", after: both(awsSign(nil), received("/redox"), set("X-Original-Uri", "/api/v3/redox"))},
 		`which X-Original-Uri names: a proxy stripped it, so set Config.PathPrefix to "/api/v3"`},
 	{scenario{name: "rewritten path", target: "/v4/redox", after: both(awsSign(nil), received("/hook"), set("X-Original-Uri", "/v4/redox"))},
 		`it verifies with the path "/v4/redox", which X-Original-Uri names`},
 	{scenario{name: "a prefix that nothing strips", config: func(c *sigv4.Config) { c.PathPrefix = "/api" }, after: awsSign(nil)},
-		`it verifies without Config.PathPrefix "/api"`},
+		`it verifies without Config.PathPrefix "/api": nothing was stripped from the path, so leave PathPrefix empty` + "\n"},
 	{scenario{name: "slash removed", target: "/redox/", after: both(awsSign(nil), received("/redox"))}, `it verifies with the path "/redox/": with a slash at the end`},
 	{scenario{name: "slash added", target: "/redox", after: both(awsSign(nil), received("/redox/"))}, `it verifies with the path "/redox": without the slash at the end`},
 	{scenario{name: "slash removed, host replaced", target: "/redox5/", after: both(awsSign(nil), received("/redox5"), host("up5", "X-Forwarded-Host", "api.example.test"))},
 		`it verifies with the path "/redox5/"`},
-	{scenario{name: "path decoded", target: "/a%3Ab", after: both(awsSign(nil), received("/a:b"))}, `something on the way decoded or re-encoded the path`},
+	{scenario{name: "path re-encoded, fewer escapes", target: "/a%3Ab", after: both(awsSign(nil), received("/a:b"))}, `something on the way decoded or re-encoded the path`},
 	{scenario{name: "slash decoded", target: "/a/b%2Fc", after: both(awsSign(nil), received("/a/b/c"))}, `it verifies with the path "/a/b%2Fc": something on the way decoded %2F`},
 	{scenario{name: "host replaced, and nothing tells it", after: both(awsSign(nil), host("backend"))}, `Host looks internal: a proxy seems to have replaced it, and "backend" arrived`},
 	{scenario{name: "path encoded twice", target: "/a%2Cb", after: both(awsSign(nil), received("/a%252Cb"))}, `something on the way encoded it once more: it must forward the path`},
@@ -160,6 +163,60 @@ var causes = []struct {
 	{scenario{name: "line added", before: set("X-Redox-Id", "1"), signer: with("x-redox-id"), after: add("X-Redox-Id", "2")}, `it verifies with line 1 of the 2 lines of x-redox-id alone`},
 	{scenario{name: "method", before: func(r *http.Request) { r.Method = "PUT" }, after: func(r *http.Request) { r.Method = "POST" }}, `it verifies with the method "PUT"`},
 	{scenario{name: "line break cut from the body", signer: asSigned(testBodyHash, fmt.Sprintf("%x", sha256.Sum256([]byte(testBody+"\n"))))}, `it verifies with "\n" at the end of the body`},
+	{scenario{name: "port of https added", before: host("[2001:db8::1]:443"), after: both(awsSign(nil), host("[2001:db8::1]"))},
+		`only its port or spelling differs: add "[2001:db8::1]:443" to Config.Hosts`},
+	{scenario{name: "port added after a dot", before: host("api.example.test."), after: both(awsSign(nil), host("api.example.test.:8080"))},
+		`only its port or spelling differs: add "api.example.test." to Config.Hosts`},
+	{scenario{name: "spelling of the host, upper case", after: both(awsSign(nil), host("API.example.test"))}, `it verifies with Host "api.example.test", and Host "API.example.test" arrived`},
+	{scenario{name: "spelling of the host, dot at its end", after: both(awsSign(nil), host("api.example.test."))}, `it verifies with Host "api.example.test", and Host "api.example.test." arrived`},
+	{scenario{name: "forwarded port and prefix", before: host("api.example.test:9444"), target: "/api/v10/redox",
+		after: both(awsSign(nil), received("/redox"), host("up11", "X-Forwarded-Host", "api.example.test", "X-Forwarded-Port", "9444", "X-Forwarded-Prefix", "/api/v10"))},
+		`it verifies with Host "api.example.test:9444", and Host "up11" arrived`},
+	{scenario{name: "Forwarded by several", after: both(awsSign(nil), host("up12", "Forwarded", `for=192.0.2.1;host=edge.test, host=api.example.test, for=10.0.0.1`))},
+		`it verifies with Host "api.example.test", and Host "up12" arrived`},
+	{scenario{name: "host of r.URL", after: both(awsSign(nil), host("up13"), func(r *http.Request) { r.URL.Host = "api.example.test" })}, `and Host "up13" arrived`},
+	{scenario{name: "host of TLS", after: both(awsSign(nil), host("up14"), func(r *http.Request) { r.TLS = &tls.ConnectionState{ServerName: "api.example.test"} })}, `and Host "up14" arrived`},
+	{scenario{name: "another host is listed", config: func(c *sigv4.Config) { c.Hosts = []string{"other.test"} }, after: both(awsSign(nil), host("up15", "X-Forwarded-Host", "api.example.test"))},
+		`and Host "up15" arrived: a proxy replaced it: add "api.example.test" to Config.Hosts`},
+	{scenario{name: "host is listed without its port", config: func(c *sigv4.Config) { c.Hosts = []string{"api.example.test"} }, before: host("api.example.test:8080"), after: both(awsSign(nil), host("api.example.test"))},
+		`only its port or spelling differs: add "api.example.test:8080" to Config.Hosts`},
+	{scenario{name: "content-length in chunks, host replaced", signer: with("content-length"), after: both(func(r *http.Request) { r.ContentLength = -1 }, host("up16", "X-Forwarded-Host", "api.example.test"))},
+		`and Host "up16" arrived`},
+	{scenario{name: "forwarded prefix, slash removed", target: "/api/v11/redox/", after: both(awsSign(nil), received("/redox"), set("X-Forwarded-Prefix", "/api/v11"))},
+		`so set Config.PathPrefix to "/api/v11", and let the proxy keep the slash at the end: the signed path is "/api/v11/redox/"` + "\n"},
+	{scenario{name: "slash removed, configured prefix", config: func(c *sigv4.Config) { c.PathPrefix = "/api/v12" }, target: "/api/v12/redox/", after: both(awsSign(nil), received("/redox"), set("X-Forwarded-Prefix", "/api/v12"))},
+		`it verifies with the path "/redox/": with a slash at the end`},
+	{scenario{name: "original URL", target: "/api/v13/redox", after: both(awsSign(nil), received("/redox"), set("X-Original-Url", "https://api.example.test/api/v13/redox"))},
+		`which X-Original-Url names: a proxy stripped it, so set Config.PathPrefix to "/api/v13"`},
+	{scenario{name: "rewritten path, another slash", target: "/v14/redox", after: both(awsSign(nil), received("/hook"), set("X-Original-Uri", "//v14/redox"))},
+		`it verifies with the path "//v14/redox", which X-Original-Uri names`},
+	{scenario{name: "slash removed at the start", config: keepPath, before: received("//redox"), signer: keepsPath, after: received("/redox")},
+		`it verifies with the path "//redox": with another slash at the start`},
+	{scenario{name: "slash added at the start", config: keepPath, before: received("/a//b"), signer: keepsPath, after: received("//a//b")}, `something on the way added "/" in front`},
+	{scenario{name: "slash added in the path", config: keepPath, before: received("/a/b"), signer: keepsPath, after: received("/a///b")},
+		`it verifies with the path "/a/b": without the empty segments that arrived`},
+	{scenario{name: "path re-encoded, more escapes", target: "/a%20b,c", after: both(awsSign(nil), received("/a%20b%2Cc"))}, `it verifies with the path "/a%20b,c": something on the way decoded or re-encoded`},
+	{scenario{name: "path re-encoded, escapes in lower case", target: "/xAB%2Fc", after: both(awsSign(nil), received("/xAB%2fc"))}, `it verifies with the path "/xAB%2Fc": something on the way decoded or re-encoded`},
+	{scenario{name: "path re-encoded, escapes in upper case", target: "/xAB%2fd", after: both(awsSign(nil), received("/xAB%2Fd"))}, `it verifies with the path "/xAB%2fd": something on the way decoded or re-encoded`},
+	{scenario{name: "slash far behind decoded", target: "/files/incoming/b%2Fc", after: both(awsSign(nil), received("/files/incoming/b/c"))},
+		`it verifies with the path "/files/incoming/b%2Fc": something on the way decoded %2F`},
+	{scenario{name: "path in another case", target: "/redox", after: both(awsSign(nil), received("/Redox"))}, `it verifies with the path "/redox": in lower case`},
+	{scenario{name: "r.RequestURI is rewritten", target: "/hook", after: both(awsSign(nil), received("/else"))}, `it verifies with the path "/hook": that of r.URL`},
+	{scenario{name: "plus becomes %2B", target: "/redox?t=a%20b", after: both(awsSign(nil), received("/redox?t=a%2Bb"))}, `it verifies with %20 where %2B arrived`},
+	{scenario{name: "query encoded twice", target: "/redox?t=%24", after: both(awsSign(nil), received("/redox?t=%2524"))}, `it verifies with the query decoded once`},
+	{scenario{name: "charset removed, another type", before: set("Content-Type", "application/xml; charset=utf-8"), after: both(awsSign(nil), set("Content-Type", "application/xml"))},
+		`it verifies with content-type "application/xml; charset=utf-8"`},
+	{scenario{name: "charset added, another type", before: set("Content-Type", "application/xml"), after: both(awsSign(nil), set("Content-Type", "application/xml; charset=utf-8"))},
+		`it verifies with content-type "application/xml", and "application/xml; charset=utf-8" arrived: something on the way changed it`},
+	{scenario{name: "connection changed", before: set("Connection", "close"), signer: with("connection"), after: set("Connection", "upgrade")},
+		`it verifies with connection "close", and "upgrade" arrived: connection is signed, but belongs to one hop and is not forwarded`},
+	{scenario{name: "x-forwarded-for in IPv6", before: set("X-Forwarded-For", "192.0.2.2"), signer: with("x-forwarded-for"), after: set("X-Forwarded-For", "::ffff:192.0.2.2")},
+		`it verifies with x-forwarded-for "192.0.2.2"`},
+	{scenario{name: "content-length changed", before: set("Content-Length", "59"), signer: with("content-length"), after: set("Content-Length", "58")}, `it verifies with content-length "59", and "58" arrived`},
+	{scenario{name: "spaces after commas removed", before: set("X-Redox-Id", "a, b"), signer: with("x-redox-id"), after: set("X-Redox-Id", "a,b")}, `it verifies with a space after each comma of x-redox-id`},
+	{scenario{name: "spaces after commas added", before: set("X-Redox-Id", "a,b"), signer: with("x-redox-id"), after: set("X-Redox-Id", "a, b")}, `it verifies without the spaces after the commas of x-redox-id`},
+	{scenario{name: "header in another case", before: set("X-Redox-Id", "abc"), signer: with("x-redox-id"), after: set("X-Redox-Id", "Abc")}, `it verifies with x-redox-id in lower case`},
+	{scenario{name: "empty header filled", before: set("X-Redox-Id", ""), signer: with("x-redox-id"), after: set("X-Redox-Id", "1")}, `it verifies with an empty x-redox-id: something on the way added its value`},
 
 	// What senders do.
 	{scenario{name: "body not signed", signer: asSigned(testBodyHash, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")}, `it verifies with an empty body`},
@@ -196,6 +253,50 @@ var causes = []struct {
 	}}, `derived for Config.Region "us-east-1" and Config.Service "execute-api", and its scope names others`},
 	{scenario{name: "key for lower case", config: func(c *sigv4.Config) { c.Region = "US-East-1" }, signer: func(s *signer) { s.region, s.keyScope = "US-East-1", "20260102/us-east-1/execute-api/aws4_request" }}, `derived for region and service in lower case`},
 	{scenario{name: "wrong secret", after: awsSign(func(s *redoxtest.SigV4) { s.SecretKey = "wrong" })}, `if all lines agree, the secret keys differ`},
+	{scenario{name: "empty payload hash", signer: asSigned("\n"+testBodyHash, "\n")}, `it verifies with an empty payload hash`},
+	{scenario{name: "hash in base64", signer: asSigned(testBodyHash, "nSl+j7pTkWDERE2OoyyBigmpXu/pvPsLY8FAySZmTaM=")}, `it verifies with the hash of the body in base64`},
+	{scenario{name: "declared hash in upper case", signer: func(s *signer) {
+		s.payload = "hash"
+		asSigned("x-amz-date\n"+testBodyHash, "x-amz-date\n"+strings.ToUpper(testBodyHash))(s)
+	}}, `it verifies with the payload hash in upper case`},
+	{scenario{name: "query as botocore and Ruby sign it, by name", target: "/?a-b=x:y&a=2", signer: asSigned("a=2&a-b=x%3Ay", "a=2&a-b=x:y")}, `as botocore and aws-sigv4 for Ruby do`},
+	{scenario{name: "query as botocore and Ruby sign it, by value", target: "/?a=x:2&a=x:1", signer: asSigned("a=x%3A1&a=x%3A2", "a=x:1&a=x:2")}, `as botocore and aws-sigv4 for Ruby do`},
+	{scenario{name: "query as botocore and Ruby sign it, by pair", target: "/?a=2&a-b=x:y", signer: asSigned("a=2&a-b=x%3Ay", "a-b=x:y&a=2")}, `as botocore and aws-sigv4 for Ruby do`},
+	{scenario{name: "query with escapes in lower case", target: "/?t=a%3Ab", signer: asSigned("a%3Ab", "a%3ab")}, `the query with escapes in lower case`},
+	{scenario{name: "empty value without =", target: "/?flag=", signer: asSigned("flag=", "flag")}, `let the sender send every "="` + "\n"},
+	{scenario{name: "path kept, host replaced", target: "/a//b", signer: keepsPath, after: host("up17", "X-Forwarded-Host", "api.example.test")}, `and Host "up17" arrived`},
+	{scenario{name: "path encoded twice for s3", config: s3, target: "/a%20b", signer: func(s *signer) { s.service, s.keepPath = "s3", true }}, `signed as for services other than "s3"`},
+	{scenario{name: "path normalized for s3", config: func(c *sigv4.Config) { s3(c); c.InsecureAllowDotSegments = true }, target: "/a/../b", signer: func(s *signer) { s.service, s.encodeOnce = "s3", true }},
+		`signed as for services other than "s3"`},
+	{scenario{name: "dot segments for s3, hash declared", config: s3, target: "/a%20b/../c", signer: func(s *signer) { s.service, s.keepPath, s.encodeOnce, s.payload = "s3", true, true, "hash" }},
+		"it verifies with Config.InsecureAllowDotSegments true, whose risks its comment names: the sender signs the path in this form, so set it\n"},
+	{scenario{name: "dot segments and a prefix, which nothing strips", target: "/a/../b", config: func(c *sigv4.Config) { c.PathPrefix = "/api" }, signer: payload("hash")},
+		`so set it; this also needs a proxy that strips no prefix, and Config.PathPrefix empty`},
+	{scenario{name: "path encoded once, behind a prefix", config: func(c *sigv4.Config) { c.PathPrefix = "/api" }, target: "/a%20b", signer: func(s *signer) { s.encodeOnce, s.prefix = true, "/api" }},
+		`it verifies with Config.DisableDoubleEncoding true: the sender signs the path in this form, so set it` + "\n"},
+	{scenario{name: "lines joined by a comma and a space", before: func(r *http.Request) { r.Header["X-Redox-Id"] = []string{"1", "2"} }, signer: func(s *signer) {
+		with("x-redox-id")(s)
+		asSigned(":1,2\n", ":1, 2\n")(s)
+	}}, `it verifies with the lines of x-redox-id joined by a comma and a space`},
+	{scenario{name: "secret with a space in front", after: awsSign(func(s *redoxtest.SigV4) { s.SecretKey = " " + s.SecretKey })}, `the secret and a space before it`},
+	{scenario{name: "secret with CR", after: awsSign(func(s *redoxtest.SigV4) { s.SecretKey += "\r" })}, `the secret and a carriage return at its end`},
+	{scenario{name: "secret with a tab", after: awsSign(func(s *redoxtest.SigV4) { s.SecretKey += "\t" })}, `the secret and a tab at its end`},
+	{scenario{name: "secret with a byte order mark", after: awsSign(func(s *redoxtest.SigV4) { s.SecretKey = "\ufeff" + s.SecretKey })}, `the secret and a byte order mark before it`},
+	{scenario{name: "secret with a line break, one of three", config: rotated, after: awsSign(func(s *redoxtest.SigV4) { s.SecretKey += "\n" })}, `and a line break at its end`},
+	{scenario{name: "configured secret in quotation marks", config: secret(`"` + testSigner.secret + `"`)}, `remove them in Config.Credentials[0].SecretAccessKey`},
+	{scenario{name: "secret decoded from base64", config: secret(base64.StdEncoding.EncodeToString([]byte(testSigner.secret)))}, `with the secret decoded from base64`},
+	{scenario{name: "secret in base64", signer: func(s *signer) { s.secret = base64.StdEncoding.EncodeToString([]byte(s.secret)) }}, `with the secret in base64`},
+	{scenario{name: "secret decoded from hexadecimal digits", config: secret(hex.EncodeToString([]byte(testSigner.secret)))}, `with the secret decoded from hexadecimal digits`},
+	{scenario{name: "secret escaped", signer: func(s *signer) { s.secret = url.QueryEscape(s.secret) }}, `with the secret escaped as in a URL`},
+	{scenario{name: "configured secret escaped", config: secret(url.QueryEscape(testSigner.secret))}, `with the secret unescaped as in a URL: enter it in Config.Credentials[0].SecretAccessKey`},
+	{scenario{name: "secret cut off", config: secret("secret-of-23-characters=="), signer: func(s *signer) { s.secret = "secret-of-23-characters" }}, `with the secret without "=" at its end`},
+	{scenario{name: "secret of another pair, one of two", config: func(c *sigv4.Config) {
+		second(c)
+		c.Credentials = append(c.Credentials, sigv4.Credential{AccessKeyID: "AKIDTHIRD", SecretAccessKey: "third-secret"})
+	}, after: awsSign(func(s *redoxtest.SigV4) { s.SecretKey = "third-secret" })}, `in the same list (Config.Credentials[1] or a later one)`},
+	{scenario{name: "day, key of X-Amz-Date", signer: func(s *signer) {
+		s.payload, s.scopeDay, s.keyScope = "hash", "20260101", "20260102/us-east-1/execute-api/aws4_request"
+	}}, `derived for the date of X-Amz-Date, and its scope names another`},
 
 	// What the headers alone tell.
 	{scenario{name: "region", after: awsSign(func(s *redoxtest.SigV4) { s.AWSRegion = "eu-west-1" })}, `if the dashboard's awsRegion "eu-west-1" is right, set Config.Region to it; else change it to "us-east-1" there`},
@@ -233,13 +334,28 @@ var causes = []struct {
 	{scenario{name: "streaming", signer: payload("STREAMING-AWS4-HMAC-SHA256-PAYLOAD")}, `switch off the signing in chunks`},
 	{scenario{name: "base64", signer: payload("nSl+j7pTkVbERE2OoyyBigmpXu/pvPtj")}, `(not base64)`},
 	{scenario{name: "dot segments", target: "/a/../b"}, `set Config.InsecureAllowDotSegments`},
-	{scenario{name: "dot segments, hash declared", target: "/a/../b", signer: payload("hash")}, `it verifies with Config.InsecureAllowDotSegments true`},
+	{scenario{name: "dot segments, hash declared", target: "/a/../b", signer: payload("hash")}, "whose risks its comment names: the sender signs the path in this form, so set it\n"},
 	{scenario{name: "dot segments and a prefix", target: "/a/../b", config: func(c *sigv4.Config) { c.PathPrefix = "/api" }}, `the proxy must not strip the prefix`},
 	{scenario{name: "semicolon", after: received("/?a;b")}, `escape a semicolon in the query as %3B`},
 	{scenario{name: "presigned", after: both(del("Authorization"), received("/?X-Amz-Signature=1"))}, `and not presign the URL`},
 	{scenario{name: "two Authorization headers", after: add("Authorization", "Bearer x")}, `adds a second Authorization header`},
 	{scenario{name: "no host", after: host("")}, `list the host of the URL in the dashboard in Config.Hosts`},
 	{scenario{name: "read in front", after: func(r *http.Request) { r.Body = http.NoBody }}, `a middleware in front has read the body`},
+}
+
+func keepsPath(s *signer) { s.keepPath = true }
+
+func s3(c *sigv4.Config) { c.Service = "s3" }
+
+func secret(secret string) func(*sigv4.Config) {
+	return func(c *sigv4.Config) { c.Credentials[0].SecretAccessKey = secret }
+}
+
+// rotated adds two secrets under the same access key ID.
+func rotated(c *sigv4.Config) {
+	for _, secret := range []string{"another-secret", "third-secret"} {
+		c.Credentials = append(c.Credentials, sigv4.Credential{AccessKeyID: testSigner.key, SecretAccessKey: secret})
+	}
 }
 
 func second(c *sigv4.Config) {
@@ -268,7 +384,7 @@ func TestExplainNamesTheCause(t *testing.T) {
 			if err == nil || !strings.HasPrefix(got, err.Error()+"\n") {
 				t.Errorf("Verify: %v; Explain:\n%s", err, got)
 			}
-			if hints := strings.Join(hintsOf(got), "\n"); !strings.Contains(hints, test.want) || hints == "" {
+			if hints := strings.Join(hintsOf(got), "\n") + "\n"; !strings.Contains(hints, test.want) || hints == "\n" {
 				t.Errorf("no hint %q in:\n%s", test.want, got)
 			}
 			checkText(t, got, r)
@@ -294,7 +410,7 @@ func TestExplainNamesTheCause(t *testing.T) {
 func checkText(t *testing.T, text string, r *http.Request) {
 	t.Helper()
 	_, sent, _ := strings.Cut(r.Header.Get("Authorization"), "Signature=")
-	for _, secret := range []string{testSigner.secret, "session-token-of-the-test", "other-token", "another-secret", "short-secret", sent} {
+	for _, secret := range []string{testSigner.secret, "session-token-of-the-test", "other-token", "another-secret", "third-secret", "short-secret", sent} {
 		if secret != "" && strings.Contains(text, secret) {
 			t.Errorf("%q is in:\n%s", secret, text)
 		}
