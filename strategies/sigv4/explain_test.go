@@ -217,6 +217,16 @@ var causes = []struct {
 	{scenario{name: "spaces after commas added", before: set("X-Redox-Id", "a,b"), signer: with("x-redox-id"), after: set("X-Redox-Id", "a, b")}, `it verifies without the spaces after the commas of x-redox-id`},
 	{scenario{name: "header in another case", before: set("X-Redox-Id", "abc"), signer: with("x-redox-id"), after: set("X-Redox-Id", "Abc")}, `it verifies with x-redox-id in lower case`},
 	{scenario{name: "empty header filled", before: set("X-Redox-Id", ""), signer: with("x-redox-id"), after: set("X-Redox-Id", "1")}, `it verifies with an empty x-redox-id: something on the way added its value`},
+	{scenario{name: "semicolon, parameter added", target: "/redox?a=1", signer: payload("hash"), after: received("/redox?a=1&b;c")},
+		`it verifies without the query parameter "b;c"`},
+	{scenario{name: "semicolon, query not signed", target: "/redox", signer: payload("hash"), after: both(received("/redox?;a"), set("X-Original-Uri", "/redox?;b"))},
+		`it verifies without the query: the sender does not sign it`},
+	{scenario{name: "semicolon, or a bad escape", target: "/redox", signer: payload("hash"), after: received("/redox?a=%25&b=%zz")},
+		`it verifies without the query: the sender does not sign it`},
+	{scenario{name: "parameter with %25 added", target: "/redox?a=1", after: both(awsSign(nil), received("/redox?a=1&c=%25zz"))}, `it verifies without the query parameter "c"`},
+	{scenario{name: "rewritten path, as long as one may be", target: long, after: both(awsSign(nil), received("/hook"), set("X-Original-Uri", long))},
+		`which X-Original-Uri names, and "/hook" arrived`},
+	{scenario{name: "tenth of many forwarded hosts", after: both(awsSign(nil), host("up18", "X-Forwarded-Host", hosts(9)+",api.example.test,"+hosts(100)))}, `and Host "up18" arrived`},
 
 	// What senders do.
 	{scenario{name: "body not signed", signer: asSigned(testBodyHash, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")}, `it verifies with an empty body`},
@@ -265,8 +275,8 @@ var causes = []struct {
 	{scenario{name: "query with escapes in lower case", target: "/?t=a%3Ab", signer: asSigned("a%3Ab", "a%3ab")}, `the query with escapes in lower case`},
 	{scenario{name: "empty value without =", target: "/?flag=", signer: asSigned("flag=", "flag")}, `let the sender send every "="` + "\n"},
 	{scenario{name: "path kept, host replaced", target: "/a//b", signer: keepsPath, after: host("up17", "X-Forwarded-Host", "api.example.test")}, `and Host "up17" arrived`},
-	{scenario{name: "path encoded twice for s3", config: s3, target: "/a%20b", signer: func(s *signer) { s.service, s.keepPath = "s3", true }}, `signed as for services other than "s3"`},
-	{scenario{name: "path normalized for s3", config: func(c *sigv4.Config) { s3(c); c.InsecureAllowDotSegments = true }, target: "/a/../b", signer: func(s *signer) { s.service, s.encodeOnce = "s3", true }},
+	{scenario{name: "path encoded twice for s3", config: s3, target: "/a%20b//c", signer: func(s *signer) { s.service, s.keepPath = "s3", true }}, `signed as for services other than "s3"`},
+	{scenario{name: "path normalized for s3", config: func(c *sigv4.Config) { s3(c); c.InsecureAllowDotSegments = true }, target: "/a/../b%20c", signer: func(s *signer) { s.service, s.encodeOnce = "s3", true }},
 		`signed as for services other than "s3"`},
 	{scenario{name: "dot segments for s3, hash declared", config: s3, target: "/a%20b/../c", signer: func(s *signer) { s.service, s.keepPath, s.encodeOnce, s.payload = "s3", true, true, "hash" }},
 		"it verifies with Config.InsecureAllowDotSegments true, whose risks its comment names: the sender signs the path in this form, so set it\n"},
@@ -297,6 +307,51 @@ var causes = []struct {
 	{scenario{name: "day, key of X-Amz-Date", signer: func(s *signer) {
 		s.payload, s.scopeDay, s.keyScope = "hash", "20260101", "20260102/us-east-1/execute-api/aws4_request"
 	}}, `derived for the date of X-Amz-Date, and its scope names another`},
+	{scenario{name: "hash of the body signed, another declared", signer: func(s *signer) {
+		s.payload, s.signed = strings.Repeat("0", 64), []string{"content-length", "host", "x-amz-content-sha256", "x-amz-date"}
+		asSigned("x-amz-date\n"+strings.Repeat("0", 64), "x-amz-date\n"+testBodyHash)(s)
+	}, after: func(r *http.Request) { r.ContentLength = -1 }}, `it verifies with the hash of the body, and X-Amz-Content-Sha256 is another`},
+	{scenario{name: "secret in base64, one of two", config: func(c *sigv4.Config) {
+		rotated(c)
+		c.Credentials = c.Credentials[:2]
+	}, signer: func(s *signer) { s.secret = base64.StdEncoding.EncodeToString([]byte(s.secret)) }}, `with the secret in base64`},
+
+	// What leaves room for few variants.
+	{scenario{name: "path encoded once, many slashes", target: "/a%20b" + strings.Repeat("/c", 60), signer: func(s *signer) { s.encodeOnce = true }},
+		`it verifies with Config.DisableDoubleEncoding true: the sender`},
+	{scenario{name: "unsorted, many paths", config: func(c *sigv4.Config) {
+		rotated(c)
+		c.Credentials = c.Credentials[:2]
+	}, target: "/a%20b//c/d/e/f/g/h/i?b=1&a=2", signer: asSigned("a=2&b=1", "b=1&a=2"), after: func(r *http.Request) {
+		for i, name := range []string{"X-Forwarded-Prefix", "X-Script-Name", "X-Forwarded-Path"} {
+			r.Header.Set(name, fmt.Sprintf("/p%d", i))
+		}
+		for i, name := range []string{"X-Original-Uri", "X-Original-Url", "X-Rewrite-Url", "X-Forwarded-Uri", "X-Envoy-Original-Path", "X-Replaced-Path"} {
+			r.Header.Set(name, fmt.Sprintf("/o%d/a%%20b//c/d/e/f/g/h/i", i))
+		}
+	}}, `unsorted: let the sender sort the parameters`},
+	{scenario{name: "unsorted, many forwarded hosts", target: "/a/b/c/d/e/f/g/h?b=1&a=2", signer: asSigned("a=2&b=1", "b=1&a=2"), after: host("up19", "X-Forwarded-Host", "api.example.test,"+hosts(100))},
+		`unsorted: let the sender sort the parameters`},
+	{scenario{name: "method, many signed headers", before: func(r *http.Request) {
+		r.Method = "PUT"
+		for i := range 95 {
+			r.Header.Set(fmt.Sprintf("X-H-%02d", i), "A,b, c")
+		}
+	}, signer: func(s *signer) {
+		s.signed = []string{"host", "x-amz-date"}
+		for i := range 95 {
+			s.signed = append(s.signed, fmt.Sprintf("x-h-%02d", i))
+		}
+	}, after: func(r *http.Request) { r.Method = "POST" }}, `it verifies with the method "PUT"`},
+	{scenario{name: "method, four secrets", config: func(c *sigv4.Config) {
+		rotated(c)
+		c.Credentials = append(c.Credentials, sigv4.Credential{AccessKeyID: testSigner.key, SecretAccessKey: "fourth-secret"})
+	}, before: func(r *http.Request) { r.Method = "PUT" }, after: func(r *http.Request) { r.Method = "POST" }}, `it verifies with the method "PUT"`},
+	{scenario{name: "method, many access key IDs", config: func(c *sigv4.Config) {
+		for i := range 400 {
+			c.Credentials = append(c.Credentials, sigv4.Credential{AccessKeyID: fmt.Sprint("AKID", i), SecretAccessKey: fmt.Sprint("another-secret-", i)})
+		}
+	}, before: func(r *http.Request) { r.Method = "PUT" }, after: func(r *http.Request) { r.Method = "POST" }}, `it verifies with the method "PUT"`},
 
 	// What the headers alone tell.
 	{scenario{name: "region", after: awsSign(func(s *redoxtest.SigV4) { s.AWSRegion = "eu-west-1" })}, `if the dashboard's awsRegion "eu-west-1" is right, set Config.Region to it; else change it to "us-east-1" there`},
@@ -351,6 +406,18 @@ func secret(secret string) func(*sigv4.Config) {
 	return func(c *sigv4.Config) { c.Credentials[0].SecretAccessKey = secret }
 }
 
+// long is the longest path that is accepted.
+var long = "/" + strings.Repeat("a", 8<<10-1)
+
+// hosts lists n hosts that nothing signs.
+func hosts(n int) string {
+	list := make([]string, n)
+	for i := range list {
+		list[i] = fmt.Sprintf("proxy%d-%d.test", n, i)
+	}
+	return strings.Join(list, ",")
+}
+
 // rotated adds two secrets under the same access key ID.
 func rotated(c *sigv4.Config) {
 	for _, secret := range []string{"another-secret", "third-secret"} {
@@ -403,6 +470,39 @@ func TestExplainNamesTheCause(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// What verifies by chance, or would be refused by New, is no hint.
+func TestExplainGivesNoWrongHint(t *testing.T) {
+	for _, test := range []struct {
+		scenario
+		wrong string
+	}{
+		{scenario{name: "no host", signer: func(s *signer) { s.host = "api/x" }, after: host("up", "X-Forwarded-Host", "api/x")}, "it verifies"},
+		{scenario{name: "beyond many forwarded hosts", after: host("up", "X-Forwarded-Host", hosts(100)+",api.example.test")}, "it verifies"},
+		{scenario{name: "a path that is the prefix", config: func(c *sigv4.Config) { c.PathPrefix = "/api" }, target: "/api", after: received("/redox")}, `"/" arrived`},
+		{scenario{name: "no prefix", target: "/api/redox", after: both(received("/redox"), set("X-Forwarded-Prefix", "api"))}, `Config.PathPrefix to "api"`},
+		{scenario{name: "a path that is too long", target: long + "a", after: both(received("/hook"), set("X-Original-Uri", long+"a"))}, "X-Original-Uri names"},
+		{scenario{name: "an empty path", target: "/a%20b", signer: asSigned("/a%2520b", "")}, "it verifies"},
+		{scenario{name: "a part of the original query", target: "/redox?a=1", after: both(received("/redox"), set("X-Original-Uri", "/redox?a=1&b;c"))}, "X-Original-Uri names"},
+		{scenario{name: "two parameters with semicolons", target: "/redox?a=1", signer: payload("hash"), after: received("/redox?a=1&b;c&d;e")}, "it verifies"},
+		{scenario{name: "an empty secret", config: secret("not-base64-%zz"), signer: func(s *signer) { s.secret = "" }}, "it verifies"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := test.verifier(t).Explain(test.request())
+			if hints := hintsOf(got); hints == nil || strings.Contains(strings.Join(hints, "\n"), test.wrong) {
+				t.Errorf("no hints, or one with %q:\n%s", test.wrong, got)
+			}
+		})
+	}
+}
+
+// A declared hash is checked before the body is read, so its length is that of the headers.
+func TestExplainTakesTheLengthOfABodyThatIsNotRead(t *testing.T) {
+	r := scenario{before: func(r *http.Request) { setBody(r, `{"Meta":1}`) }, signer: declared(with("content-length")), after: host("up", "X-Forwarded-Host", "api.example.test")}.request()
+	if got := newVerifier(t, testConfig()).Explain(r); !strings.Contains(got, "\n- it verifies with Host \"api.example.test\"") {
+		t.Errorf("got:\n%s", got)
 	}
 }
 
@@ -695,7 +795,9 @@ func TestExplainNeverPanics(t *testing.T) {
 	for _, v := range []*sigv4.Verifier{none, new(sigv4.Verifier), newVerifier(t, testConfig())} {
 		bare := scenario{}.request()
 		bare.URL, bare.Body = nil, nil
-		for _, r := range []*http.Request{nil, {}, {URL: &url.URL{}}, {Header: http.Header{"Authorization": nil}}, {Header: http.Header{"Authorization": {"AWS4-HMAC-SHA256"}}}, bare, scenario{}.request()} {
+		noURL := scenario{signer: wrongSecret, after: set("X-Original-Uri", "/%zz")}.request()
+		noURL.URL = nil
+		for _, r := range []*http.Request{nil, {}, {URL: &url.URL{}}, {Header: http.Header{"Authorization": nil}}, {Header: http.Header{"Authorization": {"AWS4-HMAC-SHA256"}}}, bare, noURL, scenario{}.request()} {
 			if got := v.Explain(r); !strings.HasPrefix(got, "sigv4") || !strings.HasSuffix(got, "\n") {
 				t.Errorf("%q", got)
 			}
