@@ -146,9 +146,25 @@ func TestLogShowsControlCharactersEscaped(t *testing.T) {
 			}
 		}
 	}
-	r.URL.Path = "/größe \"a\\b\""
-	if got := logged(t, r, redoxauth.Decision{Identity: &redoxauth.Identity{}})["path"]; got != r.URL.Path {
-		t.Errorf("path %q", got)
+	for path, want := range map[string]string{
+		"/größe \"a\\b\"":        "/größe \"a\\b\"",
+		"/\u009b2J":              `/\u009b2J`,
+		"/\u202e":                `/\u202e`,
+		"/\xff":                  `/\xff`,
+		strings.Repeat("a", 256): strings.Repeat("a", 256),
+		strings.Repeat("a", 257): strings.Repeat("a", 256) + "…",
+	} {
+		r.URL.Path = path
+		if got := logged(t, r, redoxauth.Decision{Identity: &redoxauth.Identity{}})["path"]; got != want {
+			t.Errorf("path %q is shown as %q, want %q", path, got, want)
+		}
+	}
+}
+
+// Another framework may build a request without a URL.
+func TestLogOfARequestWithoutURL(t *testing.T) {
+	if got := logged(t, &http.Request{}, redoxauth.Decision{Err: redoxauth.ErrRejected}); got["path"] != "" || got["level"] != "WARN" {
+		t.Errorf("got %v, want a warning with an empty path", got)
 	}
 }
 
@@ -229,6 +245,10 @@ func TestLogOfAFloodIsBounded(t *testing.T) {
 		}
 		if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 8<<20 {
 			t.Errorf("%d bytes are kept", grown)
+		}
+		refuse("message", "sigv4", "signature")
+		if n, last := lines(t, &log); n != 1 || last["suppressed"] != nil {
+			t.Errorf("amid other reasons: %d lines of a known one, %v, want one without suppressed", n, last)
 		}
 	})
 }

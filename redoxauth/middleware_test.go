@@ -313,9 +313,10 @@ func TestMiddlewareWorksBehindServeMux(t *testing.T) {
 
 func TestNilVerifierPanicsWhenTheServerIsBuilt(t *testing.T) {
 	for name, build := range map[string]func(){
-		"Middleware":    func() { redoxauth.Middleware(nil, nil) },
-		"AnyOf":         func() { redoxauth.AnyOf(nil) },
-		"AllOf, second": func() { redoxauth.AllOf(verifier("a", nil), nil) },
+		"Middleware":         func() { redoxauth.Middleware(nil, nil) },
+		"InsecureReportOnly": func() { redoxauth.InsecureReportOnly(nil, nil) },
+		"AnyOf":              func() { redoxauth.AnyOf(nil) },
+		"AllOf, second":      func() { redoxauth.AllOf(verifier("a", nil), nil) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			defer func() {

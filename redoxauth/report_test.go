@@ -699,3 +699,189 @@ func TestReaderThatIsLeftBehindMakesNoRoom(t *testing.T) {
 		}
 	}
 }
+
+// The context and the body of a report end with it, for a Verifier that leaves a reader behind:
+// it must not get the bytes that the handler reads, and no context that never ends.
+func TestVerifierThatReadsOnAfterItsReportGetsAnError(t *testing.T) {
+	var left *http.Request
+	keeps := redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
+		left = r
+		return hashes(nil).Verify(r)
+	})
+	serve(redoxauth.InsecureReportOnly(keeps, nil)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if !errors.Is(left.Context().Err(), context.Canceled) {
+			t.Errorf("the context of the report: %v, want it canceled", left.Context().Err())
+		}
+		if n, err := left.Body.Read(make([]byte, 10)); n != 0 || !errors.Is(err, http.ErrBodyReadAfterClose) {
+			t.Errorf("the Verifier reads on: %d bytes, %v, want ErrBodyReadAfterClose", n, err)
+		}
+		if got := readAll(r); got != "text" {
+			t.Errorf("the handler reads %q", got)
+		}
+	})), post("text"))
+}
+
+// A scripted body has one step for each Read: text, or an error.
+type scripted struct {
+	steps  []any
+	closed error
+}
+
+func (s *scripted) Read(p []byte) (int, error) {
+	if len(s.steps) == 0 {
+		return 0, io.EOF
+	}
+	step := s.steps[0]
+	s.steps = s.steps[1:]
+	if err, failed := step.(error); failed {
+		return 0, err
+	}
+	return copy(p, step.(string)), nil
+}
+
+func (s *scripted) Close() error { return s.closed }
+
+// An error that the source tells only once, such as that of a deadline that the application has
+// set, reaches the handler too. So does that of Close.
+func TestReportOnlyPassesOnWhatASourceTellsOnce(t *testing.T) {
+	broken, closed := errors.New("broken"), errors.New("closed")
+	for name, steps := range map[string][]any{
+		"first":            {broken, "rest"},
+		"after some bytes": {"some", broken, "rest"},
+		"end, and more":    {"some", io.EOF, "rest"},
+		"nothing":          {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var sights [2]string
+			for i, wrap := range []wrapper{func(h http.Handler) http.Handler { return h }, redoxauth.InsecureReportOnly(hashes(nil), nil)} {
+				r := post("")
+				r.ContentLength = -1
+				r.Body = &scripted{steps, closed}
+				serve(wrap(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+					for range 3 {
+						data, err := io.ReadAll(r.Body)
+						sights[i] += fmt.Sprintf("%q %v, ", data, err)
+					}
+					sights[i] += fmt.Sprint(r.Body.Close())
+				})), r)
+			}
+			if sights[0] != sights[1] {
+				t.Errorf("without: %s\nwith:    %s", sights[0], sights[1])
+			}
+		})
+	}
+}
+
+// Bytes that the handler has read count no longer, although it goes on.
+func TestReportChargesUntilTheHandlerHasReadTheBody(t *testing.T) {
+	const size = 16 << 10
+	var decisions []redoxauth.Decision
+	opts := reports(&decisions)
+	opts.MaxInFlight = 4 * size // a report may use a quarter
+	text := strings.Repeat("x", size)
+	report := redoxauth.InsecureReportOnly(hashes(nil), opts)
+	serve(report(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		serve(report(drains), post(text))
+		readAll(r)
+		serve(report(drains), post(text))
+	})), post(text))
+	if len(decisions) != 3 || decisions[0].Err != nil || decisions[1].Status != http.StatusServiceUnavailable || decisions[2].Err != nil {
+		t.Errorf("%+v, want only the second report busy", decisions)
+	}
+}
+
+// The bytes that the wrapper in front holds serve for the report too, and are not charged twice.
+func TestReportOnABodyThatWasReadNeedsNoRoom(t *testing.T) {
+	var decisions []redoxauth.Decision
+	opts := reports(&decisions)
+	opts.MaxInFlight = 1
+	got := ""
+	serve(redoxauth.Middleware(hashes(nil), nil)(redoxauth.InsecureReportOnly(hashes(nil), opts)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		got = readAll(r)
+	}))), post("message"))
+	if len(decisions) != 1 || decisions[0].Err != nil || got != "message" {
+		t.Errorf("the handler reads %q, the reports are %+v, want one that accepts", got, decisions)
+	}
+}
+
+// What reads the body between two wrappers is as much a fault for a report as for Middleware.
+func TestReportOnABodyThatWasConsumed(t *testing.T) {
+	for name, tt := range map[string]struct {
+		read func(*http.Request)
+		want redoxauth.Reason
+	}{
+		"read":         {func(r *http.Request) { readAll(r) }, "body_consumed"},
+		"read in part": {func(r *http.Request) { r.Body.Read(make([]byte, 1)) }, "body_consumed"},
+		"untouched":    {func(*http.Request) {}, ""},
+		"dropped":      {func(r *http.Request) { r.Body = nil }, "body_consumed"},
+	} {
+		for _, length := range []int64{7, -1} {
+			var decisions []redoxauth.Decision
+			var want, got string
+			for i, report := range []wrapper{func(h http.Handler) http.Handler { return h }, redoxauth.InsecureReportOnly(hashes(nil), reports(&decisions))} {
+				r := post("message")
+				r.ContentLength = length
+				to := []*string{&want, &got}[i]
+				serve(redoxauth.Middleware(verifier("", nil), nil)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					tt.read(r)
+					report(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+						if r.Body != nil {
+							*to = readAll(r)
+						}
+					})).ServeHTTP(w, r)
+				})), r)
+			}
+			var e *redoxauth.Error
+			if errors.As(decisions[0].Err, &e); got != want || e == nil && tt.want != "" || e != nil && e.Reason != tt.want {
+				t.Errorf("%s, length %d: the handler reads %q, want %q; the report is %+v, want reason %q", name, length, got, want, decisions[0], tt.want)
+			}
+		}
+	}
+}
+
+// A report hides from the wrapper behind it neither that something in front has read a body to its
+// end, nor that one was sent empty.
+func TestReportInFrontHidesNotWhatWasConsumed(t *testing.T) {
+	for name, tt := range map[string]struct {
+		front front
+		body  string
+		want  string
+	}{
+		"read to its end": {func(r *http.Request) { readAll(r) }, "{}", "500 body_consumed"},
+		"untouched":       {func(*http.Request) {}, "{}", "200"},
+		"sent empty":      {func(*http.Request) {}, "", "200"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got error
+			behind := redoxauth.Middleware(covers(tt.body), &redoxauth.Options{Observe: func(_ *http.Request, d redoxauth.Decision) { got = d.Err }})(drains)
+			h := redoxauth.InsecureReportOnly(hashes(nil), nil)(behind)
+			onBothProtocols(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				tt.front(r)
+				h.ServeHTTP(w, r)
+			}), func(t *testing.T, client *http.Client, url string) {
+				chunked := io.MultiReader(strings.NewReader(tt.body))
+				if answer := answerTo(t, client, url, jsonType, chunked, &got); answer != tt.want {
+					t.Errorf("got %s, want %s: %v", answer, tt.want, got)
+				}
+			})
+		})
+	}
+}
+
+// A body that broke off in front of a report is reported as that, not by its size.
+func TestReportOnABodyThatBrokeOffInFront(t *testing.T) {
+	ignores := redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
+		redoxauth.Body(r)
+		return &redoxauth.Identity{}, nil
+	})
+	var decisions []redoxauth.Decision
+	opts := reports(&decisions)
+	opts.MaxBodyBytes = 6
+	r := post("")
+	r.ContentLength = -1
+	r.Body = &scripted{[]any{"message", io.ErrUnexpectedEOF}, nil}
+	serve(redoxauth.Middleware(ignores, nil)(redoxauth.InsecureReportOnly(readsBody, opts)(drains)), r)
+	if len(decisions) != 1 || decisions[0].Status != http.StatusBadRequest {
+		t.Errorf("got %+v, want one report of status 400", decisions)
+	}
+}
