@@ -2,8 +2,10 @@ package redoxauth_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"net"
 	"net/http"
@@ -56,9 +58,11 @@ func begin(t *testing.T, v redoxauth.Verifier, opts *redoxauth.Options, length i
 }
 
 // holdsBody reads the body, and decides when done is closed.
-func holdsBody(done <-chan struct{}) redoxauth.Verifier {
+func holdsBody(done <-chan struct{}) redoxauth.Verifier { return holds(readsBody, done) }
+
+func holds(v redoxauth.Verifier, done <-chan struct{}) redoxauth.Verifier {
 	return redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
-		id, err := readsBody.Verify(r)
+		id, err := v.Verify(r)
 		<-done
 		return id, err
 	})
@@ -418,6 +422,407 @@ func TestBusyTellsWhatABodyMayUse(t *testing.T) {
 			t.Errorf("got %v, %s", observed, want)
 		}
 	}
+}
+
+// trickle sends a byte every 100 ms, so that the senders have not stalled.
+func trickle(d time.Duration, to ...*sending) {
+	for ; d > 0; d -= 100 * time.Millisecond {
+		for _, s := range to {
+			s.send(1)
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+// hold fills room that nobody can give up.
+func hold(t *testing.T, v redoxauth.Verifier, o *redoxauth.Options, n int) (release func()) {
+	done := make(chan struct{})
+	begin(t, holds(v, done), o, n).send(n)
+	release = sync.OnceFunc(func() { close(done) })
+	t.Cleanup(release)
+	return release
+}
+
+// want compares states by name.
+func want(t *testing.T, got map[string]*sending, want map[string]string) {
+	t.Helper()
+	states := map[string]string{}
+	for name, s := range got {
+		states[name] = s.state()
+	}
+	if diff := cmp.Diff(want, states); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// Whose body may be given up for whom. A body has a chunk for what comes next as soon as the one
+// before is full: after n bytes (n < 4 KiB, 8, 16, 32 …) it has that many. The unproven half is 64 KiB.
+func TestWhoIsGivenUpForWhom(t *testing.T) {
+	const kib = 1 << 10
+	type sendings = map[string]*sending
+	type states = map[string]string
+	// fair is the rate that is spared, in KiB/s.
+	options := func(fair int) *redoxauth.Options {
+		return &redoxauth.Options{MaxBodyBytes: 100 * kib, MaxInFlight: 128 * kib, BodyTimeout: 100 * time.Second / time.Duration(fair)}
+	}
+	tests := map[string]func(*testing.T){
+		"none for one that is slower": func(t *testing.T) {
+			o := options(20)
+			hold(t, readsBody, o, 16*kib)
+			other, asks := begin(t, readsBody, o, 60*kib), begin(t, readsBody, o, 60*kib)
+			asks.send(16*kib - 100)
+			trickle(1900*time.Millisecond, other, asks)
+			other.send(31 * kib)
+			go asks.peer.Write(make([]byte, 100))
+			trickle(600*time.Millisecond, other)
+			want(t, sendings{"asks": asks, "other": other}, states{"asks": "busy", "other": "arriving"})
+		},
+		"one below the fair rate for a newcomer": func(t *testing.T) {
+			o := options(20)
+			hold(t, readsBody, o, 60*kib)
+			slow := begin(t, readsBody, o, 60*kib)
+			trickle(2*time.Second, slow)
+			newcomer := begin(t, readsBody, o, kib)
+			time.Sleep(55 * time.Millisecond) // too little to count as stalled
+			want(t, sendings{"slow": slow}, states{"slow": "busy"})
+			newcomer.send(kib)
+			want(t, sendings{"newcomer": newcomer}, states{"newcomer": "accepted"})
+		},
+		"none with the fair rate for one in its first second": func(t *testing.T) {
+			o := options(1)
+			hold(t, readsBody, o, 48*kib)
+			fair := begin(t, readsBody, o, 60*kib)
+			fair.send(7 * kib)
+			trickle(2*time.Second, fair)
+			young := begin(t, readsBody, o, 60*kib)
+			young.send(8 * kib)
+			trickle(600*time.Millisecond, fair)
+			want(t, sendings{"fair": fair, "young": young}, states{"fair": "arriving", "young": "busy"})
+		},
+		"none with the fair rate for one less than twice as fast": func(t *testing.T) {
+			o := options(1)
+			hold(t, readsBody, o, 48*kib)
+			fair, faster := begin(t, readsBody, o, 60*kib), begin(t, readsBody, o, 60*kib)
+			fair.send(6 * kib)
+			faster.send(8*kib - 100)
+			trickle(2*time.Second, fair, faster)
+			go faster.peer.Write(make([]byte, 100))
+			trickle(600*time.Millisecond, fair)
+			want(t, sendings{"fair": fair, "faster": faster}, states{"fair": "arriving", "faster": "busy"})
+		},
+		"one that has stalled for an older one": func(t *testing.T) {
+			o := options(1)
+			hold(t, readsBody, o, 16*kib)
+			older := begin(t, readsBody, o, 60*kib)
+			older.send(8 * kib)
+			time.Sleep(10 * time.Millisecond)
+			newer := begin(t, readsBody, o, 60*kib)
+			newer.send(20 * kib)
+			for range 3 {
+				time.Sleep(100 * time.Millisecond)
+				older.send(100)
+			}
+			go older.peer.Write(make([]byte, 8*kib))
+			want(t, sendings{"newer": newer, "older": older}, states{"newer": "busy", "older": "arriving"})
+		},
+		"none that waits for us": func(t *testing.T) {
+			o := options(20)
+			hold(t, readsBody, o, 60*kib)
+			hashed := begin(t, redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
+				return verifier("", redoxauth.HashBody(r, slowHash{sha256.New()})).Verify(r)
+			}), o, 4*kib)
+			hashed.send(2 * kib)
+			time.Sleep(1200 * time.Millisecond)
+			newcomer := begin(t, readsBody, o, kib)
+			expect(t, "newcomer", newcomer, "busy")
+			time.Sleep(500 * time.Millisecond)
+			hashed.send(2 * kib)
+			time.Sleep(2500 * time.Millisecond)
+			want(t, sendings{"hashed": hashed}, states{"hashed": "accepted"})
+		},
+		"one that waits for room too, at once": func(t *testing.T) {
+			o := options(1)
+			hold(t, readsBody, o, 48*kib)
+			slow := begin(t, readsBody, o, 60*kib)
+			slow.send(8*kib - 100)
+			trickle(4*time.Second, slow)
+			fast := begin(t, readsBody, o, 60*kib)
+			fast.send(8*kib - 100)
+			trickle(1500*time.Millisecond, fast, slow)
+			go slow.peer.Write(make([]byte, 100))
+			time.Sleep(25 * time.Millisecond)
+			go fast.peer.Write(make([]byte, 200))
+			time.Sleep(100 * time.Millisecond)
+			want(t, sendings{"slow": slow, "fast": fast}, states{"slow": "busy", "fast": "arriving"})
+		},
+		"as many as a part of what they have, so that it is rarely needed": func(t *testing.T) {
+			o := options(1)
+			busy := 0
+			var all []*sending
+			for range 64 {
+				all = append(all, begin(t, readsBody, o, kib))
+			}
+			time.Sleep(300 * time.Millisecond)
+			newcomer := begin(t, readsBody, o, kib/2)
+			newcomer.send(kib / 2)
+			for _, s := range all {
+				if s.state() == "busy" {
+					busy++
+				}
+			}
+			if got := newcomer.state(); got != "accepted" || busy != 4 {
+				t.Errorf("newcomer: %s, want accepted; %d are given up, want 4, a 16th", got, busy)
+			}
+		},
+		"the only one that has stalled, although it is less than that part": func(t *testing.T) {
+			o := options(1)
+			var all []*sending
+			for range 64 {
+				all = append(all, begin(t, readsBody, o, kib))
+			}
+			trickle(300*time.Millisecond, all[1:]...)
+			newcomer := begin(t, readsBody, o, kib)
+			newcomer.send(kib)
+			want(t, sendings{"stalled": all[0], "another": all[1], "newcomer": newcomer}, states{"stalled": "busy", "another": "arriving", "newcomer": "accepted"})
+		},
+		"none if that is not enough": func(t *testing.T) {
+			o := options(1)
+			hold(t, readsBody, o, 40*kib)
+			stalled := begin(t, readsBody, o, 60*kib)
+			stalled.send(5 * kib)
+			time.Sleep(500 * time.Millisecond)
+			asks := begin(t, readsBody, o, 60*kib)
+			asks.send(16 * kib)
+			expect(t, "asks", asks, "busy")
+			expect(t, "stalled", stalled, "arriving")
+		},
+		"not a small one if a large one is enough": func(t *testing.T) {
+			o := options(1)
+			hold(t, readsBody, o, 28*kib)
+			small, large := begin(t, readsBody, o, 60*kib), begin(t, readsBody, o, 60*kib)
+			small.send(1)
+			time.Sleep(time.Second)
+			large.send(15 * kib)
+			time.Sleep(time.Second)
+			asks := begin(t, readsBody, o, 60*kib)
+			asks.send(16 * kib)
+			want(t, sendings{"small": small, "large": large, "asks": asks}, states{"small": "arriving", "large": "busy", "asks": "arriving"})
+		},
+		"one by one of either kind": func(t *testing.T) {
+			o := options(1)
+			hold(t, provenBody, o, 80*kib)
+			stalled := begin(t, readsBody, o, 48*kib)
+			stalled.send(47 * kib)
+			time.Sleep(300 * time.Millisecond)
+			proven := begin(t, provenBody, o, 2*kib)
+			time.Sleep(25 * time.Millisecond)
+			unproven := begin(t, readsBody, o, 4*kib)
+			unproven.send(4 * kib)
+			proven.send(2 * kib)
+			want(t, sendings{"stalled": stalled, "proven": proven, "unproven": unproven}, states{"stalled": "busy", "proven": "accepted", "unproven": "accepted"})
+		},
+		"one whose time is over, also while it waits for room": func(t *testing.T) {
+			o := options(1)
+			o.BodyTimeout = 100 * time.Millisecond
+			hold(t, readsBody, o, 64*kib)
+			waits := begin(t, readsBody, o, kib)
+			time.Sleep(150 * time.Millisecond)
+			want(t, sendings{"waits": waits}, states{"waits": "body_timeout"})
+		},
+		"one below the fair rate that has waited before": func(t *testing.T) {
+			o := options(20)
+			release := hold(t, readsBody, o, 64*kib)
+			slow := begin(t, readsBody, o, 60*kib)
+			time.Sleep(55 * time.Millisecond)
+			release()
+			trickle(2*time.Second, slow)
+			hold(t, readsBody, o, 60*kib)
+			newcomer := begin(t, readsBody, o, kib)
+			time.Sleep(55 * time.Millisecond) // too little to count as stalled
+			want(t, sendings{"slow": slow}, states{"slow": "busy"})
+			newcomer.send(kib)
+			want(t, sendings{"newcomer": newcomer}, states{"newcomer": "accepted"})
+		},
+	}
+	for _, first := range []string{"small", "large"} {
+		tests["one for who wants least, before or after another: first "+first] = func(t *testing.T) {
+			o := options(1)
+			hold(t, readsBody, o, 40*kib)
+			stalled := begin(t, readsBody, o, 60*kib)
+			stalled.send(5 * kib)
+			large, small := begin(t, readsBody, o, 60*kib), (*sending)(nil)
+			large.send(16*kib - 1)
+			for _, next := range []string{first, map[string]string{"small": "large", "large": "small"}[first]} {
+				if next == "small" {
+					small = begin(t, readsBody, o, 4*kib)
+					go small.peer.Write(make([]byte, 4*kib))
+				} else {
+					large.send(1)
+				}
+				time.Sleep(15 * time.Millisecond)
+			}
+			time.Sleep(600 * time.Millisecond)
+			want(t, sendings{"stalled": stalled, "large": large, "small": small}, states{"stalled": "busy", "large": "busy", "small": "accepted"})
+		}
+	}
+	for _, first := range []string{"fast", "slow"} {
+		// The slowest goes when its rate has come down to half of what that of the fastest was before
+		// it waited. It is never that slow compared with the other.
+		tests["one for the fastest, before or after another: first "+first] = func(t *testing.T) {
+			o := options(1)
+			hold(t, readsBody, o, 8*kib)
+			slowest := begin(t, readsBody, o, 60*kib)
+			slowest.send(16*kib + 100)
+			trickle(1800*time.Millisecond, slowest)
+			fast, slow := begin(t, readsBody, o, 60*kib), begin(t, readsBody, o, 60*kib)
+			fast.send(16*kib - 100)
+			slow.send(8*kib - 100)
+			trickle(2*time.Second, slowest, fast, slow)
+			slowest.send(1)
+			both := []*sending{fast, slow}
+			if first == "slow" {
+				both = []*sending{slow, fast}
+			}
+			for _, s := range both {
+				go s.peer.Write(make([]byte, 100))
+				synctest.Wait()
+			}
+			want(t, sendings{"slowest": slowest}, states{"slowest": "arriving"})
+			trickle(600*time.Millisecond, slowest)
+			want(t, sendings{"slowest": slowest, "fast": fast, "slow": slow}, states{"slowest": "busy", "fast": "arriving", "slow": "arriving"})
+		}
+		tests["the slower of two that wait for each other: first "+first] = func(t *testing.T) {
+			o := options(1)
+			slow := begin(t, readsBody, o, 60*kib)
+			slow.send(32*kib - 100)
+			trickle(time.Second, slow)
+			fast := begin(t, readsBody, o, 60*kib)
+			fast.send(32*kib - 100)
+			trickle(2*time.Second, slow, fast)
+			both := []*sending{fast, slow}
+			if first == "slow" {
+				both = []*sending{slow, fast}
+			}
+			for _, s := range both {
+				go s.peer.Write(make([]byte, 100))
+				synctest.Wait()
+			}
+			time.Sleep(100 * time.Millisecond)
+			want(t, sendings{"fast": fast, "slow": slow}, states{"fast": "arriving", "slow": "busy"})
+		}
+	}
+	// The order of a map decides who is compared with whom, and seldom changes.
+	const rounds = 64
+	tests["an older one before a slower one in its first second"] = func(t *testing.T) {
+		for range rounds {
+			o := options(1)
+			older := begin(t, readsBody, o, 48*kib)
+			time.Sleep(time.Second)
+			young := begin(t, readsBody, o, 60*kib)
+			young.send(9 * kib)
+			older.send(47 * kib)
+			time.Sleep(300 * time.Millisecond)
+			newcomer := begin(t, readsBody, o, 4*kib)
+			newcomer.send(4 * kib)
+			want(t, sendings{"older": older, "young": young, "newcomer": newcomer}, states{"older": "busy", "young": "arriving", "newcomer": "accepted"})
+		}
+	}
+	tests["in the first second the older before a slower one"] = func(t *testing.T) {
+		for range rounds {
+			o := options(1)
+			hold(t, readsBody, o, 16*kib)
+			older := begin(t, readsBody, o, 60*kib)
+			older.send(31 * kib)
+			time.Sleep(300 * time.Millisecond)
+			newer := begin(t, readsBody, o, 60*kib)
+			newer.send(9 * kib)
+			time.Sleep(300 * time.Millisecond)
+			newcomer := begin(t, readsBody, o, 4*kib)
+			newcomer.send(4 * kib)
+			want(t, sendings{"older": older, "newer": newer, "newcomer": newcomer}, states{"older": "busy", "newer": "arriving", "newcomer": "accepted"})
+		}
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) { synctest.Test(t, test) })
+	}
+}
+
+// A slowHash keeps us at work.
+type slowHash struct{ hash.Hash }
+
+func (h slowHash) Write(p []byte) (int, error) {
+	if len(p) > 0 {
+		time.Sleep(2 * time.Second)
+	}
+	return h.Hash.Write(p)
+}
+
+// Some of those that wait for each other go, whatever bodies of the other kind have; and none if
+// others will make room.
+func TestWaitersThatWaitForEachOther(t *testing.T) {
+	const kib = 1 << 10
+	count := func(all []*sending) map[string]int {
+		states := map[string]int{}
+		for _, s := range all {
+			states[s.state()]++
+		}
+		return states
+	}
+	for name, tt := range map[string]struct {
+		v    redoxauth.Verifier
+		kib  int // of the half, or of all
+		held redoxauth.Verifier
+	}{
+		"unproven, beside a proven one": {readsBody, 64, provenBody},
+		"proven":                        {provenBody, 128, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o := &redoxauth.Options{MaxBodyBytes: 100 * kib, MaxInFlight: 128 * kib}
+				if tt.held != nil {
+					hold(t, tt.held, o, 60*kib)
+				}
+				var all []*sending
+				for range 4 {
+					all = append(all, begin(t, tt.v, o, tt.kib*7/16*kib))
+				}
+				for _, s := range all {
+					s.send(tt.kib * 3 / 16 * kib)
+				}
+				for _, s := range all {
+					go s.peer.Write(make([]byte, tt.kib/4*kib))
+				}
+				time.Sleep(time.Second)
+				if got, want := count(all), (map[string]int{"accepted": 2, "busy": 2}); !cmp.Equal(got, want) {
+					t.Errorf("%v, want %v", got, want)
+				}
+			})
+		})
+	}
+	t.Run("others will make room", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			o := &redoxauth.Options{MaxBodyBytes: 100 * kib, MaxInFlight: 128 * kib}
+			releases := []func(){hold(t, readsBody, o, 48*kib), hold(t, provenBody, o, 16*kib)}
+			all := []*sending{begin(t, readsBody, o, 32*kib), begin(t, provenBody, o, 32*kib), begin(t, provenBody, o, 64*kib)}
+			for i, n := range []int{16, 16, 32} {
+				all[i].send(n*kib - 1)
+			}
+			for i, n := range []int{16, 16, 32} {
+				go all[i].peer.Write(make([]byte, n*kib+1))
+			}
+			time.Sleep(100 * time.Millisecond)
+			if got, want := count(all), (map[string]int{"arriving": 3}); !cmp.Equal(got, want) {
+				t.Errorf("%v, want %v", got, want)
+			}
+			for _, release := range releases {
+				release()
+			}
+			time.Sleep(100 * time.Millisecond)
+			if got, want := count(all), (map[string]int{"accepted": 3}); !cmp.Equal(got, want) {
+				t.Errorf("when there is room: %v, want %v", got, want)
+			}
+		})
+	})
 }
 
 // A sender of 400 KiB/s among strangers that send five times as much, and then stall, loses no
