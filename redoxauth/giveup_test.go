@@ -596,6 +596,33 @@ func TestWhoIsGivenUpForWhom(t *testing.T) {
 			expect(t, "asks", asks, "busy")
 			expect(t, "stalled", stalled, "arriving")
 		},
+		// As behind http.TimeoutHandler, which hides the deadline of the connection.
+		"none for the chunk that the reader of one given up still holds": func(t *testing.T) {
+			o := options(1)
+			hold(t, readsBody, o, 40*kib)
+			ours, peer := net.Pipe()
+			given := &sending{peer: peer, err: make(chan error, 1)}
+			t.Cleanup(func() { ours.Close(); peer.Close() })
+			r := httptest.NewRequest(http.MethodPost, "/", http.MaxBytesReader(nil, ours, 100*kib)) // is of net/http
+			r.ContentLength = 60 * kib
+			go func() {
+				_, err := redoxauth.Check(readsBody, httptest.NewRecorder(), r, o)
+				given.err <- err
+			}()
+			given.send(5 * kib)
+			time.Sleep(500 * time.Millisecond)
+			hold(t, readsBody, o, 20*kib)() // there is room for it when the other has given back 4 of 8 KiB
+			stalled := begin(t, readsBody, o, 60*kib)
+			stalled.send(1)
+			hold(t, readsBody, o, 8*kib)
+			time.Sleep(500 * time.Millisecond)
+			asks := begin(t, readsBody, o, 60*kib)
+			asks.send(8 * kib)
+			expect(t, "asks", asks, "busy")
+			want(t, sendings{"given": given, "stalled": stalled}, states{"given": "arriving", "stalled": "arriving"})
+			peer.Close()
+			want(t, sendings{"given": given}, states{"given": "busy"})
+		},
 		"not a small one if a large one is enough": func(t *testing.T) {
 			o := options(1)
 			hold(t, readsBody, o, 28*kib)
