@@ -17,6 +17,9 @@ func TestExplainOfLargeHeadersIsBounded(t *testing.T) {
 			h["X-A"] = strings.Split(strings.Repeat("ab,", 3_000), ",")
 			h.Set("X-B", strings.Repeat("b", 500_000))
 		},
+		"a long prefix":              func(h http.Header) { h.Set("X-Forwarded-Prefix", "/"+strings.Repeat("é", 450_000)) },
+		"a long prefix with escapes": func(h http.Header) { h.Set("X-Script-Name", "/"+strings.Repeat("%20a", 225_000)) },
+		"a long host":                func(h http.Header) { h.Set("X-Forwarded-Host", strings.Repeat("\xc3", 900_000)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := scenario{signer: declared(func(s *signer) {

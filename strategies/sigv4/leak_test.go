@@ -85,3 +85,12 @@ func TestExplainShowsNoSecretInAnotherPlace(t *testing.T) {
 		t.Errorf("an ordinary header is left out:\n%s", text)
 	}
 }
+
+func TestHintOfAnAddedParameterShowsNoToken(t *testing.T) {
+	const jwt = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJyZWRveCJ9.c2lnbmF0dXJlLW9mLXRoZS10b2tlbg"
+	s := scenario{target: "/redox?a=1", after: both(awsSign(nil), received("/redox?a=1&"+jwt))}
+	text := s.verifier(t).Explain(s.request())
+	if !strings.Contains(text, "\n- it verifies without the query parameter ") || strings.Contains(text, jwt[:20]) {
+		t.Errorf("no hint, or one that shows the token:\n%s", text)
+	}
+}

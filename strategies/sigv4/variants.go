@@ -19,6 +19,7 @@ import (
 // tries, then those that the headers of proxies name, then with and without a port. It also
 // returns how many come before the guesses of ports.
 func (e *explanation) hosts() (list []variant, named int) {
+	const longestHost = 512 // bytes; a name in the DNS has at most 253
 	received := e.c.claim.host
 	own := e.v.signedHosts(nil, received)
 	add := func(host, hint string) {
@@ -29,7 +30,7 @@ func (e *explanation) hosts() (list []variant, named int) {
 	}
 	var names []string
 	name := func(host string) {
-		if isHost(host) && !slices.Contains(names, host) && !slices.Contains(own, host) && len(names) < 24 {
+		if len(host) <= longestHost && isHost(host) && !slices.Contains(names, host) && !slices.Contains(own, host) && len(names) < 24 {
 			names = append(names, host)
 		}
 	}
@@ -131,7 +132,7 @@ func (e *explanation) paths() (list []variant) {
 	}
 	// prefixes that proxies name
 	prefix := func(name, p string) {
-		if p = strings.TrimRight(strings.TrimSpace(p), "/"); p == "" || !strings.HasPrefix(p, "/") || p == form.prefix {
+		if p = strings.TrimRight(strings.TrimSpace(p), "/"); !strings.HasPrefix(p, "/") || p == form.prefix || len(p) > maxTarget {
 			return
 		}
 		for _, path := range slices.Compact([]string{received, strings.TrimSuffix(received, "/"), received + "/"}) {
@@ -355,7 +356,7 @@ func (e *explanation) queries() (list []variant) {
 		add(lowerEscapes(own), signs+"with escapes in lower case: let the sender write them in upper case")
 		add(strings.ReplaceAll(own, "%20", "+"), signs+`with "+" for a space: let the sender sign %20`)
 		add(strings.ReplaceAll(own, "%", "%25"), signs+"escaped twice: let the sender escape it once")
-		add(strings.ReplaceAll(own, "=", ""), signs+`without "=": let the sender send every "="`)
+		add(strings.TrimSuffix(strings.ReplaceAll(own, "=&", "&"), "="), signs+`without "=": let the sender send every "="`)
 	}
 	if plus, ok := canonical(strings.ReplaceAll(received, "+", "%2B")); ok {
 		add(plus, signs+`with "+" as %2B, which this library refuses because handlers read a space: let the sender send %20 for a space, and %2B for a plus`)
@@ -373,7 +374,7 @@ func (e *explanation) queries() (list []variant) {
 		rest := slices.Delete(slices.Clone(pairs), i, i+1)
 		if own, ok := canonical(strings.Join(rest, "&")); ok {
 			name, _, _ := strings.Cut(pair, "=")
-			add(own, fmt.Sprintf("it verifies without the query parameter %s: something on the way added it, or the sender does not sign it", quote(name)))
+			add(own, fmt.Sprintf("it verifies without the query parameter %s: something on the way added it, or the sender does not sign it", quote(redactValue(name))))
 		}
 	}
 	return list
@@ -582,16 +583,15 @@ func (e *explanation) secretVariants() (list []variant) {
 		return list // each key that is derived costs eight hashes
 	}
 	var others []string
+	first := ""
 	for _, k := range e.ring.all {
 		if k.keyID != e.c.claim.keyID && len(others) < maxSecrets {
 			others = append(others, k.key.secret)
-			if len(others) == 1 {
-				field = k.field
-			}
+			first = cmp.Or(first, k.field)
 		}
 	}
 	if len(others) > 0 {
-		list = append(list, variant{fmt.Sprintf("it verifies with the secret of another access key ID in the same list (%s or a later one): accessKey and secretKey of different pairs are entered in the dashboard, or in the Config", field),
+		list = append(list, variant{fmt.Sprintf("it verifies with the secret of another access key ID in the same list (%s or a later one): accessKey and secretKey of different pairs are entered in the dashboard, or in the Config", first),
 			func(a *attempt) { a.secrets = others }})
 	}
 	mapped("it verifies with the secret without quotation marks around it: remove them in "+field, func(s string) string { return strings.Trim(s, `"'`) })
