@@ -176,12 +176,14 @@ func TestStalledBodiesBehindATimeoutHandlerKeepNobodyOut(t *testing.T) {
 		stall(t, server.URL, "/timeout", 3*mib, 4*mib)
 	}
 	time.Sleep(time.Second) // what stalls has come first
-	eventually(t, "a message beside bodies that have stalled", func() bool { return status(t, server.URL+"/", 2*mib, false) == 200 })
-	for _, path := range []string{"/", "/timeout", "/"} {
-		if got := status(t, server.URL+path, 2*mib, false); got != 200 {
-			t.Errorf("%s beside stalled bodies: status %d", path, got)
+	eventually(t, "messages beside bodies that have stalled", func() bool { // on a busy machine they stall later
+		for _, path := range []string{"/", "/", "/timeout", "/"} {
+			if status(t, server.URL+path, 2*mib, false) != 200 {
+				return false
+			}
 		}
-	}
+		return true
+	})
 	server.CloseClientConnections()
 }
 
