@@ -91,6 +91,20 @@ func TestRememberedTokenNamesItsKeyAnew(t *testing.T) {
 	}
 }
 
+// If a key is listed under two kids, each use of a token without kid has the same KeyID.
+func TestRememberedTokenNamesTheFirstKey(t *testing.T) {
+	cfg := config()
+	cfg.Keys = jwks(jwk(keys().rsa, map[string]any{"kid": "a"}), jwk(keys().rsa, map[string]any{"kid": "b"}))
+	v := jose.New(cfg)
+	for range 2 {
+		accepted, err := v.Verify(t.Context(), signed(map[string]any{"kid": nil}, nil))
+		if err != nil || accepted.KeyID != "a" {
+			t.Fatalf("token %+v, error %v; want the key a", accepted, err)
+		}
+		accepted.Remember()
+	}
+}
+
 // The second use of a token skips the signature check, and no other check.
 func TestRememberedTokenIsDecidedAnew(t *testing.T) {
 	token := signed(nil, nil)
@@ -175,11 +189,15 @@ func TestRememberedTokenAfterRotation(t *testing.T) {
 	cfg.Keys = jose.Secrets(func(ctx context.Context) ([]*jose.Key, error) { return list(ctx) })
 	v := jose.New(cfg)
 	token := signedWith("HS256", keys().secret)
+	verified := jose.CountHS256(t)
 	for i, list_ := range []jose.Secrets{list, secrets(t, keys().other, keys().secret)} {
 		list = list_
 		got, err := v.Verify(t.Context(), token)
 		if err != nil || got.KeyID != fmt.Sprint(i) {
 			t.Fatalf("token %+v, error %v; want the secret %d", got, err, i)
+		}
+		if n := verified(); n != 1-i {
+			t.Errorf("use %d of the token checked %d signatures, want %d", i, n, 1-i)
 		}
 		got.Remember()
 	}
@@ -222,6 +240,15 @@ func TestRememberedTokenIsThatToken(t *testing.T) {
 			if _, err := v.Verify(t.Context(), string(changed)); err == nil {
 				t.Fatalf("accepted with byte %d of %d changed", i, len(token))
 			}
+		}
+	}
+}
+
+// Room is made by dropping what is of no use soonest.
+func TestFirstToExpireIsForgotten(t *testing.T) {
+	for range 30 { // a map has no order
+		if got := jose.Forgotten(now.Add(3*time.Hour), now.Add(time.Hour), now.Add(2*time.Hour), now.Add(4*time.Hour)); got != now.Add(time.Hour) {
+			t.Fatalf("forgot the token that expires at %v", got)
 		}
 	}
 }

@@ -1,7 +1,9 @@
 package jose
 
 import (
+	"crypto/sha256"
 	"testing"
+	"time"
 
 	"github.com/lestrrat-go/jwx/v2/jws"
 )
@@ -11,6 +13,21 @@ func (v *Verifier) Remembered() int {
 	v.cache.mu.Lock()
 	defer v.cache.mu.Unlock()
 	return len(v.cache.entries)
+}
+
+// Forgotten returns which of a few tokens a full memory forgets, by their expiry.
+func Forgotten(expiries ...time.Time) (first time.Time) {
+	c := newCache()
+	for i, exp := range expiries {
+		c.entries[[sha256.Size]byte{byte(i)}] = entry{content: &content{exp: exp}}
+	}
+	c.evict()
+	for i, exp := range expiries {
+		if _, ok := c.entries[[sha256.Size]byte{byte(i)}]; !ok {
+			first = exp
+		}
+	}
+	return first
 }
 
 // CountHS256 returns a function that returns how many HS256 signatures were verified since

@@ -34,6 +34,8 @@ func malformed(iss string) map[string]string {
 		"kid a number":                 signed(object(with(goodHeader, map[string]any{"kid": 1})), text),
 		"kid null":                     signed(`{"alg":"RS256","kid":null}`, text),
 		"typ a number":                 signed(object(with(goodHeader, map[string]any{"typ": 1})), text),
+		"a header after white space":   signed("\n"+`{"kid":1}`, text),
+		"a line break in the claims":   header + "." + payload[:5] + "\r\n" + payload[5:] + ".AAAA",
 		"a header that ends early":     b64([]byte(`{"alg":"RS256"`)) + "." + payload + ".AAAA",
 		"larger than 16 KiB":           signed(object(goodHeader), members(`"groups":`+string(groups))),
 		"larger, and iss comes first":  signed(object(goodHeader), strings.Replace(members(`"groups":`+string(groups)), "{", `{"iss":"`+iss+`",`, 1)),
@@ -73,7 +75,7 @@ func TestMalformedTokenOfAnotherIssuerIsNotMine(t *testing.T) {
 		}
 	}
 	long := strings.Repeat("0123456789", 50)
-	for _, iss := range []string{"redox", long} {
+	for _, iss := range []string{"redox", long, "???~~~"} { // of the last, base64 and base64url differ
 		cfg := config()
 		cfg.Issuers = []string{"second", iss}
 		for name, token := range malformed(iss) {
@@ -102,7 +104,9 @@ func TestIssuersOfMalformedClaims(t *testing.T) {
 		{`{"x":"iss","y":"redox"}`, redoxauth.ErrNoCredentials},
 		{`{"x":"\",\"iss\":\"redox"}`, redoxauth.ErrNoCredentials},
 		{`{"x":"\\","iss":"redox"}`, redoxauth.ErrRejected},
+		{`{"iss":"\redox"}`, redoxauth.ErrNoCredentials}, // a carriage return, and edox
 		{`{}`, redoxauth.ErrNoCredentials},
+		{`  {`, redoxauth.ErrNoCredentials},
 		// No object, so no Verifier can accept it.
 		{`[{"iss":"other"}]`, redoxauth.ErrRejected},
 		{`null`, redoxauth.ErrRejected},
@@ -115,6 +119,18 @@ func TestIssuersOfMalformedClaims(t *testing.T) {
 		t.Run(test.claims, func(t *testing.T) {
 			check(t, config(), b64([]byte(`{"alg":"RS256","kid":1}`))+"."+b64([]byte(test.claims))+".AAAA", test.want, reason)
 		})
+	}
+}
+
+// The error tells whose it is.
+func TestErrorNamesTheIssuerOfMalformedClaims(t *testing.T) {
+	for value, want := range map[string]string{
+		"other": `iss is "other", want "redox"`, `\b\f\n\r\t`: `iss is "\b\f\n\r\t", want`, `a\u0000\uzzzz`: `iss is "a\x00\ufffd", want`,
+	} {
+		token := b64([]byte(`{"kid":1}`)) + "." + b64([]byte(`{"iss":"`+value+`"}`)) + ".AAAA"
+		if _, err := jose.New(config()).Verify(t.Context(), token); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want %s", err, want)
+		}
 	}
 }
 

@@ -45,7 +45,7 @@ func signed(header, claims map[string]any) string {
 
 func TestVerifyReturnsWhatTheTokenSays(t *testing.T) {
 	cfg := config()
-	cfg.Claims = []string{"email_verified", "scope", "scp"}
+	cfg.Claims = []string{"email_verified", "scope", "scp", ""} // "": of a strategy without a claim of scopes
 	claims := object(with(goodClaims, map[string]any{"email_verified": true, "scp": []string{"a", "b"}, "": "no scope"}))
 	got, err := jose.New(cfg).Verify(t.Context(), sign("RS256", keys().rsa, object(goodHeader), claims))
 	if err != nil {
@@ -94,6 +94,7 @@ func TestHeaderAndClaims(t *testing.T) {
 		{"typ in another case", map[string]any{"typ": "jwt"}, nil, nil, ""},
 		{"typ with its optional prefix", map[string]any{"typ": "application/jwt"}, nil, nil, ""},
 		{"typ with a prefix that is not optional", map[string]any{"typ": "application/x/jwt"}, nil, rejected, "type"},
+		{"typ with a prefix of the same length", map[string]any{"typ": "application.jwt"}, nil, rejected, "type"},
 		{"typ of an access token", map[string]any{"typ": "at+jwt"}, nil, rejected, "type"},
 		{"typ of a logout token", map[string]any{"typ": "logout+jwt"}, nil, rejected, "type"},
 		{"typ of a security event", map[string]any{"typ": "secevent+jwt"}, nil, rejected, "type"},
@@ -170,6 +171,7 @@ func TestHeaderAndClaims(t *testing.T) {
 		{"exp beyond 2^53", nil, map[string]any{"exp": raw("9007199254740994")}, rejected, "malformed"},
 		{"exp 2^53", nil, map[string]any{"exp": raw("9007199254740992")}, rejected, "lifetime"},
 		{"exp negative", nil, map[string]any{"exp": -1}, rejected, "expired"},
+		{"exp a duration", nil, map[string]any{"exp": 3600}, rejected, "expired"},
 		{"exp zero", nil, map[string]any{"exp": 0}, rejected, "expired"},
 		{"exp a leeway ago", nil, map[string]any{"exp": at(-60 * time.Second)}, rejected, "expired"},
 		{"exp less than a leeway ago", nil, map[string]any{"exp": at(-59 * time.Second), "iat": at(-10 * time.Minute), "nbf": nil}, nil, ""},
@@ -177,10 +179,12 @@ func TestHeaderAndClaims(t *testing.T) {
 		{"nbf in a leeway", nil, map[string]any{"nbf": at(60 * time.Second)}, nil, ""},
 		{"nbf in more than a leeway", nil, map[string]any{"nbf": at(61 * time.Second)}, rejected, "not_yet_valid"},
 		{"nbf half a second beyond the leeway", nil, map[string]any{"nbf": raw("1700000060.5")}, rejected, "not_yet_valid"},
+		{"nbf in milliseconds", nil, map[string]any{"nbf": now.UnixMilli()}, rejected, "not_yet_valid"},
 		{"nbf a string", nil, map[string]any{"nbf": "1700000000"}, rejected, "malformed"},
 		{"nbf absent", nil, map[string]any{"nbf": nil}, nil, ""},
 		{"iat in a leeway", nil, map[string]any{"iat": at(60 * time.Second)}, nil, ""},
 		{"iat in more than a leeway", nil, map[string]any{"iat": at(61 * time.Second)}, rejected, "not_yet_valid"},
+		{"iat in milliseconds", nil, map[string]any{"iat": now.UnixMilli()}, rejected, "not_yet_valid"},
 		{"iat true", nil, map[string]any{"iat": true}, rejected, "malformed"},
 		{"iat absent", nil, map[string]any{"iat": nil}, nil, ""},
 		{"lifetime at its bound", nil, map[string]any{"exp": at(time.Hour)}, nil, ""},
@@ -216,6 +220,9 @@ func TestConfigNarrows(t *testing.T) {
 		{"at+jwt wanted, JWT", func(t *jose.Config) { t.Types = []string{"at+jwt"} }, nil, nil, rejected, "type"},
 		{"at+jwt wanted, none", func(t *jose.Config) { t.Types = []string{"at+jwt"} }, map[string]any{"typ": nil}, nil, rejected, "type"},
 		{"no type accepted", func(t *jose.Config) { t.Types = nil }, map[string]any{"typ": nil}, nil, rejected, "type"},
+		// RFC 7515, Section 4.1.9: the prefix is left out only if there is no other slash.
+		{"x/jwt wanted, x/jwt", func(t *jose.Config) { t.Types = []string{"x/jwt"} }, map[string]any{"typ": "x/jwt"}, nil, nil, ""},
+		{"x/jwt wanted, application/x/jwt", func(t *jose.Config) { t.Types = []string{"x/jwt"} }, map[string]any{"typ": "application/x/jwt"}, nil, rejected, "type"},
 		{"subject, the same", func(t *jose.Config) { t.Subject = "feed" }, nil, nil, nil, ""},
 		{"subject, another", func(t *jose.Config) { t.Subject = "feed" }, nil, map[string]any{"sub": "Feed"}, rejected, "subject"},
 		{"subject, none", func(t *jose.Config) { t.Subject = "feed" }, nil, map[string]any{"sub": nil}, rejected, "subject"},
@@ -233,6 +240,9 @@ func TestConfigNarrows(t *testing.T) {
 		{"required claim absent", func(t *jose.Config) { t.Required = []string{"jti"} }, nil, map[string]any{"jti": nil}, rejected, "malformed"},
 		{"required claim null", func(t *jose.Config) { t.Required = []string{"x"} }, nil, map[string]any{"x": json.RawMessage("null")}, rejected, "malformed"},
 		{"required claim empty", func(t *jose.Config) { t.Required = []string{"jti"} }, nil, map[string]any{"jti": ""}, rejected, "malformed"},
+		{"two required claims, the first absent", func(t *jose.Config) { t.Required = []string{"x", "jti"} }, nil, nil, rejected, "malformed"},
+		{"two required claims, the second absent", func(t *jose.Config) { t.Required = []string{"jti", "x"} }, nil, nil, rejected, "malformed"},
+		{"two required claims", func(t *jose.Config) { t.Required = []string{"jti", "x"} }, nil, map[string]any{"x": 1}, nil, ""},
 		{"several issuers", func(t *jose.Config) { t.Issuers = []string{"a", "redox"} }, nil, nil, nil, ""},
 		{"no issuer", func(t *jose.Config) { t.Issuers = nil }, nil, nil, redoxauth.ErrNoCredentials, "issuer"},
 		{"an empty issuer is none", func(t *jose.Config) { t.Issuers = []string{""} }, nil, map[string]any{"iss": ""}, redoxauth.ErrNoCredentials, "issuer"},
@@ -245,6 +255,7 @@ func TestConfigNarrows(t *testing.T) {
 		{"exp alone, iat and nbf in a day", expiryAlone, nil, map[string]any{"iat": now.Unix() + 86400, "nbf": now.Unix() + 86400, "exp": now.Unix() + 90000}, nil, ""},
 		{"exp alone, a leeway ago", expiryAlone, nil, map[string]any{"exp": now.Unix() - 60}, rejected, "expired"},
 		{"exp alone, the year 10000", expiryAlone, nil, map[string]any{"exp": 253402300800}, rejected, "lifetime"},
+		{"a clock that is not set", func(t *jose.Config) { t.Now = func() time.Time { return time.Unix(1000, 0) } }, nil, map[string]any{"iat": 1000, "nbf": 1000, "exp": 1300}, nil, ""},
 		{"no leeway", func(t *jose.Config) { t.Leeway = 0 }, nil, map[string]any{"exp": now.Unix()}, rejected, "expired"},
 		// SMART App Launch 2.2, client-confidential-asymmetric, signature verification.
 		{"jku, the same", matchJKU, map[string]any{"jku": "https://good.example/keys"}, nil, nil, ""},
@@ -293,6 +304,39 @@ func TestSignatureComesBeforeClaims(t *testing.T) {
 		token := sign("RS256", keys().rsa2, object(goodHeader), object(with(goodClaims, claims)))
 		check(t, config(), token, redoxauth.ErrRejected, "signature")
 	}
+}
+
+// What a strategy does with its slices afterwards does not change what is accepted.
+func TestNewCopiesTheConfig(t *testing.T) {
+	cfg := config()
+	cfg.Algorithms, cfg.Required = []string{"RS256", "Ed25519"}, []string{"jti"}
+	v := jose.New(cfg)
+	if cfg.Algorithms[1] != "Ed25519" {
+		t.Errorf("Algorithms of the caller are %q", cfg.Algorithms)
+	}
+	cfg.Algorithms[0], cfg.Issuers[0], cfg.Audience[0], cfg.Types[1], cfg.Required[0] = "ES256", "evil", "evil", "evil", "x"
+	if _, err := v.Verify(t.Context(), signed(nil, nil)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestNewWithoutKeysPanics(t *testing.T) {
+	defer func() {
+		if recover() == nil {
+			t.Error("no panic")
+		}
+	}()
+	cfg := config()
+	cfg.Keys = nil
+	jose.New(cfg)
+}
+
+func TestClockOfTheSystemIsTheDefault(t *testing.T) {
+	cfg := config()
+	cfg.Now = nil
+	at := time.Now().Unix()
+	check(t, cfg, signed(nil, map[string]any{"iat": at, "nbf": at, "exp": at + 300}), nil, "")
+	check(t, cfg, signed(nil, nil), redoxauth.ErrRejected, "expired")
 }
 
 func TestErrorsOfTheSource(t *testing.T) {

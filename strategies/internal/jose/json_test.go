@@ -26,12 +26,20 @@ var objects = []struct {
 	{"a string", `"a"`, false},
 	{"null", `null`, false},
 	{"unfinished", `{"a":1`, false},
+	{"nothing after the colon", `{"a":`, false},
+	{"an unfinished name", `{"a`, false},
+	{"no opening brace", `"a":1}`, false},
+	{"no name", `{:1}`, false},
 	{"no colon", `{"a" 1}`, false},
 	{"no value", `{"a":}`, false},
 	{"no comma", `{"a":1 "b":2}`, false},
 	{"a comma too many", `{"a":1,}`, false},
 	{"a comma too many in an array", `{"a":[1,]}`, false},
+	{"a comma alone in an array", `{"a":[,1]}`, false},
+	{"an array that ends with a brace", `{"a":[1}`, false},
+	{"an array of nothing that ends with a brace", `{"a":[}`, false},
 	{"a name without quotes", `{a:1}`, false},
+	{"a name without its opening quote", `{a":1}`, false},
 	{"single quotes", `{'a':1}`, false},
 	{"a comment", `{"a":1}//`, false},
 	{"two objects", `{}{}`, false},
@@ -47,9 +55,14 @@ var objects = []struct {
 	{"an exponent alone", `{"a":1e}`, false},
 	{"hexadecimal", `{"a":0x10}`, false},
 	{"a minus alone", `{"a":-}`, false},
+	{"two signs of an exponent", `{"a":1e+-5}`, false},
 	{"a control character", "{\"a\":\"\n\"}", false},
+	{"a control character before a letter", "{\"a\":\"\tn\"}", false},
+	{"a control character before a letter and digits", "{\"a\":\"\tu0041\"}", false},
 	{"NUL in a string", "{\"a\":\"\x00\"}", false},
 	{"an unknown escape", `{"a":"\x41"}`, false},
+	{"an unknown escape with four digits", `{"a":"\x0041"}`, false},
+	{"an escape without digits, and no closing quote", `{"a":"\uzzzz}`, false},
 	{"an escape of too few digits", `{"a":"\u12"}`, false},
 	{"an escape with a sign", `{"a":"\u+123"}`, false},
 	{"an unfinished escape", `{"a":"\`, false},
@@ -58,6 +71,7 @@ var objects = []struct {
 	{"a surrogate in UTF-8", "{\"a\":\"\xed\xa0\x80\"}", false},
 	{"a lone high surrogate", `{"a":"\ud83d"}`, false},
 	{"a high surrogate and something", `{"a":"\ud83dx12345"}`, false},
+	{"a high surrogate and a low one without its backslash", `{"a":"\ud83dxude00"}`, false},
 	{"two high surrogates", `{"a":"\ud83d\ud83d"}`, false},
 	{"a lone low surrogate", `{"a":"\ude00"}`, false},
 	{"a lone surrogate in a name", `{"\ude00":1}`, false},
@@ -72,6 +86,8 @@ var objects = []struct {
 	{"a long s and a Kelvin sign", "{\"iss\":1,\"i\u017fs\":2,\"kid\":3,\"\u212aid\":4}", true},
 	{"as deep as allowed", nested(32), true},
 	{"too deep", nested(33), false},
+	{"too deep, and a bracket is missing", `{"a":` + strings.Repeat("[", 32) + strings.Repeat("]", 31) + `}`, false},
+	{"objects too deep, and a brace is missing", strings.Repeat(`{"a":`, 32) + "{" + strings.Repeat("}", 32), false},
 	{"objects too deep", strings.Repeat(`{"a":`, 33) + "1" + strings.Repeat("}", 33), false},
 	{"very deep", `{"a":` + strings.Repeat("[", 100_000), false},
 	{"many names", many(256, ""), true},
@@ -80,6 +96,7 @@ var objects = []struct {
 	{"many names, one twice, escaped", many(255, `,"\u0037":0`), false},
 	{"many names, half of them escaped", many(128, escaped(128)), true},
 	{"too many names", many(257, ""), false},
+	{"too many names, unfinished", strings.TrimSuffix(many(257, ""), "}"), false},
 	{"too many names within", `{"a":` + many(257, "") + `}`, false},
 	{"too many names within each other", many(200, `,"a":`+many(57, "")), false},
 	{"many names within each other", many(200, `,"a":`+many(56, "")), true},
@@ -128,6 +145,7 @@ func TestReadShallow(t *testing.T) {
 		{"a lone surrogate", `{"x":"\ud83d"}`, true},
 		{"a high surrogate and something", `{"x":"\ud83d\u0041"}`, true},
 		{"a kept name twice", `{"a":1,"a":1}`, false},
+		{"a kept name twice, unfinished", `{"a":1,"a":1`, false},
 		{"a high surrogate and an unfinished escape", `{"x":"\ud83d\u12"}"}`, false},
 		{"too deep", nested(1001), false},
 		{"unfinished", `{"x":1`, false},
@@ -136,6 +154,21 @@ func TestReadShallow(t *testing.T) {
 	} {
 		if _, err := jose.ReadShallow([]byte(test.json), "a"); (err == nil) != test.ok {
 			t.Errorf("%s: error %v, want success: %v", test.name, err, test.ok)
+		}
+	}
+}
+
+// Said tells what it was, bounded, and in one line.
+func TestSaid(t *testing.T) {
+	for value, want := range map[jose.Value]string{
+		"": "absent", `"a\n"`: `"a\n"`, `""`: "empty", "null": "null", "true": "true", "false": "false", `{"a":1}`: "an object",
+		"12": "the number 12", jose.Value(strings.Repeat("1", 40)): "the number " + strings.Repeat("1", 32),
+		"[]": "empty", `["a"]`: `"a"`, `["a","b"]`: `["a" "b"]`, `["a",1]`: "an array of other values than strings",
+		jose.Value(`["a"` + strings.Repeat(`,"a"`, 7) + `]`): `["a"` + strings.Repeat(` "a"`, 7) + "]",
+		jose.Value(`["a"` + strings.Repeat(`,"a"`, 9) + `]`): `["a"` + strings.Repeat(` "a"`, 7) + "] and 2 more",
+	} {
+		if got := value.Said(); got != want {
+			t.Errorf("%.40s is said to be %s, want %s", string(value), got, want)
 		}
 	}
 }

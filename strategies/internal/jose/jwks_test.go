@@ -75,6 +75,7 @@ func TestParseJWKSDropsKeysOneByOne(t *testing.T) {
 		// RFC 7518, Section 3.3; RFC 8725, Section 2.
 		{"RSA of 1024 bits", short(1024), false},
 		{"RSA of 2047 bits", short(2047), false},
+		{"RSA of 8192 bits", short(8192), true},
 		{"RSA of 8193 bits", short(8193), false},
 		{"RSA of 65536 bits", short(65536), false},
 		{"RSA exponent 3", exponent("Aw"), true},
@@ -92,6 +93,7 @@ func TestParseJWKSDropsKeysOneByOne(t *testing.T) {
 		// RFC 7518, Section 6.2.1.2.
 		{"short x", with(ec, map[string]any{"x": b64(make([]byte, 31))}), false},
 		{"long x", with(ec, map[string]any{"x": b64(append([]byte{0}, k.p256.X.FillBytes(make([]byte, 32))...))}), false},
+		{"long y", with(ec, map[string]any{"y": b64(append([]byte{0}, k.p256.Y.FillBytes(make([]byte, 32))...))}), false},
 		{"without y", with(ec, map[string]any{"y": nil}), false},
 		{"not on the curve", with(ec, map[string]any{"x": b64(notOnCurve.FillBytes(make([]byte, 32)))}), false},
 		{"the point at infinity", with(ec, map[string]any{"x": b64(make([]byte, 32)), "y": b64(make([]byte, 32))}), false},
@@ -201,6 +203,7 @@ func TestParseJWKSCountsUsableKeys(t *testing.T) {
 		{"one without kid, 300 times", slices.Repeat([]map[string]any{bare}, 300), 1, nil},
 		{"64, each twice", slices.Concat(many[:64], many[:64]), 64, nil},
 		{"one with kid and without", []map[string]any{many[0], bare}, 2, nil},
+		{"one, and one that cannot be used", []map[string]any{many[0], unusable[0]}, 1, []string{"key 1: use is not sig", "key 1: use is not sig"}},
 		{"1001 that cannot be used", slices.Repeat(unusable[:1], 1001), 0, []string{"key 0: use is not sig", "key 999: use is not sig"}},
 	} {
 		kept, dropped, err := jose.ParseJWKS([]byte(object(map[string]any{"keys": test.keys})))
@@ -235,16 +238,23 @@ func TestParseJWKSForms(t *testing.T) {
 // The key of a publisher that numbers its keys serves tokens with any kid that no other key
 // has, and tokens without kid.
 func TestKidThatIsNoString(t *testing.T) {
-	own, other := jwk(keys().rsa, map[string]any{"kid": 7}), jwk(keys().rsa2, map[string]any{"kid": "8"})
-	cfg := config()
-	cfg.Keys = jwks(other, own)
-	for _, kid := range []any{"7", "x", nil} {
-		got, err := jose.New(cfg).Verify(t.Context(), signed(map[string]any{"kid": kid}, nil))
-		if err != nil || got.KeyID != "1" {
-			t.Errorf("kid %v: token %+v, error %v; want the key at position 1", kid, got, err)
+	for _, published := range []string{"7", `"\ud800"`, "\"\xff\""} { // no token can have the last two
+		own := strings.Replace(object(jwk(keys().rsa, nil)), "{", `{"kid":`+published+",", 1)
+		other := object(jwk(keys().rsa2, map[string]any{"kid": "8"}))
+		list, dropped, err := jose.ParseJWKS([]byte(`{"keys":[` + other + "," + own + `]}`))
+		if err != nil || len(dropped) > 0 {
+			t.Fatalf("%q: %q dropped, error %v", published, dropped, err)
 		}
+		cfg := config()
+		cfg.Keys = jose.Keys(list)
+		for _, kid := range []any{"7", "x", "", nil} {
+			got, err := jose.New(cfg).Verify(t.Context(), signed(map[string]any{"kid": kid}, nil))
+			if err != nil || got.KeyID != "1" {
+				t.Errorf("%q: kid %v: token %+v, error %v; want the key at position 1", published, kid, got, err)
+			}
+		}
+		check(t, cfg, signed(map[string]any{"kid": "8"}, nil), redoxauth.ErrRejected, "signature")
 	}
-	check(t, cfg, signed(map[string]any{"kid": "8"}, nil), redoxauth.ErrRejected, "signature")
 }
 
 func TestParsePEM(t *testing.T) {
@@ -284,6 +294,7 @@ func TestParsePEM(t *testing.T) {
 		{"a byte order mark", "\ufeff" + rsaPEM, 1},
 		{"line ends of Windows", strings.ReplaceAll(rsaPEM, "\n", "\r\n"), 1},
 		{"text before it", "Subject: CN=redox\n" + rsaPEM, 1},
+		{"64 keys", strings.Repeat(rsaPEM, 64), 1},
 		{"65 keys", strings.Repeat(rsaPEM, 65), 0},
 		{"nothing", "", 0},
 		{"no PEM", "ssh-rsa AAAA", 0},
@@ -315,7 +326,7 @@ func TestNewKeyRefuses(t *testing.T) {
 	for _, public := range []crypto.PublicKey{
 		nil, "secret", []byte("secret"), keys().rsa, keys().rsa.PublicKey,
 		&rsa.PublicKey{N: keys().rsa.N, E: 1}, &rsa.PublicKey{N: keys().rsa.N, E: 4},
-		(*rsa.PublicKey)(nil), &rsa.PublicKey{E: 3}, (*ecdsa.PublicKey)(nil), &ecdsa.PublicKey{}, ed25519.PublicKey(nil),
+		(*rsa.PublicKey)(nil), &rsa.PublicKey{E: 3}, (*ecdsa.PublicKey)(nil), &ecdsa.PublicKey{}, &ecdsa.PublicKey{Curve: elliptic.P256()}, ed25519.PublicKey(nil),
 	} {
 		if _, err := jose.NewKey(public); err == nil {
 			t.Errorf("accepted a %T", public)
@@ -325,16 +336,29 @@ func TestNewKeyRefuses(t *testing.T) {
 
 // The caller may use the memory of its key for another key.
 func TestNewKeyCopies(t *testing.T) {
-	public := rsa.PublicKey{N: new(big.Int).Set(keys().rsa.N), E: keys().rsa.E}
-	k, err := jose.NewKeys([]crypto.PublicKey{&public})
-	if err != nil {
-		t.Fatal(err)
-	}
-	public.N.SetInt64(1)
-	cfg := config()
-	cfg.Keys = jose.Keys(k)
-	if _, err := jose.New(cfg).Verify(t.Context(), signed(map[string]any{"kid": nil}, nil)); err != nil {
-		t.Errorf("after the caller's key has changed: %v", err)
+	n := new(big.Int).Set(keys().rsa.N)
+	ec := keys().p256.PublicKey
+	ed := slices.Clone(keys().ed.Public().(ed25519.PublicKey))
+	for _, test := range []struct {
+		alg     string
+		private any
+		public  crypto.PublicKey
+		change  func()
+	}{
+		{"RS256", keys().rsa, &rsa.PublicKey{N: n, E: keys().rsa.E}, func() { n.SetInt64(1) }},
+		{"ES256", keys().p256, &ec, func() { ec = ecdsa.PublicKey{Curve: elliptic.P256(), X: big.NewInt(1), Y: big.NewInt(1)} }},
+		{"EdDSA", keys().ed, ed, func() { clear(ed) }},
+	} {
+		k, err := jose.NewKeys([]crypto.PublicKey{test.public})
+		if err != nil {
+			t.Fatal(err)
+		}
+		test.change()
+		cfg := config()
+		cfg.Algorithms, cfg.Keys = []string{test.alg}, jose.Keys(k)
+		if _, err := jose.New(cfg).Verify(t.Context(), signedWith(test.alg, test.private)); err != nil {
+			t.Errorf("%s, after the caller's key has changed: %v", test.alg, err)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
 )
 
@@ -61,11 +62,27 @@ func TestFormHasOneSpelling(t *testing.T) {
 	cfg := config()
 	cfg.Algorithms = []string{"RS256", "EdDSA"}
 	cfg.Keys.(*set).keys = append(cfg.Keys.(*set).keys, jwks(jwk(keys().ed, nil)).keys...)
+	payloads := map[string]bool{"empty claims": true, "claims null": true, "claims no object": true, "claims a token": true}
 	for name, token := range forms() {
 		t.Run(name, func(t *testing.T) {
 			check(t, cfg, token, redoxauth.ErrRejected, "malformed")
+			if _, err := jose.ParseJWS(token); !payloads[name] {
+				verifiertest.CheckError(t, err, redoxauth.ErrRejected, "malformed")
+			} else if err != nil {
+				t.Errorf("ParseJWS, which reads no claims: %v", err)
+			}
 		})
 	}
+}
+
+// Cloud Run replaces the signature of a token that it has checked itself. No key is fetched for
+// what no key can verify.
+func TestRemovedSignatureNeedsNoKeys(t *testing.T) {
+	cfg := config()
+	cfg.Keys = &set{err: redoxauth.Errorf(redoxauth.ErrUnavailable, "keys", "")}
+	good := signed(nil, nil)
+	check(t, cfg, good, redoxauth.ErrUnavailable, "keys")
+	check(t, cfg, good[:strings.LastIndexByte(good, '.')]+".SIGNATURE_REMOVED_BY_GOOGLE", redoxauth.ErrRejected, "signature")
 }
 
 // The limit is 16 KiB, so that a token fits the headers that servers accept.
@@ -119,10 +136,13 @@ func TestOtherFormsAreNotMine(t *testing.T) {
 		"six segments":             good + ".AA.AA.AA",
 		"general JSON":             `{"payload":"` + segment[1] + `","signatures":[{"protected":"` + segment[0] + `","signature":"` + segment[2] + `"}]}`,
 		"flattened JSON with the algorithm unprotected": `{"payload":"` + segment[1] + `","header":{"alg":"RS256"},"signature":"` + segment[2] + `"}`, // GHSA-5739-39v2-5754
+		"JWE whose encrypted key begins like claims":    segment[0] + "." + b64([]byte("{}")) + ".AA.AA.AA",
 		"many dots": strings.Repeat(".", 1<<20), // CVE-2025-30204 (golang-jwt), CVE-2025-27144 (go-jose)
 	} {
 		t.Run(name, func(t *testing.T) {
 			check(t, config(), token, redoxauth.ErrNoCredentials, "missing")
+			_, err := jose.ParseJWS(token)
+			verifiertest.CheckError(t, err, redoxauth.ErrNoCredentials, "missing")
 		})
 	}
 }
@@ -147,6 +167,7 @@ func TestUnverifiedIssuer(t *testing.T) {
 		{"without", signed(nil, map[string]any{"iss": nil}), ""},
 		{"opaque", "opaque", ""},
 		{"malformed", "a.b.c", ""},
+		{"larger than 16 KiB", signed(nil, map[string]any{"x": strings.Repeat("x", 16<<10)}), ""},
 	} {
 		if got := jose.UnverifiedIssuer(test.token); got != test.want {
 			t.Errorf("%s: issuer %q, want %q", test.name, got, test.want)
@@ -189,6 +210,9 @@ func TestReplayIDNamesWhatWasSigned(t *testing.T) {
 	}
 	if a, b := id(ecdsa(nil)), id(ecdsa(map[string]any{"sub": "x"})); a != b {
 		t.Errorf("one jti has two names: %s, %s", a, b)
+	}
+	if id(ecdsa(nil)) == id(ecdsa(map[string]any{"jti": "j2"})) {
+		t.Error("two jtis have one name")
 	}
 	// A hash of the whole token would differ, and let a replay through.
 	without := map[string]any{"jti": nil}

@@ -96,6 +96,7 @@ func TestOneKey(t *testing.T) {
 		{"two, of which one is of another type", []map[string]any{rsa1, jwk(k.p256, map[string]any{"kid": "1"})}, nil, nil},
 		{"two without kid", []map[string]any{jwk(k.rsa2, nil), jwk(k.rsa, nil)}, nil, nil},
 		{"two for a token without kid", []map[string]any{other, rsa1}, map[string]any{"kid": nil}, nil},
+		{"two for a token without kid, of which one has an empty kid", []map[string]any{with(other, map[string]any{"kid": ""}), rsa1}, map[string]any{"kid": nil}, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			cfg := config()

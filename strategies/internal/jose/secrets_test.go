@@ -2,6 +2,8 @@ package jose_test
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -45,6 +47,15 @@ func TestSecretsAreAllCompared(t *testing.T) {
 	// A secret that is long enough for one hash is not used with a longer one.
 	cfg.Algorithms, cfg.Keys = []string{"HS256", "HS512"}, secrets(t, keys().secret[:32])
 	check(t, cfg, signedWith("HS512", keys().secret[:32]), redoxauth.ErrRejected, "algorithm")
+	// A secret is no public key, even if Algorithms lists one for them, which CheckAlgorithms
+	// refuses.
+	cfg.Algorithms = []string{"HS256", "PS256"}
+	check(t, cfg, signedWith("PS256", keys().rsa), redoxauth.ErrRejected, "algorithm")
+	for _, alg := range []string{"HS256", "HS384", "HS512"} {
+		cfg.Algorithms, cfg.Keys = []string{alg}, secrets(t, keys().secret)
+		check(t, cfg, signedWith(alg, keys().secret), nil, "")
+		check(t, cfg, signedWith(alg, keys().other), redoxauth.ErrRejected, "signature")
+	}
 }
 
 // A search that ends at the first match tells by its time which secret matched (CWE-208).
@@ -74,6 +85,10 @@ func TestSecretsThatAreNotAvailable(t *testing.T) {
 	for _, err := range []error{nil, redoxauth.Errorf(redoxauth.ErrUnavailable, "secrets", "")} {
 		cfg.Keys = jose.Secrets(func(context.Context) ([]*jose.Key, error) { return nil, err })
 		check(t, cfg, signedWith("HS256", keys().secret), redoxauth.ErrUnavailable, "secrets")
+	}
+	cfg.Keys = jose.Secrets(func(context.Context) ([]*jose.Key, error) { return nil, context.Canceled })
+	if _, err := jose.New(cfg).Verify(t.Context(), signedWith("HS256", keys().secret)); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want the function's", err)
 	}
 }
 
@@ -107,6 +122,20 @@ func TestHMACKeys(t *testing.T) {
 			t.Errorf("%s: ID %q, want the position", test.name, keys[1].ID())
 		}
 	}
+	var p problems.Problems
+	jose.HMACKeys(&p, "Secrets", nil, []string{"HS256"})
+	if err := p.Err(); err == nil || !strings.Contains(err.Error(), "Secrets: required") {
+		t.Errorf("no secrets: error %v, want that the field is required", err)
+	}
+}
+
+// The caller may use the memory of its secret for another one.
+func TestHMACKeysCopies(t *testing.T) {
+	secret := slices.Clone(keys().secret)
+	cfg := config()
+	cfg.Algorithms, cfg.Keys = []string{"HS256"}, secrets(t, secret)
+	clear(secret)
+	check(t, cfg, signedWith("HS256", keys().secret), nil, "")
 }
 
 // RFC 8725, Section 2.1: one list does not hold both kinds.
@@ -129,6 +158,7 @@ func TestCheckAlgorithms(t *testing.T) {
 		{[]string{"RSA-OAEP"}, false, false},
 		{[]string{""}, false, false},
 		{nil, false, false},
+		{jose.Asymmetric(), false, true},
 	} {
 		if err := jose.CheckAlgorithms(test.names, test.symmetric, nil); (err == nil) != test.ok {
 			t.Errorf("CheckAlgorithms(%q, %v) = %v, want success: %v", test.names, test.symmetric, err, test.ok)
@@ -159,6 +189,14 @@ func TestCheckAlgorithmsOfConfiguredKeys(t *testing.T) {
 	} {
 		if err := jose.CheckAlgorithms(test.names, false, test.keys); (err == nil) != test.ok {
 			t.Errorf("CheckAlgorithms(%q, %v) = %v, want success: %v", test.names, test.keys, err, test.ok)
+		}
+	}
+	for name, want := range map[string]string{
+		"ES256": "ES256: no configured key is for that, want PS256, PS384, PS512, RS256, RS384, RS512",
+		"HS256": "HS256 is not for public keys",
+	} {
+		if err := jose.CheckAlgorithms([]string{name}, false, rsa); err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
 		}
 	}
 }
