@@ -223,6 +223,7 @@ func TestConfigNarrows(t *testing.T) {
 		// RFC 7515, Section 4.1.9: the prefix is left out only if there is no other slash.
 		{"x/jwt wanted, x/jwt", func(t *jose.Config) { t.Types = []string{"x/jwt"} }, map[string]any{"typ": "x/jwt"}, nil, nil, ""},
 		{"x/jwt wanted, application/x/jwt", func(t *jose.Config) { t.Types = []string{"x/jwt"} }, map[string]any{"typ": "application/x/jwt"}, nil, rejected, "type"},
+		{"no algorithm accepted", func(t *jose.Config) { t.Algorithms = nil }, nil, nil, rejected, "algorithm"},
 		{"subject, the same", func(t *jose.Config) { t.Subject = "feed" }, nil, nil, nil, ""},
 		{"subject, another", func(t *jose.Config) { t.Subject = "feed" }, nil, map[string]any{"sub": "Feed"}, rejected, "subject"},
 		{"subject, none", func(t *jose.Config) { t.Subject = "feed" }, nil, map[string]any{"sub": nil}, rejected, "subject"},
@@ -347,6 +348,40 @@ func TestErrorsOfTheSource(t *testing.T) {
 	cfg.Keys = &set{err: context.Canceled}
 	if _, err := jose.New(cfg).Verify(t.Context(), signed(nil, nil)); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want the Source's", err)
+	}
+}
+
+// The error tells what was wanted, and under which name it is configured.
+func TestErrorsTellWhatWasWanted(t *testing.T) {
+	p256 := jwk(keys().p256, map[string]any{"kid": "1", "alg": "ES256"})
+	for _, test := range []struct {
+		narrow         func(*jose.Config)
+		header, claims map[string]any
+		want           string
+	}{
+		{func(c *jose.Config) { c.Types = []string{""} }, nil, nil, `typ is "JWT", want no typ (types)`},
+		{func(c *jose.Config) { c.Types = []string{"at+jwt", ""} }, nil, nil, `typ is "JWT", want "at+jwt" or no typ (types)`},
+		{func(c *jose.Config) { c.Types = []string{"at+jwt"} }, nil, nil, `typ is "JWT", want "at+jwt" (types)`},
+		{matchJKU, map[string]any{"jku": "x"}, nil, `jku is "x", want "https://good.example/keys", the URL of the configured keys (keys)`},
+		{func(c *jose.Config) { c.MatchJKU = true }, map[string]any{"jku": "x"}, nil, `jku is "x", and the configured keys have no URL (keys)`},
+		// Nanoseconds are beyond 2^53.
+		{nil, nil, map[string]any{"exp": now.UnixNano()}, "the claim exp is the number 1700000000000000000, want seconds since 1970: it looks like nanoseconds"},
+		{nil, nil, map[string]any{"exp": "x"}, `the claim exp is "x", want a number: seconds since 1970`},
+		{nil, nil, map[string]any{"aud": 1}, "the claim aud is the number 1, want a string or an array of strings"},
+		{nil, nil, map[string]any{"exp": now.UnixMilli()}, "exp is 1700000000000, which looks like milliseconds: want seconds since 1970"},
+		{func(c *jose.Config) { c.Keys = jwks(p256) }, nil, nil, `no key is for alg "RS256" and kid "1", want a signature by key "1" (EC P-256, alg ES256) (keys)`},
+		{func(c *jose.Config) { c.Keys = jwks(edKeys(9)...) }, map[string]any{"kid": nil}, nil, `key "7" (Ed25519), and 1 more (keys)`},
+		{func(c *jose.Config) { c.Keys = jwks(jwk(keys().rsa2, nil)) }, nil, nil, `1 tried, key 0 without kid (RSA 2048 bits) (keys)`},
+		{func(c *jose.Config) { c.Keys = jwks(edKeys(2)...) }, map[string]any{"kid": "x"}, nil, `kid is "x", want one of ["0" "1"] (keys)`},
+	} {
+		cfg := config()
+		cfg.Fields = jose.Fields{Keys: "keys", Types: "types"}
+		if test.narrow != nil {
+			test.narrow(&cfg)
+		}
+		if _, err := jose.New(cfg).Verify(t.Context(), signed(test.header, test.claims)); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("error %v, want %s", err, test.want)
+		}
 	}
 }
 

@@ -144,6 +144,36 @@ func TestParseJWKSDropsKeysOneByOne(t *testing.T) {
 	}
 }
 
+// A key that is left out is a key that its publisher may use.
+func TestDroppedTellsWhy(t *testing.T) {
+	for _, test := range []struct {
+		change map[string]any
+		want   string
+	}{
+		{map[string]any{"kty": nil}, "key 0: kty is missing"},
+		{map[string]any{"kty": "AKP"}, "key 0: not a key of a known type"},
+		{map[string]any{"n": "*"}, "key 0: n: not base64url"},
+		{map[string]any{"e": "AQAAAAAAAAAD"}, "key 0: e is too large"},
+		{map[string]any{"x": "AA"}, "key 0: x is not of the curve's length"},
+		{map[string]any{"n": "AA"}, "key 0: an RSA key must have 2048 to 8192 bits"},
+	} {
+		_, dropped, err := jose.ParseJWKS([]byte(`{"keys":[` + object(jwk(keys().rsa, test.change)) + `]}`))
+		if err != nil || len(dropped) != 1 || dropped[0] != test.want {
+			t.Errorf("%v: dropped %q, error %v; want %q", test.change, dropped, err, test.want)
+		}
+	}
+	unknown := "-----BEGIN X-----\nAA==\n-----END X-----\n"
+	for text, want := range map[string]string{
+		"-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----\n": `key 0 ("PRIVATE KEY"): a private key, want the public one`,
+		unknown: `key 0 ("X"): neither a public key nor a certificate`,
+	} {
+		_, err := jose.ParsePEM([]byte(text))
+		if err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%q: error %v, want %s", text, err, want)
+		}
+	}
+}
+
 var null = json.RawMessage("null")
 
 func TestParseJWKSRefusesWhatIsNone(t *testing.T) {
