@@ -175,8 +175,10 @@ func TestStalledBodiesBehindATimeoutHandlerKeepNobodyOut(t *testing.T) {
 	for range 5 {
 		stall(t, server.URL, "/timeout", 3*mib, 4*mib)
 	}
-	time.Sleep(time.Second)                                                 // what stalls has come first
-	eventually(t, "messages beside bodies that have stalled", func() bool { // on a busy machine they stall later
+	time.Sleep(time.Second) // what stalls has come first
+
+	// On a busy machine they stall later.
+	eventually(t, "messages beside bodies that have stalled", func() bool {
 		for _, path := range []string{"/", "/", "/timeout", "/"} {
 			if status(t, server.URL+path, 2*mib, false) != 200 {
 				return false

@@ -368,6 +368,10 @@ func TestNewKeyRefuses(t *testing.T) {
 func TestNewKeyCopies(t *testing.T) {
 	n := new(big.Int).Set(keys().rsa.N)
 	ec := keys().p256.PublicKey
+	another, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
 	ed := slices.Clone(keys().ed.Public().(ed25519.PublicKey))
 	for _, test := range []struct {
 		alg     string
@@ -376,7 +380,7 @@ func TestNewKeyCopies(t *testing.T) {
 		change  func()
 	}{
 		{"RS256", keys().rsa, &rsa.PublicKey{N: n, E: keys().rsa.E}, func() { n.SetInt64(1) }},
-		{"ES256", keys().p256, &ec, func() { ec = ecdsa.PublicKey{Curve: elliptic.P256(), X: big.NewInt(1), Y: big.NewInt(1)} }},
+		{"ES256", keys().p256, &ec, func() { ec = another.PublicKey }},
 		{"EdDSA", keys().ed, ed, func() { clear(ed) }},
 	} {
 		k, err := jose.NewKeys([]crypto.PublicKey{test.public})
