@@ -283,10 +283,18 @@ const (
 )
 
 // refuse prepares the connection of HTTP/1 for the answer to a body that was not read to its
-// end: e.unread. It reads a part of the body, unless that was given up, or the peer sends it
-// only after "100 Continue".
+// end. If that is the reason, e.unread, it reads a part of the body, unless that was given up,
+// or the peer sends it only after "100 Continue".
 func (b *body) refuse(e *Error) {
-	if b == nil || !e.unread() || b.request.ProtoMajor != 1 || b.writer == nil {
+	if b == nil || b.request.ProtoMajor != 1 || b.writer == nil {
+		return
+	}
+	if !e.unread() {
+		// Then net/http reads the rest of the body, unless the peer asks to close the connection,
+		// as nginx does by default: it would get the reset.
+		if b.request.Close && !b.buffered {
+			lingeringClose(b.writer)
+		}
 		return
 	}
 	lingeringClose(b.writer)

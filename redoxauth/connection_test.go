@@ -319,6 +319,30 @@ func TestStalledStreamKeepsItsConnection(t *testing.T) {
 	}
 }
 
+// A peer that asks to close the connection, as nginx does by default, gets the answer to a body
+// that nobody has read, and then an orderly end (RFC 9112, Section 9.6).
+func TestRefusalOfAPeerThatClosesTheConnectionReachesIt(t *testing.T) {
+	for _, protocol := range []string{"HTTP/1.1\r\nConnection: close", "HTTP/1.0"} {
+		asked, arrived := make(chan struct{}), make(chan struct{})
+		v := redoxauth.VerifierFunc(func(*http.Request) (*redoxauth.Identity, error) {
+			asked <- struct{}{}
+			<-arrived
+			return nil, redoxauth.Errorf(redoxauth.ErrRejected, "token", "wrong")
+		})
+		server := newServer(t, redoxauth.Middleware(v, nil)(never(t)), nil)
+		conn := dial(t, server.URL)
+		conn.SetDeadline(time.Now().Add(20 * time.Second))
+		fmt.Fprintf(conn, "POST / %s\r\nHost: h\r\nContent-Length: 10\r\n\r\n", protocol)
+		<-asked
+		io.WriteString(conn, "0123456789")
+		close(arrived)
+		answer, err := io.ReadAll(conn)
+		if !strings.Contains(string(answer), " 401 ") || err != nil {
+			t.Errorf("%s: got %q, %v, want a 401 and no reset", protocol, answer, err)
+		}
+	}
+}
+
 // Closing a connection with unread data resets it, and the peer may lose the answer
 // (RFC 9112, Section 9.6). The buffers of the connection are small here, so that a body which
 // nobody reads is not sent to its end.
