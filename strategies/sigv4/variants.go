@@ -230,7 +230,7 @@ func (e *explanation) forms() []hintedForm {
 	list := []hintedForm{{own, ""}}
 	for _, dots := range [...]bool{own.dotSegments, true} {
 		for n := range 4 {
-			f := pathForm{own.prefix, dots, n&1 != 0, n&2 != 0}
+			f := pathForm{own.prefix, dots, own.encodedOnce != (n&1 != 0), own.kept != (n&2 != 0)} // nearest first
 			var fields []string
 			if f.kept != own.kept {
 				fields = append(fields, fmt.Sprintf("DisablePathNormalization %t", f.kept))
@@ -396,7 +396,7 @@ func (e *explanation) payloads() (list []variant) {
 		return list
 	}
 	if c.claim.payload != "" {
-		add(string(c.bodyHash), "it verifies with the hash of the body, and X-Amz-Content-Sha256 is another: something on the way changed that header")
+		add(string(c.bodyHash), "it verifies with the hash of the body, and X-Amz-Content-Sha256 is another: something on the way changed that header, or the sender declares another hash than it signs")
 	} else {
 		add(strings.ToUpper(string(c.bodyHash)), "it verifies with the hash of the body in upper case: let the sender write it in lower case")
 	}
