@@ -123,8 +123,12 @@ func TestVerify(t *testing.T) {
 
 func TestTokensOf1To4096Bytes(t *testing.T) {
 	for _, token := range []string{"x", strings.Repeat("x", 4096)} {
-		if _, err := newVerifier(t, token).Verify(message(token)); err != nil {
+		v := newVerifier(t, token)
+		if _, err := v.Verify(message(token)); err != nil {
 			t.Errorf("a token of %d bytes: %v", len(token), err)
+		}
+		if text := v.Explain(message(token)); !strings.Contains(text, "equal to Config.Tokens[0]") {
+			t.Errorf("a token of %d bytes: %s", len(token), text)
 		}
 	}
 }
@@ -268,12 +272,20 @@ func BenchmarkVerify(b *testing.B) {
 
 func TestZeroVerifierRefusesEverything(t *testing.T) {
 	var v verifytoken.Verifier
-	_, err := v.Verify(message(newToken))
-	verifiertest.CheckError(t, err, nil, "internal")
+	for _, tokens := range [][]string{{newToken}, {}, {newToken, newToken}} {
+		_, err := v.Verify(message(tokens...))
+		verifiertest.CheckError(t, err, nil, "internal")
+	}
 	accepts := redoxauth.VerifierFunc(func(*http.Request) (*redoxauth.Identity, error) { return &redoxauth.Identity{}, nil })
-	_, err = redoxauth.AnyOf(&v, accepts).Verify(message())
+	_, err := redoxauth.AnyOf(&v, accepts).Verify(message())
 	verifiertest.CheckError(t, err, nil, "internal")
-	for name, r := range map[string]*http.Request{"message": message(newToken), "handshake": post(document(newToken, uuid))} {
+	for name, r := range map[string]*http.Request{
+		"message":     message(newToken),
+		"no header":   message(),
+		"handshake":   post(document(newToken, uuid)),
+		"two headers": get("challenge="+uuid, newToken, newToken),
+		"malformed":   get("challenge=a&challenge=b", newToken),
+	} {
 		if w := serve(v.Handshake(v.Wrap(next(t))), r); w.Code != http.StatusInternalServerError {
 			t.Errorf("%s: status %d, want 500", name, w.Code)
 		}
