@@ -98,6 +98,7 @@ func TestChallengePassesEverythingElseOn(t *testing.T) {
 		"a line break":                     {post(`{"challenge":"a\r\nb"}`), `{"challenge":"a\r\nb"}`},
 		"a lone surrogate":                 {post(`{"challenge":"\ud800"}`), `{"challenge":"\ud800"}`},
 		"a list":                           {post(`["challenge"]`), `["challenge"]`},
+		"a list of two":                    {post(`["challenge","x"]`), `["challenge","x"]`},
 		"a string":                         {post(`"challenge"`), `"challenge"`},
 		"something after it":               {post(bare + bare), bare + bare},
 		"JSON that breaks off":             {post(`{"challenge":"x"`), `{"challenge":"x"`},

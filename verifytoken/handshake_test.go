@@ -228,7 +228,9 @@ func TestHandshakePassesEverythingElseOnIntact(t *testing.T) {
 		{"a nil body", func() *http.Request { r := post(""); r.Body = nil; return r }(), ""},
 		{"JSON with something after it", post(document(newToken, uuid) + "{}"), document(newToken, uuid) + "{}"},
 		{"JSON that breaks off", post(`{"verification-token":"x","challenge":"y"`), `{"verification-token":"x","challenge":"y"`},
+		{"JSON that breaks off in a list", post(`{"verification-token":"` + newToken + `","challenge":"x","a":[[]`), `{"verification-token":"` + newToken + `","challenge":"x","a":[[]`},
 		{"a list", post(`["verification-token","challenge"]`), `["verification-token","challenge"]`},
+		{"a list of names and values", post(`["verification-token","` + newToken + `","challenge","x"]`), `["verification-token","` + newToken + `","challenge","x"]`},
 		{"other case", post(`{"Verification-Token":"x","Challenge":"y"}`), `{"Verification-Token":"x","Challenge":"y"}`},
 		{"nested", post(`{"a":` + document(newToken, uuid) + `}`), `{"a":` + document(newToken, uuid) + `}`},
 		{"larger than a handshake", post(large), large},
@@ -344,6 +346,10 @@ func TestChallengeOfOtherCharactersIsAnswered(t *testing.T) {
 			if w.Code != http.StatusOK || w.Body.String() != challenge {
 				t.Errorf("%s, %s: got %d %+q, want 200 and %+q", name, form, w.Code, w.Body, challenge)
 			}
+			// net/http would guess HTML.
+			if got := w.Header().Get("Content-Type"); got != "text/plain; charset=utf-8" {
+				t.Errorf("%s, %s: Content-Type %q", name, form, got)
+			}
 		}
 	}
 }
@@ -356,10 +362,15 @@ func TestHandshakeThatStallsEndsAfterBodyTimeout(t *testing.T) {
 		defer end.Close()
 		r := httptest.NewRequest(http.MethodPost, "/redox", body)
 		r.ContentLength = 93
+		var seen redoxauth.Decision
+		v, err := verifytoken.New(verifytoken.Config{Tokens: []string{newToken}, Observe: func(_ *http.Request, d redoxauth.Decision) { seen = d }})
+		if err != nil {
+			t.Fatal(err)
+		}
 		start := time.Now()
-		w := serve(newVerifier(t, newToken).Handshake(next(t)), r)
-		if got := time.Since(start); w.Code != http.StatusServiceUnavailable || got != time.Minute {
-			t.Errorf("status %d after %v, want 503 after 1m0s", w.Code, got)
+		w := serve(v.Handshake(next(t)), r)
+		if got := time.Since(start); w.Code != http.StatusServiceUnavailable || got != time.Minute || seen.Duration != got {
+			t.Errorf("status %d after %v, observed as %v, want 503 after 1m0s", w.Code, got, seen.Duration)
 		}
 	})
 }
