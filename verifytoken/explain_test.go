@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -69,7 +70,8 @@ func TestExplainFindsTheCause(t *testing.T) {
 		"white space":             {message(" " + newToken + "\u00a0"), []string{"header verification-token: it matches Config.Tokens[0] without the white space around it: enter Config.Tokens[0] in the Redox dashboard exactly as it is configured"}},
 		"quotation marks":         {message(`"` + newToken + `"`), []string{"without the quotation marks around it"}},
 		"apostrophes in a body":   {post(document("'"+newToken+"'", uuid)), []string{"body verification-token: it matches Config.Tokens[0] without the quotation marks"}},
-		"angle brackets":          {message("<" + newToken + ">"), []string{"without the brackets around it"}},
+		"angle brackets":          {message("<" + oldToken + ">"), []string{"matches Config.Tokens[1] without the brackets around it"}},
+		"punctuation":             {message(newToken + "."), []string{"without the punctuation around it"}},
 		"Bearer":                  {message("Bearer " + newToken), []string{"without the scheme in front of it, such as Bearer"}},
 		"the name":                {message("verification-token: " + newToken), []string{"without the name in front of it"}},
 		"an assignment":           {message(`TOKEN="` + newToken + `"`), []string{"without the name in front of it and without the quotation marks around it"}},
@@ -91,19 +93,23 @@ func TestExplainFindsTheCause(t *testing.T) {
 		"base64 in the Config":    {message("Q7zv0x9Kpw1m"), []string{"matches Config.Tokens[5] when it is encoded in base64: change Config.Tokens[5]"}},
 		"quotes in the Config":    {message("5f1e7d3c"), []string{"matches Config.Tokens[7] with quotation marks around it: change Config.Tokens[7]"}},
 		"escapes in the Config":   {message("Zx/8+9=q"), []string{"matches Config.Tokens[8] when it is escaped for a query: change Config.Tokens[8]"}},
-		"something behind it":     {message(newToken + "x12"), []string{"without its last 3 bytes"}},
-		"something in front":      {message("x" + newToken), []string{"without its first byte"}},
+		"something behind it":     {message(oldToken + "x12"), []string{"matches Config.Tokens[1] without its last 3 bytes"}},
+		"something in front":      {message("x" + oldToken), []string{"matches Config.Tokens[1] without its first byte"}},
 		"sent twice":              {message(newToken + newToken), []string{"without its last 27 bytes"}},
 		"a placeholder":           {message("${REDOX_TOKEN}"), []string{"the form of a variable that nothing has replaced"}},
 		"two equal headers":       {message(newToken, newToken), []string{"header verification-token, 2 of 2: 27 bytes, equal to Config.Tokens[0]", "- the verification-token headers are equal"}},
 		"Bearer too":              {rebuilt(message(newToken), header("Authorization", "Bearer "+newToken)), []string{"accepted", "header Authorization: Bearer with Config.Tokens[0], as Redox's older pages show"}},
-		"Bearer alone":            {rebuilt(message(), header("Authorization", "Bearer "+newToken)), []string{"the verification-token header is absent", "- the token arrived in Authorization: Bearer alone"}},
+		"Bearer alone":            {rebuilt(message(), header("Authorization", "Bearer "+newToken)), []string{"the verification-token header is absent", "header Authorization: Bearer with Config.Tokens[0], and nobody compares it", "- the token arrived in Authorization: Bearer alone"}},
 		"another Bearer":          {rebuilt(message(), header("Authorization", "Bearer abcdef")), []string{"header Authorization: Bearer with no token of Config.Tokens"}},
+		"another Bearer too":      {rebuilt(message(newToken), header("Authorization", "Bearer abcdef")), []string{"header Authorization: Bearer with no token of Config.Tokens"}},
 		"Basic":                   {rebuilt(message(), header("Authorization", basic)), []string{"Config.Tokens[0] arrived as the password of Authorization: Basic"}},
 		"another header":          {rebuilt(message(), header("X-Api-Key", oldToken)), []string{`Config.Tokens[1] arrived in the header "X-Api-Key"`}},
 		"a header nearly so":      {rebuilt(message(), header("Redox_Verification_Token", "x")), []string{`the header "Redox_verification_token" arrived, want the name verification-token`}},
 		"a key in lower case":     {rebuilt(message(), func(r *http.Request) { r.Header["verification-token"] = []string{newToken} }), []string{`http.Header has the key "verification-token", want "Verification-Token"`}},
 		"in the query":            {rebuilt(message(), func(r *http.Request) { r.URL.RawQuery = "verification-token=" + newToken }), []string{"Config.Tokens[0] arrived in the query, want it in the header"}},
+		"in the query of a POST":  {rebuilt(post(document(newToken, uuid)), func(r *http.Request) { r.URL.RawQuery = "verification-token=" + newToken }), []string{"Config.Tokens[0] arrived in the query"}},
+		"another parameter":       {get("challenge=x&token="+newToken, newToken), []string{"Config.Tokens[0] arrived in the query"}},
+		"another member":          {post(`{"challenge":"x","verification-token":"` + newToken + `","token":"` + newToken + `"}`), []string{"Config.Tokens[0] arrived in the body"}},
 		"GET without a challenge": {get("verification-token=" + newToken), []string{"the query has no challenge", "arrived in the query"}},
 		"in the body":             {post(`{"verification-token":"` + newToken + `","a":1}`), []string{`members ["a" "verification-token"], want challenge and verification-token`, "Config.Tokens[0] arrived in the body"}},
 		"members in another case": {post(`{"Verification-Token":"` + newToken + `","Challenge":"x"}`), []string{`the body has the member "Challenge", want "challenge"`, `the member "Verification-Token"`}},
@@ -111,13 +117,21 @@ func TestExplainFindsTheCause(t *testing.T) {
 		"a token of letters":      {post(`{"` + letters + `":1}`), []string{"members [] and 1 more"}},
 		"many members":            {post(`{"a":1,"b":1,"c":1,"d":1,"e":1,"f":1,"g":1,"h":1,"i":1}`), []string{"] and 1 more"}},
 		"a challenge alone":       {post(bare), []string{"a challenge arrived without a token", "put verifytoken.Challenge inside the credential's wrapper"}},
+		"GET, a challenge alone":  {get("challenge=x"), []string{"a challenge arrived without a token", "put verifytoken.Challenge inside the credential's wrapper"}},
+		"GET with a large body":   {rebuilt(get("challenge=x"), func(r *http.Request) { r.ContentLength = 4097 }), []string{"a challenge arrived without a token"}},
 		"more than a challenge":   {withHeader(post(`{"challenge":"x","Meta":{}}`), newToken), []string{`members beside challenge: ["Meta" "challenge"]`}},
 		"broken JSON":             {post(`{"challenge":`), []string{"no complete JSON object"}},
 		"no JSON":                 {post("MSH|"), []string{"its body is no JSON object (4 bytes)"}},
+		"null":                    {post("null"), []string{"its body is no JSON object (4 bytes)"}},
+		"4096 bytes":              {post(strings.Repeat("x", 4096)), []string{"its body is no JSON object (4096 bytes)"}},
+		"an empty body":           {post(""), []string{"its body is empty, or was not kept"}},
+		"http.NoBody":             {rebuilt(post(""), func(r *http.Request) { r.Body = http.NoBody }), []string{"its body is absent"}},
 		"no body":                 {rebuilt(post(""), func(r *http.Request) { r.Body = nil }), []string{"its body is absent"}},
 		"a large body":            {post(strings.Repeat("x", 4097)), []string{"Content-Length is 4097, want at most 4096 bytes of a handshake"}},
 		"a large body, chunked":   {chunked(post(strings.Repeat("x", 4097))), []string{"its body is longer than the 4096 bytes of a handshake"}},
 		"PUT":                     {rebuilt(post(document(newToken, uuid)), func(r *http.Request) { r.Method = "PUT" }), []string{`its method is "PUT", want POST or GET`}},
+		"a method of 128 bytes":   {rebuilt(message(), func(r *http.Request) { r.Method = strings.Repeat("P", 128) }), []string{`its method is "` + strings.Repeat("P", 128) + `", want`}},
+		"a longer method":         {rebuilt(message(), func(r *http.Request) { r.Method = strings.Repeat("P", 129) }), []string{`its method is "` + strings.Repeat("P", 128) + `"..., want`}},
 		"a pattern with POST":     {rebuilt(message(), func(r *http.Request) { r.Pattern = "POST /redox" }), []string{`the pattern "POST /redox" has the method "POST"`, "register the path alone"}},
 		"Handshake not outermost": {post(document(newToken, uuid)), []string{"accepted", "if one of them refused this handshake, Handshake is missing or is not the outermost wrapper"}},
 		"Handshake inside": {rebuilt(post(document(newToken, uuid)), func(r *http.Request) {
@@ -125,6 +139,7 @@ func TestExplainFindsTheCause(t *testing.T) {
 		}), []string{`a wrapper of "sigv4" is in front of this one`}},
 		"a body that was read":      {rebuilt(post(document(newToken, uuid)), func(r *http.Request) { io.Copy(io.Discard, r.Body) }), []string{"the verification-token header is absent", "something in front has read the body, and then Handshake answers 500"}},
 		"header and query disagree": {get("challenge=x&verification-token="+newToken, oldToken), []string{"(GET, token in the query): the verification-token header has another token", "header verification-token: 27 bytes, equal to Config.Tokens[1]", "query verification-token: 27 bytes, equal to Config.Tokens[0]"}},
+		"4096 bytes of a token":     {message(strings.Repeat("x", 4096)), []string{"the token is another one", "4096 bytes, equal to none of Config.Tokens"}},
 		"a long token":              {message(strings.Repeat("x", 5000)), []string{"the token is longer than 4096 bytes", "5000 bytes, want at most 4096"}},
 		"an empty token":            {message(""), []string{"the token is empty, want one of the 10 in Config.Tokens", "header verification-token: empty"}},
 		"Latin-1":                   {message("caf\xe9-t0ken"), []string{"Config.Tokens[6] when it is converted from Latin-1 to UTF-8"}},
@@ -140,6 +155,34 @@ func TestExplainFindsTheCause(t *testing.T) {
 			}
 			wantNoToken(t, text, append(tokens, "abcdef", "Q7zv0x9Kpw1m")...)
 		})
+	}
+}
+
+// A hint that does not apply sends the operator to the wrong place.
+func TestExplainGivesNoOtherHint(t *testing.T) {
+	v := newVerifier(t, newToken, oldToken, "kPD9zqx")
+	const hints = "\nhints:\n"
+	basic := "Basic " + base64.StdEncoding.EncodeToString([]byte("redox:abcdef"))
+	for name, tt := range map[string]struct {
+		r        *http.Request
+		unwanted string
+	}{
+		"token in the header":       {withHeader(post(bare), newToken), hints},
+		"only the header":           {withHeader(post(bare), newToken), "body verification-token"},
+		"token in the query":        {get("challenge=x&verification-token="+newToken, newToken), "arrived in the query"},
+		"two tokens in the query":   {get("challenge=x&verification-token=" + newToken + "&verification-token=" + newToken), "query verification-token"},
+		"a message":                 {rebuilt(message(newToken), func(r *http.Request) { r.URL.RawQuery = "feed=1" }), hints},
+		"a message with challenge":  {post(`{"challenge":"x","Meta":{}}`), hints},
+		"the same with a header":    {withHeader(post(`{"challenge":"x","Meta":{}}`), newToken), hints},
+		"two headers":               {message(newToken, oldToken), hints},
+		"a wrong token":             {message("wrong"), hints},
+		"a letter beyond Latin-1":   {message("kP\u01449zqx"), hints}, // U+0144 ends with the byte of D
+		"another Basic":             {rebuilt(message(newToken), header("Authorization", basic)), hints},
+		"a key in lower case, once": {rebuilt(message(), func(r *http.Request) { r.Header["verification-token"] = []string{newToken} }), "arrived in the header"},
+	} {
+		if text := v.Explain(tt.r); strings.Contains(text, tt.unwanted) {
+			t.Errorf("%s: %q is in\n%s", name, tt.unwanted, text)
+		}
 	}
 }
 
@@ -164,7 +207,7 @@ func TestExplainFindsTheFormInTheConfig(t *testing.T) {
 		{"kP&w9<Qx", "kP&amp;w9&lt;Qx", "when it is escaped for HTML", change},
 		{"kp3w9zqx", "KP3W9ZQX", "in upper case", enter},
 		{"kp3w9zqx", "Kp3w9zqx", "with the first letter in upper case", enter},
-		{"kP3é9zqx", "kP3\xe99zqx", "when it is converted from UTF-8 to Latin-1", enter},
+		{"kPéÿ9zqx", "kP\xe9\xff9zqx", "when it is converted from UTF-8 to Latin-1", enter},
 	} {
 		text := newVerifier(t, tt.configured).Explain(message(tt.sent))
 		if want := "- header verification-token: it matches Config.Tokens[0] " + tt.did + ": " + tt.advice; !strings.Contains(text, want) {
@@ -270,6 +313,32 @@ func TestExplainAHandshakeWhoseBodyIsConsumed(t *testing.T) {
 	}
 }
 
+// Nothing is wrong with the application if a peer breaks off.
+func TestExplainABodyThatBreaksOff(t *testing.T) {
+	r := post(document(newToken, uuid))
+	r.Body = io.NopCloser(readerFunc(func([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }))
+	text := newVerifier(t, newToken).Explain(r)
+	for want, is := range map[string]bool{
+		"verifytoken: malformed request (body_read): a POST with a small body may be a handshake: ": true,
+		"\nrequest: a POST that may be a handshake; its body could not be read\n":                   true,
+		"put Handshake in front of everything that reads the body":                                  false,
+	} {
+		if strings.Contains(text, want) != is {
+			t.Errorf("%q: want %t in\n%s", want, is, text)
+		}
+	}
+}
+
+// A handshake without a body can be explained when it is over.
+func TestExplainAGETWhenItIsOver(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r := get("challenge=" + uuid + "&verification-token=" + newToken).WithContext(ctx)
+	if text := newVerifier(t, newToken).Explain(r); !strings.HasPrefix(text, "verifytoken: accepted: ") {
+		t.Error(text)
+	}
+}
+
 // A challenge that is no text has no length, and one that is there twice has two.
 func TestExplainCountsOnlyAReadableChallenge(t *testing.T) {
 	v := newVerifier(t, newToken)
@@ -354,7 +423,7 @@ func TestExplainCallsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, r := range []*http.Request{message(newToken), post(document(newToken, uuid))} {
-		if text := v.Explain(r); calls > 0 || !strings.Contains(text, "Config.TokensFunc: nothing to compare with: not loaded yet, and Explain loads nothing\n") {
+		if text := v.Explain(r); calls > 0 || !strings.Contains(text, "Config.TokensFunc: nothing to compare with: not loaded yet, and Explain loads nothing\n") || !strings.Contains(text, "verification-token: 27 bytes, not compared\n") {
 			t.Errorf("%d calls\n%s", calls, text)
 		}
 	}
@@ -368,11 +437,15 @@ func TestExplainCallsNothing(t *testing.T) {
 
 func TestExplainNeverPanics(t *testing.T) {
 	var none *verifytoken.Verifier
-	for _, v := range []*verifytoken.Verifier{none, {}, newVerifier(t, newToken)} {
+	for i, v := range []*verifytoken.Verifier{none, {}, newVerifier(t, newToken)} {
 		for _, method := range []string{"", http.MethodGet, http.MethodPost, "PUT"} {
-			for _, r := range []*http.Request{nil, {Method: method}, {Method: method, ContentLength: 5}, {Method: method, ContentLength: -1, Body: http.NoBody, Header: http.Header{"Verification-Token": nil}}, {Method: method, Header: http.Header{"Verification-Token": {newToken, ""}}}} {
-				if text := v.Explain(r); !strings.HasPrefix(text, "verifytoken") {
+			for _, r := range []*http.Request{nil, {Method: method}, {Method: method, ContentLength: 5}, {Method: method, ContentLength: -1, Body: http.NoBody, Header: http.Header{"Verification-Token": nil}}, {Method: method, Header: http.Header{"Verification-Token": {newToken, "", `""`, " "}}}} {
+				text := v.Explain(r)
+				if !strings.HasPrefix(text, "verifytoken") {
 					t.Errorf("got %q", text)
+				}
+				if none := strings.Contains(text, "\nConfig: none, because the Verifier was not made by New\n"); r != nil && none != (i < 2) {
+					t.Errorf("without a Config: %t in %q", none, text)
 				}
 			}
 		}
@@ -403,7 +476,90 @@ func TestExplainOfHostileNames(t *testing.T) {
 	for i := range 10_000 {
 		r.Header[fmt.Sprint("X-", i, "-Verification-Token")] = []string{"x"}
 	}
-	if text := v.Explain(r); len(text) > 16<<10 || !strings.Contains(text, "something in front of this server may rename headers") {
-		t.Errorf("%d bytes", len(text))
+	const renamed = "something in front of this server may rename headers"
+	if text := v.Explain(r); len(text) > 16<<10 || strings.Count(text, renamed) != 1 {
+		t.Errorf("%d bytes, want the hint once", len(text))
+	}
+	for i := range 100 {
+		r.Header[fmt.Sprintf("X-%c%c-Verification-Token", 'A'+i/10, 'A'+i%10)] = []string{"x"}
+	}
+	if text := v.Explain(r); strings.Count(text, renamed) != 32 {
+		t.Errorf("%d hints, want 32", strings.Count(text, renamed))
+	}
+	// A token of letters is no name either.
+	wantNoToken(t, newVerifier(t, letters).Explain(post(`{"`+letters+`":1}`)), letters)
+}
+
+func TestExplainShowsOnlyWhatIsAName(t *testing.T) {
+	v := newVerifier(t, newToken)
+	long := strings.Repeat("a", 40)
+	for name, shown := range map[string]bool{
+		"a-z_A.Z": true, "a0": true, "a9": true, "abcdefghij1": true, long: true,
+		"": false, "abcdefghijk1": false, long + "a": false, "a/b": false, "a:b": false, "a~b": false, "a b": false, "\u00e4": false,
+	} {
+		want := "members [] and 1 more,"
+		if shown {
+			want = fmt.Sprintf("members [%q],", name)
+		}
+		if text := v.Explain(post(`{"` + name + `":1}`)); !strings.Contains(text, want) {
+			t.Errorf("%q: no %q in\n%s", name, want, text)
+		}
+	}
+}
+
+// What a peer sends must not keep Explain busy: each of these is searched up to its bound.
+func TestExplainIsBounded(t *testing.T) {
+	v := newVerifier(t, newToken)
+	nested := func(depth int) *http.Request {
+		value := newToken
+		for i := range depth {
+			value = []string{`"` + value + `"`, "<" + value + ">"}[i%2]
+		}
+		return message(value)
+	}
+	padded := func(length int) *http.Request { return message(newToken + strings.Repeat("x", length-len(newToken))) }
+	headers := func(values int) *http.Request {
+		r := message()
+		for range values - 1 {
+			r.Header.Add("X-Token", "x")
+		}
+		r.Header.Add("X-Token", newToken)
+		return r
+	}
+	query := func(values int) *http.Request {
+		return get(strings.Repeat("a=x&", values-1) + "a=" + newToken)
+	}
+	body := func(members int) *http.Request {
+		text := "{"
+		for i := range members - 1 {
+			text += fmt.Sprintf(`"a%02d":"x",`, i)
+		}
+		return post(text + `"token":"` + newToken + `"}`)
+	}
+	wrong := func(tokens int) *http.Request {
+		r := message()
+		for i := range tokens - 1 {
+			r.Header.Add("Verification-Token", fmt.Sprintf("%x", sha512.Sum512([]byte{byte(i)}))) // 128 bytes: all their parts differ
+		}
+		r.Header.Add("Verification-Token", newToken+"x")
+		return r
+	}
+	for name, tt := range map[string]struct {
+		found, not *http.Request
+		want       string
+	}{
+		"layers":       {nested(8), nested(9), "it matches Config.Tokens[0] without"},
+		"length":       {padded(128), padded(129), "it matches Config.Tokens[0] without"},
+		"headers":      {headers(64), headers(65), "Config.Tokens[0] arrived in the header"},
+		"parameters":   {query(64), query(65), "Config.Tokens[0] arrived in the query"},
+		"members":      {body(64), body(65), "Config.Tokens[0] arrived in the body"},
+		"wrong tokens": {wrong(2), wrong(7), "it matches Config.Tokens[0] without its last byte"},
+	} {
+		if text := v.Explain(tt.found); !strings.Contains(text, tt.want) {
+			t.Errorf("%s: no %q in\n%s", name, tt.want, text)
+		}
+		if text := v.Explain(tt.not); strings.Contains(text, tt.want) {
+			t.Errorf("%s, beyond the bound: %q is in\n%s", name, tt.want, text)
+		}
 	}
 }
