@@ -52,7 +52,7 @@ func (v *Verifier) Explain(r *http.Request) string {
 	}
 	e.kind(handled, err)
 	e.tokens()
-	e.place(handled)
+	e.place()
 	if e.challenge != nil && e.challenge.malformed == nil {
 		e.line("challenge: %d bytes, want 1 to %d, UTF-8 without control characters", len(e.challenge.text), maxChallenge)
 	}
@@ -169,10 +169,10 @@ func (e *explanation) body() string {
 	data := bytes.TrimSpace(bytes.TrimPrefix(e.data, []byte("\ufeff")))
 	var object map[string]any
 	switch {
-	case e.data == nil && (e.r.Body == nil || e.r.Body == http.NoBody):
+	case e.r.Body == nil || e.r.Body == http.NoBody:
 		return "absent"
 	case e.data == nil:
-		if read, ok := e.r.Body.(complete); ok && read.Len() == 0 {
+		if _, ok := e.r.Body.(complete); ok {
 			return "empty, or was not kept (the request that Options.Observe gets has none)"
 		}
 		return fmt.Sprintf("longer than the %d bytes of a handshake", maxHandshake)
@@ -217,7 +217,7 @@ func (e *explanation) tokens() {
 }
 
 // place says of each place of the token what arrived there.
-func (e *explanation) place(handled bool) {
+func (e *explanation) place() {
 	headers := e.r.Header[header]
 	switch len(headers) {
 	case 0:
@@ -232,7 +232,7 @@ func (e *explanation) place(handled bool) {
 			e.hint("the verification-token headers are equal: something between Redox and this server adds one, or a custom header of the dashboard repeats the verification token")
 		}
 	}
-	if !handled || e.challenge == nil || !e.challenge.hasToken {
+	if e.challenge == nil || !e.challenge.hasToken {
 		return
 	}
 	where := "body"
@@ -276,9 +276,10 @@ func (e *explanation) near() {
 // elsewhere looks for tokens where Verify does not look.
 func (e *explanation) elsewhere() {
 	h := e.r.Header
-	scheme, bearer, _ := strings.Cut(h.Get("Authorization"), " ")
+	scheme, value, _ := strings.Cut(h.Get("Authorization"), " ")
+	i := e.match(value)
 	if strings.EqualFold(scheme, "Bearer") {
-		switch i := e.match(bearer); {
+		switch {
 		case i >= 0 && len(h[header]) > 0:
 			e.line("header Authorization: Bearer with %s, as Redox's older pages show; nobody compares it", e.name(i))
 		case i >= 0:
@@ -287,6 +288,8 @@ func (e *explanation) elsewhere() {
 		default:
 			e.line("header Authorization: Bearer with no token of %s; that is a credential for another package", e.v.field)
 		}
+	} else if i >= 0 {
+		e.hint("%s arrived in the header \"Authorization\" after a scheme, want it in verification-token", e.name(i))
 	}
 	if user, password, ok := e.r.BasicAuth(); ok {
 		for part, value := range map[string]string{"user": user, "password": password} {
@@ -303,7 +306,7 @@ func (e *explanation) elsewhere() {
 			shown = quote(name)
 		}
 		switch {
-		case name == header || name == "Authorization":
+		case name == header:
 			continue
 		case canonical == header:
 			e.hint("http.Header has the key %s, want %q: what makes the request must set headers by Header.Set or Header.Add", quote(name), header)

@@ -101,6 +101,8 @@ func TestExplainFindsTheCause(t *testing.T) {
 		"Bearer too":              {rebuilt(message(newToken), header("Authorization", "Bearer "+newToken)), []string{"accepted", "header Authorization: Bearer with Config.Tokens[0], as Redox's older pages show"}},
 		"Bearer alone":            {rebuilt(message(), header("Authorization", "Bearer "+newToken)), []string{"the verification-token header is absent", "header Authorization: Bearer with Config.Tokens[0], and nobody compares it", "- the token arrived in Authorization: Bearer alone"}},
 		"another Bearer":          {rebuilt(message(), header("Authorization", "Bearer abcdef")), []string{"header Authorization: Bearer with no token of Config.Tokens"}},
+		"Authorization alone":     {rebuilt(message(), header("Authorization", newToken)), []string{`Config.Tokens[0] arrived in the header "Authorization", want it in verification-token`}},
+		"another scheme":          {rebuilt(message(), header("Authorization", "Token "+newToken)), []string{`Config.Tokens[0] arrived in the header "Authorization" after a scheme, want it in verification-token`}},
 		"another Bearer too":      {rebuilt(message(newToken), header("Authorization", "Bearer abcdef")), []string{"header Authorization: Bearer with no token of Config.Tokens"}},
 		"Basic":                   {rebuilt(message(), header("Authorization", basic)), []string{"Config.Tokens[0] arrived as the password of Authorization: Basic"}},
 		"another header":          {rebuilt(message(), header("X-Api-Key", oldToken)), []string{`Config.Tokens[1] arrived in the header "X-Api-Key"`}},
