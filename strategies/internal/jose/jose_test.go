@@ -385,7 +385,8 @@ func TestErrorsTellWhatWasWanted(t *testing.T) {
 	}
 }
 
-// An error quotes a bounded part of what a peer wrote, and shows no token, signature or key.
+// An error, or a line of Explain, quotes a bounded part of what a peer wrote, and shows no token,
+// signature or key.
 func TestErrorsAreFitForLogs(t *testing.T) {
 	long := strings.Repeat("x\n\x1b[31m", 1000)
 	for name, token := range map[string]string{
@@ -395,21 +396,25 @@ func TestErrorsAreFitForLogs(t *testing.T) {
 		"kid": signed(map[string]any{"kid": long}, nil),
 		"aud": signed(nil, map[string]any{"aud": long}),
 		"sub": signed(nil, map[string]any{"sub": long}),
+		"exp": signed(nil, map[string]any{"exp": long}),
+		"jku": signed(map[string]any{"jku": long}, nil),
+		"all": signed(map[string]any{"typ": long, "kid": long, "jku": long}, map[string]any{"iss": long[:900], "sub": long[:900], "aud": []string{long[:800], long[:900]}, "azp": long[:900]}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := config()
-			cfg.Subject = "feed"
+			cfg.Subject, cfg.MatchJKU = "feed", true
 			_, err := jose.New(cfg).Verify(t.Context(), token)
 			if err == nil {
 				t.Fatal("accepted")
 			}
-			text := err.Error()
-			if len(text) > 1024 || strings.ContainsAny(text, "\n\x1b") {
-				t.Errorf("error of %d bytes: %.200q", len(text), text)
-			}
-			for _, segment := range strings.Split(token, ".") {
-				if strings.Contains(text, segment) {
-					t.Error("the error shows a segment of the token")
+			for _, text := range append(explain(t, cfg, token), err.Error()) {
+				if len(text) > 1024 || strings.ContainsAny(text, "\n\x1b") {
+					t.Errorf("text of %d bytes: %.200q", len(text), text)
+				}
+				for _, segment := range strings.Split(token, ".") {
+					if strings.Contains(text, segment) {
+						t.Error("the text shows a segment of the token")
+					}
 				}
 			}
 		})
