@@ -168,8 +168,7 @@ type body struct {
 
 // attach puts a body into r and returns the original one. If an outer wrapper has
 // attached a body, attach returns that body and a nil original: the outer wrapper gives
-// the charge back. A request without body has a nil *body; all methods but Read and
-// Close allow it.
+// the charge back. A request without body has a nil *body and a nil original.
 func attach(w http.ResponseWriter, r *http.Request, o *Options) (b *body, original io.ReadCloser) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil, nil
@@ -239,7 +238,7 @@ func (b *body) leave(r *http.Request, original io.ReadCloser) {
 
 // putBack reports whether b was attached here and is buffered.
 func (b *body) putBack(r *http.Request, original io.ReadCloser) bool {
-	if b == nil || original == nil {
+	if original == nil {
 		return false
 	}
 	if !b.buffered {
@@ -266,9 +265,6 @@ var errFreed = Errorf(nil, "internal", "the body is gone: %w", http.ErrBodyReadA
 // may never end, so the charge is then given back at once. The memory is left to the
 // garbage collector, because the handler may still read it.
 func (b *body) releaseAfter(ctx context.Context) {
-	if b == nil {
-		return
-	}
 	b.held = false
 	switch {
 	case !b.buffered: // nothing is charged, and the handler may still ask for it

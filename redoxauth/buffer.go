@@ -143,12 +143,8 @@ func (b *body) endRead() bool {
 
 // setReadDeadline reports whether the writer has a deadline to set. Some writers panic when
 // their request has ended.
-func (b *body) setReadDeadline(t time.Time) (ok bool) {
-	defer func() {
-		if recover() != nil {
-			ok = false
-		}
-	}()
+func (b *body) setReadDeadline(t time.Time) bool {
+	defer func() { recover() }()
 	return b.writer != nil && http.NewResponseController(b.writer).SetReadDeadline(t) == nil
 }
 

@@ -32,7 +32,7 @@ func wasParsed(r *http.Request) bool { return len(r.PostForm) > 0 || r.Multipart
 // chunked body that something in front has read from one that was sent empty. net/http has no
 // method for it.
 func drained(src io.ReadCloser) bool {
-	for s := src; s != nil; {
+	for s := src; ; {
 		if p, ok := s.(*peeked); ok { // we have read it
 			return p.drained
 		}

@@ -124,6 +124,6 @@ func NewContext(ctx context.Context, id *Identity) context.Context {
 // FromContext returns the Identity that [Middleware] or [Check] put into the context: with
 // nested wrappers, that of the innermost one.
 func FromContext(ctx context.Context) (*Identity, bool) {
-	id, ok := ctx.Value(identityKey{}).(*Identity)
-	return id, ok && id != nil
+	id, _ := ctx.Value(identityKey{}).(*Identity)
+	return id, id != nil
 }

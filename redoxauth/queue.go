@@ -160,7 +160,7 @@ func (q *queue) first(proven bool, now time.Time) (young, fastest *waiter) {
 			if young == nil || w.size < young.size {
 				young = w
 			}
-		case fastest == nil || p.rate > most:
+		case p.rate > most:
 			fastest, most = w, p.rate
 		}
 	}

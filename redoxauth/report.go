@@ -67,7 +67,7 @@ func (o *Options) report(v Verifier, r *http.Request) *body {
 	asked.Body = b
 	drained := drained(b.src)
 	o.tell(v, asked, r, b)
-	if b.src != http.NoBody && (b.received.Load() > 0 || b.end != nil) {
+	if b.received.Load() > 0 || b.end != nil {
 		r.Body = &peeked{src: b.src, charge: b, drained: drained, chunk: b.first, end: b.end}
 	}
 	b.mu.Lock()
