@@ -57,7 +57,7 @@ func kindHint(body []byte) string {
 	if bytes.Contains(body, []byte("-----BEGIN CERTIFICATE-----")) {
 		return "; it has certificates: look for the URL of a JWK Set (jwks_uri in the metadata of the issuer)"
 	}
-	if m, err := jose.ReadShallow(body, "jwks_uri"); err == nil && m.Get("jwks_uri") != "" {
+	if m, _ := jose.ReadShallow(body, "jwks_uri"); m.Get("jwks_uri") != "" {
 		return "; it is the metadata of an issuer: set RemoteConfig.Issuer to the issuer, instead of URL"
 	}
 	return ""
@@ -257,13 +257,6 @@ func life(h http.Header) time.Duration {
 
 // seconds reads delta-seconds (RFC 9111, Section 1.2.2). Anything else counts as 0.
 func seconds(s string) time.Duration {
-	const most = 1 << 31
-	n, err := strconv.ParseUint(strings.TrimSpace(s), 10, 64)
-	switch {
-	case errors.Is(err, strconv.ErrRange), n > most:
-		n = most
-	case err != nil:
-		n = 0
-	}
-	return time.Duration(n) * time.Second
+	n, _ := strconv.ParseUint(strings.TrimSpace(s), 10, 64) // the largest number if it is out of range
+	return time.Duration(min(n, 1<<31)) * time.Second
 }

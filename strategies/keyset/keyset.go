@@ -92,7 +92,7 @@ func ParseJWKS(data []byte) (Set, error) {
 		err = errors.New("PEM, want a JWK Set: use ParsePEM")
 	case err != nil:
 		err = fmt.Errorf("%s, want a JWK Set, which is JSON with an array \"keys\"", diagnosis.Content(data))
-	case err == nil && len(keys) == 0:
+	case len(keys) == 0:
 		err = errors.New("no usable key")
 		if len(dropped) > 0 {
 			err = fmt.Errorf("no usable key: %s", strings.Join(dropped, "; "))

@@ -205,7 +205,7 @@ func (s *remote) published() string {
 // waits for the pause, and then starts one.
 func (s *remote) wait(ctx context.Context, pause time.Duration, asked bool) error {
 	f, last := s.running, s.started
-	if f == nil && pause == 0 {
+	if pause == 0 {
 		f = s.start(asked)
 	}
 	if f == nil {
@@ -214,7 +214,7 @@ func (s *remote) wait(ctx context.Context, pause time.Duration, asked bool) erro
 		s.sleep(ctx, f.Done(), nil)
 	}
 	switch {
-	case f != nil && f.ended && f.err != nil:
+	case f != nil && f.err != nil:
 		return s.unavailable(f.err)
 	case f != nil && f.ended:
 		return nil
