@@ -29,7 +29,7 @@ func (e *explanation) hosts() (list []variant, named int) {
 		add(host, "")
 	}
 	var names []string
-	name := func(host string) {
+	name := func(host string) { // skips what is no host, such as one with an empty port
 		if len(host) <= longestHost && isHost(host) && !slices.Contains(names, host) && !slices.Contains(own, host) && len(names) < 24 {
 			names = append(names, host)
 		}
@@ -47,11 +47,9 @@ func (e *explanation) hosts() (list []variant, named int) {
 	if e.r.TLS != nil {
 		name(e.r.TLS.ServerName)
 	}
-	if header.Get("X-Forwarded-Port") != "" {
-		for _, host := range slices.Clone(names) {
-			bare, _ := splitHost(host)
-			name(bare + ":" + header.Get("X-Forwarded-Port"))
-		}
+	for _, host := range slices.Clone(names) {
+		bare, _ := splitHost(host)
+		name(bare + ":" + header.Get("X-Forwarded-Port"))
 	}
 	named = len(own) + len(names)
 	for _, host := range append(slices.Clone(names), own...) {
@@ -61,18 +59,15 @@ func (e *explanation) hosts() (list []variant, named int) {
 		}
 		name(bare)
 		for _, port := range [...]string{header.Get("X-Forwarded-Port"), "443", "80"} {
-			if port != "" {
-				name(bare + ":" + port)
-			}
+			name(bare + ":" + port)
 		}
 		name(strings.ToLower(host))
 		name(strings.TrimSuffix(bare, "."))
 	}
 	for _, host := range own {
 		for _, port := range [...]string{"8443", "8080", "3000"} { // guesses, so they come last
-			if bare, _ := splitHost(host); !strings.Contains(bare, ":") {
-				name(bare + ":" + port)
-			}
+			bare, _ := splitHost(host)
+			name(bare + ":" + port)
 		}
 	}
 	for _, host := range names {
@@ -120,7 +115,7 @@ func (e *explanation) paths() (list []variant) {
 	form, received := e.v.form, e.c.claim.path
 	type raw struct{ prefix, path, hint string }
 	raws := []raw{{form.prefix, received, ""}}
-	add := func(path, format string, args ...any) {
+	add := func(path, format string, args ...any) { // the path that arrived is skipped below
 		raws = append(raws, raw{form.prefix, path, fmt.Sprintf("it verifies with the path %s: ", quote(path)) + fmt.Sprintf(format, args...)})
 	}
 	if form.prefix != "" {
@@ -162,14 +157,10 @@ func (e *explanation) paths() (list []variant) {
 	} else {
 		add(received+"/", "with a slash at the end, which did not arrive: compare it with the URL in the dashboard, and let nothing on the way remove the slash")
 	}
-	if len(received) > 1 {
-		if i := strings.IndexByte(received[1:], '/'); i >= 0 {
-			add(received[i+1:], "something on the way added %s in front: it must forward the path as it came", quote(received[:i+1]))
-		}
+	if i := strings.IndexByte(received[1:], '/'); i >= 0 {
+		add(received[i+1:], "something on the way added %s in front: it must forward the path as it came", quote(received[:i+1]))
 	}
-	if strings.Contains(received, "//") {
-		add(collapse(received), "without the empty segments that arrived: something on the way added a slash")
-	}
+	add(collapse(received), "without the empty segments that arrived: something on the way added a slash")
 	add("/"+received, "with another slash at the start: something on the way removed it")
 	if strings.Contains(received, "%25") {
 		if once, err := url.PathUnescape(received); err == nil {
@@ -178,9 +169,7 @@ func (e *explanation) paths() (list []variant) {
 	}
 	if decoded, err := url.PathUnescape(received); err == nil {
 		for _, p := range slices.Compact([]string{escapeAll(decoded), (&url.URL{Path: decoded}).EscapedPath(), lowerEscapes(received), upperEscapes(received), decoded}) {
-			if p != received {
-				add(p, "something on the way decoded or re-encoded the path, and %s arrived: it must forward the path as it came (nginx: proxy_pass without a path; Apache: nocanon)", quote(received))
-			}
+			add(p, "something on the way decoded or re-encoded the path, and %s arrived: it must forward the path as it came (nginx: proxy_pass without a path; Apache: nocanon)", quote(received))
 		}
 	}
 	for i, slashes := 1, 0; i < len(received) && slashes < 8; i++ {
@@ -189,10 +178,8 @@ func (e *explanation) paths() (list []variant) {
 			add(received[:i]+"%2F"+received[i+1:], "something on the way decoded %%2F, and %s arrived: it must forward the path as it came (nginx: proxy_pass without a path; Apache: nocanon, AllowEncodedSlashes NoDecode)", quote(received))
 		}
 	}
-	if lower := strings.ToLower(received); lower != received {
-		add(lower, "in lower case")
-	}
-	if e.r.URL != nil && e.r.URL.EscapedPath() != received {
+	add(strings.ToLower(received), "in lower case")
+	if e.r.URL != nil {
 		add(e.r.URL.EscapedPath(), "that of r.URL, and r.RequestURI has another: what is in front must not change r.RequestURI")
 	}
 	seen := make(map[string]bool)
