@@ -165,7 +165,11 @@ func innermost(src io.ReadCloser) io.ReadCloser {
 		if b, ours := src.(*body); !ok || ours && b.buffered {
 			return src
 		}
-		src = wrapper.Unwrap()
+		inner := wrapper.Unwrap()
+		if inner == nil { // such as of one that is closed
+			return src
+		}
+		src = inner
 	}
 }
 

@@ -312,6 +312,25 @@ func TestEmptyBodyThatWasVerifiedIsNotConsumed(t *testing.T) {
 	})
 }
 
+// A body in front may have an Unwrap that returns nil.
+func TestBodyThatWrapsNothing(t *testing.T) {
+	for _, body := range []string{"", formBody} {
+		inner := redoxauth.Middleware(covers(body), nil)(drains)
+		onBothProtocols(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			r.Body = wrapsNothing{r.Body}
+			inner.ServeHTTP(w, r)
+		}), func(t *testing.T, client *http.Client, url string) {
+			if answer := answerTo(t, client, url, form, io.MultiReader(strings.NewReader(body)), new(error)); answer != "200" {
+				t.Errorf("body %q: got %s", body, answer)
+			}
+		})
+	}
+}
+
+type wrapsNothing struct{ io.ReadCloser }
+
+func (wrapsNothing) Unwrap() io.ReadCloser { return nil }
+
 type unwrappingBody struct{ io.ReadCloser }
 
 func (b unwrappingBody) Unwrap() io.ReadCloser { return b.ReadCloser }
