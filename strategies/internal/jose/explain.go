@@ -67,7 +67,7 @@ func (v *Verifier) Explain(ctx context.Context, token string, to *diagnosis.Repo
 	if v.cfg.MatchJKU && c.jku != "" {
 		e.check("jku: "+c.jku.Said(), v.cfg.Fields.Keys, v.checkJKU(c))
 	}
-	if err := c.readClaims(); err != nil {
+	for _, err := range c.readClaims() {
 		e.fails(err)
 	}
 	e.claims()
@@ -191,11 +191,16 @@ func (e *explanation) otherKeys(q *Search, seen []*Key, input, signature []byte)
 			continue
 		}
 		if most--; k.verify(q.jws.alg, input, signature) {
+			const verifies = "the signature verifies under %s, and "
 			switch alg := diagnosis.Quote(q.jws.alg); {
-			case k.serves(q.jws.alg) && q.jws.hasKid:
-				e.to.Hint("the signature verifies under %s, and the token has %s: give both the same kid, where the key is published or configured, or at the sender", k.describe(), q.name())
+			case !k.serves(q.jws.alg):
+				e.to.Hint(verifies+"alg %s is not the alg of that key: change alg where the key is published or configured, or at the sender", k.describe(), alg)
+			case !q.jws.hasKid:
+				e.to.Hint(verifies+"the token has no kid, so only %d keys are tried: let the sender put the kid of that key into the header", k.describe(), maxTries)
+			case k.hasKid && k.id == q.jws.kid:
+				e.to.Hint(verifies+"other keys have the same kid: give each key a kid of its own, where the keys are published or configured, and at the sender", k.describe())
 			default:
-				e.to.Hint("the signature verifies under %s, and alg %s is not the alg of that key: change alg where the key is published or configured, or at the sender", k.describe(), alg)
+				e.to.Hint(verifies+"the token has %s: give both the same kid, where the key is published or configured, or at the sender", k.describe(), q.name())
 			}
 			return
 		}
@@ -220,7 +225,8 @@ func (e *explanation) otherSecrets(q *Search, seen []*Key, input, signature []by
 				continue
 			}
 			do := "configure the same bytes" + diagnosis.Field(q.cfg.Fields.Keys)
-			if config.Trim(string(other)) != string(other) { // which New refuses
+			var problems config.Problems
+			if problems.Secrets("", [][]byte{other}); problems.Err() != nil { // New refuses it
 				do = "enter it at the sender anew, without that"
 			}
 			e.to.Hint("the signature verifies if the secret at position %s is %s: the sender uses that form, so %s", k.id, form.name, do)

@@ -183,6 +183,8 @@ func TestExplain(t *testing.T) {
 
 		{"bound to a key", nil, nil, m{"cnf": m{}}, nil, "", []string{"the token is bound to a key (cnf), which is not checked here: want a bearer token without cnf"}},
 		{"exp absent", nil, nil, m{"exp": nil}, nil, "exp, lifetime", []string{"exp is absent, want seconds since 1970"}},
+		{"exp and aud are of another type", nil, nil, m{"exp": "x", "aud": 5}, nil, "exp, lifetime, aud", []string{
+			`the claim exp is "x", want a number: seconds since 1970`, `the claim aud is the number 5, want a string or an array of strings`}},
 		{"exp is a string", nil, nil, m{"exp": "x"}, nil, "exp, lifetime", []string{`the claim exp is "x", want a number: seconds since 1970`}},
 		{"exp in milliseconds", nil, nil, m{"exp": now.UnixMilli()}, nil, "exp, lifetime", []string{"exp is 1700000000000, which looks like milliseconds: want seconds since 1970"}},
 		{"exp is the last second of 9999", func(c *jose.Config) { c.Now = func() time.Time { return time.Unix(jose.MaxDate-300, 0) } }, nil,
@@ -355,6 +357,11 @@ func TestExplainTriesOtherKeys(t *testing.T) {
 		{"of the same type", append(ofOtherTypes, eds[0]), token(0, nil), hint("0", "x")},
 		{"after those that were tried", slices.Concat(tried, eds[4:]), token(19, nil), hint("19", "x")},
 		{"none", eds, token(30, nil), ""},
+		{"the fifth, without kid", eds, token(4, map[string]any{"kid": nil}),
+			`- the signature verifies under key "4" (Ed25519), and the token has no kid, so only 4 keys are tried: let the sender put the kid of that key into the header`},
+		{"the fourth, without kid", eds, token(3, map[string]any{"kid": nil}), ""},
+		{"the fifth of the same kid", append(tried, with(eds[4], map[string]any{"kid": "x"})), token(4, nil),
+			`- the signature verifies under key "x" (Ed25519), and other keys have the same kid: give each key a kid of its own, where the keys are published or configured, and at the sender`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			cfg := config()
@@ -390,6 +397,7 @@ func TestExplainTriesFormsOfASecret(t *testing.T) {
 		{"without single quotation marks", single, cut(single), form("taken without the quotation marks around it", configure)},
 		{"with quotation marks", text, slices.Concat([]byte(`"`), text, []byte(`"`)), form("taken with quotation marks around it", configure)},
 		{"base64 decoded", []byte(base64.StdEncoding.EncodeToString(raw)), raw, form("decoded from base64", configure)},
+		{"base64 decoded, with white space around it", []byte(base64.StdEncoding.EncodeToString(spaced)), spaced, form("decoded from base64", configure)},
 		{"base64url decoded", []byte(base64.RawURLEncoding.EncodeToString(raw)), raw, form("decoded from base64", configure)},
 		{"hex decoded", fmt.Appendf(nil, "%x", raw), raw, form("decoded from hex", configure)},
 		{"base64", raw, []byte(base64.StdEncoding.EncodeToString(raw)), form("encoded as base64", configure)},

@@ -153,8 +153,8 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Token, error) {
 		return nil, err
 	}
 	if known.content == nil { // else others share the content, and its claims are read
-		if err := c.readClaims(); err != nil {
-			return nil, err
+		if wrong := c.readClaims(); wrong != nil {
+			return nil, wrong[0]
 		}
 	}
 	if err := v.checkClaims(c, now); err != nil {

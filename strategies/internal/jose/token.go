@@ -119,9 +119,9 @@ func readContent(token string, names []string) (*content, error) {
 	return c, nil
 }
 
-// readClaims reads the claims of a token whose signature verified. The error is about the first
-// that cannot be read.
-func (c *content) readClaims() (err error) {
+// readClaims reads the claims of a token whose signature verified. It returns an error for each
+// claim that cannot be read.
+func (c *content) readClaims() (wrong []error) {
 	for _, m := range c.body {
 		ok := true
 		switch m.name {
@@ -138,11 +138,11 @@ func (c *content) readClaims() (err error) {
 		case "iat":
 			c.iat, ok = m.value.Date()
 		}
-		if !ok && err == nil {
-			err = wrongValue(m)
+		if !ok {
+			wrong = append(wrong, wrongValue(m))
 		}
 	}
-	return err
+	return wrong
 }
 
 func wrongValue(m member) error {
