@@ -3,6 +3,7 @@ package redisreplay_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -179,6 +180,7 @@ func TestLostAnswers(t *testing.T) {
 		within   time.Duration
 	}{
 		"no answer is lost":                        {on: first(0, "SET", lost), fresh: true},
+		"no answer to a fresh id's GET":            {on: first(always, "GET", lost), fresh: true},
 		"one answer":                               {on: first(1, "SET", lost), fresh: true, within: 6 * time.Second},
 		"three answers":                            {on: first(3, "SET", lost), fresh: true, within: 18 * time.Second},
 		"one command":                              {on: first(1, "SET", dropped), fresh: true, within: 6 * time.Second},
@@ -222,12 +224,163 @@ func TestLostAnswers(t *testing.T) {
 					}
 				}
 				time.Sleep(2 * time.Minute)
+				f.well.Store(true)
 				if add(t, s, "scope", "id", until) {
 					t.Error("a replay was accepted")
 				}
 			})
 		})
 	}
+}
+
+// An Add that gives up sooner than the client refuses a genuine credential. One that waits for
+// much longer keeps the sender waiting for nothing.
+func TestAddWaitsForAllRetriesAndFiveSecondsMore(t *testing.T) {
+	const addr = "127.0.0.1:6379" // not called
+	one := func(o redis.Options) redis.UniversalClient {
+		o.Addr = addr
+		return redis.NewClient(&o)
+	}
+	cluster := func(o redis.ClusterOptions) redis.UniversalClient {
+		o.Addrs = []string{addr}
+		return redis.NewClusterClient(&o)
+	}
+	type other struct{ redis.UniversalClient }
+	for name, test := range map[string]struct {
+		client func() redis.UniversalClient
+		want   time.Duration
+	}{
+		"one server": {func() redis.UniversalClient { return one(redis.Options{}) }, 28 * time.Second},
+		"one server, two attempts": {func() redis.UniversalClient {
+			return one(redis.Options{MaxRetries: 1, ReadTimeout: time.Second, MaxRetryBackoff: 3 * time.Second})
+		}, (5 + 2*1 + 3) * time.Second},
+		"one server, no limits": {func() redis.UniversalClient {
+			return one(redis.Options{MaxRetries: -1, ReadTimeout: -1, MaxRetryBackoff: -1})
+		}, 5 * time.Second},
+		"cluster": {func() redis.UniversalClient { return cluster(redis.ClusterOptions{}) }, 28 * time.Second},
+		"cluster, two nodes with three attempts each": {func() redis.UniversalClient {
+			return cluster(redis.ClusterOptions{MaxRedirects: 1, MaxRetries: 2, ReadTimeout: time.Second, MaxRetryBackoff: 3 * time.Second})
+		}, (5 + 6*1 + 5*3) * time.Second},
+		"cluster, one attempt": {func() redis.UniversalClient {
+			return cluster(redis.ClusterOptions{MaxRedirects: -1, MaxRetries: -1, ReadTimeout: time.Second})
+		}, 6 * time.Second},
+		"a client that cannot tell": {func() redis.UniversalClient {
+			return other{one(redis.Options{MaxRetries: -1, ReadTimeout: time.Second})}
+		}, 28 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := test.client()
+				defer c.Close()
+				c.AddHook(silent{commands: new(atomic.Int32)})
+				begin := time.Now()
+				fresh, err := newStore(t, c).Add(context.Background(), "scope", "id", begin.Add(time.Hour))
+				wantUnavailable(t, fresh, err)
+				if d := time.Since(begin); d != test.want {
+					t.Errorf("Add took %v, want %v", d, test.want)
+				}
+			})
+		})
+	}
+}
+
+// An until that is now has passed.
+func TestEntryThatEndsNowIsKeptForAMinute(t *testing.T) {
+	for until, want := range map[time.Duration]time.Duration{
+		-time.Nanosecond: time.Minute,
+		0:                time.Minute,
+		time.Nanosecond:  2 * time.Millisecond,
+		time.Second:      time.Second + 2*time.Millisecond,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			c, life := new(fakeRedis).client(t, nil), time.Duration(0)
+			c.AddHook(setting{life: &life})
+			if fresh, err := newStore(t, c).Add(t.Context(), "scope", "id", time.Now().Add(until)); !fresh || err != nil {
+				t.Errorf("%v: fresh %v, error %v", until, fresh, err)
+			}
+			if life != want {
+				t.Errorf("an entry that ends in %v is kept for %v, want %v", until, life, want)
+			}
+		})
+	}
+}
+
+// setting answers SET, and tells for how long.
+type setting struct {
+	panicking
+	life *time.Duration
+}
+
+func (s setting) ProcessHook(redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		cmd.(*redis.BoolCmd).SetVal(true)
+		args := cmd.Args() // set key value ex|px life nx
+		unit := map[any]time.Duration{"ex": time.Second, "px": time.Millisecond}[args[3]]
+		*s.life = time.Duration(args[4].(int64)) * unit
+		return nil
+	}
+}
+
+// silent does not answer SET, and is closed for other commands. It counts all of them.
+type silent struct {
+	panicking
+	commands *atomic.Int32
+}
+
+func (s silent) ProcessHook(redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		s.commands.Add(1)
+		if cmd.Name() == "set" {
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		return redis.ErrClosed
+	}
+}
+
+// Else requests that ended would use up the places of those entries that must be taken back.
+func TestRequestThatIsOverAsksRedisNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, commands := new(fakeRedis).client(t, nil), new(atomic.Int32)
+		c.AddHook(silent{commands: commands})
+		ctx, cancel := context.WithCancelCause(context.Background())
+		cause := errors.New("the sender has gone")
+		cancel(cause)
+		fresh, err := newStore(t, c).Add(ctx, "scope", "id", time.Now().Add(time.Hour))
+		wantUnavailable(t, fresh, err)
+		if !errors.Is(err, cause) {
+			t.Errorf("error %v, want the cause of the context", err)
+		}
+		synctest.Wait()
+		if n := commands.Load(); n != 0 {
+			t.Errorf("%d commands", n)
+		}
+	})
+}
+
+// An id whose record ends between the commands of one Add is fresh: nobody holds it any more.
+func TestEntryThatEndsBetweenTheCommandsIsFresh(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var f fakeRedis
+		f.on = func(command string) fate {
+			if command == "GET" {
+				f.mu.Lock()
+				defer f.mu.Unlock()
+				clear(f.keys)
+			}
+			return answered
+		}
+		s, until := newStore(t, f.client(t, nil)), time.Now().Add(time.Hour)
+		for range 2 {
+			if !add(t, s, "scope", "id", until) {
+				t.Error("not fresh")
+			}
+		}
+		f.well.Store(true)
+		if add(t, s, "scope", "id", until) {
+			t.Error("a replay was accepted")
+		}
+	})
 }
 
 // A replay can wait in front of a slow Redis until the record of the first use is dropped.
@@ -240,11 +393,32 @@ func TestAnswerAfterTheEndIsUnavailable(t *testing.T) {
 			switch {
 			case !fresh:
 				wantUnavailable(t, got, err)
+				if want := "the answer came after the time for which Redis keeps the id"; !strings.Contains(err.Error(), want) {
+					t.Errorf("error %v, want %q", err, want)
+				}
 			case !got || err != nil:
 				t.Errorf("life of %v: got %v, error %v, want a fresh id", life, got, err)
 			}
 		})
 	}
+	synctest.Test(t, func(t *testing.T) { // but a replay that Redis still knows is one
+		var slow atomic.Bool
+		lose := first(3, "SET", lost)
+		f := fakeRedis{on: func(command string) fate {
+			if slow.Load() {
+				return lose(command)
+			}
+			return answered
+		}}
+		s, until := newStore(t, f.client(t, nil)), time.Now().Add(10*time.Second)
+		if !add(t, s, "scope", "id", until) {
+			t.Error("not fresh")
+		}
+		slow.Store(true)
+		if add(t, s, "scope", "id", until) || time.Now().Before(until) {
+			t.Error("a replay was accepted, or its answer came too early for this test")
+		}
+	})
 }
 
 func both(a, b func(string) fate) func(string) fate {
@@ -327,6 +501,27 @@ func TestTakingBackIsBounded(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What was taken back needs no other attempt, and leaves its place to the next entry.
+func TestAnEntryIsTakenBackOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var evals atomic.Int32
+		f := fakeRedis{on: func(command string) fate {
+			if command == "EVAL" {
+				evals.Add(1)
+				return answered
+			}
+			return lost
+		}}
+		s := newStore(t, f.client(t, func(o *redis.Options) { o.MaxRetries = -1 }))
+		fresh, err := s.Add(context.Background(), "scope", "id", time.Now().Add(time.Hour))
+		wantUnavailable(t, fresh, err)
+		time.Sleep(2 * time.Minute)
+		if n := evals.Load(); n != 1 {
+			t.Errorf("%d attempts, want 1", n)
+		}
+	})
 }
 
 // A closed client stays closed. Other attempts to take an entry back would be in vain.
