@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
 	"strconv"
 	"strings"
@@ -202,9 +203,13 @@ func TestMemoryFullFailsClosedAndRecovers(t *testing.T) {
 	}
 }
 
-func TestMemoryOfNegativeSizeHasTheDefault(t *testing.T) {
-	if !add(t, replay.NewMemory(-1), "client", "id", time.Now().Add(time.Hour)) {
-		t.Error("not fresh")
+// 0 and less stand for the default. A very large size is for those who want no bound, and
+// allocates no more than the others.
+func TestMemoryOfAnySizeTakesAnEntry(t *testing.T) {
+	for _, size := range []int{math.MinInt, -1, 0, 1, math.MaxInt} {
+		if !add(t, replay.NewMemory(size), "client", "id", time.Now().Add(time.Hour)) {
+			t.Errorf("%d: not fresh", size)
+		}
 	}
 }
 
@@ -261,6 +266,31 @@ func TestMemoryParallelWhileFullAndExpiring(t *testing.T) {
 			time.Sleep(time.Minute)
 		}
 	})
+}
+
+// Entries that are counted at the same moment must all count.
+func TestMemoryParallelKeepsItsSize(t *testing.T) {
+	const size, workers = 50_000, 8
+	m, until := replay.NewMemory(size), time.Now().Add(time.Hour)
+	var fresh atomic.Int32
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			for i := range size {
+				ok, err := m.Add(t.Context(), strconv.Itoa(w), strconv.Itoa(i), until)
+				if err != nil {
+					return
+				}
+				if ok {
+					fresh.Add(1)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if n := fresh.Load(); n != size {
+		t.Errorf("%d entries were accepted, want %d", n, size)
+	}
 }
 
 // The bound of 40 bytes an entry must hold wherever the tables are between two sizes.
