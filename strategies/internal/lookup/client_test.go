@@ -52,19 +52,26 @@ func TestDoSendsOneRequest(t *testing.T) {
 	}
 }
 
-// A few bytes of gzip can become gigabytes.
+// A few bytes of gzip can become gigabytes. An answer with another status is not read.
 func TestDoBoundsTheAnswer(t *testing.T) {
 	for _, test := range []struct {
+		form         url.Values
 		status, size int
 		body         bool
 		err          string
 	}{
-		{200, 100, true, ""},
-		{200, 101, false, "the answer is larger than 100 bytes"},
-		{200, 1 << 20, false, "the answer is larger than 100 bytes"},
-		{400, 100, true, ""},
-		{400, 101, false, ""},
-		{400, 1 << 20, false, ""},
+		{url.Values{}, 200, 100, true, ""},
+		{url.Values{}, 200, 101, false, "the answer is larger than 100 bytes"},
+		{url.Values{}, 200, 1 << 20, false, "the answer is larger than 100 bytes"},
+		{url.Values{}, 400, 100, true, ""},
+		{url.Values{}, 400, 101, false, ""},
+		{url.Values{}, 400, 1 << 20, false, ""},
+		{url.Values{}, 401, 100, false, ""},
+		{url.Values{}, 503, 100, false, ""},
+		{nil, 200, 100, true, ""},
+		{nil, 200, 101, false, "the answer is larger than 100 bytes"},
+		{nil, 400, 100, false, ""},
+		{nil, 404, 100, false, ""},
 	} {
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Encoding", "gzip")
@@ -75,13 +82,13 @@ func TestDoBoundsTheAnswer(t *testing.T) {
 				z.Write(block[:min(len(block), test.size)])
 			}
 		}))
-		resp, err := lookup.NewClient(nil, 100).Do(t.Context(), s.URL, nil, url.Values{})
+		resp, err := lookup.NewClient(nil, 100).Do(t.Context(), s.URL, nil, test.form)
 		s.Close()
 		if test.err != "" {
 			if want := s.URL + ": " + test.err; err == nil || err.Error() != want {
 				t.Errorf("error %v, want %s", err, want)
 			}
-		} else if err != nil || resp.Status != test.status || (len(resp.Body) == 100) != test.body {
+		} else if err != nil || resp.Status != test.status || (len(resp.Body) == 100) != test.body || !test.body && resp.Body != nil {
 			t.Errorf("%+v: response %+v, error %v", test, resp, err)
 		}
 	}
@@ -182,6 +189,7 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 		want string
 	}{
 		"network":              {broken, "https://as.example/introspect: broken"},
+		"no answer":            {context.DeadlineExceeded, "https://as.example/introspect: no answer in time: context deadline exceeded"},
 		"nested":               {fmt.Errorf("oauth2: %w", &url.Error{Op: "Post", URL: address, Err: broken}), "https://as.example/introspect: broken"},
 		"OAuth server refuses": {&oauth2.RetrieveError{Response: &http.Response{StatusCode: 401}, Body: []byte("s3cret"), ErrorCode: "s3cret"}, "https://as.example/introspect: the Client got no token for itself: status 401"},
 		"OAuth, no response":   {&oauth2.RetrieveError{Body: []byte("s3cret")}, "https://as.example/introspect: the Client got no token for itself: status 0"},
@@ -195,12 +203,16 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 			})}, 100)
 			if _, err := c.Do(t.Context(), address, nil, url.Values{"token": {"s3cret"}}); err == nil || err.Error() != test.want {
 				t.Errorf("%s: error %v, want %s", name, err, test.want)
-			} else if test.err == broken && !errors.Is(err, broken) {
+			} else if (test.err == broken || test.err == context.DeadlineExceeded) && !errors.Is(err, test.err) {
 				t.Errorf("%s: error %v does not wrap its cause", name, err)
 			}
 		}
 	}
-	if _, err := lookup.NewClient(nil, 100).Do(t.Context(), "https://s3cret\x00", nil, nil); err == nil || strings.Contains(err.Error(), "s3cret") {
+	const unreadable = "https://s3cret\x00"
+	if _, err := lookup.NewClient(nil, 100).Do(t.Context(), unreadable, nil, nil); err == nil || strings.Contains(err.Error(), "s3cret") {
 		t.Errorf("error %v of a URL that cannot be parsed", err)
+	}
+	if name := lookup.Name(unreadable); name != "a URL that cannot be read" {
+		t.Errorf("name %q of a URL that cannot be parsed", name)
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/diagnosis"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/lookup"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/testclock"
 )
@@ -84,13 +85,17 @@ func TestAnswerIsNotUsedAgainTwoDaysAfterTheClockWasSetBack(t *testing.T) {
 // An answer is as old as its call. If the machine was suspended meanwhile, the call is made
 // again before anybody is decided by it.
 func TestMachineSuspendedDuringACall(t *testing.T) {
-	for _, name := range []string{"revoked", "good", "panics", "always"} {
+	for _, name := range []string{"revoked", "good", "panics", "always", "for no longer than a call"} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				clock, calls := testclock.New(false), 0
 				c := newCacheAt(clock, 1000, func(_ context.Context, token string) (string, time.Time, error) {
 					if calls++; calls == 1 || name == "always" {
-						clock.Suspend(25 * time.Hour)
+						suspended := 25 * time.Hour
+						if name == "for no longer than a call" {
+							suspended = 10 * time.Second
+						}
+						clock.Suspend(suspended)
 						return "about " + token, time.Time{}, nil
 					}
 					switch name {
@@ -105,6 +110,10 @@ func TestMachineSuspendedDuringACall(t *testing.T) {
 				case "good":
 					if err != nil {
 						t.Error(err)
+					}
+				case "for no longer than a call":
+					if err != nil || calls != 1 {
+						t.Errorf("error %v after %d calls, want the answer of one", err, calls)
 					}
 				case "revoked":
 					verifiertest.CheckError(t, err, redoxauth.ErrRejected, "inactive")
@@ -136,18 +145,66 @@ func TestAnswerIsAsOldAsItsCall(t *testing.T) {
 	})
 }
 
-// What a call brings that ignores its context is not remembered.
+// What a call brings that ignores its context is not remembered, also if the wall clock says
+// that the call was short.
 func TestAnswerThatComesTooLateIsDropped(t *testing.T) {
+	for _, token := range []string{"good", "bad"} {
+		for _, setBack := range []time.Duration{0, 55 * time.Second} {
+			synctest.Test(t, func(t *testing.T) {
+				clock, r := testclock.New(true), &remote{}
+				c := newCacheAt(clock, 1000, func(ctx context.Context, token string) (string, time.Time, error) {
+					time.Sleep(time.Minute)
+					clock.SetBack(setBack)
+					return r.fetch(context.WithoutCancel(ctx), token)
+				})
+				for i := range int64(2) {
+					verifiertest.CheckError(t, ask(t.Context(), c, token), redoxauth.ErrUnavailable, "unavailable")
+					time.Sleep(50*time.Second + time.Millisecond) // until just after the call
+					wantCalls(t, r, i+1)
+				}
+			})
+		}
+	}
+}
+
+// A negative answer counts although nobody knows how old it is: the token has no precedence any
+// more, and Explain tells of it.
+func TestRevokedWhileTheClockIsSetBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := &remote{}
-		c := newCache(func(ctx context.Context, token string) (string, time.Time, error) {
-			time.Sleep(time.Minute)
-			return r.fetch(context.WithoutCancel(ctx), token)
+		clock, revoked := testclock.New(true), false
+		c := newCacheAt(clock, 1000, func(_ context.Context, token string) (string, time.Time, error) {
+			if revoked {
+				clock.SetBack(time.Hour)
+				return "", time.Time{}, errRevoked
+			}
+			return "about " + token, time.Time{}, nil
 		})
-		for i := range int64(2) {
-			verifiertest.CheckError(t, ask(t.Context(), c, "good"), redoxauth.ErrUnavailable, "unavailable")
-			time.Sleep(time.Minute)
-			wantCalls(t, r, i+1)
+		for _, want := range []bool{true, false} {
+			ask(t.Context(), c, "good")
+			var to diagnosis.Report
+			if value, ok := c.Explain(from("192.0.2.1:1"), "good", &to); ok != want {
+				t.Errorf("Explain tells of %q, ok %v, want %v", value, ok, want)
+			}
+			revoked = true
+			time.Sleep(5 * time.Minute)
+		}
+	})
+}
+
+// A token may expire while the machine is suspended.
+func TestExpiryIsOnTheWallClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		clock := testclock.New(false)
+		r := &remote{expiry: func() time.Time { return clock.Now().Add(time.Minute) }}
+		c := newCacheAt(clock, 1000, r.fetch)
+		for _, calls := range []int64{1, 2} {
+			for range 2 {
+				if err := ask(t.Context(), c, "good"); err != nil {
+					t.Fatal(err)
+				}
+				wantCalls(t, r, calls)
+			}
+			clock.Suspend(time.Minute)
 		}
 	})
 }

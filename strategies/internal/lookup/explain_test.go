@@ -1,11 +1,13 @@
 package lookup_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
@@ -29,7 +31,11 @@ func TestLoadedOnlyAsksNobody(t *testing.T) {
 	w := newWorld(t, nil)
 	peer := from("192.0.2.1:1")
 	for range 1000 { // more than the calls of a minute
-		verifiertest.CheckError(t, w.loaded(peer, "good"), redoxauth.ErrUnavailable, "unavailable")
+		err := w.loaded(peer, "good")
+		verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "unavailable")
+		if want := "service (https://as.example): not asked yet about this token, and Explain asks nobody"; !strings.HasSuffix(err.Error(), want) {
+			t.Fatalf("error %v, want %q", err, want)
+		}
 		w.explain(peer, "good")
 	}
 	wantCalls(t, w.remote, 0)
@@ -89,12 +95,145 @@ func TestLoadedOnlyChangesNothing(t *testing.T) {
 
 func TestLoadedOnlyTellsTheLastFailure(t *testing.T) {
 	w := newWorld(t, nil)
+	use(from("192.0.2.1:1"), w.Cache, "good, remembered")
 	w.err = errors.New("connection refused")
 	use(from("192.0.2.1:1"), w.Cache, "good")
+	if err := w.loaded(from("192.0.2.1:1"), "good, remembered"); err != nil {
+		t.Errorf("a remembered answer: %v", err)
+	}
 	err := w.loaded(from("192.0.2.1:1"), "good")
 	verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "unavailable")
 	if want := "the last call, about any token, failed: connection refused"; !strings.Contains(err.Error(), want) {
 		t.Errorf("error %v, want %q", err, want)
+	}
+}
+
+// A call that ends late may know more than that, such as that the service cannot be dialed.
+func TestLoadedOnlyTellsWhyACallTookTooLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCache(func(ctx context.Context, _ string) (string, time.Time, error) {
+			<-ctx.Done()
+			return "", time.Time{}, errors.New("dialing as.example")
+		})
+		ask(t.Context(), c, "good")
+		synctest.Wait()
+		err := ask(rotation.LoadedOnly(t.Context()), c, "good")
+		if want := "the last call, about any token, failed: dialing as.example"; err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("error %v, want %q", err, want)
+		}
+	})
+}
+
+// Explain tells of the newest answer, also of one that Get does not use, and Get with LoadedOnly
+// uses the same ones as Get.
+func TestExplainTellsOfTheLastAnswer(t *testing.T) {
+	peer := from("192.0.2.1:1")
+	for _, test := range []struct {
+		name, token string
+		before      func(w *world, start time.Time)
+		want        string
+		ok, used    bool
+	}{
+		{"none", "good", func(*world, time.Time) {},
+			"no answer about this token is known here", false, false},
+		{"positive", "good", func(w *world, _ time.Time) {
+			use(peer, w.Cache, "good")
+			w.now = w.now.Add(3 * time.Second)
+		}, "the answer is 3s old, and used for 5m0s", true, true},
+		{"positive, not accepted", "good stranger", func(w *world, _ time.Time) {
+			use(peer, w.Cache, "good stranger")
+			w.now = w.now.Add(5*time.Minute - 1)
+		}, "the answer is 5m0s old, and used for 5m0s", true, true},
+		{"positive, too old", "good", func(w *world, _ time.Time) {
+			use(peer, w.Cache, "good")
+			w.now = w.now.Add(5 * time.Minute)
+		}, "what follows is about the last answer, which is not used any more, because it is 5m0s old, and was used for 5m0s", true, false},
+		{"positive, expired since", "good", func(w *world, start time.Time) {
+			w.expiry = func() time.Time { return start.Add(time.Minute) }
+			use(peer, w.Cache, "good")
+			w.now = w.now.Add(time.Minute)
+		}, "what follows is about the last answer, which is not used any more, because it says that the token expired at 2033-05-18T03:34:20Z", true, false},
+		{"positive, expired before", "good", func(w *world, start time.Time) {
+			w.expiry = func() time.Time { return start }
+			use(peer, w.Cache, "good")
+		}, "what follows is about the last answer, which is not used any more, because it says that the token expired at 2033-05-18T03:33:20Z", true, false},
+		{"negative", "bad", func(w *world, _ time.Time) {
+			use(peer, w.Cache, "bad")
+			w.now = w.now.Add(3 * time.Second)
+		}, "the answer is 3s old, and used for 10s\nredoxauth: credentials rejected (inactive)", false, true},
+		{"negative, too old", "bad", func(w *world, _ time.Time) {
+			use(peer, w.Cache, "bad")
+			w.now = w.now.Add(10 * time.Second)
+		}, "what follows is about the last answer, which is not used any more, because it is 10s old, and was used for 10s\nredoxauth: credentials rejected (inactive)", false, false},
+		{"revoked", "good", func(w *world, _ time.Time) {
+			use(peer, w.Cache, "good")
+			w.now, w.err = w.now.Add(5*time.Minute), errRevoked
+			use(peer, w.Cache, "good")
+		}, "the answer is 0s old, and used for 10s\nredoxauth: credentials rejected (inactive)", false, true},
+		{"expired, asked again", "good", func(w *world, start time.Time) {
+			w.expiry = func() time.Time { return start.Add(time.Minute) }
+			use(peer, w.Cache, "good")
+			w.now, w.expiry = w.now.Add(time.Minute), func() time.Time { return start.Add(30 * time.Second) }
+			use(peer, w.Cache, "good")
+		}, "what follows is about the last answer, which is not used any more, because it says that the token expired at 2033-05-18T03:33:50Z", true, false},
+		{"expired, asked again, and the clock set back", "good", func(w *world, start time.Time) {
+			w.expiry = func() time.Time { return start.Add(time.Minute) }
+			use(peer, w.Cache, "good")
+			w.now = w.now.Add(time.Minute)
+			use(peer, w.Cache, "good")
+			w.now = w.now.Add(-2 * time.Second)
+		}, "the answer is 58s old, and used for 5m0s", true, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t, nil)
+			test.before(w, w.now)
+			var to diagnosis.Report
+			value, ok := w.Explain(peer, test.token, &to)
+			_, got, _ := strings.Cut(to.Text(""), "within a day\n")
+			if want := "service (https://as.example): " + test.want + "\n"; got != want {
+				t.Errorf("got\n%s\nwant\n%s", got, want)
+			}
+			if ok != test.ok || ok && value != "about "+test.token {
+				t.Errorf("value %q, ok %v, want %v", value, ok, test.ok)
+			}
+			calls := w.calls.Load()
+			err := w.loaded(peer, test.token)
+			if errors.Is(err, redoxauth.ErrUnavailable) == test.used {
+				t.Errorf("error %v, used %v", err, test.used)
+			}
+			use(peer, w.Cache, test.token)
+			if asked := w.calls.Load() != calls; asked == test.used {
+				t.Errorf("Get asked: %v, used %v", asked, test.used)
+			}
+		})
+	}
+}
+
+func TestExplainTellsWhoSentTheRequest(t *testing.T) {
+	direct, forwarded := from("192.0.2.1:1"), from("192.0.2.1:1")
+	forwarded.Header.Set("Forwarded", "for=203.0.113.9")
+	for _, test := range []struct {
+		name string
+		peer func(*http.Request) string
+		r    *http.Request
+		want string
+		hint string
+	}{
+		{"address", nil, direct, `"192.0.2.1", the address of the connection (Config.Peer is nil)`, ""},
+		{"proxy", nil, forwarded, "unknown: the request has the header Forwarded and Config.Peer is nil, so all who come through the proxy count as one stranger",
+			"\nhints:\n- the request came through a proxy (Forwarded), and Config.Peer is nil: so strangers can use up the calls about new tokens. Set Peer to the last address of the header\n"},
+		{"Peer", func(*http.Request) string { return "203.0.113.9" }, forwarded, `"203.0.113.9" (Config.Peer)`, ""},
+		{"Peer panics", func(*http.Request) string { panic("s3cret") }, forwarded, "Config.Peer panicked: string", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			want := "\npeer: " + test.want + `
+calls about new tokens: those of strangers, because no token of this peer was accepted within a day
+service (https://as.example): no answer about this token is known here
+` + test.hint
+			if got := newWorld(t, test.peer).explain(test.r, "good"); got != want {
+				t.Errorf("got\n%s\nwant\n%s", got, want)
+			}
+		})
 	}
 }
 

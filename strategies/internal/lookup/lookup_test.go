@@ -124,20 +124,26 @@ func TestAnswersAreKeptForTheirLife(t *testing.T) {
 					time.Sleep(time.Nanosecond)
 				}
 				check(2)
+				if test.life == 5*time.Minute { // the second answer is kept for as long
+					time.Sleep(test.life - time.Nanosecond)
+					check(2)
+					time.Sleep(time.Nanosecond)
+					check(3)
+				}
 			})
 		})
 	}
 }
 
 func TestAFailureIsUnavailableAndNeverKept(t *testing.T) {
-	own := redoxauth.Errorf(redoxauth.ErrUnavailable, "unavailable", "own")
-	for _, failure := range []error{errors.New("connection refused"), own} {
+	own := redoxauth.Errorf(redoxauth.ErrUnavailable, "own", "")
+	for failure, reason := range map[error]redoxauth.Reason{errors.New("connection refused"): "unavailable", own: "own"} {
 		synctest.Test(t, func(t *testing.T) {
 			r := &remote{err: failure}
 			c := newCache(r.fetch)
 			for range 3 {
 				err := ask(t.Context(), c, "good")
-				verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "unavailable")
+				verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, reason)
 				if !errors.Is(err, failure) {
 					t.Errorf("error %v does not wrap its cause", err)
 				}
@@ -240,13 +246,13 @@ func TestACallEndsAfterTenSeconds(t *testing.T) {
 }
 
 func TestACallThatPanicsOrExitsIsAFailure(t *testing.T) {
-	for name, fault := range map[string]func(token string){
-		"panic":      func(token string) { panic(token) },
-		"index":      func(token string) { _ = []int{}[len(token)] },
-		"Goexit":     func(string) { runtime.Goexit() },
-		"nil dialer": func(string) { panic(nil) },
+	for want, fault := range map[string]func(token string){
+		"the call panicked: string":              func(token string) { panic(token) },
+		"the call panicked: runtime.boundsError": func(token string) { _ = []int{}[len(token)] },
+		"the call ended its goroutine":           func(string) { runtime.Goexit() },
+		"the call panicked: *runtime.PanicNil":   func(string) { panic(nil) },
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(want, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c := newCache(func(_ context.Context, token string) (string, time.Time, error) {
 					fault(token)
@@ -257,6 +263,9 @@ func TestACallThatPanicsOrExitsIsAFailure(t *testing.T) {
 					verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "unavailable")
 					if strings.Contains(err.Error(), "s3cret") {
 						t.Fatalf("the error shows the token: %v", err)
+					}
+					if !strings.Contains(err.Error(), want) {
+						t.Fatalf("error %v, want %q", err, want)
 					}
 				}
 			})
@@ -349,6 +358,27 @@ func TestAFloodPushesOutNoAcceptedToken(t *testing.T) {
 			})
 		})
 	}
+}
+
+// An answer that is replaced must leave nothing behind that keeps others from going.
+func TestAnAnswerThatIsReplacedCountsOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &remote{}
+		c := newCache(r.fetch)
+		for range 3 {
+			ask(t.Context(), c, "bad")
+			time.Sleep(10 * time.Second)
+		}
+		for i := range 1025 + 10 {
+			ask(t.Context(), c, fmt.Sprint("bad", i))
+		}
+		calls := r.calls.Load()
+		for i := 10; i >= 0; i-- {
+			ask(t.Context(), c, fmt.Sprint("bad", i))
+			calls++
+			wantCalls(t, r, calls)
+		}
+	})
 }
 
 // A slow caller must not bring back an answer that a newer one has replaced.

@@ -325,6 +325,28 @@ func TestOnlyAnAcceptedTokenHasPrecedence(t *testing.T) {
 	}
 }
 
+// Tokens that have expired are unknown ones again, as revoked ones are.
+func TestAnExpiredTokenHasNoPrecedence(t *testing.T) {
+	w := newWorld(t, nil)
+	peer, stranger := from("192.0.2.1:1"), from("192.0.2.2:1")
+	end := w.now.Add(6 * time.Minute)
+	w.expiry = func() time.Time { return end }
+	if err := use(peer, w.Cache, "good"); err != nil {
+		t.Fatal(err)
+	}
+	w.now = end.Add(-1)
+	w.exhaust()
+	if _, err := w.Get(stranger, "good"); err != nil {
+		t.Errorf("before it expires: %v", err)
+	}
+	w.now = end
+	w.exhaust()
+	calls := w.calls.Load()
+	_, err := w.Get(stranger, "good")
+	verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "busy")
+	wantCalls(t, w.remote, calls)
+}
+
 // Tokens that were revoked are unknown ones again. Else each of them would be asked about once
 // every 10 s, whatever the allowance of its peer is.
 func TestARevokedTokenHasNoPrecedence(t *testing.T) {
@@ -482,6 +504,44 @@ func TestBusyEndsWhenTheServiceIsBack(t *testing.T) {
 	verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "busy")
 	if strings.Contains(err.Error(), "failed") {
 		t.Errorf("the error tells of an outage that is over: %v", err)
+	}
+}
+
+// After an outage the minute starts anew, once a minute at most. If the clock was set back, it
+// does so at once: it may be days until the clock shows that time again.
+func TestTheMinuteStartsAnewOnceAMinute(t *testing.T) {
+	w := newWorld(t, nil)
+	peer, failure := from("192.0.2.1:1"), errors.New("status 503")
+	if !w.accepted(peer) {
+		t.Fatal("the first was refused")
+	}
+	outage := func(calls int64) {
+		t.Helper()
+		w.err = failure
+		if got := w.flood(1000, peer.RemoteAddr); got != calls {
+			t.Errorf("%d calls in the outage, want %d", got, calls)
+		}
+		w.err = nil
+		w.flood(1, "192.0.2.2:1") // a stranger finds out that it is over
+	}
+	for _, step := range []struct {
+		name   string
+		passed time.Duration
+		outage int64 // calls; at most 300 that fail are given back in a minute
+		tokens int
+		after  int64 // calls about them
+	}{
+		{"first outage", 0, 600, 200, 200},
+		{"at the same moment", 0, 100, 1000, 0},
+		{"a minute later", time.Minute, 600, 1000, 300},
+		{"half a minute later", time.Minute / 2, 300, 1000, 0},
+		{"the clock was set back", -48 * time.Hour, 0, 1000, 300},
+	} {
+		w.now = w.now.Add(step.passed)
+		outage(step.outage)
+		if got := w.flood(step.tokens, peer.RemoteAddr); got != step.after {
+			t.Errorf("%s: %d calls after the outage, want %d", step.name, got, step.after)
+		}
 	}
 }
 

@@ -29,6 +29,8 @@ func TestUnexpectedShowsAnErrorCodeAlone(t *testing.T) {
 		{400, `{"error":"invalid_client","error":"invalid_token"}`, "400 Bad Request"},
 		{400, "s3cret", "400 Bad Request"},
 		{400, "", "400 Bad Request"},
+		{204, "", "204 No Content"},
+		{300, "", "300 Multiple Choices (a redirect, which is not followed)"},
 		{302, "", "302 Found (a redirect, which is not followed)"},
 		{429, "", "429 Too Many Requests (it throttles this server)"},
 		{599, "", "599"},
