@@ -3,6 +3,7 @@ package google_test
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -102,6 +103,8 @@ func TestErrorsSayWhatTokeninfoSaid(t *testing.T) {
 		{"HTML", reply{200, "<!DOCTYPE html>"}, func(r *http.Response) { r.Header.Set("Content-Type", "text/html") },
 			[]string{host + ` answered 200 with the Content-Type "text/html" and HTML or XML`, "want a JSON object (Config.Endpoints.TokenInfoURL)"}},
 		{"empty", reply{200, ""}, nil, []string{"and an empty body"}},
+		{"cut off", reply{200, `{"exp":`}, nil, []string{"want a JSON object (Config.Endpoints.TokenInfoURL): not a JSON object"}},
+		{"another type", reply{200, `{"aud":["x"],"exp":"1"}`}, nil, []string{"aud is of another type than a string"}},
 		{"expiry", reply{200, `{"exp":"soon"}`}, nil, []string{`exp is "\"soon\"", want a number of seconds`}},
 		{"no expiry", reply{200, `{}`}, nil, []string{"exp and expires_in are absent"}},
 	} {
@@ -158,7 +161,15 @@ func explain(t *testing.T, v redoxauth.Verifier, r *http.Request, token string) 
 }
 
 func TestExplain(t *testing.T) {
-	const token = "ya29.c.0123456789abcdefghijklmnopqrstuvwxyz"
+	const token = "ya29.0123456789abcdefghijklmnopqrstuvwxyz"
+	const other = "other@example-project.iam.gserviceaccount.com"
+	const client = "1-x.apps.googleusercontent.com"
+	const neither, anotherID, notVerified = "kind: neither", "- Config.ServiceAccounts lists a unique ID, and the account", "is listed, but it counts only if email_verified is true"
+	noEmail := map[string]any{"email": nil, "email_verified": nil}
+	fitting := []string{ // each is in the text only if it is wanted
+		neither, anotherID, notVerified, "sends the federated token", "lists an e-mail address", "is the number of the project", "differ only in",
+		"set Config.AccessTokens", "holds a workload identity provider", "is an ID token of Google", "unique ID absent", "<nil>",
+	}
 	for _, test := range []struct {
 		name   string
 		config func(*google.Config)
@@ -168,23 +179,33 @@ func TestExplain(t *testing.T) {
 	}{
 		{"accepted", nil, map[string]any{}, nil, []string{"example: accepted: ", "tokeninfo (https://oauth2.googleapis.com/tokeninfo): the answer is 0s old", "azp, aud, sub: ", "account: \"" + accountID + "\", as configured (Config.ServiceAccounts; Redox dashboard: account)", "exp: 2026-03-01T13:00:00Z, not expired", "scope: "}},
 		{"several faults", func(c *google.Config) { c.ServiceAccounts, c.Scopes = []string{"99"}, []string{"a"} }, map[string]any{}, nil,
-			[]string{"\nthe account has the unique ID", "\nscope is [", `want "a" (Config.Scopes`}},
-		{"an address instead of the ID", func(c *google.Config) { c.ServiceAccounts = []string{account} }, map[string]any{"email": nil, "email_verified": nil}, nil,
+			[]string{"\nthe account has the unique ID", "\nscope is [", `want "a" (Config.Scopes`, anotherID}},
+		{"an address instead of the ID", func(c *google.Config) { c.ServiceAccounts = []string{account} }, noEmail, nil,
 			[]string{"\n- Config.ServiceAccounts lists an e-mail address, and the token names its account by the unique ID \"" + accountID + "\" alone", "- an access token names the address only with the scope https://www.googleapis.com/auth/userinfo.email"}},
-		{"another ID", func(c *google.Config) { c.ServiceAccounts = []string{"99"} }, map[string]any{}, nil, []string{`- Config.ServiceAccounts lists a unique ID, and the account "` + account + `" has another one, "` + accountID + `"`}},
-		{"the project number", func(c *google.Config) { c.ServiceAccounts = []string{"445566"} }, map[string]any{"email": "445566-compute@developer.gserviceaccount.com"}, nil, []string{`- the listed "445566" is the number of the project`}},
-		{"one character of the ID", func(c *google.Config) { c.ServiceAccounts = []string{accountID[:len(accountID)-1] + "9"} }, map[string]any{}, nil, []string{"differ only in character 21"}},
-		{"not verified", func(c *google.Config) { c.ServiceAccounts = []string{account} }, nil, map[string]any{"email_verified": false}, []string{"- the e-mail address \"" + account + "\" is listed, but it counts only if email_verified is true"}},
+		{"another ID", func(c *google.Config) { c.ServiceAccounts = []string{"99"} }, map[string]any{}, nil, []string{anotherID + ` "` + account + `" has another one, "` + accountID + `"`}},
+		{"the project number", func(c *google.Config) { c.ServiceAccounts = []string{"445566"} }, map[string]any{"email": "445566-compute@developer.gserviceaccount.com"}, nil, []string{`- the listed "445566" is the number of the project`, anotherID}},
+		{"one character of the ID", func(c *google.Config) { c.ServiceAccounts = []string{accountID[:len(accountID)-1] + "9"} }, map[string]any{}, nil, []string{"differ only in character 21", anotherID}},
+		{"another ID, no address", func(c *google.Config) { c.ServiceAccounts = []string{"99"} }, noEmail, nil, []string{"\nthe account has the unique ID"}},
+		{"another ID and another address", func(c *google.Config) { c.ServiceAccounts = []string{"99", other} }, map[string]any{}, nil, []string{"\nthe account has the unique ID"}},
+		{"one character of the address", func(c *google.Config) { c.ServiceAccounts = []string{"redoy" + account[5:]} }, map[string]any{}, nil, []string{`- the account's e-mail address "` + account + `" and the configured`, "differ only in character 5"}},
+		{"another address, not verified", func(c *google.Config) { c.ServiceAccounts = []string{other} }, nil, map[string]any{"email_verified": false}, []string{"\nthe account has the unique ID"}},
+		{"a person", nil, map[string]any{"email": "jane@example.com", "scope": nil}, nil, []string{"\nthe e-mail address \"jane@example.com\" is no service account's"}},
+		{"a person's client", nil, map[string]any{"azp": client, "aud": client}, nil, []string{"\nazp is \"" + client + "\" and aud is"}},
+		{"a person's client, ID token", nil, nil, map[string]any{"azp": client}, []string{"\nazp is \"" + client + "\", the OAuth client of a person's token"}},
+		{"a scope twice, in two cases", func(c *google.Config) { c.Scopes = []string{"openid"} }, map[string]any{"scope": "openid OpenID"}, nil, []string{"example: accepted: "}},
+		{"not verified", func(c *google.Config) { c.ServiceAccounts = []string{account} }, nil, map[string]any{"email_verified": false}, []string{"- the e-mail address \"" + account + "\" " + notVerified}},
 		{"scope in another case", func(c *google.Config) { c.Scopes = []string{"OpenID"} }, map[string]any{}, nil, []string{`- scope "openid" and the configured "OpenID"`, "differ only in upper and lower case"}},
 		{"no access tokens", func(c *google.Config) { c.AccessTokens = false }, map[string]any{}, nil, []string{"\nConfig.AccessTokens: false", "set Config.AccessTokens\n"}},
 		{"no ID tokens", func(c *google.Config) { c.Audience = nil }, nil, map[string]any{}, []string{"\nConfig.Audience: empty", `- the token is an ID token of Google for the audience "` + audience + `"`}},
+		{"no ID tokens, one of another issuer", func(c *google.Config) { c.Audience = nil }, nil, map[string]any{"iss": "https://issuer.example"}, []string{"\nConfig.Audience: empty"}},
 		{"workload identity provider", func(c *google.Config) {
 			c.Audience = []string{"//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/q"}
 		}, nil, map[string]any{}, []string{"- Config.Audience holds a workload identity provider"}},
 		{"slash", func(c *google.Config) { c.Audience = []string{audience + "/"} }, nil, map[string]any{}, []string{"differ only in the slash at the end"}},
 		{"ID token", nil, nil, map[string]any{}, []string{"example: accepted: ", "header: alg \"RS256\"", "iss: ", "aud: ", "signature: verifies", `account: "` + accountID + `"`}},
-		{"ID token with several faults", func(c *google.Config) { c.ServiceAccounts = []string{"99"} }, nil, map[string]any{"aud": "x", "exp": start.Add(-time.Hour).Unix()}, []string{"\nexpired 1h0m0s ago", "\naud is \"x\"", "\nthe account has the unique ID"}},
-		{"no token of Google", func(c *google.Config) { c.Federated = true }, nil, nil, []string{"kind: neither", "- without account in the dashboard Redox sends the federated token"}},
+		{"ID token with several faults", func(c *google.Config) { c.ServiceAccounts = []string{"99"} }, nil, map[string]any{"aud": "x", "exp": start.Add(-time.Hour).Unix()}, []string{"\nexpired 1h0m0s ago", "\naud is \"x\"", "\nthe account has the unique ID", anotherID}},
+		{"no token of Google", nil, nil, nil, []string{neither}},
+		{"no token of Google, and federated ones may arrive", func(c *google.Config) { c.Federated = true }, nil, nil, []string{neither, "- without account in the dashboard Redox sends the federated token"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f := newFake(t)
@@ -207,6 +228,12 @@ func TestExplain(t *testing.T) {
 			calls, fetches := f.calls(), f.fetches
 			text := explain(t, v, request(token), token)
 			wantParts(t, text, test.want...)
+			for _, part := range fitting {
+				wanted := slices.ContainsFunc(test.want, func(want string) bool { return strings.Contains(want, part) })
+				if !wanted && strings.Contains(text, part) {
+					t.Errorf("has %q:\n%s", part, text)
+				}
+			}
 			if first, _, _ := strings.Cut(text, "\n"); err != nil && first != err.Error() {
 				t.Errorf("first line\n%s\nwant\n%s", first, err)
 			}
@@ -214,6 +241,20 @@ func TestExplain(t *testing.T) {
 				t.Errorf("Explain made %d calls and %d fetches", f.calls()-calls, f.fetches-fetches)
 			}
 		})
+	}
+}
+
+// No answer can be known about a token that is never sent.
+func TestExplainOfATokenThatIsTooLong(t *testing.T) {
+	const known = "no answer about this token is known here"
+	v := newFake(t).verifier(nil)
+	for size, want := range map[int]string{4096: known, 4097: "the access token has 4097 bytes"} {
+		token := "ya29." + strings.Repeat("a", size-5)
+		text := explain(t, v, request(token), token)
+		wantParts(t, text, want)
+		if want != known && strings.Contains(text, known) {
+			t.Errorf("of %d bytes:\n%s", size, text)
+		}
 	}
 }
 
