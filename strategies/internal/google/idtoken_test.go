@@ -2,6 +2,7 @@ package google_test
 
 import (
 	"maps"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -232,5 +233,33 @@ func TestRotatedKeysAreFetched(t *testing.T) {
 	}
 	if f.fetches != 2 {
 		t.Errorf("%d fetches, want 2", f.fetches)
+	}
+}
+
+// The package comments of gcpjwt and wif promise that known keys serve for 24 h of an outage.
+// Without Cache-Control the keys' own life is 15 minutes.
+func TestKnownKeysServeForADayOfAnOutage(t *testing.T) {
+	f := newFake(t)
+	v := f.verifier(nil)
+	token := func() string {
+		return idToken(t, nil, map[string]any{"iat": f.now().Unix(), "exp": f.now().Add(time.Hour).Unix()})
+	}
+	if _, err := decide(t, v, token()); err != nil {
+		t.Fatal(err)
+	}
+	f.fail(func(r *http.Request) (*http.Response, error) {
+		return respond(r, http.StatusServiceUnavailable, ""), nil
+	})
+	f.pass(24*time.Hour + 15*time.Minute - 1)
+	if _, err := decide(t, v, token()); err != nil {
+		t.Errorf("after a day: %v", err)
+	}
+	f.pass(time.Second) // from a fetch that failed to the next one
+	_, err := decide(t, v, token())
+	verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "keys")
+	f.fail(nil)
+	f.pass(time.Minute)
+	if _, err := decide(t, v, token()); err != nil {
+		t.Errorf("after the outage: %v", err)
 	}
 }
