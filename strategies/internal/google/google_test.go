@@ -63,6 +63,7 @@ func TestServiceAccountsAreNoPersons(t *testing.T) {
 	for _, test := range []struct{ entry, wrong string }{
 		{"112233445566778899001", ""},
 		{"1", ""},
+		{strings.Repeat("1", 32), ""},
 		{"redox@example-project.iam.gserviceaccount.com", ""},
 		{"redox@example-project.example.com.iam.gserviceaccount.com", ""}, // of the project example.com:example-project
 		{"REDOX@Example-Project.IAM.gserviceaccount.com", ""},
@@ -87,6 +88,7 @@ func TestServiceAccountsAreNoPersons(t *testing.T) {
 		{"redox@.gserviceaccount.com", "may be a person's"},
 		{"redox@example_project.iam.gserviceaccount.com?", "may be a person's"},
 		{"redox@iam.gserviceaccount.co", "may be a person's"},
+		{strings.Repeat("1", 33), "neither a numeric ID nor an e-mail address"},
 		{"iam.gserviceaccount.com", "neither a numeric ID nor an e-mail address"},
 		{"@example-project.iam.gserviceaccount.com", "neither a numeric ID nor an e-mail address"},
 		{"jane@example.com@example-project.iam.gserviceaccount.com", "neither a numeric ID nor an e-mail address"},
@@ -259,6 +261,7 @@ func TestRefusalTellsThatTheTokenNamesNoAddress(t *testing.T) {
 	}{
 		{"an address is listed", "other@example-project.iam.gserviceaccount.com", none, []string{accountID, "no e-mail address", hint, "userinfo.email"}},
 		{"an address is listed, another is named", "other@example-project.iam.gserviceaccount.com", nil, []string{accountID, account}},
+		{"an address is listed, another is named and not verified", "other@example-project.iam.gserviceaccount.com", map[string]any{"email_verified": false}, []string{accountID, account, "not verified"}},
 		{"an ID is listed", "99", none, []string{accountID}},
 	}
 	for _, test := range tests {

@@ -1,6 +1,7 @@
 package google_test
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/google"
 )
 
 func TestAccessTokenThatGoogleDoesNotKnowIsRefused(t *testing.T) {
@@ -21,6 +23,9 @@ func TestAccessTokenThatGoogleDoesNotKnowIsRefused(t *testing.T) {
 		f.answers["ya29.bad"] = reply{http.StatusBadRequest, body}
 		_, err := decide(t, f.verifier(nil), "ya29.bad")
 		verifiertest.CheckError(t, err, redoxauth.ErrRejected, "inactive")
+		if err != nil && strings.Contains(err.Error(), "federated") {
+			t.Errorf("the error tells of federated tokens, which cannot arrive: %v", err)
+		}
 	}
 }
 
@@ -51,6 +56,7 @@ func TestAnOutageOfGoogleRefusesNothing(t *testing.T) {
 		"400 with HTML":        {http.StatusBadRequest, "<html>invalid_token</html>"},
 		"400 without a word":   {http.StatusBadRequest, "{}"},
 		"400 with another":     {http.StatusBadRequest, `{"error":["invalid_token"]}`},
+		"200 with an error":    {http.StatusOK, `{"error":"invalid_token"}`},
 		"HTML":                 {http.StatusOK, "<!DOCTYPE html><title>Sign in</title>"},
 		"empty":                {http.StatusOK, ""},
 		"null":                 {http.StatusOK, "null"},
@@ -103,4 +109,41 @@ func TestErrorOfAnOutageWrapsItsCause(t *testing.T) {
 			t.Errorf("%s: %v does not wrap its cause", reason, err)
 		}
 	}
+}
+
+// The end of a request says nothing about its token, and ends no call that others may wait for.
+func TestARequestThatEndsMeanwhileIsNotRefused(t *testing.T) {
+	f, answer := newFake(t), make(chan struct{})
+	f.answers["ya29.good"] = info(nil)
+	v := f.verifier(func(c *google.Config) { c.Client.Transport = delayed{f, answer} })
+	tokens := []string{"ya29.good", idToken(t, nil, nil)}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	for _, token := range tokens {
+		id, err := v.Verify(request(token).WithContext(ended))
+		if id != nil {
+			t.Errorf("accepted as %v", id)
+		}
+		verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "canceled")
+	}
+	close(answer)
+	for _, token := range tokens {
+		if _, err := decide(t, v, token); err != nil {
+			t.Errorf("the next request: %v", err)
+		}
+	}
+	if f.calls() != 1 || f.fetches != 1 {
+		t.Errorf("%d calls and %d fetches, want 1 and 1", f.calls(), f.fetches)
+	}
+}
+
+// A delayed fake answers when until is closed.
+type delayed struct {
+	*fake
+	until chan struct{}
+}
+
+func (d delayed) RoundTrip(r *http.Request) (*http.Response, error) {
+	<-d.until
+	return d.fake.RoundTrip(r)
 }
