@@ -97,18 +97,24 @@ func TestZeroVerifierRefusesEverything(t *testing.T) {
 func TestRefusalsNameTheFieldsOfConfigAndDashboard(t *testing.T) {
 	g, account, cfg := newGoogle(t)
 	access := g.AccessToken(account, scope)
+	id, err := g.IDToken(account, audience, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct {
 		change func(*gcpjwt.Config)
+		token  string
 		want   string
 	}{
-		{func(c *gcpjwt.Config) { c.ServiceAccounts = []string{"99"} }, `want "99" (Config.ServiceAccounts; Redox dashboard: e-mail address of the service account)`},
-		{func(c *gcpjwt.Config) { c.Scopes = []string{"openid"} }, `want "openid" (Config.Scopes; Redox dashboard: scopes)`},
+		{func(c *gcpjwt.Config) { c.ServiceAccounts = []string{"99"} }, access, `want "99" (Config.ServiceAccounts; Redox dashboard: e-mail address of the service account)`},
+		{func(c *gcpjwt.Config) { c.Scopes = []string{"openid"} }, access, `want "openid" (Config.Scopes; Redox dashboard: scopes)`},
+		{func(c *gcpjwt.Config) { c.Audience = []string{"https://elsewhere.example"} }, id, `want "https://elsewhere.example" (Config.Audience; Redox dashboard: target audience)`},
 	} {
 		cfg := cfg
 		test.change(&cfg)
 		v := newVerifier(t, cfg)
-		_, err := v.Verify(withToken(access)())
-		if text := redoxauth.Explain(v, withToken(access)()); !strings.Contains(fmt.Sprint(err), test.want) || !strings.HasPrefix(text, fmt.Sprint(err, "\n")) {
+		_, err := v.Verify(withToken(test.token)())
+		if text := redoxauth.Explain(v, withToken(test.token)()); !strings.Contains(fmt.Sprint(err), test.want) || !strings.HasPrefix(text, fmt.Sprint(err, "\n")) {
 			t.Errorf("error %v, want %q; Explain:\n%s", err, test.want, text)
 		} else if strings.Contains(text, "wif or gcpjwt verifies") {
 			t.Errorf("Explain advises what is in use:\n%s", text)
