@@ -100,15 +100,14 @@ func (v *verifier) explainHolder(h holder, to *diagnosis.Report) {
 	to.Near("the account's unique ID", h.id, listed, "Config.ServiceAccounts")
 	to.Near("the account's e-mail address", h.email, listed, "Config.ServiceAccounts")
 	addresses := slices.ContainsFunc(listed, emailAddress.MatchString)
-	ids := slices.ContainsFunc(listed, isNumericID)
 	const command = "gcloud iam service-accounts describe EMAIL --format='value(uniqueId)'"
 	switch {
 	case !h.named && addresses:
 		to.Hint("Config.ServiceAccounts lists an e-mail address, and the token names its account by the unique ID %s alone: list that ID, if it is what this shows: %s", diagnosis.Quote(h.id), command)
 		to.Hint("an access token names the address only with the scope %s", emailScope)
-	case h.named && !h.verified && slices.Contains(listed, h.email):
+	case slices.Contains(listed, h.email): // else it is accepted above
 		to.Hint("the e-mail address %s is listed, but it counts only if email_verified is true: list the unique ID %s", diagnosis.Quote(h.email), diagnosis.Quote(h.id))
-	case h.verified && ids && !addresses:
+	case h.verified && !addresses:
 		to.Hint("Config.ServiceAccounts lists a unique ID, and the account %s has another one, %s: list that, if the account is yours", diagnosis.Quote(h.email), diagnosis.Quote(h.id))
 	}
 	for _, entry := range listed {

@@ -182,7 +182,7 @@ func TestExplainTellsOfTheLastAnswer(t *testing.T) {
 			w.now = w.now.Add(time.Minute)
 			use(peer, w.Cache, "good")
 			w.now = w.now.Add(-2 * time.Second)
-		}, "the answer is 58s old, and used for 5m0s", true, true},
+		}, "what follows is about the last answer, which is not used any more, because it is -2s old, and was used for 5m0s", true, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld(t, nil)

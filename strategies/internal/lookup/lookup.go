@@ -246,17 +246,15 @@ func (c *Cache[A]) land(f *flight[A]) {
 			f.err = redoxauth.Errorf(redoxauth.ErrUnavailable, "unavailable", "%w", f.err)
 		}
 	}
+	fresh := f.fresh(now)
 	switch {
 	case failure != nil:
-	case f.err == nil && !f.fresh(now):
-		if f.grant != nil {
-			c.others.put(f.key, f.kept) // for Explain alone
-		}
-	case f.grant == nil && f.err == nil: // the requests that asked may have been given up
+	case f.grant == nil && f.err == nil && fresh: // the requests that asked may have been given up
 		c.accepted.put(f.key, f.kept)
+	case f.grant == nil && f.err == nil && !f.expired(now): // the clock was set back
 	default:
 		c.accepted.drop(f.key)
-		c.others.put(f.key, f.kept)
+		c.others.put(f.key, f.kept) // if it is not fresh, for Explain alone
 	}
 	delete(c.flights, f.key)
 	c.ration.landed(f.grant, failure, now)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/diagnosis"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/lookup"
 )
 
@@ -345,6 +346,33 @@ func TestAnExpiredTokenHasNoPrecedence(t *testing.T) {
 	_, err := w.Get(stranger, "good")
 	verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "busy")
 	wantCalls(t, w.remote, calls)
+}
+
+// The service may say at first that a token has no expiry, and later that it has expired. Then
+// the token is an unknown one again. Else each request with it would make a call.
+func TestATokenThatTurnsOutExpiredHasNoPrecedence(t *testing.T) {
+	w := newWorld(t, nil)
+	peer, stranger := from("192.0.2.1:1"), from("192.0.2.2:1")
+	if err := use(peer, w.Cache, "good"); err != nil {
+		t.Fatal(err)
+	}
+	w.now = w.now.Add(5 * time.Minute)
+	end := w.now
+	w.expiry = func() time.Time { return end }
+	w.exhaust()
+	if _, err := w.Get(stranger, "good"); err != nil {
+		t.Fatal(err)
+	}
+	w.exhaust()
+	calls := w.calls.Load()
+	_, err := w.Get(stranger, "good")
+	verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "busy")
+	wantCalls(t, w.remote, calls)
+	var to diagnosis.Report
+	w.Explain(peer, "good", &to)
+	if text := to.Text("decision"); !strings.Contains(text, "the token expired at") {
+		t.Errorf("Explain does not tell of the last answer:\n%s", text)
+	}
 }
 
 // Tokens that were revoked are unknown ones again. Else each of them would be asked about once
