@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
 	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/tokenendpoint"
 )
@@ -168,6 +169,72 @@ func TestExplainOfAnIssuedToken(t *testing.T) {
 	}
 }
 
+// Explain runs all checks of a token, and says which fields decide them. It tells an assertion,
+// and the token of another endpoint, from a token of its own.
+func TestExplainTellsWhatTokenItIs(t *testing.T) {
+	const (
+		foreign   = "- the key of an access token depends on Issuer and Audience of its EndpointConfig beside TokenSecrets: "
+		assertion = "- iss is that of a sender: this is an assertion, which the sender must exchange for an access token at the token endpoint"
+	)
+	with := func(change func(*tokenendpoint.Config)) string { return newEndpoint(t, change).issue(t) }
+	signed := func(claims map[string]any) string {
+		token, err := redoxtest.NewKey("k", "ES256").Token(nil, claims)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return token
+	}
+	own := newEndpoint(t)
+	_, readOnly := own.ask(t, form("grant_type=client_credentials&scope=read"), "200")
+	for _, c := range []struct {
+		name, token string
+		says        []string
+		hint        string // foreign, assertion or ""
+	}{
+		{"of this endpoint", own.issue(t), []string{
+			`iss: "https://api.example.com", as configured (EndpointConfig.Issuer)`,
+			`typ: "at+jwt", accepted (fixed for the tokens of a TokenEndpoint)`,
+			`alg: "HS256", accepted (fixed for the tokens of a TokenEndpoint)`,
+			`signature: verifies under secret "0" (EndpointConfig.TokenSecrets)`,
+			`exp: 2026-11-23T12:05:00Z, in 5m0s, accepted (fixed for the tokens of a TokenEndpoint)`,
+			`aud: "https://api.example.com/redox", accepted (EndpointConfig.Audience)`,
+			`client_id: "redox", as configured (EndpointConfig.Clients[].ID)`,
+			`scope: has "read", which Verifier requires`, `scope: has "write", which Verifier requires`,
+		}, ""},
+		{"without a scope", readOnly["access_token"].(string), []string{
+			`scope: has "read", which Verifier requires`,
+			`scope is "read", want "write" (the scopes of Verifier; what a client may get: EndpointConfig.Clients[].Scopes; what it asks for: Redox dashboard: scopes)`,
+		}, ""},
+		{"of another issuer", with(func(c *tokenendpoint.Config) { c.Issuer = "https://b.example.com" }), nil, foreign},
+		{"for another audience", with(func(c *tokenendpoint.Config) { c.Audience = "https://b.example.com" }), nil, foreign},
+		{"an assertion", signed(map[string]any{"iss": "redox"}), nil, assertion},
+		{"an assertion of a stranger", signed(map[string]any{"iss": "stranger"}), nil, foreign},
+		{"with iss and client_id of a sender", signed(map[string]any{"iss": "redox", "client_id": "redox"}), nil, foreign},
+	} {
+		v, err := own.Verifier([]string{"read", "write"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := httptest.NewRequest("POST", "/redox", nil)
+		r.Header.Set("Authorization", "Bearer "+c.token)
+		got := v.Explain(r)
+		for _, want := range c.says {
+			if !strings.Contains(got, "\n"+want+"\n") {
+				t.Errorf("%s: got %s, want %s", c.name, got, want)
+			}
+		}
+		for _, hint := range []string{foreign, assertion} {
+			if strings.Contains(got, "\n"+hint) != (hint == c.hint) {
+				t.Errorf("%s: got %s, want the hint %q alone", c.name, got, c.hint)
+			}
+		}
+		r.Header.Set("Authorization", "Bearer opaque") // of which nothing is known
+		if got := v.Explain(r); strings.Contains(got, "client_id") || strings.Contains(got, "hints:") {
+			t.Errorf("an opaque token: got %s", got)
+		}
+	}
+}
+
 // Concatenated, ("a", "bc") and ("ab", "c") would give one key.
 func TestKeysOfDifferentNamesDiffer(t *testing.T) {
 	named := func(issuer, audience string) func(*tokenendpoint.Config) {
@@ -223,7 +290,7 @@ func TestNoTokenTooLongToBeAccepted(t *testing.T) {
 		w, _ := e.ask(t, form("grant_type=client_credentials"), "")
 		return w.Code != 200
 	})
-	issued, refused := 0, 0
+	issued, refused, longestToken := 0, 0, 0
 	used = 0
 	for n := longest - 50; n < longest+50; n++ {
 		subject = strings.Repeat("x", n)
@@ -236,19 +303,22 @@ func TestNoTokenTooLongToBeAccepted(t *testing.T) {
 			continue
 		}
 		issued++
-		if _, err := e.verify(t, a["access_token"].(string)); err != nil {
+		token := a["access_token"].(string)
+		longestToken = max(longestToken, len(token))
+		if _, err := e.verify(t, token); err != nil {
 			t.Fatalf("issued for a subject of %d bytes: %v", n, err)
 		}
 	}
-	if issued == 0 || refused == 0 || used != issued {
-		t.Errorf("%d issued, %d refused, %d used", issued, refused, used)
+	if issued == 0 || refused == 0 || used != issued || longestToken != 16<<10 {
+		t.Errorf("%d issued, %d refused, %d used, the longest token has %d bytes", issued, refused, used, longestToken)
 	}
 }
 
-// The longest names that can be configured, with all their scopes, are accepted.
+// The longest names that can be configured, with all their scopes, are accepted. SMART scopes
+// may have < > &, which encoding/json makes longer.
 func TestTokenOfTheLongestNames(t *testing.T) {
-	name, scopes := strings.Repeat(`"`, 512), strings.Fields(numbered(" s", 840))
-	if n := len(strings.Join(scopes, " ")); n > 4096 || n < 4085 {
+	name, scopes := strings.Repeat(`"`, 512), strings.Fields(numbered(" <", 840)+" >&<>&<")
+	if n := len(strings.Join(scopes, " ")); n != 4096 {
 		t.Fatalf("%d bytes of scopes, which are not the most", n)
 	}
 	e := newEndpoint(t, func(c *tokenendpoint.Config) {

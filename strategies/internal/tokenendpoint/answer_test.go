@@ -45,6 +45,7 @@ func TestAnswers(t *testing.T) {
 		{"malformed", failing(tokenendpoint.Malformed("x is missing", "x is %s", "absent")), clients, false, "400 invalid_request", redoxauth.ErrMalformed, "malformed", "", false},
 		{"scope", failing(redoxauth.Errorf(redoxauth.ErrForbidden, "scope", "")), grants, false, "400 invalid_scope", redoxauth.ErrForbidden, "scope", "", false},
 		{"unavailable", failing(unavailable), clients, false, "503 temporarily_unavailable", redoxauth.ErrUnavailable, "keys", "10", false},
+		{"unavailable, and Basic", failing(unavailable), clients, true, "503 temporarily_unavailable", redoxauth.ErrUnavailable, "keys", "10", false},
 		{"unavailable for a time", failing(&later), grants, false, "503 temporarily_unavailable", redoxauth.ErrUnavailable, "keys", "60", false},
 		{"of no kind", failing(errors.New("hm")), clients, false, "500 server_error", nil, "internal", "", false},
 		{"a fault", failing(redoxauth.Errorf(nil, "internal", "hm")), grants, false, "500 server_error", nil, "internal", "", false},
@@ -114,10 +115,18 @@ func TestTooManyWrongCredentials(t *testing.T) {
 		request("redox", "192.0.2.1:1", wrong)
 	}
 	request("redox", "192.0.2.1:2", limited)
+	for range 100 {
+		request("redox", "192.0.2.1", "") // some wrappers leave out the port
+	}
 	// The count is kept in one of 1024 places, which others may share. So most of them are
 	// counted apart, and which ones differs from run to run.
 	for what, pair := range map[string]func(n int) (client, peer string){
-		"peers":   func(n int) (string, string) { return "redox", fmt.Sprintf("192.0.2.%d:1", 2+n) },
+		"peers":                func(n int) (string, string) { return "redox", fmt.Sprintf("192.0.2.%d:1", 2+n) },
+		"peers without a port": func(n int) (string, string) { return "redox", fmt.Sprintf("192.0.2.%d", 20+n) },
+		"pairs whose names joined are the same": func(n int) (string, string) {
+			const joined = "192.0.2.1redox"
+			return joined[n%9:], joined[:n%9] + ":1"
+		},
 		"clients": func(n int) (string, string) { return fmt.Sprint("other", n), "192.0.2.1:1" },
 	} {
 		apart := 0

@@ -2,11 +2,15 @@ package tokenendpoint_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
+	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 	checks "github.com/redoxauth/redoxauth-go/strategies/internal/config"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/diagnosis"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/tokenendpoint"
 	"github.com/redoxauth/redoxauth-go/strategies/keyset"
 )
@@ -15,27 +19,10 @@ import (
 // behind by the Leeway, which accepts it until the Leeway after its end by that clock.
 func TestUseIsRecordedForAsLongAsAnAssertionIsAccepted(t *testing.T) {
 	key := redoxtest.NewKey("k", "ES256")
-	keys, err := keyset.ParseJWKS(redoxtest.JWKS(key))
-	if err != nil {
-		t.Fatal(err)
-	}
 	for configured, leeway := range map[time.Duration]time.Duration{0: time.Minute, time.Second: time.Second, 90 * time.Second: 90 * time.Second, 5 * time.Minute: 5 * time.Minute} {
 		clock := now
-		a := tokenendpoint.Assertions{
-			TokenURL: "https://api.example.com/token", Types: []string{"JWT"}, MaxLifetime: 5 * time.Minute, Leeway: configured,
-			Replay: store(nil), Now: func() time.Time { return clock }, UnknownReason: "client",
-		}
-		var p checks.Problems
-		a.Check(&p)
-		a.Add(&p, "Clients[0]", tokenendpoint.Client{ID: "redox"}, keys, []string{"ES256"})
-		if err := p.Err(); err != nil {
-			t.Fatal(err)
-		}
-		sender := redoxtest.JWTBearer{Key: key, Issuer: "redox", Subject: "redox", TokenURL: a.TokenURL, Now: func() time.Time { return now }}
-		assertion, err := sender.Token()
-		if err != nil {
-			t.Fatal(err)
-		}
+		a := assertionsOf(t, func(a *tokenendpoint.Assertions) { a.Leeway, a.Now = configured, func() time.Time { return clock } }, key)
+		assertion := assertionWith(t, key, nil)
 		behind := func(d time.Duration) bool { // at the time d after the end
 			clock = now.Add(5*time.Minute + d - leeway)
 			_, err := a.Verify(context.Background(), assertion)
@@ -51,6 +38,115 @@ func TestUseIsRecordedForAsLongAsAnAssertionIsAccepted(t *testing.T) {
 		}
 		if more := proof.Once.Until.Sub(now.Add(5 * time.Minute)); more <= 2*leeway || more > 2*leeway+5*time.Minute {
 			t.Errorf("leeway %v: recorded for %v more, want a little more than %v", leeway, more, 2*leeway)
+		}
+	}
+}
+
+// assertionsOf are those of the client "redox" with these keys.
+func assertionsOf(t *testing.T, change func(*tokenendpoint.Assertions), keys ...redoxtest.Key) *tokenendpoint.Assertions {
+	t.Helper()
+	set, err := keyset.ParseJWKS(redoxtest.JWKS(keys...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &tokenendpoint.Assertions{
+		TokenURL: "https://api.example.com/token", Types: []string{"JWT"}, MaxLifetime: 5 * time.Minute,
+		Replay: store(nil), Now: func() time.Time { return now }, UnknownReason: "client",
+		IssuerField: "Clients[].ID", Dashboard: "clientId", SubjectField: "Clients[].Name", KeysField: "Clients[].Keys", AlgorithmsBy: "fixed by SMART", LifetimeBy: "fixed",
+	}
+	if change != nil {
+		change(a)
+	}
+	var p checks.Problems
+	a.Check(&p)
+	a.Add(&p, "Clients[0]", tokenendpoint.Client{ID: "redox", Subject: "redox"}, set, []string{"ES256"})
+	if err := p.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// assertionWith is a genuine assertion of the client "redox" with these claims changed.
+func assertionWith(t *testing.T, key redoxtest.Key, claims map[string]any) string {
+	t.Helper()
+	sender := redoxtest.JWTBearer{Key: key, Issuer: "redox", Subject: "redox", TokenURL: "https://api.example.com/token", Now: func() time.Time { return now }, Claims: claims}
+	assertion, err := sender.Token()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return assertion
+}
+
+func TestBoundsOfAssertions(t *testing.T) {
+	key := redoxtest.NewKey("k", "ES256")
+	a := assertionsOf(t, nil, key)
+	at := func(d time.Duration) int64 { return now.Add(d).Unix() }
+	for _, c := range []struct {
+		name   string
+		claims map[string]any
+		reason redoxauth.Reason
+	}{
+		{"exp at MaxLifetime and the leeway", map[string]any{"iat": nil, "exp": at(6 * time.Minute)}, ""},
+		{"exp after that", map[string]any{"iat": nil, "exp": at(6*time.Minute + time.Second)}, "lifetime"},
+		{"MaxLifetime and the leeway since iat", map[string]any{"iat": at(-2 * time.Minute), "exp": at(4 * time.Minute)}, ""},
+		{"more since iat", map[string]any{"iat": at(-2*time.Minute - time.Second), "exp": at(4 * time.Minute)}, "lifetime"},
+		{"jti of 256 bytes", map[string]any{"jti": strings.Repeat("x", 256)}, ""},
+		{"jti of 257 bytes", map[string]any{"jti": strings.Repeat("x", 257)}, "malformed"},
+	} {
+		p, err := a.Verify(t.Context(), assertionWith(t, key, c.claims))
+		if c.reason != "" {
+			verifiertest.CheckError(t, err, redoxauth.ErrRejected, c.reason)
+		} else if err != nil || p.Client != "redox" || p.Once == nil {
+			t.Errorf("%s: got %v, %v", c.name, p, err)
+		}
+	}
+}
+
+// Two keys of one kid: each verifies, or neither with OneKey.
+func TestKeysOfOneKeyID(t *testing.T) {
+	first, second := redoxtest.NewKey("k", "ES256"), redoxtest.NewKey("other", "ES256")
+	second.ID = first.ID
+	for _, oneKey := range []bool{false, true} {
+		a := assertionsOf(t, func(a *tokenendpoint.Assertions) { a.OneKey = oneKey }, first, second)
+		for _, key := range []redoxtest.Key{first, second} {
+			_, err := a.Verify(t.Context(), assertionWith(t, key, nil))
+			if oneKey {
+				verifiertest.CheckError(t, err, redoxauth.ErrRejected, "unknown_key")
+			} else if err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// Errors and Explain name the fields that decide.
+func TestAssertionsNameTheFields(t *testing.T) {
+	key := redoxtest.NewKey("k", "ES256")
+	a := assertionsOf(t, nil, key)
+	for _, c := range []struct {
+		name, assertion string
+		lines           []string
+	}{
+		{"genuine", assertionWith(t, key, nil), []string{
+			`iss: "redox", as configured (EndpointConfig.Clients[].ID; Redox dashboard: clientId)`,
+			`typ: "JWT", accepted (fixed)`,
+			`alg: "ES256", accepted (fixed by SMART)`,
+			`signature: verifies under key "k" (EC P-256, alg ES256) (EndpointConfig.Clients[].Keys)`,
+			`sub: "redox", accepted (EndpointConfig.Clients[].Name)`,
+			`aud: "https://api.example.com/token", accepted (EndpointConfig.AssertionAudiences, by default TokenURL)`,
+		}},
+		{"another sub", assertionWith(t, key, map[string]any{"sub": "x"}), []string{`sub is "x", want "redox" (EndpointConfig.Clients[].Name)`}},
+		{"another key", assertionWith(t, redoxtest.NewKey("other", "ES256"), nil), []string{`kid is "other", want "k" (EndpointConfig.Clients[].Keys)`}},
+		{"an algorithm that is not accepted", assertionWith(t, redoxtest.NewKey("k", "ES384"), nil), []string{`alg is "ES384", want "ES256" (fixed by SMART)`}},
+		{"an unknown issuer", assertionWith(t, key, map[string]any{"iss": "x"}), []string{`iss is "x", want "redox" (EndpointConfig.Clients[].ID; Redox dashboard: clientId)`}},
+	} {
+		var to diagnosis.Report
+		a.Explain(t.Context(), &to, "assertion", c.assertion)
+		got := to.Text("")
+		for _, want := range c.lines {
+			if !strings.Contains(got, "\n"+want+"\n") {
+				t.Errorf("%s: got %s, want %s", c.name, got, want)
+			}
 		}
 	}
 }

@@ -71,6 +71,10 @@ func TestDecisionIsWhatWasSent(t *testing.T) {
 			[]string{"Content-Type is absent"}},
 		{"compressed", changed(grant(""), func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") }), nil, 415, redoxauth.ErrMalformed,
 			[]string{`Content-Encoding is "gzip"`, "want it absent"}},
+		{"text that is not compressed", changed(post("text/plain", "x"), func(r *http.Request) { r.Header.Set("Content-Encoding", "identity") }), nil, 415, redoxauth.ErrMalformed,
+			[]string{`Content-Type is "text/plain"`}},
+		{"two media types", changed(grant(""), func(r *http.Request) { r.Header.Add("Content-Type", "application/json") }), nil, 415, redoxauth.ErrMalformed,
+			[]string{"2 Content-Type headers arrived, want one"}},
 		{"too large", grant("&x=" + strings.Repeat("x", 64<<10)), nil, 413, redoxauth.ErrTooLarge,
 			[]string{"65568", "65536 bytes (fixed)"}},
 		{"a credential in the URL", changed(grant(""), func(r *http.Request) { r.URL.RawQuery = "Client_Secret=s3cret" }), nil, 400, redoxauth.ErrMalformed,
@@ -100,7 +104,7 @@ func TestDecisionIsWhatWasSent(t *testing.T) {
 		{"another resource", grant("&resource=https://x.example"), nil, 400, redoxauth.ErrRejected,
 			[]string{`resource is "https://x.example"`, `want "https://api.example.com/redox"`, "EndpointConfig.Audience", "Redox dashboard: resource"}},
 		{"another scope", grant("&scope=READ+admin"), nil, 400, redoxauth.ErrForbidden,
-			[]string{`scope is "READ admin"`, `want some of ["read" "write"]`, "EndpointConfig.Clients[].Scopes", "Redox dashboard: scopes", `"READ" differs from "read" only in case`}},
+			[]string{`scope is "READ admin"`, `want some of ["read" "write"]`, "EndpointConfig.Clients[].Scopes", "Redox dashboard: scopes", `"READ" differs from "read" only in case; "admin" is not among them`}},
 		{"a malformed scope", grant("&scope=a%22b"), nil, 400, redoxauth.ErrForbidden, []string{`"a\"b"`, "RFC 6749, Section 3.3"}},
 		{"scopes with commas", grant("&scope=read,write"), nil, 400, redoxauth.ErrForbidden, []string{"separated by spaces"}},
 		{"too many scopes", grant("&scope=" + numbered("+s", 201)), nil, 400, redoxauth.ErrForbidden, []string{"more than 200"}},
@@ -158,10 +162,10 @@ func TestDecisionIsWhatWasSent(t *testing.T) {
 
 // The log says why a peer gets 429, and for how long. Explain counts nothing.
 func TestTooManyAreExplained(t *testing.T) {
-	clock := now
+	clock, cause := now, errors.New("wrong secret")
 	e := newEndpoint(t, func(c *tokenendpoint.Config) {
 		c.Now = func() time.Time { return clock }
-		c.Prove = failing(tokenendpoint.WrongCredential("redox", redoxauth.ErrRejected, "client", "wrong secret"))
+		c.Prove = failing(tokenendpoint.WrongCredential("redox", redoxauth.ErrRejected, "client", "%w", cause))
 	})
 	for range 300 {
 		e.Explain(form("grant_type=client_credentials"))
@@ -172,8 +176,8 @@ func TestTooManyAreExplained(t *testing.T) {
 	}
 	e.ask(t, form("grant_type=client_credentials"), "429 invalid_client")
 	const want = "strategy: credentials rejected (client): wrong secret; answered 429, because more than 100 wrong credentials of one client came from one address within 1m0s (fixed): this ends in 50s, and a right credential passes meanwhile"
-	if got := e.decision.Err.Error(); got != want {
-		t.Errorf("got %s, want %s", got, want)
+	if got := e.decision.Err.Error(); got != want || !errors.Is(e.decision.Err, cause) {
+		t.Errorf("got %s, want %s, and its cause", got, want)
 	}
 }
 
@@ -216,6 +220,9 @@ func TestExplainNeverPanics(t *testing.T) {
 	panics := newEndpoint(t, func(c *tokenendpoint.Config) {
 		c.Explain = func(context.Context, *diagnosis.Report, *tokenendpoint.Request) string { panic("s3cret") }
 	})
+	if got := e.Explain(&http.Request{Method: "POST", Header: http.Header{"Content-Type": {"application/json"}}}); !strings.Contains(got, "the JSON is malformed") {
+		t.Errorf("no URL: got %s", got)
+	}
 	for name, r := range map[string]*http.Request{
 		"nil": nil, "zero": {}, "no header": {Method: "POST"}, "no URL": {Method: "POST", Header: http.Header{"Content-Type": {"application/json"}}},
 		"no body":                {Method: "POST", Header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}},

@@ -14,6 +14,7 @@ import (
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/diagnosis"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/tokenendpoint"
 )
 
@@ -154,8 +155,9 @@ func TestScopesOfAnIdentityAreItsOwn(t *testing.T) {
 	}
 }
 
-// A body that was not read ends the connection of HTTP/1. In HTTP/2 that would end all other
-// streams (RFC 9113, Section 8.2.2: the header is not for HTTP/2).
+// A body that was not read ends the connection of HTTP/1, and one that was read does not. In
+// HTTP/2 that would end all other streams (RFC 9113, Section 8.2.2: the header is not for
+// HTTP/2).
 func TestUnreadBodyEndsTheConnectionOfHTTP1(t *testing.T) {
 	for major, want := range map[int]string{1: "close", 2: ""} {
 		r := post("text/plain", "grant_type=client_credentials")
@@ -164,6 +166,11 @@ func TestUnreadBodyEndsTheConnectionOfHTTP1(t *testing.T) {
 		newEndpoint(t).ServeHTTP(w, r)
 		if got := w.Header().Get("Connection"); w.Code != http.StatusUnsupportedMediaType || got != want {
 			t.Errorf("HTTP/%d: status %d, Connection %q, want 415 and %q", major, w.Code, got, want)
+		}
+	}
+	for body, want := range map[string]string{"grant_type=client_credentials": "200", "scope=read": "400 invalid_request"} {
+		if w, _ := newEndpoint(t).ask(t, form(body), want); w.Header().Get("Connection") != "" {
+			t.Errorf("%s: Connection %q, want none", body, w.Header().Get("Connection"))
 		}
 	}
 }
@@ -179,6 +186,9 @@ func TestFormParsedInFront(t *testing.T) {
 		r.ParseForm()
 		e.ask(t, r, "500 server_error")
 		verifiertest.CheckError(t, e.decision.Err, nil, "body_consumed")
+		if text := e.decision.Err.Error(); strings.Contains(text, "(fixed)") { // as the limits of an endpoint are
+			t.Errorf("got %s", text)
+		}
 	}
 }
 
@@ -209,7 +219,7 @@ func ask(t testing.TB, handler http.Handler, r *http.Request, want string) (*htt
 		t.Fatalf("got %s: %s, want %s", got, w.Body, want)
 	}
 	h := w.Header()
-	if h.Get("Cache-Control") != "no-store" || h.Get("Pragma") != "no-cache" || h.Get("Content-Type") != "application/json" {
+	if h.Get("Cache-Control") != "no-store" || h.Get("Pragma") != "no-cache" || h.Get("Content-Type") != "application/json" || h.Get("X-Content-Type-Options") != "nosniff" {
 		t.Errorf("headers %v", h)
 	}
 	for name, present := range map[string]bool{"Allow": w.Code == 405, "Retry-After": w.Code == 503 || w.Code == 429, "WWW-Authenticate": w.Code == 401} {
@@ -253,6 +263,12 @@ func TestNewRefuses(t *testing.T) {
 		{"short lifetime", func(c *tokenendpoint.Config) { c.Lifetime = time.Millisecond }, []string{"Lifetime: 1ms, want 1s to 1h0m0s"}},
 		{"long lifetime", func(c *tokenendpoint.Config) { c.Lifetime = 2 * time.Hour }, []string{"Lifetime: 2h0m0s, want 1s to 1h0m0s"}},
 		{"short secret", func(c *tokenendpoint.Config) { c.TokenSecrets = [][]byte{secret[:31]} }, []string{"TokenSecrets[0]: 31 bytes, want at least 32"}},
+		{"a secret with a line break", func(c *tokenendpoint.Config) {
+			c.TokenSecrets = [][]byte{make([]byte, 32), []byte(string(secret) + "\n")}
+		}, []string{"TokenSecrets[1]: white space"}},
+		{"no secret", func(c *tokenendpoint.Config) { c.TokenSecrets = nil }, []string{"TokenSecrets: required"}},
+		{"no clients", func(c *tokenendpoint.Config) { c.Clients = nil }, []string{"Clients: required"}},
+		{"a pasted subject", func(c *tokenendpoint.Config) { c.Clients[0].Subject = "redox\n" }, []string{"Clients[0].Subject: white space"}},
 		{"two clients of one ID", func(c *tokenendpoint.Config) { c.Clients = append(c.Clients, c.Clients[0]) }, []string{"Clients[1].ID: an earlier entry has"}},
 		{"long names", name(strings.Repeat("x", 513)), []string{"Issuer: longer than 512", "Audience: longer than 512", "Clients[0].ID: longer than 512"}},
 		{"names that would be others in the token", name("redox\xff"), []string{"Issuer: not UTF-8", "Audience: not UTF-8", "Clients[0].ID: not UTF-8"}},
@@ -276,6 +292,56 @@ func TestNewRefuses(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The neighbours of what New refuses.
+func TestNewAccepts(t *testing.T) {
+	for name, change := range map[string]func(*tokenendpoint.Config){
+		"the shortest lifetime": func(c *tokenendpoint.Config) { c.Lifetime = time.Second },
+		"the longest lifetime":  func(c *tokenendpoint.Config) { c.Lifetime = time.Hour },
+		"the shortest secret":   func(c *tokenendpoint.Config) { c.TokenSecrets = [][]byte{make([]byte, 32)} },
+		"the longest scopes": func(c *tokenendpoint.Config) {
+			c.Clients[0].Scopes = []string{strings.Repeat("x", 4095-len("read")), "read"}
+		},
+		"a subject that is long": func(c *tokenendpoint.Config) { c.Clients[0].Subject = strings.Repeat("x", 512) },
+		"no scopes":              func(c *tokenendpoint.Config) { c.Clients[0].Scopes = nil },
+	} {
+		if _, err := tokenendpoint.New(config(change)); err != nil {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+// A client without scopes gets a token without scopes, if it asks for none. Explain tells what
+// a client may get.
+func TestClientWithoutScopes(t *testing.T) {
+	none, some := newEndpoint(t, explained, func(c *tokenendpoint.Config) { c.Clients[0].Scopes = nil }), newEndpoint(t, explained)
+	const plain, scoped = "grant_type=client_credentials", "grant_type=client_credentials&scope=admin"
+	if _, answer := none.ask(t, form(plain), "200"); answer["scope"] != nil {
+		t.Errorf("got the scope %v", answer["scope"])
+	}
+	none.ask(t, form(scoped), "400 invalid_scope")
+	if text := none.decision.Err.Error(); !strings.Contains(text, `want it absent, or what "redox" may get configured: now that is nothing (EndpointConfig.Clients[].Scopes`) {
+		t.Errorf("got %s", text)
+	}
+	for _, c := range []struct {
+		e          endpoint
+		body, want string
+	}{
+		{none, plain, `scope: absent; client "redox" may get nothing (EndpointConfig.Clients[].Scopes; Redox dashboard: scopes)`},
+		{none, scoped, `scope: "admin"; client "redox" may get nothing (EndpointConfig.Clients[].Scopes; Redox dashboard: scopes)`},
+		{some, plain, `scope: absent; client "redox" may get ["read" "write"] (EndpointConfig.Clients[].Scopes; Redox dashboard: scopes)`},
+		{some, scoped, `scope: "admin"; client "redox" may get ["read" "write"] (EndpointConfig.Clients[].Scopes; Redox dashboard: scopes)`},
+	} {
+		if got := c.e.Explain(form(c.body)); !strings.Contains(got, "\n"+c.want+"\n") {
+			t.Errorf("%s: got %s, want %s", c.body, got, c.want)
+		}
+	}
+}
+
+// explained makes Explain take every request for one of the client "redox".
+func explained(c *tokenendpoint.Config) {
+	c.Explain = func(context.Context, *diagnosis.Report, *tokenendpoint.Request) string { return "redox" }
 }
 
 func TestVerifierNeedsScopesThatAClientCanGet(t *testing.T) {
