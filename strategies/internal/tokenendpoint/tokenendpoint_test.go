@@ -315,7 +315,7 @@ func TestNewAccepts(t *testing.T) {
 // A client without scopes gets a token without scopes, if it asks for none. Explain tells what
 // a client may get.
 func TestClientWithoutScopes(t *testing.T) {
-	none, some := newEndpoint(t, explained, func(c *tokenendpoint.Config) { c.Clients[0].Scopes = nil }), newEndpoint(t, explained)
+	none, some := newEndpoint(t, ofRedox, func(c *tokenendpoint.Config) { c.Clients[0].Scopes = nil }), newEndpoint(t, ofRedox)
 	const plain, scoped = "grant_type=client_credentials", "grant_type=client_credentials&scope=admin"
 	if _, answer := none.ask(t, form(plain), "200"); answer["scope"] != nil {
 		t.Errorf("got the scope %v", answer["scope"])
@@ -339,8 +339,8 @@ func TestClientWithoutScopes(t *testing.T) {
 	}
 }
 
-// explained makes Explain take every request for one of the client "redox".
-func explained(c *tokenendpoint.Config) {
+// ofRedox makes Explain take every request for one of the client "redox".
+func ofRedox(c *tokenendpoint.Config) {
 	c.Explain = func(context.Context, *diagnosis.Report, *tokenendpoint.Request) string { return "redox" }
 }
 
