@@ -151,7 +151,7 @@ func (e *explanation) kind() {
 			e.to.Hint(`access tokens of Auth0, Entra ID and Keycloak have typ "JWT": if the issuer is one of them, list "JWT" in %s`, e.v.cfg.Fields.Types)
 		}
 	}
-	if strings.EqualFold(strings.TrimPrefix(e.c.typ, "application/"), "at+jwt") && e.c.alg == "HS256" {
+	if strings.EqualFold(strings.TrimPrefix(e.c.typ, "application/"), "at+jwt") && e.c.alg == "HS256" && !slices.Equal(e.v.cfg.Types, []string{"at+jwt"}) { // else this is the Verifier of one
 		e.to.Hint("typ at+jwt with HS256 is what our own token endpoints issue: TokenEndpoint.Verifier verifies it")
 	}
 }

@@ -231,6 +231,9 @@ func TestExplainTellsWhatTokenItIs(t *testing.T) {
 				t.Errorf("%s: got %s, want the hint %q alone", c.name, got, c.hint)
 			}
 		}
+		if strings.Contains(got, "TokenEndpoint.Verifier verifies it") {
+			t.Errorf("%s: got %s, and this is that Verifier", c.name, got)
+		}
 	}
 	if got := explain("opaque"); strings.Contains(got, "client_id") || strings.Contains(got, "hints:") { // nothing is known of it
 		t.Errorf("an opaque token: got %s", got)
