@@ -66,7 +66,7 @@ func claimsOf(token string) (jose.Object, error) {
 // misread adds hints for an assertion that is no JWT.
 func (a *Assertions) misread(to *diagnosis.Report, parameter, assertion string) {
 	trimmed := strings.Trim(assertion, " \t\r\n\"")
-	if trimmed != assertion && jose.UnverifiedIssuer(trimmed) != "" {
+	if jose.UnverifiedIssuer(trimmed) != "" {
 		to.Hint("%s is a JWT when the white space and the quotation marks around it are removed", parameter)
 	}
 	if bare, ok := strings.CutPrefix(trimmed, "Bearer "); ok && jose.UnverifiedIssuer(bare) != "" {
@@ -87,7 +87,6 @@ func (a *Assertions) stranger(to *diagnosis.Report, claims jose.Object, issuer s
 		to.Hint("sub is a configured sender, and iss is not: want iss %s too", diagnosis.Quote(sub))
 	}
 	switch {
-	case issuer == "":
 	case slices.Contains(a.AssertionAudiences, issuer):
 		to.Hint("iss is this token endpoint (EndpointConfig.AssertionAudiences, by default TokenURL), where the sender is expected")
 	case issuer == a.Issuer:

@@ -152,7 +152,7 @@ func TestExplainOfAnAssertion(t *testing.T) {
 			"exp is 253402300800, want seconds since 1970, up to the year 9999", "iat: 9999-12-31T23:54:59Z, 0s ago, accepted " + leeway}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			a := assertionsOf(t, k, test.change)
+			a := assertionsOfBoth(t, k, test.change)
 			claims := m{"iss": "redox", "sub": "redox", "aud": tokenURL, "exp": at(5 * time.Minute), "iat": at(0), "jti": "1"}
 			for name, value := range test.claims {
 				if claims[name] = value; value == nil {
@@ -172,7 +172,8 @@ func TestExplainOfAnAssertion(t *testing.T) {
 	}
 }
 
-func assertionsOf(t *testing.T, k trusted, change func(*tokenendpoint.Assertions)) *tokenendpoint.Assertions {
+// assertionsOfBoth are those of the clients "redox" and "partner".
+func assertionsOfBoth(t *testing.T, k trusted, change func(*tokenendpoint.Assertions)) *tokenendpoint.Assertions {
 	t.Helper()
 	a := &tokenendpoint.Assertions{
 		TokenURL: "https://api.example.com/token", Types: []string{"JWT"}, MaxLifetime: 5 * time.Minute, Replay: store(nil), Now: func() time.Time { return now },
@@ -221,7 +222,7 @@ func explainedAssertion(t *testing.T, a *tokenendpoint.Assertions, assertion str
 // What is no JWT gets the hints that apply, and no text shows a part of it.
 func TestExplainOfAnAssertionThatIsNoJWT(t *testing.T) {
 	k := newTrusted()
-	a := assertionsOf(t, k, nil)
+	a := assertionsOfBoth(t, k, nil)
 	token, err := k.redox.Token(nil, map[string]any{"iss": "redox", "s": "s3cret"})
 	if err != nil {
 		t.Fatal(err)
@@ -268,7 +269,7 @@ func TestSignerHasOneKeyOfAKid(t *testing.T) {
 		true:  "",
 		false: `- the signature verifies under a key of "partner": then iss must be "partner"`,
 	} {
-		a := assertionsOf(t, k, func(a *tokenendpoint.Assertions) { a.OneKey = oneKey })
+		a := assertionsOfBoth(t, k, func(a *tokenendpoint.Assertions) { a.OneKey = oneKey })
 		token, err := k.nobody.Token(nil, map[string]any{"iss": "stranger"})
 		if err != nil {
 			t.Fatal(err)

@@ -113,12 +113,14 @@ func (e *Endpoint) head(to *diagnosis.Report, r *http.Request, q *Request) {
 	switch values := r.Header["Authorization"]; {
 	case len(values) > 1:
 		to.Line("Authorization: %d headers, want at most one", len(values))
-	case q.HasBasic:
-		to.Line("Authorization: Basic")
-	case len(values) == 1:
-		to.Line("Authorization: another scheme than Basic, which is ignored")
-	default:
+	case len(values) == 0:
 		to.Line("Authorization: absent")
+	default:
+		if _, ok := basic(values[0]); ok { // q may be read up to the query only
+			to.Line("Authorization: Basic")
+		} else {
+			to.Line("Authorization: another scheme than Basic, which is ignored")
+		}
 	}
 	if e.parserFor(r.Header) != nil {
 		to.Line("media type: %s, as accepted", diagnosis.Quote(r.Header.Get("Content-Type")))
@@ -186,7 +188,7 @@ func (e *Endpoint) misnamed(to *diagnosis.Report, q *Request) {
 // plain returns the letters and digits of a name, in lower case.
 func plain(name string) string {
 	return strings.Map(func(c rune) rune {
-		if c == '_' || c == '-' || c == '.' || c == ' ' {
+		if c == '_' || c == '-' || c == '.' {
 			return -1
 		}
 		return c
@@ -197,8 +199,6 @@ func plain(name string) string {
 func (e *Endpoint) foreign(to *diagnosis.Report, q *Request, grant string) {
 	serves := ""
 	switch {
-	case grant == "":
-		return
 	case strings.EqualFold(strings.TrimSpace(grant), e.cfg.GrantType):
 		to.Hint("grant_type differs from %q only in case or white space", e.cfg.GrantType)
 		return
@@ -209,18 +209,19 @@ func (e *Endpoint) foreign(to *diagnosis.Report, q *Request, grant string) {
 	case grant == "client_credentials" && (q.HasBasic || q.HasAny("client_secret")):
 		serves = "clientcredentials"
 	}
-	if serves != "" && serves != e.cfg.Strategy {
+	if serves != "" {
 		to.Hint("this is a token request for package %s: it has NewTokenEndpoint too", serves)
 	}
 }
 
 func (e *Endpoint) target(to *diagnosis.Report, q *Request) {
 	for _, name := range targets {
-		for i, target := range q.parameters[name] {
+		values := slices.DeleteFunc(slices.Clone(q.parameters[name]), func(s string) bool { return s == "" })
+		for i, target := range values {
 			switch {
 			case i == 8:
 				to.Line("%s: and more values", name)
-			case i > 8 || target == "":
+			case i > 8:
 			case target == e.cfg.Audience:
 				to.Line("%s: %s, as configured", name, diagnosis.Quote(target))
 			default:
@@ -231,7 +232,7 @@ func (e *Endpoint) target(to *diagnosis.Report, q *Request) {
 				}
 			}
 		}
-		if !q.HasAny(name) {
+		if len(values) == 0 {
 			to.Line("%s: absent, as allowed", name)
 		}
 	}
@@ -245,10 +246,6 @@ func (e *Endpoint) scopes(to *diagnosis.Report, q *Request, client string) {
 		return
 	}
 	field := fmt.Sprintf("EndpointConfig.%s[].Scopes", e.cfg.ClientField)
-	if parameter == "" {
-		to.Line("scope: absent; client %s may get %s (%s; Redox dashboard: scopes)", diagnosis.Quote(client), offered(c.Scopes), field)
-		return
-	}
 	requested, err := splitScopes(parameter)
 	if err != nil {
 		to.Line("scope: %v (Redox dashboard: scopes)", err)

@@ -95,6 +95,8 @@ func TestDecisionIsWhatWasSent(t *testing.T) {
 			[]string{`grant_type is "password"`, `want "client_credentials"`, "Redox dashboard: grantType"}},
 		{"JSON that is declared as a form", form(`{"client_secret":"s3cret"}`), nil, 400, redoxauth.ErrMalformed,
 			[]string{"looks like JSON", "Content-Type says a form", "contentType"}},
+		{"JSON with & that is declared as a form", form(`{"client_secret":"s3cret&A"}`), nil, 400, redoxauth.ErrMalformed,
+			[]string{"looks like JSON", "Content-Type says a form", "contentType"}},
 		{"a form that is declared as JSON", post("application/json", "grant_type=client_credentials&client_secret=s3cret"), nil, 400, redoxauth.ErrMalformed,
 			[]string{"looks like a form", "Content-Type says JSON"}},
 		{"broken JSON", post("application/json", `{"grant_type":`), nil, 400, redoxauth.ErrMalformed, []string{"14 bytes", "want an object of strings"}},
@@ -251,6 +253,8 @@ func TestNamesThatMayBeSecretsAreNotShown(t *testing.T) {
 		"clientId=x&GrantType=y":                 `["GrantType" "clientId"]`,
 		"x1=y":                                   `that arrived: "x1"`,
 		"c2VjcmV0IG9mIGEgY2xpZW50=":              `that arrived: none, and 1 whose names are not shown`,
+		"dGVzdFNlYJldFdpdGhvYW==":                `that arrived: none, and 1 whose names are not shown`,
+		"zone==a":                                `that arrived: "zone"`,
 		"a%20secret":                             `that arrived: none, and 1 whose names are not shown`,
 		strings.Repeat("x", 41) + "=&clientId=1": `that arrived: "clientId", and 1 whose names are not shown`,
 		"a=1&b=1&c=1&d=1&e=1&f=1&g=1&h=1&i=1&j=1&clientid=1": `and 3 more`,
@@ -434,6 +438,8 @@ func TestExplain(t *testing.T) {
 
 		{"GET", nil, method("GET"), good, "method, " + noBody, []string{`method: "GET", want "POST"`, unread}},
 		{"a line break in the method", nil, method("a\nb"), good, "method, " + noBody, []string{`method: "a\nb", want "POST"`, unread}},
+		{"GET with Basic", nil, func(r *http.Request) { r.Method = "GET"; r.Header["Authorization"] = []string{"basic s3cret"} }, good, "method, Authorization, " + noBody, []string{
+			`method: "GET", want "POST"`, "Authorization: Basic", unread}},
 		{"no URL", nil, func(r *http.Request) { r.URL = nil }, good, "path, query", nil},
 		{"another path", nil, func(r *http.Request) { r.URL.Path = "/a\nb" }, good, "path", []string{`path: "/a\nb"; your mux decides it, and not the token endpoint`}},
 		{"a query", nil, query("tenant=s3cret"), good, "", nil},
@@ -462,6 +468,8 @@ func TestExplain(t *testing.T) {
 
 		{"our audience and resource", nil, nil, good + "&audience=" + ours + "&resource=" + ours + "&resource=", "body, audience, resource", []string{
 			arrived(`["audience" "client_id" "grant_type" "resource" "scope"]`), `audience: "` + ours + `", as configured`, `resource: "` + ours + `", as configured`}},
+		{"an empty resource first", nil, nil, good + "&resource=&resource=" + ours, "body, resource", []string{
+			arrived(`["client_id" "grant_type" "resource" "scope"]`), `resource: "` + ours + `", as configured`}},
 		{"another audience", nil, nil, good + "&audience=" + other, "body, audience, access token", []string{
 			arrived(`["audience" "client_id" "grant_type" "scope"]`), wrongTarget("audience", other)}},
 		{"the audience with a slash", nil, nil, good + "&audience=" + ours + "/", "body, audience, access token", []string{

@@ -129,12 +129,8 @@ func (e *Endpoint) readHead(r *http.Request, q *Request) (parser, error) {
 	switch values := r.Header["Authorization"]; len(values) {
 	case 0:
 	case 1:
-		scheme, rest, _ := strings.Cut(values[0], " ")
-		if strings.EqualFold(scheme, "Basic") {
-			q.HasBasic, q.Basic = true, strings.TrimLeft(rest, " ")
-		} else {
-			q.OtherScheme = true
-		}
+		q.Basic, q.HasBasic = basic(values[0])
+		q.OtherScheme = !q.HasBasic
 	default:
 		return nil, Malformed("more than one Authorization header", "%d, want at most one", len(values))
 	}
@@ -143,6 +139,15 @@ func (e *Endpoint) readHead(r *http.Request, q *Request) (parser, error) {
 		return nil, redoxauth.Errorf(redoxauth.ErrMalformed, "malformed", "%w: %s", wrongMediaType, e.wrongType(r.Header))
 	}
 	return parse, nil
+}
+
+// basic returns what follows the scheme in "Authorization: Basic".
+func basic(authorization string) (credentials string, ok bool) {
+	scheme, rest, _ := strings.Cut(authorization, " ")
+	if !strings.EqualFold(scheme, "Basic") {
+		return "", false
+	}
+	return strings.TrimLeft(rest, " "), true
 }
 
 // wrongType says why there is no parser for the media type.

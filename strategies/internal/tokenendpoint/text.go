@@ -62,7 +62,7 @@ func (q *Request) arrived() string {
 	if len(names) == 0 {
 		return "no parameters arrived"
 	}
-	if len(names) == 1 && strings.HasPrefix(strings.TrimSpace(names[0]), "{") {
+	if slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(strings.TrimSpace(name), "{") }) {
 		return "the body looks like JSON, but its Content-Type says a form (Redox dashboard: contentType)"
 	}
 	shown := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !q.shows(name) })
@@ -94,9 +94,6 @@ func (q *Request) names() []string {
 // isName reports whether a name may be shown. A sender that writes no name, or a secret
 // without its name, must not get it into a log.
 func isName(name string) bool {
-	if slices.Contains(parameters, name) {
-		return true
-	}
 	if name == "" || len(name) > 40 {
 		return false
 	}
@@ -109,15 +106,20 @@ func isName(name string) bool {
 	return true
 }
 
-// shows reports whether the name of a parameter may be shown. A name that no value follows may be
-// a value itself, unless we know it.
+// shows reports whether the name of a parameter may be shown.
 func (q *Request) shows(name string) bool {
-	return isName(name) && (q.json != nil || q.HasAny(name) || slices.Contains(parameters, name))
+	return q.json != nil && isName(name) || isNameOf(q.Get(name), name)
+}
+
+// isNameOf reports whether the name of a parameter in a form may be shown. A name that no value
+// follows may be a value itself, unless we know it. So may one with the padding of base64.
+func isNameOf(value, name string) bool {
+	return isName(name) && (strings.Trim(value, "=") != "" || slices.Contains(parameters, name))
 }
 
 // nameOf quotes the name of a parameter, if it may be shown.
 func nameOf(name, value string) string {
-	if isName(name) && (value != "" || slices.Contains(parameters, name)) {
+	if isNameOf(value, name) {
 		return diagnosis.Quote(name)
 	}
 	return "a parameter whose name is not shown"
