@@ -95,9 +95,11 @@ func TestRefusalsSayWhatToChange(t *testing.T) {
 			[]string{"valid for 10m0s, want at most 5m0s (fixed by SMART App Launch)"}, []string{"life time: 10m0s from now to exp, too long: at most 5m0s (fixed by SMART App Launch) plus 1m0s (EndpointConfig.Leeway)"}},
 		{"a long jti", of(sender(claim("jti", strings.Repeat("x", 257))), nil), []string{"jti has 257 bytes, want at most 256"}, []string{"jti has 257 bytes"}},
 		{"another client_id", of(sender(), with("client_id", "Redox")),
-			[]string{`client_id is "Redox", want "redox" or none`, "clientId"}, []string{"differ only in upper and lower case"}},
+			[]string{`client_id is "Redox", want "redox" or none`, "clientId"},
+			[]string{"differ only in upper and lower case", `client_id: "Redox", want "redox", as iss of the assertion, or none (Redox dashboard: clientId)`}},
 		{"another type of assertion", of(sender(), with("client_assertion_type", assertionType+"\n")),
-			[]string{`jwt-bearer\n", want "` + assertionType + `" (fixed by SMART App Launch)`}, []string{"- client_assertion_type"}},
+			[]string{`jwt-bearer\n", want "` + assertionType + `" (fixed by SMART App Launch)`},
+			[]string{"- client_assertion_type", `client_assertion_type: "` + assertionType + `\n", want "` + assertionType + `" (fixed by SMART App Launch)`}},
 		{"the assertion of a grant", of(sender(), func(p url.Values) {
 			p.Set("assertion", p.Get("client_assertion"))
 			p.Del("client_assertion")
@@ -108,7 +110,19 @@ func TestRefusalsSayWhatToChange(t *testing.T) {
 			p.Del("client_assertion_type")
 			p.Set("client_id", "redox")
 			p.Set("client_secret", "s")
-		}), []string{"secrets are not accepted"}, []string{"- a secret arrived: smartbackend takes a signed assertion only"}},
+		}), []string{"the parameter client_secret arrived, and secrets are not accepted"}, []string{
+			"- a secret arrived: smartbackend takes a signed assertion only",
+			"secret: the parameter client_secret arrived, want none (Redox dashboard: noBasic, clientSecret)\n",
+			`client_assertion_type: absent, want "` + assertionType + `"`, "client_assertion: absent, want a signed JWT\n", "client_id: \"redox\"\n",
+		}},
+		{"a secret in Basic", func() *http.Request {
+			r := tokenRequest(url.Values{"grant_type": {"client_credentials"}, "scope": {"system/*.rs"}})
+			r.SetBasicAuth("redox", "s")
+			return r
+		}, []string{"Authorization: Basic arrived, and secrets are not accepted"}, []string{
+			"- a secret arrived: smartbackend takes a signed assertion only",
+			"secret: Authorization: Basic arrived, want none (Redox dashboard: noBasic, clientSecret)\n",
+		}},
 		{"not a JWT", of(sender(), with("client_assertion", "x")), []string{"the assertion, of 1 bytes, cannot be read: want a signed JWT"}, []string{"client_assertion: 1 bytes with 0 dots"}},
 		{"a JWT in quotation marks", of(sender(), func(p url.Values) { p.Set("client_assertion", `"`+p.Get("client_assertion")+`"`) }), nil,
 			[]string{"- client_assertion is a JWT when the white space and the quotation marks around it are removed"}},
@@ -126,6 +140,9 @@ func TestRefusalsSayWhatToChange(t *testing.T) {
 			if strings.Contains(text, "one belongs to a token endpoint") { // this is one
 				t.Error(text)
 			}
+			if strings.Contains(text, "the JWT is in assertion") != (c.name == "the assertion of a grant") {
+				t.Error(text)
+			}
 			first, rest, _ := strings.Cut(text, "\n")
 			for _, want := range c.want {
 				if !strings.Contains(first, want) {
@@ -141,7 +158,10 @@ func TestRefusalsSayWhatToChange(t *testing.T) {
 	}
 	one := assertion(t, sender())
 	text := explain(t, func() *http.Request { return tokenRequest(parameters(one)) })
-	for _, want := range []string{`smartbackend: accepted: smartbackend, subject "redox"`, "\njti: ", `scope "system/*.rs": would be granted`} {
+	for _, want := range []string{
+		`smartbackend: accepted: smartbackend, subject "redox"`, "\njti: ", `scope "system/*.rs": would be granted`,
+		"\nsecret: none, as required\n", "\nclient_assertion_type: \"" + assertionType + "\", as required\n", "\nclient_id: absent, as allowed\n",
+	} {
 		if !strings.Contains(text, want) || strings.Contains(text, "hints:") {
 			t.Errorf("genuine: got %s, want %s in it and no hints", text, want)
 		}
@@ -149,9 +169,10 @@ func TestRefusalsSayWhatToChange(t *testing.T) {
 	text = explain(t, func() *http.Request {
 		p := parameters(one)
 		p.Set("scope", "system/Patient.read system/Patient.cud")
+		p.Set("client_id", "redox")
 		return tokenRequest(p)
 	})
-	if !strings.Contains(text, `scope "system/Patient.cud": would be narrowed to "system/Patient.c"`) {
+	if !strings.Contains(text, `scope "system/Patient.cud": would be narrowed to "system/Patient.c"`) || !strings.Contains(text, "\nclient_id: \"redox\", as iss of the assertion\n") {
 		t.Errorf("got %s", text)
 	}
 }

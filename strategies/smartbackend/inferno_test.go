@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
 	"github.com/redoxauth/redoxauth-go/strategies/smartbackend"
 )
@@ -124,5 +126,22 @@ func TestConfigurationMethods(t *testing.T) {
 		if w.Code != want || (w.Header().Get("Allow") == "GET, HEAD") != (want == 405) {
 			t.Errorf("%s: status %d, headers %v", method, w.Code, w.Header())
 		}
+		if w.Header().Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%s: headers %v", method, w.Header())
+		}
+	}
+}
+
+// What several Clients may get is named once.
+func TestConfigurationNamesAllScopes(t *testing.T) {
+	h := newEndpoint(t).Configuration() // both Clients may get system/*.rs
+	var got struct {
+		Scopes []string `json:"scopes_supported"`
+	}
+	if err := json.Unmarshal(serve(h, httptest.NewRequest("GET", "/.well-known/smart-configuration", nil)).Body.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"system/*.rs", "system/Patient.c"}, got.Scopes); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -238,6 +238,7 @@ func TestRefusalTellsWhichClient(t *testing.T) {
 		{"scope absent", nil, set("scope", "", "client_id", "redox"), `(scope): client "redox": the parameter scope is empty`},
 		{"a secret", nil, set("client_assertion", "", "client_assertion_type", "", "client_id", "redox", "client_secret", "s"), `(client): client_id is "redox": the parameter client_secret arrived, and secrets are not accepted: want a client_assertion, signed with the client's key`},
 		{"another kind of assertion", nil, set("client_assertion_type", "x"), `(malformed): this client_assertion_type is not supported: it is "x", want "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" (fixed by SMART App Launch)`},
+		{"no kind", nil, set("client_assertion_type", "", "client_id", "redox"), `(malformed): client_assertion_type is missing: the parameter client_assertion_type is empty`},
 		{"no assertion", nil, set("client_assertion", "", "client_assertion_type", "", "client_id", "redox"), `(missing): client_id is "redox": no assertion: the parameter client_assertion is empty, the parameters that arrived: ["client_assertion" "client_assertion_type" "client_id" "grant_type" "scope"], want a signed JWT`},
 	} {
 		p := parameters(assertion(t, sender(c.sender)))

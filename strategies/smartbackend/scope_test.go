@@ -49,9 +49,14 @@ func TestScopesNarrow(t *testing.T) {
 		{"system/*.cruds", "System/Patient.rs", ""},
 		{"system/*.cruds", "system/Patient.rs?", ""},
 		{"system/*.cruds", "system/Patient.rs.x", ""},
+		{"system/*.cruds", "system/Pat_ient.rs", ""},
+		{"system/*.cruds", "system/Pati\u00e9nt.rs", ""},
+		{"system/*.cruds", "system/Organization.rs system/Zone.rs", "system/Organization.rs system/Zone.rs"},
 		// Contexts are apart.
 		{"system/*.cruds", "user/Patient.r", ""},
 		{"system/*.cruds", "patient/Patient.r", ""},
+		{"other/*.cruds", "other/Patient.r", ""}, // no context of SMART
+		{"other/*.cruds", "other/*.cruds", "other/*.cruds"},
 		// Other scopes mean themselves.
 		{"redox.write system/*.rs", "redox.write launch", "redox.write"},
 		{"*", "system/Patient.rs", ""},
@@ -97,6 +102,8 @@ func TestScopesWhy(t *testing.T) {
 		{"system/*.r?a=b system/Observation.r?c=d user/*.r", "system/Patient.r?c=d", `has another query than theirs: "c=d"`},
 		{"system/Observation.u system/Patient.r system/Patient.u?a=b user/Patient.u", "system/Patient.u?c=d", `asks for the access "u" to "Patient", and they give none of it`},
 		{"system/Patient.r", "system/Patient.ur", `is misspelt: after the dot it has "ur", want letters of "cruds" in this order (SMART App Launch 2), or read, write or * (SMART App Launch 1)`},
+		{"system/Patient.r", "system/Patient.ur?a=b", `is misspelt: after the dot it has "ur", want letters of "cruds" in this order (SMART App Launch 2), or read, write or * (SMART App Launch 1)`},
+		{"system/Patient.r", "system/Patient.r?", `is misspelt: want such as "system/Patient.rs"`},
 		{"system/Patient.r", "system/patient.r", `is misspelt: want such as "system/Patient.rs"`},
 		{"system/Patient.r", "Patient.r", "is no SMART scope: it begins with none of system/, patient/, user/"},
 	} {
@@ -121,6 +128,13 @@ func TestScopesAreBounded(t *testing.T) {
 	}
 	if got := smartbackend.Narrow(allowed, requested); got != nil {
 		t.Errorf("got %d scopes", len(got))
+	}
+	requested = []string{"system/*.r?a=b", "system/*.r?c=d", "system/Patient.u", "system/Patient.d"}
+	if got := smartbackend.Narrow(allowed, requested); len(got) != 400 {
+		t.Errorf("got %d scopes, want 400", len(got))
+	}
+	if got := smartbackend.Narrow(append(allowed, "system/Patient.u"), requested); got != nil {
+		t.Errorf("got %d scopes of more than 400", len(got))
 	}
 }
 

@@ -230,6 +230,18 @@ func TestTokenAnswer(t *testing.T) {
 	}
 }
 
+// A scope without a slash is none of SMART, and means itself.
+func TestScopeOfAnotherKind(t *testing.T) {
+	e := newEndpoint(t, func(c *smartbackend.EndpointConfig) { c.Clients[0].Scopes = []string{"redox.write"} })
+	for scope, want := range map[string]string{"redox.write": "200", "redox.read": "400 invalid_scope"} {
+		p := parameters(assertion(t, sender()))
+		p.Set("scope", scope)
+		if got := e.ask(t, tokenRequest(p), want).Scope; want == "200" && got != scope {
+			t.Errorf("got %q, want %q", got, scope)
+		}
+	}
+}
+
 // RFC 8725, Section 3.12: kinds of JWT exclude one another.
 func TestAssertionIsNoAccessToken(t *testing.T) {
 	e := newEndpoint(t)
@@ -298,6 +310,8 @@ func TestNewTokenEndpointRefuses(t *testing.T) {
 			[]string{`Clients[0].Scopes[0]: "system/Patient.sr" is not a SMART scope such as "system/Patient.rs", with the letters in the order "cruds"`}},
 		{"scope of an app launch", func(c *smartbackend.EndpointConfig) { c.Clients[0].Scopes = []string{"launch/patient"} },
 			[]string{`Clients[0].Scopes[0]: "launch/patient" is not a system/, patient/ or user/ scope`}},
+		{"scope of no context of SMART", func(c *smartbackend.EndpointConfig) { c.Clients[0].Scopes = []string{"System/Patient.rs"} },
+			[]string{`Clients[0].Scopes[0]: "System/Patient.rs" is not a system/, patient/ or user/ scope`}},
 		{"ID twice", func(c *smartbackend.EndpointConfig) { c.Clients[1].ID = "redox" }, []string{"Clients[1].ID"}},
 		{"ID pasted with a newline", func(c *smartbackend.EndpointConfig) { c.Clients[1].ID = "redox\n" }, []string{"Clients[1].ID"}},
 		{"ID too long", func(c *smartbackend.EndpointConfig) { c.Clients[1].ID = strings.Repeat("x", 513) }, []string{"Clients[1].ID"}},
