@@ -37,6 +37,47 @@ func TestDurationNeedsAUnit(t *testing.T) {
 	}
 }
 
+// A name, a scope or a Leeway that no genuine message fits is refused at the start, with the reason.
+func TestProblems(t *testing.T) {
+	name := func(s string, most int) func(*config.Problems) {
+		return func(p *config.Problems) { p.Name("ID", s, most) }
+	}
+	scopes := func(s ...string) func(*config.Problems) { return func(p *config.Problems) { p.Scopes("Scopes", s) } }
+	leeway := func(d time.Duration) func(*config.Problems) { return func(p *config.Problems) { p.Leeway(&d) } }
+	for _, test := range []struct {
+		check func(*config.Problems)
+		want  string // "" accepts
+	}{
+		{name("Redox EHR \u00fc", 0), ""},
+		{name("", 0), "p: ID: required"},
+		{name("redox", 5), ""},
+		{name("redox", 4), "p: ID: longer than 4 bytes"},
+		{name("r\u00fcdox"[:2], 0), "p: ID: not UTF-8"},
+		{name("redox\x00", 0), "p: ID: control characters in it"},
+		{name("re\ndox", 0), "p: ID: control characters in it"},
+		{name("redox\n", 0), "p: ID: white space around it"},
+		{scopes("a", "system/*.rs"), ""},
+		{scopes("a", "b "), "p: Scopes[1]: white space around it"},
+		{scopes("a b"), `p: Scopes[0]: "a b" is not a scope of RFC 6749, Section 3.3`},
+		{scopes(""), `p: Scopes[0]: "" is not a scope of RFC 6749, Section 3.3`},
+		{leeway(time.Second), ""},
+		{leeway(config.MaxLeeway), ""},
+		{leeway(config.MaxLeeway + 1), "p: Leeway: 5m0.000000001s, want 0 to 5m0s"},
+		{leeway(-1), "p: Leeway: -1ns, want 0 to 5m0s"},
+		{leeway(60), "p: Leeway: 60ns: a duration needs a unit, such as 60 * time.Second"},
+	} {
+		p := config.Problems{Package: "p"}
+		test.check(&p)
+		if err := p.Err(); err == nil && test.want != "" || err != nil && err.Error() != test.want {
+			t.Errorf("got %v, want %q", err, test.want)
+		}
+	}
+	var d time.Duration
+	if new(config.Problems).Leeway(&d); d != config.DefaultLeeway {
+		t.Errorf("default Leeway %v", d)
+	}
+}
+
 func TestWrongURLShowsWhatArrived(t *testing.T) {
 	for url, want := range map[string]string{
 		"":                       "required",

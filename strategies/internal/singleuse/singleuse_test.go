@@ -35,6 +35,9 @@ func TestUse(t *testing.T) {
 		"replay: full":                     &redoxauth.Error{Kind: redoxauth.ErrUnavailable, Strategy: "replay", Reason: "replay_store", Err: errors.New("full")},
 		"full":                             redoxauth.Errorf(redoxauth.ErrUnavailable, "replay_store", "full"),
 		"redoxauth: cannot be decided now": redoxauth.ErrUnavailable,
+		"redoxauth: cannot be decided now (replay_store)":    &redoxauth.Error{Kind: redoxauth.ErrUnavailable, Reason: "replay_store"},
+		"redoxauth: credentials rejected (replay_store): no": redoxauth.Errorf(redoxauth.ErrRejected, "replay_store", "no"),
+		"<nil>": (*redoxauth.Error)(nil),
 		"keys: cannot be decided now (keys): down": &redoxauth.Error{Kind: redoxauth.ErrUnavailable, Strategy: "keys", Reason: "keys", Err: errors.New("down")},
 	} {
 		err := singleuse.Use(t.Context(), failing{err}, "a", "id", until)
