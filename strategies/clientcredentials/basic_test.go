@@ -28,6 +28,9 @@ func TestClientsThatLookAlikeInBasic(t *testing.T) {
 		{"both encoded, but otherwise", "%41+", "s", "A%20", "s", false},
 		{"another secret", "a+b", "s", "a b", "t", false},
 		{"not of Latin-1", "€", "s", "é", "s", false},
+		{"not of Latin-1, the last byte of a character alone", "€", "s", "¬", "s", false},
+		{"not of Latin-1, the colon elsewhere", "€", "b:c", "€:b", "c", true},
+		{"not of Latin-1, a plus, and a space", "€+a", "s", "€ a", "s", true},
 	} {
 		for _, order := range [][2]int{{0, 1}, {1, 0}} {
 			both := []clientcredentials.Client{{ID: c.id, Secrets: []string{c.secret}}, {ID: c.id2, Secrets: []string{c.secret2}}}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	gocmp "github.com/google/go-cmp/cmp"
+
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/strategies/clientcredentials"
 )
@@ -41,6 +43,9 @@ func explain(t *testing.T, change change, r func() *http.Request, secrets ...str
 	after := e.Explain(seen)
 	if rest := func(s string) string { _, rest, _ := strings.Cut(s, "\n"); return rest }; decision.Err != nil && (before != after || !strings.HasPrefix(after, decision.Err.Error()+"\n")) || rest(before) != rest(after) {
 		t.Errorf("before: %s\nafter: %s\nlogged: %v", before, after, decision.Err)
+	}
+	if strings.Contains(after, "panic: ") {
+		t.Errorf("a panic: %s", after)
 	}
 	for _, secret := range append(secrets, clientSecret, "the old secret", "another's secret", string(tokenSecret)) {
 		for i := 0; i+12 <= len(secret); i++ {
@@ -118,6 +123,161 @@ func TestHintsOfSecrets(t *testing.T) {
 	}
 	if text := explain(t, plain, func() *http.Request { return tokenRequest("redox:"+secret, "client_id", secret) }, secret); !strings.Contains(text, "client_id: a secret in the body") {
 		t.Errorf("the secret as client_id beside Basic: got %s", text)
+	}
+}
+
+// about returns what an explanation says about the client and its scopes, and its hints.
+func about(text string) (lines, hints []string) {
+	text, rest, _ := strings.Cut(text, "\nhints:\n- ")
+	for line := range strings.SplitSeq(text, "\n") {
+		for _, prefix := range []string{"client authentication: ", "client_id: ", "scope: "} {
+			if strings.HasPrefix(line, prefix) {
+				lines = append(lines, line)
+			}
+		}
+	}
+	if rest != "" {
+		hints = strings.Split(strings.TrimSuffix(rest, "\n"), "\n- ")
+	}
+	return lines, hints
+}
+
+// eachOne configures an ID and a secret, another ID and secret, and so on. The scope of each client
+// is its ID, if that can be one.
+func eachOne(pairs ...string) change {
+	var all []clientcredentials.Client
+	for i := 0; i < len(pairs); i += 2 {
+		all = append(all, clientcredentials.Client{ID: pairs[i], Secrets: []string{pairs[i+1]}, Scopes: []string{strings.ReplaceAll(pairs[i], "é", "e")}})
+	}
+	return clients(all...)
+}
+
+// A line tells what each place has, and the scopes are those of the client that it names.
+func TestExplainTellsTheClientOfARequest(t *testing.T) {
+	const secret = "plain-secret/of+16=bytes"
+	const (
+		absent    = "client_id: absent in the body, as allowed beside Basic"
+		ofRedox   = `scope: absent; client "redox" may get "redox" (EndpointConfig.Clients[].Scopes; Redox dashboard: scopes)`
+		ofNobody  = "scope: absent; what may be granted is not known without a client"
+		rightHere = `client authentication: in Basic: a right secret of client "redox"`
+	)
+	shared := eachOne("redox", secret, "other", secret)
+	for _, c := range []struct {
+		name    string
+		change  change
+		request func() *http.Request
+		lines   []string
+		hints   []string
+	}{
+		{"Basic", shared, func() *http.Request { return tokenRequest("redox:" + secret) }, []string{rightHere, absent, ofRedox}, nil},
+		{"body", shared, func() *http.Request { return tokenRequest("", "client_id", "redox", "client_secret", secret) },
+			[]string{`client authentication: in the body: a right secret of client "redox"`, ofRedox}, nil},
+		{"Basic, client_id beside", shared, func() *http.Request { return tokenRequest("redox:"+secret, "client_id", "redox") },
+			[]string{rightHere, `client_id: "redox" in the body, want that of Basic, or none`, ofRedox}, nil},
+		{"Basic and body", shared, func() *http.Request {
+			return tokenRequest("redox:"+secret, "client_id", "redox", "client_secret", secret)
+		},
+			[]string{rightHere, `client authentication: in the body: a right secret of client "redox"`, ofRedox}, nil},
+		{"the text has two IDs that are configured", eachOne("a", "b:d", "a:b", "c"), func() *http.Request { return tokenRequest("a:b:d") },
+			[]string{`client authentication: in Basic: a right secret of client "a"`, absent, strings.ReplaceAll(ofRedox, "redox", "a")}, nil},
+		{"no secret in Basic", shared, func() *http.Request { return tokenRequest("redox:") },
+			[]string{`client authentication: in Basic: no secret of client "redox", want one of its Secrets (EndpointConfig.Clients[].Secrets; Redox dashboard: clientSecret)`, absent, ofRedox}, nil},
+		{"Basic without a value", shared, func() *http.Request {
+			r := tokenRequest("")
+			r.Header.Set("Authorization", "Basic")
+			return r
+		}, []string{"client authentication: in Basic: empty, want base64 of ID:secret", absent, ofNobody}, nil},
+		{"client_secret alone", shared, func() *http.Request { return tokenRequest("", "client_secret", secret) },
+			[]string{`client authentication: in the body: client_secret without a client ID: the parameter client_id is absent, the parameters that arrived: ["client_secret" "grant_type"] (Redox dashboard: clientIdName, want "client_id"), want one of ["redox" "other"] (EndpointConfig.Clients[].ID; Redox dashboard: clientId)`, ofNobody},
+			[]string{`the secret in the body is one of client "redox"`, `the secret in the body is one of client "other"`}},
+		{"client_id alone", shared, func() *http.Request { return tokenRequest("", "client_id", "redox") },
+			[]string{`client authentication: no secret of client "redox", want one of its Secrets (EndpointConfig.Clients[].Secrets; Redox dashboard: clientSecret); there is no Authorization header, the parameter client_secret is absent, the parameters that arrived: ["client_id" "grant_type"] (Redox dashboard: clientSecretName, want "client_secret"), want HTTP Basic or both parameters (Redox dashboard: noBasic)`, ofRedox}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			lines, hints := about(explain(t, c.change, c.request, secret))
+			if diff := gocmp.Diff([2][]string{c.lines, c.hints}, [2][]string{lines, hints}); diff != "" {
+				t.Errorf("lines and hints (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// A hint is given only if what it says was tried and is right, so each mistake is made with a right
+// secret and with a wrong one.
+func TestHintsAreTrue(t *testing.T) {
+	const secret, marks = "plain-secret/of+16=bytes", "???>>>???>>>???>>>?"
+	two := eachOne("redox", secret, "other", marks)
+	basic := func(value string) func() *http.Request {
+		return func() *http.Request {
+			r := tokenRequest("")
+			r.Header.Set("Authorization", "Basic "+value)
+			return r
+		}
+	}
+	encoded := func(text string) func() *http.Request { return basic(base64.StdEncoding.EncodeToString([]byte(text))) }
+	body := func(id, secret string) func() *http.Request {
+		return func() *http.Request { return tokenRequest("", "client_id", id, "client_secret", secret) }
+	}
+	unpadded := func(text string) string { return base64.RawStdEncoding.EncodeToString([]byte(text)) }
+	inURL := func(text string) string { return base64.URLEncoding.EncodeToString([]byte(text)) }
+	twice := func(text string) func() *http.Request {
+		return encoded(base64.StdEncoding.EncodeToString([]byte(text)))
+	}
+	line := func(place, id string) string {
+		return "the secret in " + place + " is right for client " + id + " when the white space around it, such as a line break, is removed (EndpointConfig.Clients[].Secrets; Redox dashboard: clientSecret)"
+	}
+	onlyCase := func(id string) string {
+		return `the client ID in the body differs from "` + id + `" only in case (EndpointConfig.Clients[].ID; Redox dashboard: clientId)`
+	}
+	const around = `the client ID in the body is "redox" when white space and quotes around it are removed (Redox dashboard: clientId)`
+	const escaped = `the client ID in the body is the form-encoded "redox-client:1"`
+	const withIt = `with the client ID "redox" the secret in the body is right`
+	for _, c := range []struct {
+		name    string
+		change  change
+		request func() *http.Request
+		want    []string
+	}{
+		{"without padding", two, basic(unpadded("other:" + marks)), []string{"ID and secret are right when the base64 in Basic is read without padding, want base64 with padding"}},
+		{"without padding, wrong", two, basic(unpadded("other:" + marks + "???")), nil},
+		{"without padding, right and more", two, basic(unpadded("redox:"+secret) + "****"), nil},
+		{"base64url", two, basic(inURL("other:" + marks)), []string{"ID and secret are right when Basic is read as base64url, want base64 in its standard alphabet"}},
+		{"base64url, wrong", two, basic(inURL("other:" + marks + "???")), nil},
+		{"not encoded", two, basic("redox:" + secret), []string{"Basic has ID and secret as they are, want base64 of them"}},
+		{"not encoded, wrong", two, basic("redox:wrong"), nil},
+		{"the colon encoded, wrong", two, encoded("redox%3Awrong"), nil},
+		{"base64 twice", two, twice("redox:" + secret), []string{"ID and secret in Basic are right when they are decoded from base64 twice, want base64 once"}},
+		{"base64 twice, wrong", two, twice("redox:wrong"), nil},
+		{"a colon in the ID", eachOne("redox:1", secret), encoded("redox:1:" + secret + "\n"), []string{line("Basic", `"redox:1"`)}},
+		{"Latin-1", eachOne("éé", secret), encoded("\xe9\xe9:" + secret + "\n"), []string{line("Basic", `"\u00e9\u00e9"`)}},
+		{"Latin-1, wrong", eachOne("éé", secret), encoded("\xe9\xe9:x"), nil},
+		{"no colon", two, encoded("redox"), nil},
+		{"8 KiB", two, body("redox", secret+strings.Repeat(" ", 8<<10-len("redox"+secret))), []string{line("the body", `"redox"`)}},
+		{"longer, which is not tried", two, body("redox", secret+strings.Repeat(" ", 8<<10-len("redox"+secret)+1)), nil},
+		{"the ID in quotes", two, body(`'redox"`, secret), []string{around, withIt}},
+		{"the ID in quotes, wrong", two, body(`'redox"`, "wrong"), []string{around}},
+		{"a space in the ID, a line break in the secret", two, body("redox ", secret+"\n"), []string{around, line("the body", `"redox"`)}},
+		{"the ID in another case, wrong", two, body("REDOX", "wrong"), []string{onlyCase("redox")}},
+		{"the ID in another case, a line break in the secret", two, body("REDOX", secret+"\n"), []string{onlyCase("redox"), line("the body", `"redox"`)}},
+		{"many IDs alike, of which three are told", eachOne("redox", "1", "Redox", "2", "rEdox", "3", "reDox", "4", "redOx", "5"), body("REDOX", "wrong"), []string{onlyCase("redox"), onlyCase("Redox"), onlyCase("rEdox")}},
+		{"the ID encoded", eachOne("redox-client:1", secret), body("redox%2Dclient%3A1", secret), []string{escaped, strings.Replace(withIt, "redox", "redox-client:1", 1)}},
+		{"the ID encoded, a line break in the secret", eachOne("redox-client:1", secret), body("redox%2Dclient%3A1", secret+"\n"), []string{escaped, line("the body", `"redox-client:1"`)}},
+		{"ID and secret cut elsewhere", eachOne("redox:1", secret), body("redox", "1:"+secret), nil},
+		{"ID and secret cut elsewhere, quotes", eachOne("a", "b:"), body("a:b", `""`), nil},
+		{"base64, right and more", two, body("redox", base64.StdEncoding.EncodeToString([]byte(secret))+"****"), nil},
+		{"hex, right and more", two, body("redox", hex.EncodeToString([]byte(secret))+"x"), nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, hints := about(explain(t, c.change, c.request, secret, marks))
+			if diff := gocmp.Diff(c.want, hints); diff != "" {
+				t.Errorf("hints (-want +got):\n%s", diff)
+			}
+		})
+	}
+	r := encoded("other:" + marks)()
+	r.Header["Authorization"][0] += " " // which net/http removes
+	if _, hints := about(newEndpoint(t, two).Explain(r)); hints != nil {
+		t.Errorf("a space behind what is right: got %q, want no hints", hints)
 	}
 }
 

@@ -1,11 +1,14 @@
 package clientcredentials_test
 
 import (
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/redoxtest"
@@ -116,6 +119,84 @@ func TestRefusalsAndExplainOfAccessTokens(t *testing.T) {
 		if !strings.Contains(text, part) {
 			t.Errorf("no %q in:\n%s", part, text)
 		}
+	}
+}
+
+// What one check found is no hint about another. All hints about client, audience and server are
+// here, each beside tokens that are nearly the same and get another or none.
+func TestHintsOfAccessTokens(t *testing.T) {
+	key := redoxtest.NewKey("k1", "ES256")
+	keys, err := keyset.ParseJWKS(redoxtest.JWKS(key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	type cfg = clientcredentials.Config
+	const cognito, keycloak = "https://cognito-idp.us-east-1.amazonaws.com/p", "https://kc.example/realms/r"
+	const entraV1, entraV2 = "https://sts.windows.net/t/", "https://login.microsoftonline.com/t/v2.0"
+	from := func(iss string, roles ...string) func(*cfg) {
+		return func(c *cfg) { c.Issuer, c.ScopeClaim, c.Scopes = iss, "roles", roles }
+	}
+	noAudience := func(iss string) func(*cfg) {
+		return func(c *cfg) { c.Issuer, c.Audience, c.InsecureNoAudience = iss, nil, true }
+	}
+	const (
+		noRoles   = "the token has no roles: an administrator of Entra ID must grant the client an app role of this API"
+		appRoles  = "a scope that ends with /.default is what the client of Entra ID asks for, and no token has it: list the app roles in Config.Scopes"
+		mapper    = "Keycloak writes into aud what an Audience mapper says: add one for this API to the client or its scopes"
+		noAud     = "access tokens of Cognito have no aud: set Config.InsecureNoAudience and Config.Scopes, and leave Config.Audience empty"
+		listAPI   = "Config.Audience has the client: list this API, as aud names it"
+		ofIDToken = "aud is one of Config.ClientIDs, as in an ID token: want an access token for this API"
+	)
+	for _, test := range []struct {
+		name   string
+		config func(*cfg)
+		claims claims
+		want   []string
+	}{
+		{"accepted", nil, nil, nil},
+		{"the client elsewhere", nil, claims{"client_id": nil, "azp": "redox"}, []string{`the token has no client_id, and its azp is "redox", which is one of Config.ClientIDs: set Config.ClientIDClaim to "azp"`}},
+		{"the client in sub", nil, claims{"client_id": nil, "sub": "redox"}, []string{`the token has no client_id, and its sub is "redox", which is one of Config.ClientIDs: set Config.ClientIDClaim to "sub"`}},
+		{"another client, and ours elsewhere", nil, claims{"client_id": "gateway", "azp": "redox"}, []string{`the token has another client_id, and its azp is "redox", which is one of Config.ClientIDs: list what client_id has, or set Config.ClientIDClaim to "azp"`}},
+		{"another client, and ours in sub", nil, claims{"client_id": "gateway", "sub": "redox"}, []string{`the token has another client_id, and its sub is "redox", which is one of Config.ClientIDs: list what client_id has`}},
+		{"an empty client, and ours elsewhere", nil, claims{"client_id": "", "azp": "redox"}, []string{`the token has another client_id, and its azp is "redox", which is one of Config.ClientIDs: set Config.ClientIDClaim to "azp"`}},
+		{"an unknown client elsewhere", nil, claims{"client_id": nil, "azp": "gateway", "sub": "user"}, []string{`the token has no client_id, and its azp is "gateway": if that is Redox's client, list it in Config.ClientIDs and set Config.ClientIDClaim to "azp"`}},
+		{"another client, and an unknown one elsewhere", nil, claims{"client_id": "gateway", "azp": "portal"}, nil},
+		{"an ID token", nil, claims{"aud": "redox", "client_id": nil, "azp": "another", "cid": "redox"}, []string{`aud is the token's own client ID (cid), as in an ID token: the sender must ask for a token for this API`, ofIDToken}},
+		{"the client and the API are audiences", nil, claims{"aud": []string{"redox", "https://api.example"}, "client_id": nil, "azp": "redox"}, []string{`the token has no client_id, and its azp is "redox", which is one of Config.ClientIDs: set Config.ClientIDClaim to "azp"`}},
+
+		{"the client is configured as audience", func(c *cfg) { c.Audience = []string{"redox"} }, nil, []string{listAPI}},
+		{"the client is configured as audience too", func(c *cfg) { c.Audience = append(c.Audience, "redox") }, nil, nil},
+		{"the client is configured as audience, and no aud", func(c *cfg) { c.Audience = []string{"redox"} }, claims{"aud": nil}, nil},
+		{"another audience", nil, claims{"aud": "x"}, nil},
+		{"no audience", nil, claims{"aud": nil}, nil},
+
+		{"Cognito", from(cognito), claims{"aud": nil}, []string{noAud}},
+		{"Cognito, another aud", from(cognito), claims{"aud": "x"}, nil},
+		{"Cognito, as it should be", noAudience(cognito), claims{"aud": nil}, nil},
+		{"Keycloak", from(keycloak), claims{"aud": "account"}, []string{mapper}},
+		{"Keycloak without aud", from(keycloak), claims{"aud": nil}, []string{mapper}},
+		{"Keycloak, as it should be", from(keycloak), nil, nil},
+		{"Keycloak, and no audience wanted", noAudience(keycloak), claims{"aud": nil}, nil},
+		{"Entra ID v1 without roles", from(entraV1, "write"), nil, []string{noRoles}},
+		{"Entra ID v2 without roles", from(entraV2, "write"), nil, []string{noRoles}},
+		{"Entra ID without roles, and none required", from(entraV2), nil, nil},
+		{"Entra ID with another role", from(entraV2, "write"), claims{"roles": []string{"read"}}, nil},
+		{"Entra ID, .default", from(entraV2, "api://x/.default"), nil, []string{appRoles}},
+		{"Entra ID, another claim", func(c *cfg) { c.Issuer, c.ScopeClaim, c.Scopes = entraV2, "scp", []string{"write"} }, nil, nil},
+		{"another server without roles", from("https://as.example/", "write"), nil, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := cfg{Keys: keys, Issuer: "https://as.example/", Audience: []string{"https://api.example"}, ClientIDs: []string{"redox"}, Types: []string{"JWT"}}
+			if test.config != nil {
+				test.config(&c)
+			}
+			sender := &redoxtest.JWTBearer{Key: key, Issuer: c.Issuer, Audience: []string{"https://api.example"}, Subject: "user", Claims: claims{"client_id": "redox"}}
+			maps.Copy(sender.Claims, test.claims)
+			_, hints := about(redoxauth.Explain(newVerifier(t, c), redoxtest.NewRequest(sender)))
+			if diff := cmp.Diff(test.want, hints); diff != "" {
+				t.Errorf("hints (-want +got):\n%s", diff)
+			}
+		})
 	}
 }
 

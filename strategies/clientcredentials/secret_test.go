@@ -124,6 +124,18 @@ func TestClientAuthentication(t *testing.T) {
 	}
 }
 
+// The secret ends with a colon. A text that is not form-encoded, or has no colon, is not read as if
+// it had one.
+func TestNoColonIsAddedToBasic(t *testing.T) {
+	e := newEndpoint(t, clients(clientcredentials.Client{ID: "a", Secrets: []string{"b:"}}))
+	for basic, want := range map[string]string{
+		"a:b:": "200", "a:b%3A": "200",
+		"a%3Ab": "401 invalid_client", "a%3Ab:%zz": "401 invalid_client", "a%3Ab:%": "401 invalid_client",
+	} {
+		t.Run(basic, func(t *testing.T) { e.ask(t, tokenRequest(basic), want) })
+	}
+}
+
 // After a rotation it must be seen that an old secret is still in use, wherever it is sent.
 func TestKeyIDIsThatOfTheOlderSecret(t *testing.T) {
 	e := newEndpoint(t, clients(clientcredentials.Client{ID: "redox", Secrets: []string{"new", "old"}}))
@@ -163,6 +175,10 @@ func TestRefusalTellsWhichClient(t *testing.T) {
 		{"Basic, wrong secret", "another:wrong", nil, `(client): in Basic: wrong secret of client "another", want one of its Secrets (EndpointConfig.Clients[].Secrets; Redox dashboard: clientSecret)`},
 		{"Basic, wrong secret, a colon in the ID", clientID + ":wrong", nil, `(client): in Basic: wrong secret of client "redox-client:1", want one of its Secrets (EndpointConfig.Clients[].Secrets; Redox dashboard: clientSecret)`},
 		{"Basic, wrong secret, form-encoded", url.QueryEscape(clientID) + ":wrong", nil, `(client): in Basic: wrong secret of client "redox-client:1", want one of its Secrets (EndpointConfig.Clients[].Secrets; Redox dashboard: clientSecret)`},
+		{"Basic, the ID of a client and more", "another2:x", nil, `(client): in Basic: unknown client "another2", want one of ["another" "redox-client:1"] (EndpointConfig.Clients[].ID; Redox dashboard: clientId)`},
+		{"Basic, no ID", ":x", nil, `(client): in Basic: no client ID, want one of ["another" "redox-client:1"] (EndpointConfig.Clients[].ID; Redox dashboard: clientId)`},
+		{"Basic, 8 KiB of base64", "another:" + strings.Repeat("x", 6136), nil, `(client): in Basic: wrong secret of client "another", want one of its Secrets (EndpointConfig.Clients[].Secrets; Redox dashboard: clientSecret)`},
+		{"Basic, over 8 KiB of base64", "another:" + strings.Repeat("x", 6137), nil, `(client): in Basic: no base64 of at most 8 KiB, want base64 of ID:secret (Redox dashboard: noBasic)`},
 		{"Basic, no colon", url.QueryEscape(clientID + ":" + clientSecret), nil, `(client): in Basic: base64 of a text without a colon, want base64 of ID:secret`},
 		{"Basic, swapped", clientSecret + ":" + clientID, nil, `(client): in Basic: a secret in the place of the client ID, want one of ["another" "redox-client:1"] (EndpointConfig.Clients[].ID; Redox dashboard: clientId)`},
 		{"Basic, too long", long + ":x", nil, `(client): in Basic: unknown client "` + strings.Repeat(`\u00e9`, 64) + `...", want one of ["another" "redox-client:1"] (EndpointConfig.Clients[].ID; Redox dashboard: clientId)`},
@@ -170,6 +186,7 @@ func TestRefusalTellsWhichClient(t *testing.T) {
 		{"body, unknown", "", []string{"client_id", "nobody", "client_secret", "x"}, `(client): in the body: unknown client "nobody", want one of ["another" "redox-client:1"] (EndpointConfig.Clients[].ID; Redox dashboard: clientId)`},
 		{"body, wrong secret", "", []string{"client_id", clientID, "client_secret", "x"}, `(client): in the body: wrong secret of client "redox-client:1", want one of its Secrets (EndpointConfig.Clients[].Secrets; Redox dashboard: clientSecret)`},
 		{"body, swapped", "", []string{"client_id", clientSecret, "client_secret", clientID}, `(client): in the body: a secret in the place of the client ID, want one of ["another" "redox-client:1"] (EndpointConfig.Clients[].ID; Redox dashboard: clientId)`},
+		{"body, a secret behind 4 KiB, where none is looked for or shown", "", []string{"client_id", strings.Repeat(" ", 4<<10) + clientSecret, "client_secret", "x"}, `(client): in the body: unknown client "` + strings.Repeat(" ", 128) + `...", want one of ["another" "redox-client:1"] (EndpointConfig.Clients[].ID; Redox dashboard: clientId)`},
 		{"body, no secret", "", []string{"client_id", clientID}, `(missing): no secret of client "redox-client:1", want one of its Secrets (EndpointConfig.Clients[].Secrets; Redox dashboard: clientSecret); there is no Authorization header, the parameter client_secret is absent, the parameters that arrived: ["client_id" "grant_type"] (Redox dashboard: clientSecretName, want "client_secret"), want HTTP Basic or both parameters (Redox dashboard: noBasic)`},
 		{"body, a secret alone, as the ID", "", []string{"client_id", clientSecret}, `(missing): a secret in the place of the client ID, want one of ["another" "redox-client:1"] (EndpointConfig.Clients[].ID; Redox dashboard: clientId); there is no Authorization header, the parameter client_secret is absent, the parameters that arrived: ["client_id" "grant_type"] (Redox dashboard: clientSecretName, want "client_secret"), want HTTP Basic or both parameters (Redox dashboard: noBasic)`},
 		{"nothing", "", nil, `(missing): no client ID and no secret; there is no Authorization header, the parameter client_id is absent, the parameter client_secret is absent, the parameters that arrived: "grant_type" (Redox dashboard: clientIdName, want "client_id"; clientSecretName, want "client_secret"), want HTTP Basic or both parameters (Redox dashboard: noBasic)`},
@@ -199,6 +216,21 @@ func TestUnknownClientLooksLikeWrongSecret(t *testing.T) {
 		if unknown.Code != wrong.Code || unknown.Body.String() != wrong.Body.String() || !gocmp.Equal(unknown.Header(), wrong.Header()) {
 			t.Errorf("%s: %d %s, but %d %s", name, unknown.Code, unknown.Body, wrong.Code, wrong.Body)
 		}
+	}
+}
+
+// The client that is guessed at counts, whatever else the request has.
+func TestTooManyWrongSecretsInBasic(t *testing.T) {
+	for name, guess := range map[string]func(n int) *http.Request{
+		"another client_id beside": func(n int) *http.Request { return tokenRequest(clientID+":wrong", "client_id", fmt.Sprint("x", n)) },
+		"without a colon":          func(n int) *http.Request { return tokenRequest(fmt.Sprint("guess", n)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := newEndpoint(t)
+			for n := range 101 {
+				e.ask(t, guess(n), map[bool]string{true: "401 invalid_client", false: "429 invalid_client"}[n < 100])
+			}
+		})
 	}
 }
 
