@@ -286,6 +286,25 @@ func TestRepeatedUseIsCheap(t *testing.T) {
 	}
 }
 
+func TestLeewayAndNowAreThoseOfConfig(t *testing.T) {
+	s, cfg := newServer(t)
+	exp := time.Now().Add(time.Hour).Truncate(time.Second)
+	s.Claims = claims{"exp": exp.Unix()}
+	token, now := issue(t, s, clientID, destination, "write"), exp
+	cfg.Now = func() time.Time { return now }
+	for leeway, want := range map[time.Duration]time.Duration{0: time.Minute, time.Second: time.Second, 5 * time.Minute: 5 * time.Minute} {
+		cfg.Leeway = leeway
+		v := newVerifier(t, cfg)
+		now = exp.Add(want - 1)
+		if _, err := v.Verify(message(token)); err != nil {
+			t.Errorf("leeway %v, %v before its end: %v", leeway, time.Nanosecond, err)
+		}
+		now = exp.Add(want)
+		_, err := v.Verify(message(token))
+		verifiertest.CheckError(t, err, redoxauth.ErrRejected, "expired")
+	}
+}
+
 func TestKeyServerOutageIsUnavailable(t *testing.T) {
 	s, cfg := newServer(t)
 	s.Fail(redoxtest.Status(http.StatusInternalServerError))
@@ -357,6 +376,9 @@ func TestNewNamesAllThatIsWrong(t *testing.T) {
 		{"no type", func(c *clientcredentials.Config) { c.Types = []string{} }, []string{"Types"}},
 		{"algorithm none", func(c *clientcredentials.Config) { c.Algorithms = []string{"none"} }, []string{"Algorithms"}},
 		{"symmetric algorithm", func(c *clientcredentials.Config) { c.Algorithms = []string{"RS256", "HS256"} }, []string{"Algorithms"}},
+		{"white space", func(c *clientcredentials.Config) {
+			c.Types, c.ClientIDClaim, c.ScopeClaim = []string{"", "JWT "}, " azp", "scp\n"
+		}, []string{"Types[1]", "ClientIDClaim", "ScopeClaim"}},
 		{"leeway", func(c *clientcredentials.Config) { c.Leeway = 6 * time.Minute }, []string{"Leeway"}},
 		{"negative leeway", func(c *clientcredentials.Config) { c.Leeway = -1 }, []string{"Leeway"}},
 	} {

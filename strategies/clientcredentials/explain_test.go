@@ -73,6 +73,8 @@ func TestRefusalsAndExplainOfAccessTokens(t *testing.T) {
 			c.Issuer, c.ScopeClaim, c.Scopes = "https://login.microsoftonline.com/t/v2.0", "roles", []string{"api://x/.default"}
 		}, nil, claims{"iss": "https://login.microsoftonline.com/t/v2.0", "roles": []string{"Write"}},
 			`roles is "Write"`, []string{"list the app roles in Config.Scopes"}},
+		{"an aud, and none wanted", func(c *cfg) { c.Audience, c.InsecureNoAudience = nil, true }, nil, nil,
+			`aud is "https://api.example", want none (Config.InsecureNoAudience; list the audience in Config.Audience instead)`, nil},
 		{"no aud", nil, nil, claims{"aud": nil}, `aud is absent, want "https://api.example"`, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -258,6 +260,16 @@ func TestExplainTellsTheClientFromTheAPI(t *testing.T) {
 		text := redoxauth.Explain(v, redoxtest.NewRequest(sender))
 		if strings.Contains(text, "Config.ClientIDs has the audience") != test.want {
 			t.Errorf("aud %q, %v, ClientIDs %q: a hint: want %v\n%s", test.aud, test.claims, test.clientIDs, test.want, text)
+		}
+	}
+}
+
+// What cannot be read has no client and no scopes.
+func TestExplainOfAnOpaqueToken(t *testing.T) {
+	_, cfg := newServer(t)
+	for _, token := range []string{opaque, "a.b.c", "eyJhbGciOiJSUzI1NiJ9.W10.AA"} {
+		if text := newVerifier(t, cfg).Explain(message(token)); strings.Contains(text, "client_id") || strings.Contains(text, "scope") {
+			t.Errorf("%s: got %s", token, text)
 		}
 	}
 }

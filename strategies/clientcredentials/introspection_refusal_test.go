@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/redoxauth/redoxauth-go/redoxauth"
 	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 	"github.com/redoxauth/redoxauth-go/strategies/clientcredentials"
@@ -128,6 +130,7 @@ func TestErrorsSayWhatTheIntrospectionEndpointSaid(t *testing.T) {
 		{"empty", nil, 200, "", "", []string{"with the Content-Type absent and an empty body"}},
 		{"signed", nil, 200, "application/token-introspection+jwt", "eyJ.e30.c2ln", []string{"a signed answer (RFC 9701), which is not read here"}},
 		{"exp a string", nil, 200, "application/json", with("exp", `"4102444800"`), []string{"exp is of another type, want a number: seconds since 1970"}},
+		{"sub a number", nil, 200, "application/json", with("sub", `1`), []string{"sub is of another type, want a string"}},
 		{"aud of other things", nil, 200, "application/json", with("aud", `[1]`), []string{"aud is of another type, want a string or an array of strings"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -158,6 +161,16 @@ func TestTokensThatAreNotSentAreExplained(t *testing.T) {
 	text, err := explained(t, cfg, w, jwt)
 	lacks(t, fmt.Sprint(err), `the token is a JWT whose iss is "https://as.example/", want "https://as.example" (IntrospectionConfig.Issuer)`)
 	lacks(t, text, "differ only in the slash at the end")
+	lacks(t, text, "\nthe token is a JWT whose iss is")
+	for length, want := range map[int]bool{4 << 10: true, 4<<10 + 1: false} { // a longer token is not read
+		text, err = explained(t, cfg, w, jwt+strings.Repeat("A", length-len(jwt)))
+		verifiertest.CheckError(t, err, redoxauth.ErrNoCredentials, "")
+		if hint := strings.Contains(text, "differ only in the slash at the end"); hint != want {
+			t.Errorf("%d bytes: a hint: %v, want %v:\n%s", length, hint, want, text)
+		}
+	}
+	text, err = explained(t, cfg, w, segment([]byte(`{"alg":"RS256"}`))+"."+segment([]byte(`{}`))+"."+segment([]byte("the signature of a token")))
+	lacks(t, fmt.Sprint(err), "the token is a JWT whose iss is absent or cannot be read, want")
 	_, err = explained(t, cfg, w, strings.Repeat("a", 5000))
 	lacks(t, fmt.Sprint(err), "the token has 5000 bytes, want at most 4096")
 	wantCalls(t, w, 0)
@@ -166,6 +179,54 @@ func TestTokensThatAreNotSentAreExplained(t *testing.T) {
 		t.Error(err)
 	}
 	lacks(t, text, "clientcredentials: accepted: ", "introspection ("+asURL+"): the answer is 0s old, and used for 1m0s", `iss: "https://as.example", as configured`, `aud: "`+destination+`", as configured`, `client_id: "`+clientID+`", as configured`, "which is enough")
+}
+
+// A line tells what each check finds, and a hint is given only if it fits.
+func TestAnswersAreExplained(t *testing.T) {
+	type config = clientcredentials.IntrospectionConfig
+	const (
+		tokenType = "token_type: absent, as it may be"
+		iss       = `iss: "https://as.example", not compared (IntrospectionConfig.Issuer is empty)`
+		noIss     = "iss: absent, not compared (IntrospectionConfig.Issuer is empty)"
+		exp       = "exp: 2100-01-01T00:00:00Z, not expired"
+		noExp     = "exp: absent, as it may be"
+		aud       = `aud: "` + destination + `", as configured (IntrospectionConfig.Audience; Redox dashboard: audience or resource)`
+		client    = `client_id: "` + clientID + `", as configured (IntrospectionConfig.ClientIDs; Redox dashboard: clientId)`
+		scope     = `scope: ["read" "write"], which is enough (IntrospectionConfig.Scopes; Redox dashboard: scopes)`
+	)
+	issuer := func(c *config) { c.Issuer = "https://as.example" }
+	for _, test := range []struct {
+		name   string
+		config func(*config)
+		answer string
+		lines  []string
+		hints  []string
+	}{
+		{"accepted", nil, good, []string{tokenType, iss, exp, aud, client, scope}, nil},
+		{"accepted, an issuer", issuer, good, []string{tokenType, `iss: "https://as.example", as configured (IntrospectionConfig.Issuer)`, exp, aud, client, scope}, nil},
+		{"accepted, fewer members", nil, with("token_type", `"Bearer"`), []string{`token_type: "Bearer", as it may be`, noIss, noExp, aud, client, scope}, nil},
+		{"accepted, sub is the client", nil, with("sub", `"`+clientID+`"`), []string{tokenType, noIss, noExp, aud, client, scope}, nil},
+		{"another issuer", issuer, with("iss", `"https://x.example"`), []string{tokenType, `iss is "https://x.example", want "https://as.example" (IntrospectionConfig.Issuer)`, noExp, aud, client, scope}, nil},
+		{"another audience", nil, with("aud", `"x"`), []string{tokenType, noIss, noExp, `aud is "x", want "` + destination + `" (IntrospectionConfig.Audience; Redox dashboard: audience or resource)`, client, scope}, nil},
+		{"another client, which sub is too", nil, with("client_id", `"x","sub":"x"`), []string{tokenType, noIss, noExp, aud, `client_id is "x", want "` + clientID + `" (IntrospectionConfig.ClientIDs; Redox dashboard: clientId)`, scope}, nil},
+		{"a scope in another case", nil, with("scope", `"read Write"`), []string{tokenType, noIss, noExp, aud, client, `scope is ["read" "Write"], want "write" (IntrospectionConfig.Scopes; Redox dashboard: scopes)`},
+			[]string{`scope "Write" and the configured "write" (IntrospectionConfig.Scopes; Redox dashboard: scopes) differ only in upper and lower case`}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := answering(http.StatusOK, test.answer)
+			cfg := introspectionConfig(w)
+			if test.config != nil {
+				test.config(&cfg)
+			}
+			text, _ := explained(t, cfg, w, opaque)
+			text, hints, _ := strings.Cut(text, "\nhints:\n- ")
+			_, lines, _ := strings.Cut(text, "the answer is 0s old, and used for 1m0s\n")
+			want := [2]string{strings.Join(test.lines, "\n"), strings.Join(test.hints, "\n- ")}
+			if diff := cmp.Diff(want, [2]string{strings.TrimSpace(lines), strings.TrimSpace(hints)}); diff != "" {
+				t.Errorf("lines and hints (-want +got):\n%s", diff)
+			}
+		})
+	}
 }
 
 // An endpoint that stalls is named, with the time that it had.

@@ -112,6 +112,7 @@ func TestAnswersAreDecided(t *testing.T) {
 		{"token_type bearer", with("token_type", `"bearer"`), nil, ""},
 		{"token_type access_token, the word of token_type_hint", with("token_type", `"access_token"`), nil, ""},
 		{"token_use of Ory Hydra", with("token_use", `"access_token"`), nil, ""},
+		{"an error beside it, which is for a 400", with("error", `"invalid_token"`), nil, ""},
 
 		{"not active", `{"active":false}`, rejected, "inactive"},
 		{"not active, as zitadel answers", `{"active":false,"exp":4102444800}`, rejected, "inactive"},
@@ -276,6 +277,7 @@ func TestNewIntrospectionNamesAllThatIsWrong(t *testing.T) {
 			c.Audience, c.ClientIDs, c.Scopes = []string{""}, []string{""}, []string{""}
 		}, []string{"Audience[0]", "ClientIDs[0]", "Scopes[0]"}},
 		{"life", func(c *clientcredentials.IntrospectionConfig) { c.CacheTTL = time.Hour + 1 }, []string{"CacheTTL"}},
+		{"life without a unit", func(c *clientcredentials.IntrospectionConfig) { c.CacheTTL = 300 }, []string{"CacheTTL"}},
 		{"negative life", func(c *clientcredentials.IntrospectionConfig) { c.CacheTTL = -1 }, []string{"CacheTTL"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -496,6 +498,9 @@ func TestEndpointFailuresAreUnavailable(t *testing.T) {
 			for range 2 {
 				_, err := v.Verify(message(opaque))
 				verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "unavailable")
+				if name == "not reachable" {
+					lacks(t, fmt.Sprint(err), asURL, "(IntrospectionConfig.URL, IntrospectionConfig.Client)")
+				}
 				for _, secret := range []string{opaque, ourPass, url.QueryEscape(ourPass), "hunter2"} {
 					if s := fmt.Sprint(err); strings.Contains(s, secret) {
 						t.Errorf("the error shows a secret: %s", s)
@@ -603,6 +608,36 @@ func TestIntrospectionRequest(t *testing.T) {
 	wantCalls(t, w, 1)
 }
 
+// A Client that authenticates this API with a TLS certificate sends no Basic without ID and secret.
+func TestIntrospectionRequestWithoutID(t *testing.T) {
+	w := &wire{serve: func(r *http.Request) (*http.Response, error) {
+		if got := r.Header.Values("Authorization"); got != nil {
+			t.Errorf("Authorization %q", got)
+		}
+		return response(r, http.StatusOK, good), nil
+	}}
+	cfg := introspectionConfig(w)
+	cfg.ClientID, cfg.ClientSecret = "", ""
+	if _, err := newIntrospection(t, cfg).Verify(message(opaque)); err != nil {
+		t.Error(err)
+	}
+	wantCalls(t, w, 1)
+}
+
+func TestIdentityOfAnAnswer(t *testing.T) {
+	id, err := newIntrospection(t, introspectionConfig(answering(http.StatusOK, good))).Verify(message(opaque))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &redoxauth.Identity{
+		Strategy: "clientcredentials", Subject: clientID, Issuer: "https://as.example", Scopes: []string{"read", "write"},
+		Expiry: time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC), RawClaims: []byte(good),
+	}
+	if diff := cmp.Diff(want, id); diff != "" {
+		t.Errorf("identity (-want +got):\n%s", diff)
+	}
+}
+
 // A token is a secret, so a token of another issuer must not be sent to the server. This holds
 // for JWTs that we would reject, too: the other issuer may accept them.
 func TestForeignTokensAreNotSent(t *testing.T) {
@@ -633,6 +668,7 @@ func TestForeignTokensAreNotSent(t *testing.T) {
 		{"opaque with two dots", "ya29.c.abc", nil, ""},
 		{"opaque with two dots and a brace", text([]byte("{\x00\x01")) + ".b.c", nil, ""},
 		{"opaque with two dots, in base64 null", text([]byte("null")) + ".b.c", nil, ""},
+		{"opaque with two dots, an object and more", text([]byte(`{}    `)) + "~.b.c", nil, ""},
 		{"opaque", opaque, nil, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
