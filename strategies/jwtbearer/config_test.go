@@ -1,6 +1,7 @@
 package jwtbearer_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 )
 
 func TestNewRefuses(t *testing.T) {
+	secretsFunc := func(context.Context) ([][]byte, error) { return nil, nil }
 	for _, test := range []struct {
 		name   string
 		change func(*jwtbearer.Config)
@@ -20,6 +22,9 @@ func TestNewRefuses(t *testing.T) {
 		{"empty", func(c *jwtbearer.Config) { *c = jwtbearer.Config{} }, []string{"Keys: ", "Issuer: ", "Audience: "}},
 		{"algorithms without keys", func(c *jwtbearer.Config) { c.Keys, c.Algorithms = nil, []string{"RS256"} }, []string{"Keys: "}},
 		{"keys and secrets", func(c *jwtbearer.Config) { c.Secrets = secretConfig().Secrets }, []string{"Keys: "}},
+		{"keys and SecretsFunc", func(c *jwtbearer.Config) { c.SecretsFunc = secretsFunc }, []string{"Keys: "}},
+		{"secrets and SecretsFunc", func(c *jwtbearer.Config) { *c = secretConfig(); c.SecretsFunc = secretsFunc }, []string{"Keys: "}},
+		{"all three", func(c *jwtbearer.Config) { c.Secrets, c.SecretsFunc = secretConfig().Secrets, secretsFunc }, []string{"Keys: "}},
 		{"keys and HS256", func(c *jwtbearer.Config) { c.Algorithms = []string{"RS256", "HS256"} }, []string{"Algorithms: HS256"}},
 		{"secrets and RS256", func(c *jwtbearer.Config) { *c = secretConfig(); c.Algorithms = []string{"HS256", "RS256"} }, []string{"Algorithms: RS256"}},
 		{"no algorithm", func(c *jwtbearer.Config) { c.Algorithms = []string{} }, []string{"Algorithms: "}},
@@ -32,6 +37,9 @@ func TestNewRefuses(t *testing.T) {
 		}, []string{"Secrets[1]: 63 bytes, want at least 64"}},
 		{"a public key as secret", func(c *jwtbearer.Config) { *c = secretConfig(); c.Secrets[0] = directKey.PEM() }, []string{"Secrets[0]: a key file, want a secret", "Secrets[0]: white space"}},
 		{"an issuer with a space", func(c *jwtbearer.Config) { c.Issuer = "redox " }, []string{"Issuer: white space"}},
+		{"a subject with a space", func(c *jwtbearer.Config) { c.Subject = " feed" }, []string{"Subject: white space"}},
+		{"a type with a space", func(c *jwtbearer.Config) { c.Types = []string{"", "JWT "} }, []string{"Types[1]: white space"}},
+		{"a duration without a unit", func(c *jwtbearer.Config) { c.MaxLifetime = 3600 }, []string{"MaxLifetime: 3.6µs: a duration needs a unit"}},
 		{"an audience and none", func(c *jwtbearer.Config) { c.InsecureNoAudience = true }, []string{"Audience: "}},
 		{"an empty audience", func(c *jwtbearer.Config) { c.Audience = []string{""} }, []string{"Audience[0]: "}},
 		{"a scope with a space", func(c *jwtbearer.Config) { c.Scopes = []string{"a b"} }, []string{"Scopes[0]: "}},

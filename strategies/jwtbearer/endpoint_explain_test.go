@@ -73,6 +73,7 @@ func TestGrantRefusalsSayWhatToChange(t *testing.T) {
 		{"the key of another signer", grant(grantAssertion(t, func(s *redoxtest.JWTBearer) { s.Key = grantOther })), nil,
 			[]string{`- the signature verifies under a key of "other", whose iss must be "other"`}},
 		{"aud the issuer", grant(grantAssertion(t, claim("aud", "https://api.example.com"))), nil, []string{"- aud is EndpointConfig.Issuer"}},
+		{"aud the destination", grant(grantAssertion(t, claim("aud", grantDestination))), nil, []string{"- aud is EndpointConfig.Audience, the destination, where the token URL is expected"}},
 		{"too long a life", grant(grantAssertion(t, claim("exp", grantNow.Add(2*time.Hour).Unix()))), []string{"valid for 2h0m0s, want at most 1h0m0s (fixed)"}, []string{"too long: at most 1h0m0s (fixed) plus 1m0s (EndpointConfig.Leeway)"}},
 		{"no jti and no iat", grant(grantAssertion(t, claim("jti", nil, "iat", nil))), []string{"jti and iat are absent, want a jti, or else an iat"}, []string{"jti is absent; then the assertion is accepted until 2m0s after its iat"}},
 		{"no sub", grant(grantAssertion(t, claim("sub", nil))), []string{"the claim sub is absent, want a value (fixed)"}, nil},
@@ -112,6 +113,48 @@ func TestGrantRefusalsSayWhatToChange(t *testing.T) {
 	for _, e := range []*jwtbearer.TokenEndpoint{nil, {}} {
 		if got := e.Explain(nil); !strings.HasPrefix(got, "redoxauth (internal): a zero TokenEndpoint") {
 			t.Errorf("got %q", got)
+		}
+	}
+}
+
+// No client authenticates. The line says what arrived all the same, and the hint is for a JWT that
+// arrived under another name.
+func TestExplainOfCredentialsBesideAGrant(t *testing.T) {
+	const none, hint = "client authentication: none, as required", "the JWT is in client_assertion"
+	arrived := func(what string) string {
+		return "client authentication: " + what + " arrived, want none (Redox dashboard: noBasic)"
+	}
+	e := newEndpoint(t)
+	for _, c := range []struct {
+		name, extra string // extra is another parameter
+		basic       bool
+		want        string
+	}{
+		{"none", "", false, none},
+		{"Basic", "", true, arrived("Authorization: Basic")},
+		{"client_secret", "client_secret", false, arrived("the parameter client_secret")},
+		{"client_assertion_type", "client_assertion_type", false, arrived("the parameter client_assertion_type")},
+		{"client_assertion", "client_assertion", false, arrived("the parameter client_assertion")},
+	} {
+		for _, assertion := range []bool{false, true} {
+			p := url.Values{"grant_type": {grantType}}
+			if assertion {
+				p.Set("assertion", grantAssertion(t))
+			}
+			if c.extra != "" {
+				p.Set(c.extra, "x")
+			}
+			r := formRequest(p)
+			if c.basic {
+				r.SetBasicAuth("redox", "secret")
+			}
+			text := e.Explain(r)
+			if !strings.Contains(text, "\n"+c.want+"\n") || strings.Count(text, "client authentication: ") != 1 {
+				t.Errorf("%s: want %s in %s", c.name, c.want, text)
+			}
+			if want := c.extra == "client_assertion" && !assertion; strings.Contains(text, hint) != want {
+				t.Errorf("%s, assertion %v: a hint: want %v in %s", c.name, assertion, want, text)
+			}
 		}
 	}
 }

@@ -260,6 +260,9 @@ func TestExplainOfAnAcceptedToken(t *testing.T) {
 	if n := store.calls.Load(); n != 0 {
 		t.Errorf("%d calls of the replay store, want none", n)
 	}
+	if text := newDirect(t, directConfig(t)).Explain(r); strings.Contains(text, "replay") {
+		t.Errorf("no replay store: got %s", text)
+	}
 	if _, err := v.Verify(r); err != nil {
 		t.Errorf("after Explain: %v", err)
 	}
@@ -343,6 +346,16 @@ func TestExplainNeverPanics(t *testing.T) {
 	wantText(t, newDirect(t, directConfig(t)).Explain(&http.Request{}), r, "no credentials")
 }
 
+// What cannot be read has no scopes, and no use that could be replayed.
+func TestExplainOfAnOpaqueToken(t *testing.T) {
+	cfg := directConfig(t)
+	cfg.Replay, cfg.Scopes = replay.NewMemory(10), []string{"read"}
+	r := &http.Request{Header: http.Header{"Authorization": {"Bearer opaque"}}}
+	if text := newDirect(t, cfg).Explain(r); strings.Contains(text, "scope") || strings.Contains(text, "replay") {
+		t.Error(text)
+	}
+}
+
 func TestExplainLoadsNoSecrets(t *testing.T) {
 	var calls atomic.Int32
 	cfg := secretConfig()
@@ -362,4 +375,12 @@ func TestExplainLoadsNoSecrets(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantText(t, v.Explain(r), r, "jwtbearer: accepted: ")
+	other := signedBy(func(s *redoxtest.JWTBearer) {
+		s.Key, s.Now = redoxtest.Key{Algorithm: "HS256", Secret: []byte(strings.Repeat("x", 32))}, time.Now
+	})
+	_, err := v.Verify(other)
+	const want = "the signature does not verify under the one secret (Config.SecretsFunc; Redox dashboard: shared secret)"
+	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("error %v, want %s", err, want)
+	}
 }
