@@ -169,7 +169,7 @@ func TestTokensThatAreNotSentAreExplained(t *testing.T) {
 			t.Errorf("%d bytes: a hint: %v, want %v:\n%s", length, hint, want, text)
 		}
 	}
-	text, err = explained(t, cfg, w, segment([]byte(`{"alg":"RS256"}`))+"."+segment([]byte(`{}`))+"."+segment([]byte("the signature of a token")))
+	_, err = explained(t, cfg, w, segment([]byte(`{"alg":"RS256"}`))+"."+segment([]byte(`{}`))+"."+segment([]byte("the signature of a token")))
 	lacks(t, fmt.Sprint(err), "the token is a JWT whose iss is absent or cannot be read, want")
 	_, err = explained(t, cfg, w, strings.Repeat("a", 5000))
 	lacks(t, fmt.Sprint(err), "the token has 5000 bytes, want at most 4096")
