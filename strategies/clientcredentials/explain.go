@@ -38,7 +38,7 @@ func (g *grant) explain(_ context.Context, to *diagnosis.Report, q *tokenendpoin
 		client = id
 	case q.HasBasic && id == "":
 		to.Line("client_id: absent in the body, as allowed beside Basic")
-	case q.HasBasic && text == "":
+	case text == "":
 		to.Line("client_id: %s in the body, want that of Basic, or none", g.secrets.named(id))
 	}
 	for _, name := range []string{"client_assertion", "client_assertion_type", "assertion"} {
@@ -122,9 +122,6 @@ func (g *grant) hint(to *diagnosis.Report, where, id, text string) bool {
 				return true
 			}
 		}
-	}
-	if text == "" {
-		return false
 	}
 	presented := sha256.Sum256([]byte(text))
 	for i := range g.secrets {

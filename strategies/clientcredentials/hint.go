@@ -28,7 +28,7 @@ func (a *accessTokens) hint(to *diagnosis.Report, t *jose.Unverified, client str
 		to.Hint("Config.ClientIDs has the audience, which is this API: list the client, %s", diagnosis.Quote(client))
 	case ofClient:
 		to.Hint("aud is one of Config.ClientIDs, as in an ID token: want an access token for this API")
-	case !accepted && len(aud) > 0 && client != "" && slices.Contains(a.audience, client):
+	case !accepted && len(aud) > 0 && slices.Contains(a.audience, client):
 		to.Hint("Config.Audience has the client: list this API, as aud names it")
 	}
 	a.hintServer(to, t, accepted)
@@ -41,8 +41,7 @@ func (a *accessTokens) hintClient(to *diagnosis.Report, t *jose.Unverified, clie
 	if present {
 		has = "has another " + a.clientClaim
 	}
-	claims := slices.DeleteFunc(slices.Clone(clientClaims), func(claim string) bool { return claim == a.clientClaim })
-	for _, claim := range claims {
+	for _, claim := range clientClaims {
 		id, _ := t.Claim(claim).Text()
 		if !slices.Contains(a.clientIDs, id) {
 			continue
@@ -51,13 +50,13 @@ func (a *accessTokens) hintClient(to *diagnosis.Report, t *jose.Unverified, clie
 		switch {
 		case present && claim == "sub": // which may be a user (RFC 9068, Section 5)
 			advice = "list what " + a.clientClaim + " has"
-		case present && client != "":
+		case client != "":
 			advice = "list what " + a.clientClaim + " has, or " + advice
 		}
 		to.Hint("the token %s, and its %s is %s, which is one of Config.ClientIDs: %s", has, claim, diagnosis.Quote(id), advice)
 		return
 	}
-	for _, claim := range claims {
+	for _, claim := range clientClaims {
 		if id, _ := t.Claim(claim).Text(); !present && id != "" && claim != "sub" {
 			to.Hint("the token %s, and its %s is %s: if that is Redox's client, list it in Config.ClientIDs and set Config.ClientIDClaim to %q", has, claim, diagnosis.Quote(id), claim)
 		}

@@ -234,7 +234,7 @@ func (a *response) explain(issuer string, audience []string, now time.Time, to *
 		for _, name := range a.aud {
 			to.Near("aud", name, audience, audienceField)
 		}
-		if a.clientID != "" && slices.Contains(audience, a.clientID) {
+		if slices.Contains(audience, a.clientID) {
 			to.Hint("IntrospectionConfig.Audience lists the client ID %s, which belongs into IntrospectionConfig.ClientIDs", diagnosis.Quote(a.clientID))
 		}
 		if len(a.aud) == 0 {

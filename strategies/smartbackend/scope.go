@@ -170,7 +170,7 @@ const maxGranted = 400
 
 // narrow returns the part of the requested scopes that is allowed. A scope that is allowed
 // as a whole stays as it is. Another one is replaced by what it has in common with each of
-// the allowed scopes. If that makes more than maxGranted, narrow returns nothing.
+// the allowed scopes. Once that has made more than maxGranted, narrow returns nothing.
 func narrow(allowed, requested []scope) []scope {
 	var granted []scope
 	within, have := coverOf(allowed), make(cover)

@@ -93,8 +93,5 @@ func Insufficient(granted, required []string, claim, field string) error {
 }
 
 func allOf(required []string) string {
-	if len(required) == 1 {
-		return diagnosis.Quote(required[0])
-	}
 	return strings.Replace(diagnosis.OneOf(required), "one of", "all of", 1)
 }

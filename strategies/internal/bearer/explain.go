@@ -145,7 +145,7 @@ func ExplainScopes(to *diagnosis.Report, t *jose.Unverified, required []string, 
 	to.Error(err)
 	for _, other := range []string{"scope", "scp", "scopes", "roles", "permissions"} {
 		switch scopes := t.Scopes(other); {
-		case other == claim || scopes == nil:
+		case scopes == nil:
 		case CheckScopes(scopes, required, other, field) == nil:
 			to.Hint("the claim %s has all that is required: %s", other, diagnosis.List(scopes))
 		case granted == nil:
