@@ -82,6 +82,11 @@ func TestDurationIsInSeconds(t *testing.T) {
 		if got := f.GetMetric()[0].GetHistogram().GetSampleSum(); got != 1.5 {
 			t.Errorf("got %v s, want 1.5", got)
 		}
+		// To wait for a body or for keys takes seconds.
+		buckets := f.GetMetric()[0].GetHistogram().GetBucket()
+		if least, most := buckets[0].GetUpperBound(), buckets[len(buckets)-1].GetUpperBound(); least > 20e-6 || most < 10 {
+			t.Errorf("the buckets end at %v s to %v s", least, most)
+		}
 		return
 	}
 	t.Error("no histogram")
@@ -112,6 +117,7 @@ func TestCountSeesWhatWasSent(t *testing.T) {
 		"body only":   {func(w http.ResponseWriter, r *http.Request) { w.Write([]byte("stored")) }, "200"},
 		"early hints": {func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusEarlyHints); w.WriteHeader(202) }, "202"},
 		"switching":   {func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusSwitchingProtocols) }, "101"},
+		"200 first":   {func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(200); w.WriteHeader(503) }, "200"},
 		"the first":   {func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(503); w.WriteHeader(200) }, "503"},
 		"panic":       {func(w http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler) }, "500"},
 	}
@@ -162,9 +168,9 @@ func TestCountLeavesOutHijackedConnections(t *testing.T) {
 			w.WriteHeader(http.StatusNoContent)
 			return
 		}
-		conn, _, err := http.NewResponseController(w).Hijack()
-		if err != nil {
-			t.Error(err)
+		conn, buffered, err := http.NewResponseController(w).Hijack()
+		if err != nil || buffered == nil {
+			t.Error(buffered, err)
 			return
 		}
 		defer conn.Close()
