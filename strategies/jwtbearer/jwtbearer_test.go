@@ -371,6 +371,22 @@ func TestReplayIsRefusedIfAsked(t *testing.T) {
 			verifiertest.CheckError(t, err, redoxauth.ErrRejected, "replayed")
 		})
 	}
+	// A jti is unique for its issuer only (RFC 7519, Section 4.1.7), and Verifiers may share a store.
+	of := func(issuer string) (*redoxauth.Identity, error) {
+		other := cfg
+		other.Issuer = issuer
+		return newDirect(t, other).Verify(signedBy(func(s *redoxtest.JWTBearer) {
+			s.Issuer, s.Scopes, s.Claims = issuer, []string{"read"}, map[string]any{"jti": "j2"}
+		}))
+	}
+	if _, err := of("redox"); err != nil {
+		t.Error(err)
+	}
+	if _, err := of("https://another.example"); err != nil {
+		t.Errorf("the jti of another issuer: %v", err)
+	}
+	_, err = of("redox")
+	verifiertest.CheckError(t, err, redoxauth.ErrRejected, "replayed")
 	cfg.Replay = failingStore{}
 	_, err = newDirect(t, cfg).Verify(signedBy(nil))
 	verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "replay_store")

@@ -161,6 +161,8 @@ func TestAccessTokenIsRefused(t *testing.T) {
 		{"names in another case", map[string]any{"azp": nil, "aud": nil, "email": nil, "AZP": accountID, "Email": account}, redoxauth.ErrRejected, "subject"},
 		{"a listed address alone", map[string]any{"azp": nil, "aud": nil}, redoxauth.ErrRejected, "subject"},
 		{"a listed address and empty IDs", map[string]any{"azp": "", "aud": ""}, redoxauth.ErrRejected, "subject"},
+		{"another account, expired and without the scope", with(other, map[string]any{"email": nil, "scope": nil, "exp": start.Add(-time.Minute).Unix()}), redoxauth.ErrRejected, "subject"},
+		{"expired, and without the scope", map[string]any{"scope": nil, "exp": start.Add(-time.Minute).Unix()}, redoxauth.ErrRejected, "expired"},
 		{"nobody", map[string]any{"azp": nil, "aud": nil, "email": nil}, redoxauth.ErrRejected, "subject"},
 		{"our azp for another aud", map[string]any{"aud": "99"}, redoxauth.ErrRejected, "client"},
 		{"another azp for our aud", map[string]any{"azp": "99"}, redoxauth.ErrRejected, "client"},

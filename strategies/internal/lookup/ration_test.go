@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -462,6 +463,35 @@ func TestPlacesAmongTheCallsAtOnce(t *testing.T) {
 		if calls := start(1, network(1, 100)...); calls != 0 { // the rest is for known tokens
 			t.Errorf("%d calls at once beyond 48", calls)
 		}
+		wait.Wait()
+	})
+}
+
+// All 64 calls are about tokens that were accepted. A request with one of them waits for its call.
+func TestARequestJoinsACallWhenAllPlacesAreTaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		peer := from("192.0.2.1:1")
+		var tokens []string
+		for range 65 {
+			tokens = append(tokens, w.new("good"))
+			if err := use(peer, w.Cache, tokens[len(tokens)-1]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.now, w.delay = w.now.Add(5*time.Minute), 9*time.Second
+		before := w.calls.Load()
+		var wait sync.WaitGroup
+		for _, token := range slices.Concat(tokens[:64], tokens[:3]) {
+			wait.Go(func() {
+				if err := use(peer, w.Cache, token); err != nil {
+					t.Error(err)
+				}
+			})
+			synctest.Wait()
+		}
+		wantCalls(t, w.remote, before+64)
+		verifiertest.CheckError(t, use(peer, w.Cache, tokens[64]), redoxauth.ErrUnavailable, "busy")
 		wait.Wait()
 	})
 }

@@ -117,6 +117,7 @@ func TestCarriers(t *testing.T) {
 		{name: "scope with a quote", body: good + "&scope=read+%22", want: "400 invalid_scope"},
 		{name: "scope of blanks", body: good + "&scope=+", want: "400 invalid_scope"},
 		{name: "200 scopes", body: good + "&scope=read" + numbered("+x", 199), want: ok},
+		{name: "200 scopes, and some of them again", body: good + "&scope=read" + numbered("+x", 199) + numbered("+x", 9) + "+read", want: ok},
 		{name: "201 scopes", body: good + "&scope=read" + numbered("+x", 200), want: "400 invalid_scope"},
 		{name: "one scope 300 times", body: good + "&scope=read" + strings.Repeat("+read", 299), want: ok},
 		{name: "scope of 4 KiB", body: good + "&scope=read+" + strings.Repeat("x", 4<<10-5), want: ok},
