@@ -376,15 +376,21 @@ func TestHandshakeThatStallsEndsAfterBodyTimeout(t *testing.T) {
 }
 
 func TestHandshakeIsUnavailableWhileTokensAre(t *testing.T) {
-	v, err := verifytoken.New(verifytoken.Config{TokensFunc: func(context.Context) ([]string, error) {
-		return nil, errors.New("vault is sealed")
-	}})
+	sealed := errors.New("vault is sealed")
+	var observed error
+	v, err := verifytoken.New(verifytoken.Config{
+		TokensFunc: func(context.Context) ([]string, error) { return nil, sealed },
+		Observe:    func(_ *http.Request, d redoxauth.Decision) { observed = d.Err },
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := serve(v.Handshake(next(t)), post(document(newToken, uuid)))
 	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
 		t.Errorf("got %d, Retry-After %q, want 503 with one", w.Code, w.Header().Get("Retry-After"))
+	}
+	if !errors.Is(observed, sealed) || !errors.Is(observed, redoxauth.ErrUnavailable) {
+		t.Errorf("observed %v, want the cause in it", observed)
 	}
 }
 

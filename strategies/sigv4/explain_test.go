@@ -162,6 +162,10 @@ var causes = []struct {
 	}}, `it verifies with an empty x-nothing, which did not arrive`},
 	{scenario{name: "line added", before: set("X-Redox-Id", "1"), signer: with("x-redox-id"), after: add("X-Redox-Id", "2")}, `it verifies with line 1 of the 2 lines of x-redox-id alone`},
 	{scenario{name: "method", before: func(r *http.Request) { r.Method = "PUT" }, after: func(r *http.Request) { r.Method = "POST" }}, `it verifies with the method "PUT"`},
+	{scenario{name: "body not signed, user-agent changed", before: set("User-Agent", "axios"), signer: func(s *signer) {
+		with("user-agent")(s)
+		asSigned(testBodyHash, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")(s)
+	}, after: set("User-Agent", "proxy")}, `it verifies with user-agent "axios"`},
 	{scenario{name: "line break cut from the body", signer: asSigned(testBodyHash, fmt.Sprintf("%x", sha256.Sum256([]byte(testBody+"\n"))))}, `it verifies with "\n" at the end of the body`},
 	{scenario{name: "port of https added", before: host("[2001:db8::1]:443"), after: both(awsSign(nil), host("[2001:db8::1]"))},
 		`only its port or spelling differs: add "[2001:db8::1]:443" to Config.Hosts`},
@@ -509,6 +513,13 @@ func TestExplainTakesTheLengthOfABodyThatIsNotRead(t *testing.T) {
 	r := scenario{before: func(r *http.Request) { setBody(r, `{"Meta":1}`) }, signer: declared(with("content-length")), after: host("up", "X-Forwarded-Host", "api.example.test")}.request()
 	if got := newVerifier(t, testConfig()).Explain(r); !strings.Contains(got, "\n- it verifies with Host \"api.example.test\"") {
 		t.Errorf("got:\n%s", got)
+	}
+}
+
+func TestExplainShowsNoSecretOfTheTarget(t *testing.T) {
+	for _, target := range []string{"/" + testSigner.secret, "/?a=" + testSigner.secret} {
+		r := scenario{target: target}.request()
+		checkText(t, newVerifier(t, testConfig()).Explain(r), r)
 	}
 }
 

@@ -53,6 +53,7 @@ func TestExplainShowsTheLinesThatApply(t *testing.T) {
 		{scenario{name: "target", after: func(r *http.Request) { r.RequestURI, r.URL.Path = "redox", "/else" }},
 			[]string{`request target: the request target starts with "redox"`, parsed}, []string{path, query, urlDiff, canon}},
 		{scenario{name: "adapter", after: func(r *http.Request) { r.RequestURI = "" }}, []string{holds}, []string{urlDiff}},
+		{scenario{name: "adapter, without a path", target: "/", after: func(r *http.Request) { r.RequestURI, r.URL.Path = "", "" }}, []string{"sigv4: accepted", holds}, nil},
 		{scenario{name: "without a method", before: func(r *http.Request) { r.Method = "GET" }, after: func(r *http.Request) { r.Method = "" }}, []string{"sigv4: accepted", holds}, nil},
 
 		{scenario{name: "no host", after: host("")}, []string{"Host: absent, must be what the sender signed"}, []string{canon}},
