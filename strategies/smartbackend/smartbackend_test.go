@@ -287,6 +287,15 @@ func TestVerifierNeedsScopesThatAClientCanGet(t *testing.T) {
 			t.Errorf("%q: got %v", scope, err)
 		}
 	}
+	// One client must be able to get all of a scope.
+	e = newEndpoint(t, func(c *smartbackend.EndpointConfig) {
+		c.Clients[0].Scopes, c.Clients[1].Scopes = []string{"system/Patient.c"}, []string{"system/Patient.r"}
+	})
+	for scope, want := range map[string]bool{"system/Patient.c": true, "system/Patient.r": true, "system/Patient.cr": false} {
+		if _, err := e.Verifier(scope); (err == nil) != want {
+			t.Errorf("%q: got %v", scope, err)
+		}
+	}
 }
 
 func TestNewTokenEndpointRefuses(t *testing.T) {

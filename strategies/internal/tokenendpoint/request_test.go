@@ -39,6 +39,7 @@ func TestCarriers(t *testing.T) {
 	}{
 		{name: "form", body: good, want: ok},
 		{name: "form with charset", header: http.Header{"Content-Type": {urlencoded + ";charset=UTF-8"}}, body: good, want: ok},
+		{name: "form with white space before charset", header: http.Header{"Content-Type": {urlencoded + " ; charset=utf-8"}}, body: good, want: ok},
 		{name: "media type in capitals", header: http.Header{"Content-Type": {"Application/X-WWW-Form-Urlencoded"}}, body: good, want: ok},
 		{name: "JSON", header: json, body: `{"grant_type":"client_credentials"}`, want: ok},
 		{name: "JSON, unknown members of any type", header: http.Header{"Content-Type": {"application/json; charset=utf-8"}}, body: `{"grant_type":"client_credentials","n":1,"o":{"p":[true]},"q":null}`, want: ok},

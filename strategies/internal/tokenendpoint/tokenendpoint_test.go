@@ -344,6 +344,15 @@ func ofRedox(c *tokenendpoint.Config) {
 	c.Explain = func(context.Context, *diagnosis.Report, *tokenendpoint.Request) string { return "redox" }
 }
 
+func TestNewCopiesTheScopes(t *testing.T) {
+	scopes := []string{"read", "write"}
+	e := newEndpoint(t, func(c *tokenendpoint.Config) { c.Clients[0].Scopes = scopes })
+	scopes[0] = "admin"
+	if _, answer := e.ask(t, form("grant_type=client_credentials"), "200"); answer["scope"] != "read write" {
+		t.Errorf("got the scope %v", answer["scope"])
+	}
+}
+
 func TestVerifierNeedsScopesThatAClientCanGet(t *testing.T) {
 	e := newEndpoint(t, func(c *tokenendpoint.Config) {
 		c.Clients = append(c.Clients, tokenendpoint.Client{ID: "other", Scopes: []string{"admin"}})
