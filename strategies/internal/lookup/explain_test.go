@@ -209,6 +209,22 @@ func TestExplainTellsOfTheLastAnswer(t *testing.T) {
 	}
 }
 
+func TestExplainEndsNoAnswer(t *testing.T) {
+	w := newWorld(t, nil)
+	peer := from("192.0.2.1:1")
+	if err := use(peer, w.Cache, "good"); err != nil {
+		t.Fatal(err)
+	}
+	start := w.now
+	w.now = start.Add(-time.Minute)
+	w.explain(peer, "good")
+	w.now = start.Add(time.Minute)
+	if err := use(peer, w.Cache, "good"); err != nil {
+		t.Error(err)
+	}
+	wantCalls(t, w.remote, 1)
+}
+
 func TestExplainTellsWhoSentTheRequest(t *testing.T) {
 	direct, forwarded := from("192.0.2.1:1"), from("192.0.2.1:1")
 	forwarded.Header.Set("Forwarded", "for=203.0.113.9")

@@ -463,6 +463,13 @@ func TestPlacesAmongTheCallsAtOnce(t *testing.T) {
 		if calls := start(1, network(1, 100)...); calls != 0 { // the rest is for known tokens
 			t.Errorf("%d calls at once beyond 48", calls)
 		}
+		if calls := start(300, "192.0.2.1:1"); calls != 0 {
+			t.Errorf("%d calls at once of an accepted peer beyond 48", calls)
+		}
+		wait.Wait()
+		if calls := start(48, "192.0.2.1:1"); calls != 48 { // what was refused used up nothing
+			t.Errorf("%d calls afterwards, want 48", calls)
+		}
 		wait.Wait()
 	})
 }
