@@ -2,8 +2,12 @@ package tokenendpoint_test
 
 import (
 	"context"
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"net/http/httptest"
 	"sort"
 	"strings"
@@ -80,6 +84,10 @@ func TestRequiredScopesAreCopied(t *testing.T) {
 	required[0] = "read"
 	_, err = v.Verify(r)
 	verifiertest.CheckError(t, err, redoxauth.ErrForbidden, "scope")
+	const want = `strategy: insufficient scope (scope): scope is "read", want "write" (the scopes of Verifier; EndpointConfig.Clients[].Scopes; Redox dashboard: scopes)`
+	if got := err.Error(); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
 }
 
 // Observe sees which secret or key the client used, and Verify which secret signed.
@@ -129,6 +137,7 @@ func TestVerifyRefuses(t *testing.T) {
 		{name: "scope missing", change: more, required: []string{"read", "admin"}, want: redoxauth.ErrForbidden, wantReason: "scope"},
 		{name: "other secret", change: func(c *tokenendpoint.Config) { c.TokenSecrets = [][]byte{make([]byte, 32)} }, want: redoxauth.ErrRejected, wantReason: "signature"},
 		{name: "other strategy, same secrets", change: func(c *tokenendpoint.Config) { c.Strategy = "other" }, want: redoxauth.ErrRejected, wantReason: "signature"},
+		{name: "other audience, same secrets", change: func(c *tokenendpoint.Config) { c.Audience = "https://b.example.com" }, want: redoxauth.ErrRejected, wantReason: "signature"},
 		{name: "other issuer, same secrets", change: func(c *tokenendpoint.Config) { c.Issuer = "https://b.example.com" }, want: redoxauth.ErrNoCredentials, wantReason: "issuer"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -240,6 +249,22 @@ func TestExplainTellsWhatTokenItIs(t *testing.T) {
 	}
 }
 
+// While a new version is rolled out, the replicas of both accept each other's tokens: so the
+// derived key is the same in all versions.
+func TestKeyOfATokenIsTheSameInAllVersions(t *testing.T) {
+	key, err := hkdf.Key(sha256.New, secret, nil, `redoxauth access token "strategy" "https://api.example.com" "https://api.example.com/redox"`, 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := newEndpoint(t).issue(t)
+	end := strings.LastIndexByte(token, '.')
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte(token[:end]))
+	if got, want := token[end+1:], base64.RawURLEncoding.EncodeToString(mac.Sum(nil)); got != want {
+		t.Errorf("signature %s, want %s", got, want)
+	}
+}
+
 // Concatenated, ("a", "bc") and ("ab", "c") would give one key.
 func TestKeysOfDifferentNamesDiffer(t *testing.T) {
 	named := func(issuer, audience string) func(*tokenendpoint.Config) {
@@ -304,6 +329,13 @@ func TestNoTokenTooLongToBeAccepted(t *testing.T) {
 			refused++
 			if w.Code != 400 || a["error"] != "invalid_request" {
 				t.Fatalf("%d bytes: %s", n, w.Body)
+			}
+			verifiertest.CheckError(t, e.decision.Err, redoxauth.ErrMalformed, "malformed")
+			if refused == 1 {
+				want := fmt.Sprintf(`strategy: malformed request (malformed): client "redox": the access token would be too long: 16385 bytes, want at most 16384 (fixed): sub of the assertion has %d bytes`, n)
+				if got := e.decision.Err.Error(); got != want {
+					t.Errorf("got %s, want %s", got, want)
+				}
 			}
 			continue
 		}
