@@ -2,6 +2,7 @@ package tokenendpoint_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -85,20 +86,83 @@ func TestBoundsOfAssertions(t *testing.T) {
 		name   string
 		claims map[string]any
 		reason redoxauth.Reason
+		says   string
 	}{
-		{"exp at MaxLifetime and the leeway", map[string]any{"iat": nil, "exp": at(6 * time.Minute)}, ""},
-		{"exp after that", map[string]any{"iat": nil, "exp": at(6*time.Minute + time.Second)}, "lifetime"},
-		{"MaxLifetime and the leeway since iat", map[string]any{"iat": at(-2 * time.Minute), "exp": at(4 * time.Minute)}, ""},
-		{"more since iat", map[string]any{"iat": at(-2*time.Minute - time.Second), "exp": at(4 * time.Minute)}, "lifetime"},
-		{"jti of 256 bytes", map[string]any{"jti": strings.Repeat("x", 256)}, ""},
-		{"jti of 257 bytes", map[string]any{"jti": strings.Repeat("x", 257)}, "malformed"},
+		{"exp at MaxLifetime and the leeway", map[string]any{"iat": nil, "exp": at(6 * time.Minute)}, "", ""},
+		{"exp after that", map[string]any{"iat": nil, "exp": at(6*time.Minute + time.Second)}, "lifetime", "valid for 6m1s, want at most 5m0s (fixed)"},
+		{"MaxLifetime and the leeway since iat", map[string]any{"iat": at(-2 * time.Minute), "exp": at(4 * time.Minute)}, "", ""},
+		{"more since iat", map[string]any{"iat": at(-2*time.Minute - time.Second), "exp": at(4 * time.Minute)}, "lifetime", "valid for 6m1s, want at most 5m0s (fixed)"},
+		{"jti of 256 bytes", map[string]any{"jti": strings.Repeat("x", 256)}, "", ""},
+		{"jti of 257 bytes", map[string]any{"jti": strings.Repeat("x", 257)}, "malformed", "jti has 257 bytes, want at most 256 (fixed)"},
+		{"no jti, just before the end of its time", map[string]any{"jti": nil, "iat": at(-2*time.Minute + time.Second), "exp": at(time.Minute)}, "", ""},
+		{"no jti, at the end of its time", map[string]any{"jti": nil, "iat": at(-2 * time.Minute), "exp": at(time.Minute)}, "expired",
+			"issued 2m0s ago by this server's clock (iat 2026-11-23T11:58:00Z), want at most 2m0s for an assertion without jti (EndpointConfig.Leeway and 1m0s); one with a jti is accepted until it expires"},
+		{"neither jti nor iat", map[string]any{"jti": nil, "iat": nil}, "malformed", "jti and iat are absent, want a jti, or else an iat in seconds since 1970"},
 	} {
 		p, err := a.Verify(t.Context(), assertionWith(t, key, c.claims))
 		if c.reason != "" {
 			verifiertest.CheckError(t, err, redoxauth.ErrRejected, c.reason)
-		} else if err != nil || p.Client != "redox" || p.Once == nil {
+			if want := `: assertion of "redox": ` + c.says; !strings.HasSuffix(err.Error(), want) {
+				t.Errorf("%s: got %v, want %s", c.name, err, want)
+			}
+		} else if _, hasJTI := c.claims["jti"]; err != nil || p.Client != "redox" || (p.Once == nil) != (hasJTI && c.claims["jti"] == nil) {
 			t.Errorf("%s: got %v, %v", c.name, p, err)
 		}
+	}
+}
+
+// Wrong assertions, and those that were used before, are counted for the client that they claim
+// to come from.
+func TestWrongAssertionsAreCountedByClient(t *testing.T) {
+	key, foreign := redoxtest.NewKey("k", "ES256"), redoxtest.NewKey("other", "ES256")
+	foreign.ID = key.ID
+	set, err := keyset.ParseJWKS(redoxtest.JWKS(key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := assertionsOf(t, func(a *tokenendpoint.Assertions) { a.Replay = store(func() (bool, error) { return false, nil }) }, key)
+	for n := range 10 {
+		id := fmt.Sprint("partner", n)
+		a.Add(&checks.Problems{}, "Clients[1]", tokenendpoint.Client{ID: id, Subject: id}, set, []string{"ES256"})
+	}
+	for _, c := range []struct {
+		name         string
+		key          redoxtest.Key
+		first, other string
+		reason       redoxauth.Reason
+	}{
+		{"used before", key, "redox", "partner", "replayed"},
+		{"wrong signature", foreign, "redox", "partner", "signature"},
+		{"unknown issuer", key, "stranger", "stranger", "client"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := newEndpoint(t, func(cfg *tokenendpoint.Config) {
+				cfg.Clients = a.Clients
+				cfg.Prove = func(ctx context.Context, q *tokenendpoint.Request) (*tokenendpoint.Proof, error) {
+					return a.Verify(ctx, q.Get("assertion"))
+				}
+			})
+			ask := func(id, want string) int {
+				t.Helper()
+				assertion := assertionWith(t, c.key, map[string]any{"iss": id, "sub": id})
+				w, _ := e.ask(t, form("grant_type=client_credentials&assertion="+assertion), want)
+				verifiertest.CheckError(t, e.decision.Err, redoxauth.ErrRejected, c.reason)
+				return w.Code
+			}
+			for range 100 {
+				ask(c.first, "401 invalid_client")
+			}
+			ask(c.first, "429 invalid_client")
+			apart := 0 // as in TestTooManyWrongCredentials
+			for n := range 10 {
+				if ask(fmt.Sprint(c.other, n), "") == 401 {
+					apart++
+				}
+			}
+			if apart < 5 {
+				t.Errorf("only %d of 10 other clients are counted apart", apart)
+			}
+		})
 	}
 }
 
