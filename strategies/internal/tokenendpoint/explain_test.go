@@ -99,19 +99,20 @@ func TestDecisionIsWhatWasSent(t *testing.T) {
 			[]string{"looks like JSON", "Content-Type says a form", "contentType"}},
 		{"a form that is declared as JSON", post("application/json", "grant_type=client_credentials&client_secret=s3cret"), nil, 400, redoxauth.ErrMalformed,
 			[]string{"looks like a form", "Content-Type says JSON"}},
-		{"broken JSON", post("application/json", `{"grant_type":`), nil, 400, redoxauth.ErrMalformed, []string{"14 bytes", "want an object of strings"}},
+		{"broken JSON", post("application/json", `{"grant_type":`), nil, 400, redoxauth.ErrMalformed, []string{"14 bytes", "is not a JSON object", "want an object of strings"}},
+		{"a name twice in JSON", post("application/json", `{"scope":"","scope":""}`), nil, 400, redoxauth.ErrMalformed, []string{"a name occurs twice"}},
 		{"a number in JSON", post("application/json", `{"client_id":1}`), nil, 400, redoxauth.ErrMalformed, []string{"client_id", "want a string"}},
 		{"a parameter twice", grant("&scope=read&scope=write"), nil, 400, redoxauth.ErrMalformed, []string{`"scope" arrived twice`, "want it once"}},
 		{"a wrong escape", grant("&scope=%"), nil, 400, redoxauth.ErrMalformed, []string{"parameter 2", "want application/x-www-form-urlencoded"}},
 		{"not UTF-8", grant("&scope=%ff"), nil, 400, redoxauth.ErrMalformed, []string{"number 2"}},
 		{"too many parameters", grant(strings.Repeat("&audience=", 100)), nil, 400, redoxauth.ErrMalformed, []string{"more than 100"}},
 		{"another audience", grant("&audience=https://x.example"), nil, 400, redoxauth.ErrRejected,
-			[]string{`audience is "https://x.example"`, `want "https://api.example.com/redox"`, "EndpointConfig.Audience", "Redox dashboard: audience"}},
+			[]string{`client "redox": `, `audience is "https://x.example"`, `want "https://api.example.com/redox"`, "EndpointConfig.Audience", "Redox dashboard: audience"}},
 		{"another resource", grant("&resource=https://x.example"), nil, 400, redoxauth.ErrRejected,
-			[]string{`resource is "https://x.example"`, `want "https://api.example.com/redox"`, "EndpointConfig.Audience", "Redox dashboard: resource"}},
+			[]string{`client "redox": `, `resource is "https://x.example"`, `want "https://api.example.com/redox"`, "EndpointConfig.Audience", "Redox dashboard: resource"}},
 		{"another scope", grant("&scope=READ+admin"), nil, 400, redoxauth.ErrForbidden,
-			[]string{`scope is "READ admin"`, `want some of ["read" "write"]`, "EndpointConfig.Clients[].Scopes", "Redox dashboard: scopes", `"READ" differs from "read" only in case; "admin" is not among them`}},
-		{"a malformed scope", grant("&scope=a%22b"), nil, 400, redoxauth.ErrForbidden, []string{`"a\"b"`, "RFC 6749, Section 3.3"}},
+			[]string{`client "redox": scope is "READ admin"`, `want some of ["read" "write"]`, "EndpointConfig.Clients[].Scopes", "Redox dashboard: scopes", `"READ" differs from "read" only in case; "admin" is not among them`}},
+		{"a malformed scope", grant("&scope=a%22b"), nil, 400, redoxauth.ErrForbidden, []string{`client "redox": scope has the part "a\"b"`, "RFC 6749, Section 3.3"}},
 		{"scopes with commas", grant("&scope=read,write"), nil, 400, redoxauth.ErrForbidden, []string{"separated by spaces"}},
 		{"too many scopes", grant("&scope=" + numbered("+s", 201)), nil, 400, redoxauth.ErrForbidden, []string{"more than 200"}},
 		{"a scope that is too long", grant("&scope=" + strings.Repeat("x", 4097)), nil, 400, redoxauth.ErrForbidden, []string{"4097 bytes, want at most 4096"}},
@@ -126,7 +127,8 @@ func TestDecisionIsWhatWasSent(t *testing.T) {
 		}, 503, redoxauth.ErrUnavailable, nil},
 		{"a panic", grant(""), func(c *tokenendpoint.Config) {
 			c.Prove = func(context.Context, *tokenendpoint.Request) (*tokenendpoint.Proof, error) { panic("s3cret") }
-		}, 500, nil, nil},
+		}, 500, nil, []string{"panic: string"}},
+		{"an error of no kind", grant(""), func(c *tokenendpoint.Config) { c.Prove = failing(errors.New("disk full")) }, 500, nil, []string{"disk full"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			change := c.change
@@ -226,6 +228,9 @@ func TestExplainNeverPanics(t *testing.T) {
 	panics := newEndpoint(t, func(c *tokenendpoint.Config) {
 		c.Explain = func(context.Context, *diagnosis.Report, *tokenendpoint.Request) string { panic("s3cret") }
 	})
+	if got := e.Explain(nil); got != "strategy (internal): no request\n" {
+		t.Errorf("no request: got %q", got)
+	}
 	if got := e.Explain(&http.Request{Method: "POST", Header: http.Header{"Content-Type": {"application/json"}}}); !strings.Contains(got, "the JSON is malformed") {
 		t.Errorf("no URL: got %s", got)
 	}
@@ -475,7 +480,7 @@ func TestExplain(t *testing.T) {
 		{"the audience with a slash", nil, nil, good + "&audience=" + ours + "/", "body, audience, access token", []string{
 			arrived(`["audience" "client_id" "grant_type" "scope"]`), wrongTarget("audience", ours+"/"),
 			`- audience "` + ours + `/" and the configured "` + ours + `" (EndpointConfig.Audience) differ only in the slash at the end`}},
-		{"ten resources", nil, nil, good + strings.Repeat("&resource="+ours, 7) + strings.Repeat("&resource="+other, 3), "body, resource, access token", append(
+		{"eleven resources", nil, nil, good + strings.Repeat("&resource="+ours, 7) + strings.Repeat("&resource="+other, 3) + "&resource=" + ours, "body, resource, access token", append(
 			slices.Repeat([]string{`resource: "` + ours + `", as configured`}, 7), wrongTarget("resource", other), "resource: and more values", arrived(`["client_id" "grant_type" "resource" "scope"]`))},
 		{"eight resources", nil, nil, good + strings.Repeat("&resource="+ours, 8), "body, resource", append(
 			slices.Repeat([]string{`resource: "` + ours + `", as configured`}, 8), arrived(`["client_id" "grant_type" "resource" "scope"]`))},
