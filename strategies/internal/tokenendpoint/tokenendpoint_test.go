@@ -118,6 +118,9 @@ func TestScopesMayGetLonger(t *testing.T) {
 		_, answer := e.ask(t, form("grant_type=client_credentials&scope=read"), want)
 		if want != "200" {
 			verifiertest.CheckError(t, e.decision.Err, redoxauth.ErrForbidden, "scope")
+			if want := `client "redox": the scopes that it may get of those it asks for have 8193 bytes, want at most 8192 (fixed; Redox dashboard: scopes)`; !strings.HasSuffix(e.decision.Err.Error(), ": "+want) {
+				t.Errorf("got %v, want %s", e.decision.Err, want)
+			}
 			continue
 		}
 		id, err := e.verify(t, answer["access_token"].(string))
@@ -190,6 +193,11 @@ func TestFormParsedInFront(t *testing.T) {
 			t.Errorf("got %s", text)
 		}
 	}
+}
+
+func TestNilEndpoint(t *testing.T) {
+	var none *tokenendpoint.Endpoint
+	ask(t, none, form("grant_type=client_credentials"), "500 server_error")
 }
 
 // ask wants a status, and an error code if it is no 200. It checks what all answers have in
@@ -266,15 +274,17 @@ func TestNewRefuses(t *testing.T) {
 		{"a secret with a line break", func(c *tokenendpoint.Config) {
 			c.TokenSecrets = [][]byte{make([]byte, 32), []byte(string(secret) + "\n")}
 		}, []string{"TokenSecrets[1]: white space"}},
+		{"short second secret", func(c *tokenendpoint.Config) { c.TokenSecrets = [][]byte{secret, secret[:31]} }, []string{"TokenSecrets[1]: 31 bytes, want at least 32"}},
 		{"no secret", func(c *tokenendpoint.Config) { c.TokenSecrets = nil }, []string{"TokenSecrets: required"}},
 		{"no clients", func(c *tokenendpoint.Config) { c.Clients = nil }, []string{"Clients: required"}},
 		{"a pasted subject", func(c *tokenendpoint.Config) { c.Clients[0].Subject = "redox\n" }, []string{"Clients[0].Subject: white space"}},
-		{"two clients of one ID", func(c *tokenendpoint.Config) { c.Clients = append(c.Clients, c.Clients[0]) }, []string{"Clients[1].ID: an earlier entry has"}},
+		{"two clients of one ID", func(c *tokenendpoint.Config) { c.Clients = append(c.Clients, c.Clients[0]) }, []string{`Clients[1].ID: an earlier entry has "redox" too`}},
+		{"a long subject", func(c *tokenendpoint.Config) { c.Clients[0].Subject = strings.Repeat("x", 513) }, []string{"Clients[0].Subject: longer than 512"}},
 		{"long names", name(strings.Repeat("x", 513)), []string{"Issuer: longer than 512", "Audience: longer than 512", "Clients[0].ID: longer than 512"}},
 		{"names that would be others in the token", name("redox\xff"), []string{"Issuer: not UTF-8", "Audience: not UTF-8", "Clients[0].ID: not UTF-8"}},
 		{"pasted names", name(" redox"), []string{"Issuer: white space", "Audience: white space", "Clients[0].ID: white space"}},
 		{"names with NUL", name("red\x00ox"), []string{"Issuer: control characters", "Audience: control characters", "Clients[0].ID: control characters"}},
-		{"scopes too long", func(c *tokenendpoint.Config) { c.Clients[0].Scopes = []string{strings.Repeat("x", 4097)} }, []string{"Clients[0].Scopes: 4097 bytes"}},
+		{"scopes too long", func(c *tokenendpoint.Config) { c.Clients[0].Scopes = []string{strings.Repeat("x", 4097)} }, []string{"Clients[0].Scopes: 4097 bytes with the spaces between them, want at most 4096"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e, err := tokenendpoint.New(config(c.change))
@@ -321,7 +331,7 @@ func TestClientWithoutScopes(t *testing.T) {
 		t.Errorf("got the scope %v", answer["scope"])
 	}
 	none.ask(t, form(scoped), "400 invalid_scope")
-	if text := none.decision.Err.Error(); !strings.Contains(text, `want it absent, or what "redox" may get configured: now that is nothing (EndpointConfig.Clients[].Scopes`) {
+	if text := none.decision.Err.Error(); !strings.Contains(text, `client "redox": scope is "admin", want it absent, or what "redox" may get configured: now that is nothing (EndpointConfig.Clients[].Scopes`) {
 		t.Errorf("got %s", text)
 	}
 	for _, c := range []struct {
