@@ -249,6 +249,9 @@ func TestStalledBody(t *testing.T) {
 			if got := time.Since(start); got != c.want {
 				t.Errorf("ended after %v, want %v", got, c.want)
 			}
+			if got := e.decision.Duration; got != c.want {
+				t.Errorf("the Decision has the Duration %v, want %v", got, c.want)
+			}
 			if w.Header().Get("Connection") != "close" {
 				t.Error("the connection stays open")
 			}
@@ -261,10 +264,14 @@ func TestStalledBody(t *testing.T) {
 // What stalls keeps nobody out, here or elsewhere: the bodies that stall are given up.
 func TestStalledBodiesKeepNobodyOut(t *testing.T) {
 	const peers, room = 600, 512 // half of 64 MiB is for bodies that arrive
+	const says = "; a token endpoint takes at most 67108864 bytes of bodies at once, half of it for those that still arrive (fixed), or less if the Options of a wrapper in front say so"
 	givenUp := make(chan struct{}, 2*peers)
 	endpoint, err := tokenendpoint.New(config(func(c *tokenendpoint.Config) {
 		c.Observe = func(_ *http.Request, d redoxauth.Decision) {
 			if e := (*redoxauth.Error)(nil); errors.As(d.Err, &e) && e.Reason == "busy" {
+				if !strings.HasSuffix(e.Error(), says) {
+					t.Errorf("got %v, want %s", e, says)
+				}
 				givenUp <- struct{}{}
 			}
 		}
