@@ -99,7 +99,7 @@ func TestDecisionIsWhatWasSent(t *testing.T) {
 			[]string{"looks like JSON", "Content-Type says a form", "contentType"}},
 		{"a form that is declared as JSON", post("application/json", "grant_type=client_credentials&client_secret=s3cret"), nil, 400, redoxauth.ErrMalformed,
 			[]string{"looks like a form", "Content-Type says JSON"}},
-		{"broken JSON", post("application/json", `{"grant_type":`), nil, 400, redoxauth.ErrMalformed, []string{"14 bytes", "is not a JSON object", "want an object of strings"}},
+		{"broken JSON", post("application/json", `{"grant_type":`), nil, 400, redoxauth.ErrMalformed, []string{"14 bytes: not a JSON object", "want an object of strings"}},
 		{"a name twice in JSON", post("application/json", `{"scope":"","scope":""}`), nil, 400, redoxauth.ErrMalformed, []string{"a name occurs twice"}},
 		{"a number in JSON", post("application/json", `{"client_id":1}`), nil, 400, redoxauth.ErrMalformed, []string{"client_id", "want a string"}},
 		{"a parameter twice", grant("&scope=read&scope=write"), nil, 400, redoxauth.ErrMalformed, []string{`"scope" arrived twice`, "want it once"}},

@@ -250,7 +250,7 @@ func parseJSON(q *Request, body []byte) error {
 	case err != nil && bytes.Contains(body, []byte("grant_type=")):
 		return Malformed("the JSON is malformed", "the body looks like a form, but its Content-Type says JSON (Redox dashboard: contentType)")
 	case err != nil:
-		return Malformed("the JSON is malformed", "the body, of %d bytes, is %w, want an object of strings", len(body), err)
+		return Malformed("the JSON is malformed", "the body, of %d bytes: %w, want an object of strings", len(body), err)
 	}
 	values := make(url.Values)
 	for _, name := range parameters {

@@ -7,7 +7,6 @@ package tokenendpoint
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -119,11 +118,7 @@ func New(cfg Config) (*Endpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := config.Problems{Package: cfg.Strategy}
-	joseKeys := jose.HMACKeys(&p, "TokenSecrets", keys, []string{"HS256"})
-	if err := p.Err(); err != nil {
-		return nil, err
-	}
+	joseKeys := jose.HMACKeys(new(config.Problems), "", keys, []string{"HS256"}) // the secrets were checked
 	e.signing = keys[0]
 	e.tokens = jose.New(jose.Config{
 		Keys:       jose.Secrets(func(context.Context) ([]*jose.Key, error) { return joseKeys, nil }),
@@ -153,15 +148,8 @@ func (e *Endpoint) check(cfg *Config) error {
 	if cfg.Lifetime < time.Second || cfg.Lifetime > cfg.MaxLifetime {
 		p.Add("Lifetime", "%v, want 1s to %v", cfg.Lifetime, cfg.MaxLifetime)
 	}
-	if len(cfg.TokenSecrets) == 0 {
-		p.Add("TokenSecrets", "required")
-	}
 	p.Secrets("TokenSecrets", cfg.TokenSecrets)
-	for i, secret := range cfg.TokenSecrets {
-		if len(secret) < sha256.Size {
-			p.Add(fmt.Sprintf("TokenSecrets[%d]", i), "%d bytes, want at least %d", len(secret), sha256.Size)
-		}
-	}
+	jose.HMACKeys(&p, "TokenSecrets", cfg.TokenSecrets, []string{"HS256"})
 	if len(cfg.Clients) == 0 {
 		p.Add(cfg.ClientField, "required")
 	}

@@ -274,6 +274,12 @@ func TestNewRefuses(t *testing.T) {
 		{"a secret with a line break", func(c *tokenendpoint.Config) {
 			c.TokenSecrets = [][]byte{make([]byte, 32), []byte(string(secret) + "\n")}
 		}, []string{"TokenSecrets[1]: white space"}},
+		{"a public key as a secret", func(c *tokenendpoint.Config) {
+			c.TokenSecrets = [][]byte{secret, []byte("-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA\n-----END PUBLIC KEY-----")}
+		}, []string{"TokenSecrets[1]: a key file, want a secret"}},
+		{"a JWK as a secret", func(c *tokenendpoint.Config) {
+			c.TokenSecrets = [][]byte{[]byte(`{"kty":"OKP","crv":"Ed25519","x":"AA"}`)}
+		}, []string{"TokenSecrets[0]: a key file, want a secret"}},
 		{"short second secret", func(c *tokenendpoint.Config) { c.TokenSecrets = [][]byte{secret, secret[:31]} }, []string{"TokenSecrets[1]: 31 bytes, want at least 32"}},
 		{"no secret", func(c *tokenendpoint.Config) { c.TokenSecrets = nil }, []string{"TokenSecrets: required"}},
 		{"no clients", func(c *tokenendpoint.Config) { c.Clients = nil }, []string{"Clients: required"}},
