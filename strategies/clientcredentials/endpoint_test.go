@@ -132,6 +132,9 @@ func (e endpoint) ask(t testing.TB, r *http.Request, want string) reply {
 	if len(*e.decisions) != 1 || d.Event != "token_request" || d.Status != w.Code || (d.Identity != nil) != (w.Code == 200) || (d.Err != nil) != (w.Code != 200) {
 		t.Errorf("status %d, decisions %+v", w.Code, *e.decisions)
 	}
+	if w.Code == 400 && a.Error == "invalid_request" && !errors.Is(d.Err, redoxauth.ErrMalformed) {
+		t.Errorf("the error is %v, want an ErrMalformed", d.Err)
+	}
 	if got := w.Header().Get("WWW-Authenticate"); (got == `Basic realm="redox"`) != (w.Code == 401) {
 		t.Errorf("status %d, WWW-Authenticate %q", w.Code, got)
 	}

@@ -43,7 +43,7 @@ func TestRefusalsAndExplainOfAccessTokens(t *testing.T) {
 			`client_id is absent, want "redox" (Config.ClientIDs; Redox dashboard: clientId; the claim: Config.ClientIDClaim)`,
 			[]string{`the token has no client_id, and its azp is "redox", which is one of Config.ClientIDs: set Config.ClientIDClaim`}},
 		{"the client in cid", func(c *cfg) { c.Types = []string{"at+jwt"} }, nil, claims{"client_id": nil, "cid": "redox"}, `client_id is absent`, []string{`its cid is "redox"`}},
-		{"another client", nil, nil, claims{"client_id": "Redox"}, `client_id is "Redox", want "redox"`, []string{"differ only in upper and lower case"}},
+		{"another client", nil, nil, claims{"client_id": "Redox"}, `client_id is "Redox", want "redox"`, []string{`client_id "Redox" and the configured "redox" (Config.ClientIDs; Redox dashboard: clientId; the claim: Config.ClientIDClaim) differ only in upper and lower case`}},
 		{"the scopes in roles", nil, nil, claims{"scope": nil, "roles": []string{"write"}},
 			`scope is absent, want "write" (Config.Scopes; Redox dashboard: scopes; the claim: Config.ScopeClaim)`, []string{`the claim roles has all that is required: "write"`}},
 		{"another scope", nil, nil, claims{"scope": "read"}, `scope is "read", want "write"`, nil},
@@ -117,7 +117,7 @@ func TestRefusalsAndExplainOfAccessTokens(t *testing.T) {
 	v := newVerifier(t, cfg{Keys: keys, Issuer: "x", Audience: []string{"y"}, InsecureAnyClient: true, Types: []string{"JWT"}, Now: func() time.Time { return now }})
 	r := redoxtest.NewRequest(&redoxtest.JWTBearer{Key: key, Issuer: "x", Audience: []string{"y"}, Now: func() time.Time { return now }})
 	text := v.Explain(r)
-	for _, part := range []string{`clientcredentials: accepted: clientcredentials, issuer "x"`, "client_id: absent, and any is accepted (Config.InsecureAnyClient)", "scope: absent, and none is required"} {
+	for _, part := range []string{`clientcredentials: accepted: clientcredentials, issuer "x"`, "client_id: absent, and any is accepted (Config.InsecureAnyClient)", "scope: absent, and none is required (Config.Scopes; Redox dashboard: scopes; the claim: Config.ScopeClaim)"} {
 		if !strings.Contains(text, part) {
 			t.Errorf("no %q in:\n%s", part, text)
 		}
@@ -184,6 +184,7 @@ func TestHintsOfAccessTokens(t *testing.T) {
 		{"Entra ID without roles, and none required", from(entraV2), nil, nil},
 		{"Entra ID with another role", from(entraV2, "write"), claims{"roles": []string{"read"}}, nil},
 		{"Entra ID, .default", from(entraV2, "api://x/.default"), nil, []string{appRoles}},
+		{"Entra ID, .default, which the token has", from(entraV2, "api://x/.default"), claims{"roles": []string{"api://x/.default"}}, nil},
 		{"Entra ID, another claim", func(c *cfg) { c.Issuer, c.ScopeClaim, c.Scopes = entraV2, "scp", []string{"write"} }, nil, nil},
 		{"another server without roles", from("https://as.example/", "write"), nil, nil},
 	} {

@@ -114,6 +114,9 @@ func TestAnswersAreDecided(t *testing.T) {
 		{"token_use of Ory Hydra", with("token_use", `"access_token"`), nil, ""},
 		{"an error beside it, which is for a 400", with("error", `"invalid_token"`), nil, ""},
 
+		{"16 KiB", fmt.Sprintf("%-*s", 16<<10, good), nil, ""},
+		{"more than 16 KiB", fmt.Sprintf("%-*s", 16<<10+1, good), unavailable, "unavailable"},
+
 		{"not active", `{"active":false}`, rejected, "inactive"},
 		{"not active, as zitadel answers", `{"active":false,"exp":4102444800}`, rejected, "inactive"},
 		{"active a string", with("active", `"true"`), rejected, "inactive"},

@@ -234,6 +234,39 @@ func TestTooManyWrongSecretsInBasic(t *testing.T) {
 	}
 }
 
+// The limit is for the guesses at one client, wherever the secret is or should be.
+func TestWrongSecretsAreCountedByClient(t *testing.T) {
+	for name, guess := range map[string]func(client string) *http.Request{
+		"Basic": func(client string) *http.Request { return tokenRequest(client + ":wrong") },
+		"body": func(client string) *http.Request {
+			return tokenRequest("", "client_id", client, "client_secret", "wrong")
+		},
+		"Basic and body": func(client string) *http.Request {
+			return tokenRequest(client+":wrong", "client_id", client, "client_secret", "wrong")
+		},
+		"no secret": func(client string) *http.Request { return tokenRequest("", "client_id", client) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := newEndpoint(t)
+			for range 100 {
+				e.ask(t, guess(clientID), "")
+			}
+			if d := e.ask(t, guess(clientID), "").decision; d.Status != 429 {
+				t.Errorf("guess 101: status %d, want 429", d.Status)
+			}
+			limited := 0
+			for _, other := range []string{"another", "nobody", "x", "y"} {
+				if e.ask(t, guess(other), "").decision.Status == 429 {
+					limited++ // its place in the table may be that of clientID
+				}
+			}
+			if limited == 4 {
+				t.Error("the guesses at one client count for all clients")
+			}
+		})
+	}
+}
+
 // Guessing is answered 429, with two credentials at once too. A right secret still passes.
 func TestTooManyWrongSecrets(t *testing.T) {
 	for name, c := range map[string]struct {
