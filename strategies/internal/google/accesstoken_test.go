@@ -62,6 +62,8 @@ func TestAccessTokenOfAListedAccountIsAccepted(t *testing.T) {
 		{"expires_in only", []string{accountID}, map[string]any{"exp": nil}, accountID},
 		{"exp of a clock ahead of ours", []string{accountID}, map[string]any{"exp": start.Add(2 * time.Hour).Unix()}, accountID},
 		{"expires_in later than exp", []string{accountID}, map[string]any{"expires_in": "7200"}, accountID},
+		{"expires_in of 272 years", []string{accountID}, map[string]any{"expires_in": int64(1)<<33 - 1}, accountID},
+		{"16 KiB", []string{accountID}, map[string]any{"x": strings.Repeat("x", 16<<10-len(info(map[string]any{"x": ""}).body))}, accountID},
 		{"unknown members", []string{accountID}, map[string]any{"new": map[string]any{"deep": []int{1}}}, accountID},
 	}
 	for _, test := range tests {
@@ -179,7 +181,7 @@ func TestAccessTokenIsRefused(t *testing.T) {
 		{"expiry that is no time", map[string]any{"exp": "soon"}, redoxauth.ErrUnavailable, "unavailable"},
 		{"expiry beyond all time", map[string]any{"exp": "99999999999999999999"}, redoxauth.ErrUnavailable, "unavailable"},
 		{"life that is no duration", map[string]any{"expires_in": "1e99"}, redoxauth.ErrUnavailable, "unavailable"},
-		{"life beyond all time", map[string]any{"expires_in": int64(1) << 52}, redoxauth.ErrUnavailable, "unavailable"},
+		{"life that is too long to compute with", map[string]any{"expires_in": int64(1) << 33}, redoxauth.ErrUnavailable, "unavailable"},
 		{"aud that is no string", map[string]any{"aud": []string{accountID}}, redoxauth.ErrUnavailable, "unavailable"},
 		{"scope that is no string", map[string]any{"scope": []string{scope}}, redoxauth.ErrUnavailable, "unavailable"},
 	}
@@ -201,6 +203,7 @@ func TestAccessTokenThatIsTooLongIsNotSent(t *testing.T) {
 	verifiertest.CheckError(t, err, redoxauth.ErrRejected, "inactive")
 	_, err = decide(t, v, "ya29."+strings.Repeat("a", 4096-4))
 	verifiertest.CheckError(t, err, redoxauth.ErrRejected, "malformed")
+	wantParts(t, fmt.Sprint(err), "the access token has 4097 bytes, want at most 4096")
 	if f.calls() != 1 {
 		t.Errorf("%d calls, want 1", f.calls())
 	}

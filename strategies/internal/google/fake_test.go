@@ -100,6 +100,9 @@ func (f *fake) tokenInfo(r *http.Request) reply {
 	if r.Method != http.MethodPost || r.Header.Get("Content-Type") != "application/x-www-form-urlencoded" {
 		f.t.Errorf("%s of %q", r.Method, r.Header.Get("Content-Type"))
 	}
+	if got := r.Header.Get("Accept"); got != "application/json" {
+		f.t.Errorf("Accept is %q", got)
+	}
 	if r.Header.Get("Authorization") != "" || r.Header.Get("Cookie") != "" {
 		f.t.Error("the request has other credentials")
 	}

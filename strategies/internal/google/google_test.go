@@ -100,7 +100,7 @@ func TestServiceAccountsAreNoPersons(t *testing.T) {
 		switch {
 		case test.wrong == "" && err != nil:
 			t.Errorf("%q: %v", test.entry, err)
-		case test.wrong != "" && (err == nil || !strings.Contains(err.Error(), "example: ServiceAccounts[1]: ") || !strings.Contains(err.Error(), test.wrong)):
+		case test.wrong != "" && (err == nil || !strings.Contains(err.Error(), fmt.Sprintf("example: ServiceAccounts[1]: %q is ", test.entry)) || !strings.Contains(err.Error(), test.wrong)):
 			t.Errorf("%q: error %v, want one with %q", test.entry, err, test.wrong)
 		}
 	}
@@ -137,6 +137,8 @@ func TestATokenOfAPersonIsRefused(t *testing.T) {
 		{"domain-wide delegation, no address", map[string]any{"sub": person, "email": nil, "email_verified": nil}, nil, "subject", "domain-wide delegation"},
 		{"domain-wide delegation", map[string]any{"sub": person, "email": "jane@example.com"}, map[string]any{"azp": account, "email": "jane@example.com"}, "subject", ""},
 		{"OAuth client, no address", map[string]any{"azp": client, "aud": client, "email": nil}, map[string]any{"azp": client, "email": nil, "email_verified": nil}, "client", client},
+		{"OAuth client of a person with an address, access token", map[string]any{"azp": client, "aud": client, "sub": person, "email": "jane@example.com"}, nil, "client", client},
+		{"OAuth client of a person with an address, ID token", nil, map[string]any{"azp": client, "email": "jane@example.com"}, "subject", "jane@example.com"},
 		{"OAuth client", map[string]any{"azp": client, "aud": client, "email": account}, map[string]any{"azp": client}, "client", client},
 	}
 	for _, test := range tests {
@@ -236,11 +238,13 @@ func TestAKindOfTokenThatIsNotConfiguredIsNotClaimed(t *testing.T) {
 	f.answers["ya29.c.good"] = info(nil)
 
 	v := f.verifier(func(c *google.Config) { c.AccessTokens = false })
-	_, err := decide(t, v, "ya29.c.good") // three segments, as those of service accounts have
-	verifiertest.CheckError(t, err, redoxauth.ErrNoCredentials, "type")
+	for _, token := range []string{"ya29.c.good", "ya29." + strings.Repeat("a", 4092)} { // three segments, as those of service accounts have; too long
+		_, err := decide(t, v, token)
+		verifiertest.CheckError(t, err, redoxauth.ErrNoCredentials, "type")
+	}
 
 	v = f.verifier(func(c *google.Config) { c.Audience = nil })
-	_, err = decide(t, v, idToken(t, nil, nil))
+	_, err := decide(t, v, idToken(t, nil, nil))
 	verifiertest.CheckError(t, err, redoxauth.ErrNoCredentials, "type")
 
 	if f.calls() != 0 || f.fetches != 0 {

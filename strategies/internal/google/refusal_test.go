@@ -177,13 +177,16 @@ func TestExplain(t *testing.T) {
 		id     map[string]any
 		want   []string
 	}{
-		{"accepted", nil, map[string]any{}, nil, []string{"example: accepted: ", "tokeninfo (https://oauth2.googleapis.com/tokeninfo): the answer is 0s old", "azp, aud, sub: ", "account: \"" + accountID + "\", as configured (Config.ServiceAccounts; Redox dashboard: account)", "exp: 2026-03-01T13:00:00Z, not expired", "scope: "}},
+		{"accepted", nil, map[string]any{}, nil, []string{"example: accepted: ", "tokeninfo (https://oauth2.googleapis.com/tokeninfo): the answer is 0s old", "azp, aud, sub: ", "account: \"" + accountID + "\", as configured (Config.ServiceAccounts; Redox dashboard: account)", "exp: 2026-03-01T13:00:00Z, not expired",
+			`scope: ["` + scope + `" "https://www.googleapis.com/auth/userinfo.email" "openid"], which is enough (Config.Scopes; Redox dashboard: scopes)`}},
+		{"accepted, and no ID token is", func(c *google.Config) { c.Audience = nil }, map[string]any{}, nil, []string{"example: accepted: ", "azp, aud, sub: "}},
 		{"several faults", func(c *google.Config) { c.ServiceAccounts, c.Scopes = []string{"99"}, []string{"a"} }, map[string]any{}, nil,
 			[]string{"\nthe account has the unique ID", "\nscope is [", `want "a" (Config.Scopes`, anotherID}},
 		{"an address instead of the ID", func(c *google.Config) { c.ServiceAccounts = []string{account} }, noEmail, nil,
 			[]string{"\n- Config.ServiceAccounts lists an e-mail address, and the token names its account by the unique ID \"" + accountID + "\" alone", "- an access token names the address only with the scope https://www.googleapis.com/auth/userinfo.email"}},
 		{"another ID", func(c *google.Config) { c.ServiceAccounts = []string{"99"} }, map[string]any{}, nil, []string{anotherID + ` "` + account + `" has another one, "` + accountID + `"`}},
 		{"the project number", func(c *google.Config) { c.ServiceAccounts = []string{"445566"} }, map[string]any{"email": "445566-compute@developer.gserviceaccount.com"}, nil, []string{`- the listed "445566" is the number of the project`, anotherID}},
+		{"the beginning of the project number", func(c *google.Config) { c.ServiceAccounts = []string{"4455"} }, map[string]any{"email": "445566-compute@developer.gserviceaccount.com"}, nil, []string{anotherID}},
 		{"one character of the ID", func(c *google.Config) { c.ServiceAccounts = []string{accountID[:len(accountID)-1] + "9"} }, map[string]any{}, nil, []string{"differ only in character 21", anotherID}},
 		{"another ID, no address", func(c *google.Config) { c.ServiceAccounts = []string{"99"} }, noEmail, nil, []string{"\nthe account has the unique ID"}},
 		{"another ID and another address", func(c *google.Config) { c.ServiceAccounts = []string{"99", other} }, map[string]any{}, nil, []string{"\nthe account has the unique ID"}},
@@ -193,8 +196,8 @@ func TestExplain(t *testing.T) {
 		{"a person's client", nil, map[string]any{"azp": client, "aud": client}, nil, []string{"\nazp is \"" + client + "\" and aud is"}},
 		{"a person's client, ID token", nil, nil, map[string]any{"azp": client}, []string{"\nazp is \"" + client + "\", the OAuth client of a person's token"}},
 		{"a scope twice, in two cases", func(c *google.Config) { c.Scopes = []string{"openid"} }, map[string]any{"scope": "openid OpenID"}, nil, []string{"example: accepted: "}},
-		{"not verified", func(c *google.Config) { c.ServiceAccounts = []string{account} }, nil, map[string]any{"email_verified": false}, []string{"- the e-mail address \"" + account + "\" " + notVerified}},
-		{"scope in another case", func(c *google.Config) { c.Scopes = []string{"OpenID"} }, map[string]any{}, nil, []string{`- scope "openid" and the configured "OpenID"`, "differ only in upper and lower case"}},
+		{"not verified", func(c *google.Config) { c.ServiceAccounts = []string{account} }, nil, map[string]any{"email_verified": false}, []string{"- the e-mail address \"" + account + "\" " + notVerified + `: list the unique ID "` + accountID + `"`}},
+		{"scope in another case", func(c *google.Config) { c.Scopes = []string{"OpenID"} }, map[string]any{}, nil, []string{`- scope "openid" and the configured "OpenID" (Config.Scopes; Redox dashboard: scopes) differ only in upper and lower case`}},
 		{"no access tokens", func(c *google.Config) { c.AccessTokens = false }, map[string]any{}, nil, []string{"\nConfig.AccessTokens: false", "set Config.AccessTokens\n"}},
 		{"no ID tokens", func(c *google.Config) { c.Audience = nil }, nil, map[string]any{}, []string{"\nConfig.Audience: empty", `- the token is an ID token of Google for the audience "` + audience + `"`}},
 		{"no ID tokens, one of another issuer", func(c *google.Config) { c.Audience = nil }, nil, map[string]any{"iss": "https://issuer.example"}, []string{"\nConfig.Audience: empty"}},
@@ -256,6 +259,8 @@ func TestExplainOfATokenThatIsTooLong(t *testing.T) {
 			t.Errorf("of %d bytes:\n%s", size, text)
 		}
 	}
+	v, token := newFake(t).verifier(func(c *google.Config) { c.AccessTokens = false }), "ya29."+strings.Repeat("a", 4092)
+	wantParts(t, explain(t, v, request(token), token), "set Config.AccessTokens\n")
 }
 
 // Explain asks nobody about a token that it does not know, and uses up none of the calls.

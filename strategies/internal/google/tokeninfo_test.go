@@ -3,6 +3,7 @@ package google_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -66,7 +67,7 @@ func TestAnOutageOfGoogleRefusesNothing(t *testing.T) {
 		"no content":           {http.StatusNoContent, ""},
 		"created":              {http.StatusCreated, info(nil).body},
 		"huge":                 {http.StatusOK, `{"x":"` + strings.Repeat("x", 16<<10) + `"}`},
-		"huge white space":     {http.StatusOK, info(nil).body + strings.Repeat(" ", 16<<10)},
+		"huge white space":     {http.StatusOK, fmt.Sprintf("%-*s", 16<<10+1, info(nil).body)},
 	} {
 		outages[name] = func(r *http.Request) (*http.Response, error) { return respond(r, answer.status, answer.body), nil }
 	}
