@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/rotation"
 	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/diagnosis"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/lookup"
@@ -16,7 +18,7 @@ import (
 )
 
 func newCacheAt(c *testclock.Clock, perMinute int, fetch lookup.Fetch[string]) *lookup.Cache[string] {
-	return lookup.New(lookup.Config{Positive: 5 * time.Minute, Negative: 10 * time.Second, PerMinute: perMinute, Now: c.Now}, fetch)
+	return lookup.New(lookup.Config{Service: service, Positive: 5 * time.Minute, Negative: 10 * time.Second, PerMinute: perMinute, Now: c.Now}, fetch)
 }
 
 var errRevoked = redoxauth.Errorf(redoxauth.ErrRejected, "inactive", "")
@@ -161,6 +163,10 @@ func TestAnswerThatComesTooLateIsDropped(t *testing.T) {
 					verifiertest.CheckError(t, ask(t.Context(), c, token), redoxauth.ErrUnavailable, "unavailable")
 					time.Sleep(50*time.Second + time.Millisecond) // until just after the call
 					wantCalls(t, r, i+1)
+				}
+				err := ask(rotation.LoadedOnly(t.Context()), c, token)
+				if want := "failed: " + service + ": the answer came more than 10s after the call"; !strings.HasSuffix(err.Error(), want) {
+					t.Errorf("error %v, want %q", err, want)
 				}
 			})
 		}

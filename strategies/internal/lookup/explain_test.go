@@ -33,7 +33,7 @@ func TestLoadedOnlyAsksNobody(t *testing.T) {
 	for range 1000 { // more than the calls of a minute
 		err := w.loaded(peer, "good")
 		verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "unavailable")
-		if want := "service (https://as.example): not asked yet about this token, and Explain asks nobody"; !strings.HasSuffix(err.Error(), want) {
+		if want := service + ": not asked yet about this token, and Explain asks nobody"; !strings.HasSuffix(err.Error(), want) {
 			t.Fatalf("error %v, want %q", err, want)
 		}
 		w.explain(peer, "good")
@@ -50,7 +50,7 @@ func TestLoadedOnlyAsksNobody(t *testing.T) {
 	w.now = w.now.Add(11 * time.Second)
 	err := w.loaded(peer, "bad")
 	verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "unavailable")
-	if want := "because it is 11s old, and was used for 10s, and Explain asks nobody"; !strings.Contains(fmt.Sprint(err), want) {
+	if want := service + ": the answer about this token is not used any more, because it is 11s old, and was used for 10s, and Explain asks nobody"; !strings.HasSuffix(fmt.Sprint(err), want) {
 		t.Errorf("error %v, want %q", err, want)
 	}
 	wantCalls(t, w.remote, 2)
@@ -103,7 +103,7 @@ func TestLoadedOnlyTellsTheLastFailure(t *testing.T) {
 	}
 	err := w.loaded(from("192.0.2.1:1"), "good")
 	verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "unavailable")
-	if want := "the last call, about any token, failed: connection refused"; !strings.Contains(err.Error(), want) {
+	if want := service + ": no answer about this token, and Explain asks nobody; the last call, about any token, failed: connection refused"; !strings.HasSuffix(err.Error(), want) {
 		t.Errorf("error %v, want %q", err, want)
 	}
 }
@@ -190,7 +190,7 @@ func TestExplainTellsOfTheLastAnswer(t *testing.T) {
 			var to diagnosis.Report
 			value, ok := w.Explain(peer, test.token, &to)
 			_, got, _ := strings.Cut(to.Text(""), "within a day\n")
-			if want := "service (https://as.example): " + test.want + "\n"; got != want {
+			if want := service + ": " + test.want + "\n"; got != want {
 				t.Errorf("got\n%s\nwant\n%s", got, want)
 			}
 			if ok != test.ok || ok && value != "about "+test.token {

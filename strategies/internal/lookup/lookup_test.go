@@ -49,9 +49,11 @@ func (r *remote) fetch(ctx context.Context, token string) (string, time.Time, er
 	return "about " + token, expiry, nil
 }
 
+const service = "service (https://as.example)"
+
 // newCache returns a Cache that asks about a million unknown tokens a minute.
 func newCache(fetch lookup.Fetch[string]) *lookup.Cache[string] {
-	return lookup.New(lookup.Config{Positive: 5 * time.Minute, Negative: 10 * time.Second, PerMinute: 1_000_000, Now: time.Now}, fetch)
+	return lookup.New(lookup.Config{Service: service, Positive: 5 * time.Minute, Negative: 10 * time.Second, PerMinute: 1_000_000, Now: time.Now}, fetch)
 }
 
 // from returns a request from address, such as "192.0.2.1:1".
@@ -214,6 +216,9 @@ func TestTheEndOfOneRequestFailsNoOther(t *testing.T) {
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("error %v does not wrap the context's", err)
 		}
+		if want := "the request ended before the answer of " + service; err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want %q", err, want)
+		}
 		wantCalls(t, r, 1)
 	})
 }
@@ -235,6 +240,9 @@ func TestACallEndsAfterTenSeconds(t *testing.T) {
 				verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "unavailable")
 				if !errors.Is(err, context.DeadlineExceeded) {
 					t.Errorf("error %v does not wrap the deadline", err)
+				}
+				if want := service + ": no answer within 10s"; name == "one that does not" && !strings.Contains(err.Error(), want) {
+					t.Errorf("error %v, want %q", err, want)
 				}
 				if waited := time.Since(start); waited != 10*time.Second {
 					t.Errorf("waited %v", waited)
@@ -264,7 +272,7 @@ func TestACallThatPanicsOrExitsIsAFailure(t *testing.T) {
 					if strings.Contains(err.Error(), "s3cret") {
 						t.Fatalf("the error shows the token: %v", err)
 					}
-					if !strings.Contains(err.Error(), want) {
+					if !strings.Contains(err.Error(), service+": "+want) {
 						t.Fatalf("error %v, want %q", err, want)
 					}
 				}

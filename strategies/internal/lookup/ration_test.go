@@ -30,7 +30,7 @@ type world struct {
 func newWorld(t *testing.T, peer func(*http.Request) string) *world {
 	w := &world{T: t, remote: &remote{}, now: time.Unix(2_000_000_000, 0)}
 	w.Cache = lookup.New(lookup.Config{
-		Service: "service (https://as.example)", Fields: "Config",
+		Service: service, Fields: "Config",
 		Positive: 5 * time.Minute, Negative: 10 * time.Second, PerMinute: 300, Peer: peer,
 		Now: func() time.Time { return w.now },
 	}, w.fetch)
@@ -166,11 +166,17 @@ func TestAPeerIsForgottenAfterADay(t *testing.T) {
 	w.now = w.now.Add(4 * time.Minute)
 	use(r, w.Cache, "good, refreshed") // a remembered answer counts too
 	w.now = w.now.Add(24*time.Hour - time.Nanosecond)
+	if text := w.explain(r, "good"); !strings.Contains(text, "a token was accepted within a day") {
+		t.Errorf("Explain within a day:\n%s", text)
+	}
 	w.exhaust()
 	if !w.accepted(r) {
 		t.Error("forgotten within a day")
 	}
 	w.now = w.now.Add(24 * time.Hour)
+	if text := w.explain(r, "good"); !strings.Contains(text, "those of strangers, because") {
+		t.Errorf("Explain after a day:\n%s", text)
+	}
 	w.exhaust()
 	if w.accepted(r) {
 		t.Error("remembered after a day")
@@ -206,7 +212,7 @@ func TestPeersThatWereAcceptedHaveTheCallsOfAMinute(t *testing.T) {
 	}
 	err := use(from("192.0.2.1:1"), w.Cache, w.new("good"))
 	verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "busy")
-	for _, part := range []string{"of which a token was accepted", "set Config.Peer", `"192.0.2.1"`} {
+	for _, part := range []string{"of which a token was accepted", "48 at once or 300 a minute", "set Config.Peer", `"192.0.2.1"`} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("error %q lacks %q", err, part)
 		}
@@ -215,10 +221,11 @@ func TestPeersThatWereAcceptedHaveTheCallsOfAMinute(t *testing.T) {
 
 func TestBusyTellsWhatToDo(t *testing.T) {
 	w := newWorld(t, nil)
-	w.exhaust()
+	w.flood(5, network(9, 20)...) // which uses up what strangers share
+	use(from("192.0.2.1:1"), w.Cache, w.new("bad"))
 	err := use(from("192.0.2.1:1"), w.Cache, "good")
 	verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "busy")
-	for _, part := range []string{"no token was accepted", "set Config.Peer", "redoxauth.AllOf", `"192.0.2.1"`} {
+	for _, part := range []string{"all peers of which no token was accepted", "32 at once or 300 a minute", "set Config.Peer", "redoxauth.AllOf", `"192.0.2.1"`} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("error %q lacks %q", err, part)
 		}
@@ -463,6 +470,11 @@ func TestPlacesAmongTheCallsAtOnce(t *testing.T) {
 		if calls := start(1, network(1, 100)...); calls != 0 { // the rest is for known tokens
 			t.Errorf("%d calls at once beyond 48", calls)
 		}
+		err := use(from("192.0.2.2:1"), w.Cache, w.new("bad"))
+		verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "busy")
+		if want := "all peers of which no token was accepted within a day have used up their calls about new tokens, 32 at once or 300 a minute"; !strings.Contains(fmt.Sprint(err), want) {
+			t.Errorf("error %v, want %q", err, want)
+		}
 		if calls := start(300, "192.0.2.1:1"); calls != 0 {
 			t.Errorf("%d calls at once of an accepted peer beyond 48", calls)
 		}
@@ -498,7 +510,11 @@ func TestARequestJoinsACallWhenAllPlacesAreTaken(t *testing.T) {
 			synctest.Wait()
 		}
 		wantCalls(t, w.remote, before+64)
-		verifiertest.CheckError(t, use(peer, w.Cache, tokens[64]), redoxauth.ErrUnavailable, "busy")
+		err := use(peer, w.Cache, tokens[64])
+		verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "busy")
+		if want := service + " is asked about 64 tokens at once, which is the limit"; !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("error %v, want %q", err, want)
+		}
 		wait.Wait()
 	})
 }
