@@ -247,7 +247,8 @@ func TestWrongSecretsAreCountedByClient(t *testing.T) {
 		"no secret": func(client string) *http.Request { return tokenRequest("", "client_id", client) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := newEndpoint(t)
+			now := time.Now()
+			e := newEndpoint(t, func(c *clientcredentials.EndpointConfig) { c.Now = func() time.Time { return now } })
 			for range 100 {
 				e.ask(t, guess(clientID), "")
 			}

@@ -82,7 +82,7 @@ func TestRefusalsSayWhatToChange(t *testing.T) {
 		{"iss in another case", of(sender(claim("iss", "Redox")), nil),
 			[]string{`iss of the assertion is "Redox"`, `want one of ["redox" "other"]`, "EndpointConfig.Clients[].ID", "Redox dashboard: clientId"},
 			[]string{`- iss "Redox" and the configured "redox"`, "- sub is a configured sender", `- the signature verifies under a key of "redox": then iss must be "redox"`}},
-		{"iss absent", of(sender(claim("iss", nil)), nil), []string{"iss of the assertion is absent", `want one of ["redox" "other"]`}, []string{"iss is absent"}},
+		{"iss absent", of(sender(claim("iss", nil)), nil), []string{"iss of the assertion is absent", `want one of ["redox" "other"]`}, []string{"iss is absent", "client_id: absent, as allowed\n"}},
 		{"iss the token URL", of(sender(claim("iss", tokenURL)), nil), []string{tokenURL}, []string{"- iss is this token endpoint"}},
 		{"the key of another client", of(sender(func(s *redoxtest.SMARTBackend) { s.Key = other384 }), nil), nil,
 			[]string{`- the signature verifies under a key of "other", whose iss must be "other"`}},

@@ -169,6 +169,7 @@ func TestRefusedRequests(t *testing.T) {
 		{name: "client_assertion twice", change: func(p url.Values) { p.Add("client_assertion", p.Get("client_assertion")) }, want: malformed},
 		{name: "client_assertion_type twice", change: func(p url.Values) { p.Add("client_assertion_type", assertionType) }, want: malformed},
 		{name: "client_id of another client", change: with("client_id", "other"), want: unauthorized},
+		{name: "client_id of another client, and no scope", change: func(p url.Values) { p.Set("client_id", "other"); p.Del("scope") }, want: unauthorized},
 		{name: "client_secret beside", change: with("client_secret", "s"), want: malformed},
 		{name: "Basic beside", change: func(url.Values) {}, request: func(r *http.Request) { r.SetBasicAuth("redox", "s") }, want: malformed},
 		{name: "client_secret alone", change: func(p url.Values) {
@@ -237,6 +238,8 @@ func TestRefusalTellsWhichClient(t *testing.T) {
 		{"no scope", nil, set("scope", "x"), `(scope): client "redox": scope is "x", want some of ["system/*.rs" "system/Patient.c"] (EndpointConfig.Clients[].Scopes; Redox dashboard: scopes); "x" is no SMART scope: it begins with none of system/, patient/, user/`},
 		{"scope absent", nil, set("scope", "", "client_id", "redox"), `(scope): client "redox": the parameter scope is empty`},
 		{"a secret", nil, set("client_assertion", "", "client_assertion_type", "", "client_id", "redox", "client_secret", "s"), `(client): client_id is "redox": the parameter client_secret arrived, and secrets are not accepted: want a client_assertion, signed with the client's key`},
+		{"a secret beside an assertion", nil, set("client_secret", "s"), `(malformed): a secret beside an assertion: the parameter client_secret arrived, want client_assertion and client_assertion_type alone (Redox dashboard: noBasic, clientSecret)`},
+		{"a kind without an assertion", nil, set("client_assertion", ""), `(malformed): client_assertion is missing: the parameter client_assertion is empty`},
 		{"another kind of assertion", nil, set("client_assertion_type", "x"), `(malformed): this client_assertion_type is not supported: it is "x", want "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" (fixed by SMART App Launch)`},
 		{"no kind", nil, set("client_assertion_type", "", "client_id", "redox"), `(malformed): client_assertion_type is missing: the parameter client_assertion_type is empty`},
 		{"no assertion", nil, set("client_assertion", "", "client_assertion_type", "", "client_id", "redox"), `(missing): client_id is "redox": no assertion: the parameter client_assertion is empty, the parameters that arrived: ["client_assertion" "client_assertion_type" "client_id" "grant_type" "scope"], want a signed JWT`},
@@ -251,4 +254,29 @@ func TestRefusalTellsWhichClient(t *testing.T) {
 			t.Errorf("%s: got %v, want %s in it", c.name, seen, c.want)
 		}
 	}
+}
+
+// The limit is for the guesses at one client, however they are made.
+func TestWrongCredentialsAreCountedByClient(t *testing.T) {
+	e := newEndpoint(t)
+	secret := func(client string) *http.Request {
+		return tokenRequest(url.Values{"grant_type": {"client_credentials"}, "client_id": {client}, "client_secret": {"s"}})
+	}
+	mismatch := func() *http.Request {
+		p := parameters(assertion(t, sender()))
+		p.Set("client_id", "other")
+		return tokenRequest(p)
+	}
+	for range 50 {
+		e.ask(t, mismatch(), "401 invalid_client")
+		e.ask(t, secret("redox"), "401 invalid_client")
+	}
+	limited := func(r *http.Request) bool { return serve(e, r).Code == http.StatusTooManyRequests }
+	if !limited(mismatch()) || !limited(secret("redox")) {
+		t.Error("more than 100 guesses at one client are not limited")
+	}
+	if limited(secret("other")) && limited(secret("nobody")) && limited(secret("x")) { // one may have the place of redox in the table
+		t.Error("the guesses at one client count for all clients")
+	}
+	e.ask(t, signed(t), "200")
 }

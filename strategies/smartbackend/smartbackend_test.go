@@ -315,8 +315,10 @@ func TestNewTokenEndpointRefuses(t *testing.T) {
 		{"keys for other algorithms", func(c *smartbackend.EndpointConfig) { c.Clients[1].Keys = keys(t, redoxtest.NewKey("k", "RS256")) },
 			[]string{"Clients[1].Keys: RS384, ES384: no configured key is for that, want RS256"}},
 		{"no scopes", func(c *smartbackend.EndpointConfig) { c.Clients[1].Scopes = nil }, []string{"Clients[1].Scopes"}},
-		{"misspelt scope", func(c *smartbackend.EndpointConfig) { c.Clients[0].Scopes = []string{"system/Patient.sr"} },
-			[]string{`Clients[0].Scopes[0]: "system/Patient.sr" is not a SMART scope such as "system/Patient.rs", with the letters in the order "cruds"`}},
+		{"misspelt scope", func(c *smartbackend.EndpointConfig) {
+			c.Clients[0].Scopes = []string{"system/*.rs", "system/Patient.sr"}
+		},
+			[]string{`Clients[0].Scopes[1]: "system/Patient.sr" is not a SMART scope such as "system/Patient.rs", with the letters in the order "cruds"`}},
 		{"scope of an app launch", func(c *smartbackend.EndpointConfig) { c.Clients[0].Scopes = []string{"launch/patient"} },
 			[]string{`Clients[0].Scopes[0]: "launch/patient" is not a system/, patient/ or user/ scope`}},
 		{"scope of no context of SMART", func(c *smartbackend.EndpointConfig) { c.Clients[0].Scopes = []string{"System/Patient.rs"} },
