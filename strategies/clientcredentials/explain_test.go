@@ -167,6 +167,7 @@ func TestHintsOfAccessTokens(t *testing.T) {
 		{"the client and the API are audiences", nil, claims{"aud": []string{"redox", "https://api.example"}, "client_id": nil, "azp": "redox"}, []string{`the token has no client_id, and its azp is "redox", which is one of Config.ClientIDs: set Config.ClientIDClaim to "azp"`}},
 
 		{"the client is configured as audience", func(c *cfg) { c.Audience = []string{"redox"} }, nil, []string{listAPI}},
+		{"audience and client are exchanged", func(c *cfg) { c.Audience, c.ClientIDs = c.ClientIDs, c.Audience }, nil, []string{"Config.Audience has the client and Config.ClientIDs has this API: exchange them"}},
 		{"the client is configured as audience too", func(c *cfg) { c.Audience = append(c.Audience, "redox") }, nil, nil},
 		{"the client is configured as audience, and no aud", func(c *cfg) { c.Audience = []string{"redox"} }, claims{"aud": nil}, nil},
 		{"another audience", nil, claims{"aud": "x"}, nil},

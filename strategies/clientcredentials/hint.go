@@ -26,6 +26,8 @@ func (a *accessTokens) hint(to *diagnosis.Report, t *jose.Unverified, client str
 	switch {
 	case wrong && present && slices.ContainsFunc(aud, func(name string) bool { return slices.Contains(a.audience, name) && slices.Contains(a.clientIDs, name) }):
 		to.Hint("Config.ClientIDs has the audience, which is this API: list the client, %s", diagnosis.Quote(client))
+	case ofClient && slices.Contains(a.audience, client):
+		to.Hint("Config.Audience has the client and Config.ClientIDs has this API: exchange them")
 	case ofClient:
 		to.Hint("aud is one of Config.ClientIDs, as in an ID token: want an access token for this API")
 	case !accepted && len(aud) > 0 && slices.Contains(a.audience, client):

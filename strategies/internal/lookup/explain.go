@@ -1,6 +1,7 @@
 package lookup
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"net/http"
@@ -16,7 +17,7 @@ func (c *Cache[A]) loaded(token string) (none Answer[A], err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := c.cfg.Now()
-	k := c.last(token, now)
+	k := c.last(token)
 	switch {
 	case k == nil && c.ration.failure != nil:
 		return none, redoxauth.Errorf(redoxauth.ErrUnavailable, "unavailable", "%s: no answer about this token, and Explain asks nobody; the last call, about any token, failed: %v", c.cfg.Service, c.ration.failure)
@@ -31,13 +32,9 @@ func (c *Cache[A]) loaded(token string) (none Answer[A], err error) {
 }
 
 // last returns the newest answer about token, used or not; nil if there is none.
-func (c *Cache[A]) last(token string, now time.Time) *kept[A] {
+func (c *Cache[A]) last(token string) *kept[A] {
 	id := sha256.Sum256([]byte(token))
-	accepted, other := c.accepted.peek(id), c.others.peek(id)
-	if other == nil || accepted != nil && accepted.used(now) {
-		return accepted
-	}
-	return other
+	return cmp.Or(c.accepted.peek(id), c.others.peek(id)) // it is in one of them at most
 }
 
 // why says why k is not used any more.
@@ -65,7 +62,7 @@ func (c *Cache[A]) Explain(r *http.Request, token string, to *diagnosis.Report) 
 	} else {
 		to.Line("calls about new tokens: those of strangers, because no token of this peer was accepted within a day")
 	}
-	k := c.last(token, now)
+	k := c.last(token)
 	switch {
 	case k == nil:
 		to.Line("%s: no answer about this token is known here", c.cfg.Service)
