@@ -102,6 +102,8 @@ func TestIssuersOfMalformedClaims(t *testing.T) {
 		{`{"iss":["redox"]}`, redoxauth.ErrNoCredentials},
 		{`{"iss":{"iss":"redox"}}`, redoxauth.ErrNoCredentials},
 		{`{"x":"iss","y":"redox"}`, redoxauth.ErrNoCredentials},
+		{`{"iss":"other","y":"redox"}`, redoxauth.ErrNoCredentials},
+		{`{"iss":"other","redox":"y"}`, redoxauth.ErrNoCredentials},
 		{`{"x":"\",\"iss\":\"redox"}`, redoxauth.ErrNoCredentials},
 		{`{"x":"\\","iss":"redox"}`, redoxauth.ErrRejected},
 		{`{"iss":"\redox"}`, redoxauth.ErrNoCredentials}, // a carriage return, and edox
@@ -145,7 +147,7 @@ func TestLargeTokenWithoutAHeaderIsNotMine(t *testing.T) {
 func TestIssuerOfALargeTokenCostsNoMemory(t *testing.T) {
 	v := jose.New(config())
 	header := b64([]byte(object(goodHeader)))
-	for _, unit := range []string{`"\u0069ss":"\u0072edo",`, `"iss":"redo",`, `"x":{"iss":"redox"},`, `"x":[[[[`, `"%d":0,`} {
+	for _, unit := range []string{`"\u0069ss":"\u0072edo",`, `"x":"` + strings.Repeat(`\u0061`, 10<<10) + `",`, `"iss":"redo",`, `"x":{"iss":"redox"},`, `"x":[[[[`, `"%d":0,`} {
 		claims := `{` + repeated(100<<10, unit) + `"iss":"other"}`
 		token := header + "." + b64([]byte(claims)) + ".AAAA"
 		got := allocated(func() {
