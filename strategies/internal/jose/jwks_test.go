@@ -156,6 +156,7 @@ func TestDroppedTellsWhy(t *testing.T) {
 		{map[string]any{"e": "AQAAAAAAAAAD"}, "key 0: e is too large"},
 		{map[string]any{"x": "AA"}, "key 0: x is not of the curve's length"},
 		{map[string]any{"n": "AA"}, "key 0: an RSA key must have 2048 to 8192 bits"},
+		{map[string]any{"alg": "ES256"}, `key 0: alg is not one for this key: "ES256"`},
 	} {
 		_, dropped, err := jose.ParseJWKS([]byte(`{"keys":[` + object(jwk(keys().rsa, test.change)) + `]}`))
 		if err != nil || len(dropped) != 1 || dropped[0] != test.want {
@@ -163,7 +164,17 @@ func TestDroppedTellsWhy(t *testing.T) {
 		}
 	}
 	unknown := "-----BEGIN X-----\nAA==\n-----END X-----\n"
+	der, err := x509.MarshalPKIXPublicKey(keys().ed.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
 	for text, want := range map[string]string{
+		good + unknown: `key 1 ("X"): neither a public key nor a certificate`,
+		strings.Replace(good, "MC", "M*", 1) + good + good: "1 of 3 blocks are not PEM: each starts on a line of its own",
+		good + "ssh-rsa AAAA":                              "text that is not PEM, want -----BEGIN PUBLIC KEY----- or a certificate: the content of a file, not its name",
+		strings.Repeat(good, 65):                           "65 keys, want at most 64",
+		"":                                                 "no key",
 		"-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----\n": `key 0 ("PRIVATE KEY"): a private key, want the public one`,
 		unknown: `key 0 ("X"): neither a public key nor a certificate`,
 	} {
@@ -171,6 +182,10 @@ func TestDroppedTellsWhy(t *testing.T) {
 		if err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%q: error %v, want %s", text, err, want)
 		}
+	}
+	_, err = jose.NewKeys([]crypto.PublicKey{keys().ed.Public(), nil})
+	if want := "key 1: unknown type of key"; err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
 	}
 }
 
@@ -436,5 +451,8 @@ func TestKeysShowNoSecret(t *testing.T) {
 		if strings.Contains(text, string(keys().secret)) || strings.Contains(text, fmt.Sprint(keys().secret[:8])) {
 			t.Errorf("%s shows a secret", text)
 		}
+	}
+	if got := fmt.Sprint(k[0]); got != `key "0"` {
+		t.Errorf("it is shown as %s", got)
 	}
 }

@@ -122,6 +122,11 @@ func TestHMACKeys(t *testing.T) {
 			t.Errorf("%s: ID %q, want the position", test.name, keys[1].ID())
 		}
 	}
+	var short problems.Problems
+	jose.HMACKeys(&short, "Secrets", [][]byte{[]byte(strings.Repeat("x", 47))}, []string{"HS256", "HS384"})
+	if err := short.Err(); err == nil || err.Error() != ": Secrets[0]: 47 bytes, want at least 48" {
+		t.Errorf("a secret that is too short: error %v", err)
+	}
 	var p problems.Problems
 	jose.HMACKeys(&p, "Secrets", nil, []string{"HS256"})
 	if err := p.Err(); err == nil || !strings.Contains(err.Error(), "Secrets: required") {
@@ -164,9 +169,10 @@ func TestCheckAlgorithms(t *testing.T) {
 			t.Errorf("CheckAlgorithms(%q, %v) = %v, want success: %v", test.names, test.symmetric, err, test.ok)
 		}
 	}
-	err := jose.CheckAlgorithms([]string{"hs256"}, true, nil)
-	if want := `unknown algorithm "hs256", want one of HS256, HS384, HS512`; err == nil || err.Error() != want {
-		t.Errorf("got %v, want %s", err, want)
+	for name, want := range map[string]string{"hs256": `unknown algorithm "hs256", want one of HS256, HS384, HS512`, "RS256": "RS256 is not for secrets"} {
+		if err := jose.CheckAlgorithms([]string{name}, true, nil); err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
 	}
 }
 
