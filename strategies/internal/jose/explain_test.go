@@ -160,7 +160,12 @@ func TestExplain(t *testing.T) {
 			`header: alg "HS256", typ "application/at+JWT", kid "1"`, `typ is "application/at+JWT", want "JWT" or no typ (Config.Types)`,
 			`alg is "HS256", want one of ["RS256" "ES256"] (algorithms); HS256 is for shared secrets, and public keys are configured (keys)`,
 			"- typ at+jwt with HS256 is what our own token endpoints issue: TokenEndpoint.Verifier verifies it"}},
+		{"alg for secrets in an access token, where others are refused", types("at+jwt"), m{"alg": "HS256", "typ": "at+jwt"}, nil, k.secret, "header, typ, alg, signature", []string{
+			`header: alg "HS256", typ "at+jwt", kid "1"`, `typ: "at+jwt", accepted (Config.Types)`,
+			`alg is "HS256", want one of ["RS256" "ES256"] (algorithms); HS256 is for shared secrets, and public keys are configured (keys)`}},
 
+		{"signed with a secret", func(c *jose.Config) { c.Algorithms, c.Keys = []string{"HS256"}, secrets(t, k.other, k.secret) }, m{"alg": "HS256"}, nil, k.secret, "header, alg, signature", []string{
+			`header: alg "HS256", typ "JWT", kid "1"`, `alg: "HS256", accepted (algorithms)`, `signature: verifies under secret "1" (keys)`}},
 		{"signed by another", func(c *jose.Config) { c.Algorithms = []string{"PS256"} }, m{"alg": "PS256"}, nil, k.rsa2, "header, alg, signature", []string{
 			`header: alg "PS256", typ "JWT", kid "1"`, `alg: "PS256", accepted (algorithms)`,
 			`the signature verifies under none of the keys that fit kid "1": 1 tried, key "1" (RSA 2048 bits) (keys)`}},
@@ -360,6 +365,8 @@ func TestExplainTriesOtherKeys(t *testing.T) {
 		{"the fifth, without kid", eds, token(4, map[string]any{"kid": nil}),
 			`- the signature verifies under key "4" (Ed25519), and the token has no kid, so only 4 keys are tried: let the sender put the kid of that key into the header`},
 		{"the fourth, without kid", eds, token(3, map[string]any{"kid": nil}), ""},
+		{"the fifth, whose kid is empty, without kid", append(eds[:4:4], with(eds[4], map[string]any{"kid": ""})), token(4, map[string]any{"kid": nil}),
+			`- the signature verifies under key "" (Ed25519), and the token has no kid, so only 4 keys are tried: let the sender put the kid of that key into the header`},
 		{"the fifth of the same kid", append(tried, with(eds[4], map[string]any{"kid": "x"})), token(4, nil),
 			`- the signature verifies under key "x" (Ed25519), and other keys have the same kid: give each key a kid of its own, where the keys are published or configured, and at the sender`},
 	} {
