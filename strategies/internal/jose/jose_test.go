@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
+	"github.com/redoxauth/redoxauth-go/strategies/internal/diagnosis"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/jose"
 )
 
@@ -254,6 +257,7 @@ func TestConfigNarrows(t *testing.T) {
 		{"no bound on the lifetime, milliseconds", func(t *jose.Config) { t.MaxLifetime = 0 }, nil, map[string]any{"exp": now.UnixMilli()}, rejected, "lifetime"},
 		{"no bound on the lifetime, 2^53", func(t *jose.Config) { t.MaxLifetime = 0 }, nil, map[string]any{"exp": json.RawMessage("9007199254740992")}, rejected, "lifetime"},
 		{"exp alone, iat and nbf in a day", expiryAlone, nil, map[string]any{"iat": now.Unix() + 86400, "nbf": now.Unix() + 86400, "exp": now.Unix() + 90000}, nil, ""},
+		{"exp alone, iat in milliseconds", expiryAlone, nil, map[string]any{"iat": now.UnixMilli()}, nil, ""},
 		{"exp alone, a leeway ago", expiryAlone, nil, map[string]any{"exp": now.Unix() - 60}, rejected, "expired"},
 		{"exp alone, the year 10000", expiryAlone, nil, map[string]any{"exp": 253402300800}, rejected, "lifetime"},
 		{"a clock that is not set", func(t *jose.Config) { t.Now = func() time.Time { return time.Unix(1000, 0) } }, nil, map[string]any{"iat": 1000, "nbf": 1000, "exp": 1300}, nil, ""},
@@ -307,6 +311,52 @@ func TestSignatureComesBeforeClaims(t *testing.T) {
 	}
 }
 
+// A token with several faults has the reason of the first check, so that logs and metrics
+// always count it as the same.
+func TestOrderOfTheChecks(t *testing.T) {
+	header := map[string]any{"typ": "x", "crit": []string{"x"}, "alg": "none", "kid": "2", "jku": "https://evil.example/keys"}
+	claims := map[string]any{
+		"cnf": map[string]any{}, "exp": now.Unix() - 100, "nbf": now.Unix() + 100, "iat": now.Unix() + 100, "aud": "x", "sub": "x", "x": "",
+	}
+	signature := "SIGNATURE_REMOVED_BY_GOOGLE" // "" is that of our key
+	cfg := config()
+	matchJKU(&cfg)
+	cfg.Subject, cfg.Required = "feed", []string{"x", "y"}
+	for _, step := range []struct {
+		reason redoxauth.Reason
+		cause  string // begins so
+		mend   func()
+	}{
+		{"type", "typ ", func() { delete(header, "typ") }},
+		{"malformed", "the header has the extension crit", func() { delete(header, "crit") }},
+		{"algorithm", "alg ", func() { delete(header, "alg") }},
+		{"signature", "Cloud Run ", func() { signature = "AAAA" }},
+		{"unknown_key", "kid ", func() { delete(header, "kid") }},
+		{"signature", "the signature ", func() { signature = "" }},
+		{"unknown_key", "jku ", func() { delete(header, "jku") }},
+		{"binding", "", func() { delete(claims, "cnf") }},
+		{"expired", "", func() { claims["exp"] = now.Unix() + 7300 }},
+		{"not_yet_valid", "valid only ", func() { delete(claims, "nbf") }},
+		{"not_yet_valid", "issued only ", func() { delete(claims, "iat") }},
+		{"lifetime", "", func() { delete(claims, "exp") }},
+		{"audience", "", func() { delete(claims, "aud") }},
+		{"subject", "", func() { delete(claims, "sub") }},
+		{"malformed", "the claim x ", func() { claims["x"] = "x" }},
+		{"malformed", "the claim y ", func() {}},
+	} {
+		token := signed(header, claims)
+		if signature != "" {
+			token = token[:strings.LastIndexByte(token, '.')+1] + signature
+		}
+		_, err := jose.New(cfg).Verify(t.Context(), token)
+		verifiertest.CheckError(t, err, redoxauth.ErrRejected, step.reason)
+		if cause := fmt.Sprint(diagnosis.Cause(err)); !strings.HasPrefix(cause, step.cause) {
+			t.Errorf("error %q, want %q first", cause, step.cause)
+		}
+		step.mend()
+	}
+}
+
 // What a strategy does with its slices afterwards does not change what is accepted.
 func TestNewCopiesTheConfig(t *testing.T) {
 	cfg := config()
@@ -345,6 +395,8 @@ func TestErrorsOfTheSource(t *testing.T) {
 	cfg := config()
 	cfg.Keys = &set{err: down}
 	check(t, cfg, signed(nil, nil), redoxauth.ErrUnavailable, "keys")
+	cfg.MatchJKU = true // the jku is compared with the URL that is found
+	check(t, cfg, signed(map[string]any{"jku": "https://good.example/keys"}, nil), redoxauth.ErrUnavailable, "keys")
 	cfg.Keys = &set{err: context.Canceled}
 	if _, err := jose.New(cfg).Verify(t.Context(), signed(nil, nil)); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want the Source's", err)
@@ -373,15 +425,67 @@ func TestErrorsTellWhatWasWanted(t *testing.T) {
 		{func(c *jose.Config) { c.Keys = jwks(edKeys(9)...) }, map[string]any{"kid": nil}, nil, `key "7" (Ed25519), and 1 more (keys)`},
 		{func(c *jose.Config) { c.Keys = jwks(jwk(keys().rsa2, nil)) }, nil, nil, `1 tried, key 0 without kid (RSA 2048 bits) (keys)`},
 		{func(c *jose.Config) { c.Keys = jwks(edKeys(2)...) }, map[string]any{"kid": "x"}, nil, `kid is "x", want one of ["0" "1"] (keys)`},
+		{func(c *jose.Config) { c.Keys = jwks(p256, with(p256, map[string]any{"alg": nil})) }, map[string]any{"kid": "x"}, nil, `kid is "x", want "1" (keys)`},
+		{func(c *jose.Config) {
+			c.OneKey, c.Keys = true, jwks(jwk(keys().rsa, map[string]any{"kid": "1"}), jwk(keys().rsa2, map[string]any{"kid": "1"}))
+		}, nil, nil, `more than one key has the kid "1", want one (keys)`},
+		{func(c *jose.Config) { c.Algorithms, c.Keys = []string{"HS256"}, secrets(t, keys().secret) }, nil, nil, `alg is "RS256", want "HS256" (algorithms); RS256 is for public keys, and shared secrets are configured (keys)`},
+		{nil, map[string]any{"crit": []string{"exp"}}, nil, "the header has the extension crit, want none: none is understood"},
+		{nil, map[string]any{"b64": true}, nil, "the header has the extension b64, want none: none is understood"},
+		{nil, map[string]any{"kid": 1}, nil, "header: kid is the number 1, want a string"},
+		{nil, nil, map[string]any{"exp": 3600}, "exp is 3600, which looks like a duration: want seconds since 1970"},
+		{nil, nil, map[string]any{"exp": 253402300800}, "exp is 253402300800, want seconds since 1970, up to the year 9999"},
+		{nil, nil, map[string]any{"exp": now.Unix() - 100}, "expired 1m40s ago by this server's clock (exp 2023-11-14T22:11:40Z, now 2023-11-14T22:13:20Z, tolerance 1m0s)"},
+		{func(c *jose.Config) { c.Fields.Leeway = "" }, nil, map[string]any{"exp": now.Unix() - 100}, "expired 1m40s ago by this server's clock (exp 2023-11-14T22:11:40Z, now 2023-11-14T22:13:20Z, leeway 1m0s)"},
+		{func(c *jose.Config) { c.Audience = nil }, nil, nil, `aud is "https://customer.example/redox", want none (audience)`},
 	} {
 		cfg := config()
-		cfg.Fields = jose.Fields{Keys: "keys", Types: "types"}
+		cfg.Fields = jose.Fields{Keys: "keys", Types: "types", Algorithms: "algorithms", Audience: "audience", Leeway: "tolerance"}
 		if test.narrow != nil {
 			test.narrow(&cfg)
 		}
 		if _, err := jose.New(cfg).Verify(t.Context(), signed(test.header, test.claims)); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("error %v, want %s", err, test.want)
 		}
+	}
+}
+
+// Each text as a whole, for tokens in a wrong form or with a wrong secret.
+func TestErrorsAsAWhole(t *testing.T) {
+	cfg := config()
+	cfg.Algorithms, cfg.Keys = []string{"HS256"}, secrets(t, keys().secret)
+	cfg.Fields = jose.Fields{Keys: "keys", Issuers: "issuers"}
+	two := cfg
+	two.Keys = secrets(t, keys().secret, keys().secret[1:])
+	forged := signedWith("HS256", keys().other)
+	segment := strings.Split(forged, ".")
+	header := func(header string) string { return b64([]byte(header)) + "." + segment[1] + ".AAAA" }
+	claims := func(claims string) string { return segment[0] + "." + b64([]byte(claims)) + ".AAAA" }
+	for _, test := range []struct {
+		cfg         jose.Config
+		token, want string
+	}{
+		{cfg, forged + ".AA.AA", "five segments, as an encrypted token (JWE) has, want the three of a signed JWT"},
+		{cfg, forged + ".AA", "not a JWT: want three segments with dots between them, the first of them a JSON object in base64url"},
+		{cfg, forged + strings.Repeat("A", 16<<10+1-len(forged)), "the token has 16385 bytes, want at most 16384 (fixed)"},
+		{cfg, segment[0] + "." + segment[1] + "=." + segment[2], "claims: not base64url"},
+		{cfg, segment[0] + "." + segment[1] + ".", "signature: missing, or not base64url"},
+		{cfg, header(`{"kid":"1","kid":"1"}`), "header: a name occurs twice"},
+		{cfg, header(`{"kid":"1"`), "header: not a JSON object"},
+		{cfg, claims(`{"iss":"redox","iss":"redox"}`), "claims: a name occurs twice"},
+		{cfg, claims(`{"iss":"redox","x":` + nested(40) + `}`), "claims: nested too deeply"},
+		{cfg, claims(`{"iss":"redox",` + numbered(300) + `}`), "claims: more than 256 names"},
+		{cfg, claims("{\"iss\":\"redox\",\"x\":\"\xff\"}"), "claims: not UTF-8"},
+		{cfg, claims(`{"iss":"other","iss":"other"}`), `iss is "other", want "redox" (issuers), and the token is malformed: claims: a name occurs twice`},
+		{cfg, segment[0] + "." + segment[1] + ".SIGNATURE_REMOVED_BY_GOOGLE", "Cloud Run has replaced the signature by SIGNATURE_REMOVED_BY_GOOGLE: turn its IAM check off (--no-invoker-iam-check), so that the token arrives as it was sent"},
+		{cfg, forged, "the signature does not verify under the one secret (keys)"},
+		{two, forged, "the signature verifies under none of the 2 secrets (keys)"},
+	} {
+		_, err := jose.New(test.cfg).Verify(t.Context(), test.token)
+		if err == nil || diagnosis.Cause(err).Error() != test.want {
+			t.Errorf("error %v, want %s", err, test.want)
+		}
+		explain(t, test.cfg, test.token) // compares it with the error
 	}
 }
 
