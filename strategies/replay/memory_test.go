@@ -176,8 +176,8 @@ func TestMemoryFullFailsClosedAndRecovers(t *testing.T) {
 					t.Helper()
 					fresh, err := m.Add(t.Context(), "scope", id, last)
 					var e *redoxauth.Error
-					if fresh || !errors.Is(err, redoxauth.ErrUnavailable) || !errors.As(err, &e) || e.Reason != "replay_store" {
-						t.Fatalf("full: fresh %v, error %v, want ErrUnavailable, reason replay_store", fresh, err)
+					if fresh || !errors.Is(err, redoxauth.ErrUnavailable) || !errors.As(err, &e) || e.Reason != "replay_store" || !strings.HasSuffix(err.Error(), ": full") {
+						t.Fatalf("full: fresh %v, error %v, want ErrUnavailable, reason replay_store, and that it is full", fresh, err)
 					}
 				}
 				wantFull("new")
@@ -213,9 +213,46 @@ func TestMemoryOfAnySizeTakesAnEntry(t *testing.T) {
 	}
 }
 
+// A shard is rebuilt in one go while others wait for it, so none may have many entries.
+func TestMemoryOfAnySizeHasSmallShards(t *testing.T) {
+	for size, want := range map[int]int{1: 64, 64 * 2048: 128, 0: 512, 1_000_000: 512, 4_000_000: 2048, math.MaxInt: 4096} {
+		if n := replay.NewMemory(size).Shards(); n != want {
+			t.Errorf("%d: %d shards, want %d", size, n, want)
+		}
+	}
+}
+
+// Expired entries that nobody needs must not pile up until the Memory is full.
+func TestMemoryFreesExpiredEntriesBeforeItIsFull(t *testing.T) {
+	m, now := replay.NewMemory(20_000), time.Now()
+	most := 0
+	for i := range 10_000 {
+		now = now.Add(time.Second)
+		if fresh, err := m.AddAt(t.Context(), "client", strconv.Itoa(i), now.Add(time.Minute), now); !fresh || err != nil {
+			t.Fatalf("entry %d: fresh %v, error %v", i, fresh, err)
+		}
+		most = max(most, m.Slots())
+	}
+	if most > 2000 { // 64 shards of 8 and more
+		t.Errorf("memory for %d entries, of which 60 were valid", most)
+	}
+}
+
+// While a Memory is full, refusing must not cost a rebuild of shards in which nothing has expired.
+func TestMemoryFullRefusesCheaply(t *testing.T) {
+	m, until := replay.NewMemory(10_000), time.Now().Add(time.Hour)
+	for i := range 10_000 {
+		add(t, m, "client", strconv.Itoa(i), until)
+	}
+	if n := testing.AllocsPerRun(10, func() { m.Add(context.Background(), "client", "new", until) }); n > 10 {
+		t.Errorf("%v allocations, want no new tables", n)
+	}
+}
+
 func TestMemoryZeroValueFailsClosed(t *testing.T) {
-	if fresh, err := new(replay.Memory).Add(t.Context(), "", "", time.Now().Add(time.Hour)); fresh || !errors.Is(err, redoxauth.ErrUnavailable) {
-		t.Errorf("fresh %v, error %v, want ErrUnavailable", fresh, err)
+	fresh, err := new(replay.Memory).Add(t.Context(), "", "", time.Now().Add(time.Hour))
+	if fresh || !errors.Is(err, redoxauth.ErrUnavailable) || !strings.HasSuffix(err.Error(), ": make it with NewMemory") {
+		t.Errorf("fresh %v, error %v, want ErrUnavailable and what to do", fresh, err)
 	}
 }
 
@@ -333,6 +370,9 @@ func TestMemoryHasAKeyOfItsOwn(t *testing.T) {
 	a, b := replay.NewMemory(1).Key(), replay.NewMemory(1).Key()
 	if a == b || a == ([32]byte{}) || b == ([32]byte{}) {
 		t.Errorf("the keys %x and %x", a, b)
+	}
+	if a, b := replay.NewMemory(1).Digest("scope", "id"), replay.NewMemory(1).Digest("scope", "id"); a == b {
+		t.Errorf("two Memories have the same hash %x of a name", a)
 	}
 }
 
