@@ -3,6 +3,7 @@ package rotation_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -90,25 +91,29 @@ func readings(wallOnly bool) string {
 // has its 24 h, whatever the wall clock shows.
 func TestClockSetBackWhileTheSourceIsDown(t *testing.T) {
 	for _, wallOnly := range []bool{false, true} {
-		t.Run(readings(wallOnly), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				c, v := newClock(wallOnly), &vault{list: gives("a")}
-				s := v.secretsAt(c)
-				want(t, s, "a")
-				v.now(failsWith(errors.New("vault is down")))
-				c.setBack(48 * time.Hour)
-				for range 23 {
-					want(t, s, "a")
-					synctest.Wait()
-					time.Sleep(time.Hour)
-				}
-				time.Sleep(2 * time.Hour)
-				wantUnavailable(t, s, "secrets")
-				v.now(gives("b"))
-				time.Sleep(30 * time.Second)
-				want(t, s, "b")
+		for _, uses := range []int{1, 2, 3} { // before that
+			t.Run(fmt.Sprint(uses, " uses", readings(wallOnly)), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					c, v := newClock(wallOnly), &vault{list: gives("a")}
+					s := v.secretsAt(c)
+					for range uses {
+						want(t, s, "a")
+					}
+					v.now(failsWith(errors.New("vault is down")))
+					c.setBack(48 * time.Hour)
+					for range 23 {
+						want(t, s, "a")
+						synctest.Wait()
+						time.Sleep(time.Hour)
+					}
+					time.Sleep(2 * time.Hour)
+					wantUnavailable(t, s, "secrets")
+					v.now(gives("b"))
+					time.Sleep(30 * time.Second)
+					want(t, s, "b")
+				})
 			})
-		})
+		}
 	}
 }
 

@@ -50,8 +50,9 @@ func TestLoadedOnlyTellsWhyThereIsNoList(t *testing.T) {
 		down := errors.New("vault is down")
 		s := (&vault{list: failsWith(down)}).secrets()
 		wantUnavailable(t, s, "secrets")
-		if _, err := s.Get(rotation.LoadedOnly(t.Context())); !errors.Is(err, down) {
-			t.Errorf("got %v, want the error of the last call", err)
+		_, err := s.Get(rotation.LoadedOnly(t.Context()))
+		if want := "test: cannot be decided now (secrets): SecretsFunc: vault is down"; !errors.Is(err, down) || err.Error() != want {
+			t.Errorf("got %v, want the error of the last call, %s", err, want)
 		}
 	})
 }

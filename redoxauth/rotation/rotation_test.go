@@ -243,8 +243,12 @@ func TestLastGoodListIsKeptFor24Hours(t *testing.T) {
 				time.Sleep(time.Until(start.Add(24 * time.Hour)))
 				want(t, s, "a") // exactly 24 h
 				time.Sleep(11 * time.Second)
-				if err := wantUnavailable(t, s, "secrets"); strings.Contains(fmt.Sprint(err), "secret in a panic") {
-					t.Errorf("the error shows the panic's value: %v", err)
+				err := fmt.Sprint(wantUnavailable(t, s, "secrets"))
+				if strings.Contains(err, "secret in a panic") {
+					t.Errorf("the error shows the panic's value: %s", err)
+				}
+				if name == "panic" && !strings.HasSuffix(err, ": the function panicked: string") {
+					t.Errorf("got %s, want it to tell of the panic", err)
 				}
 				v.now(gives("b"))
 				time.Sleep(time.Minute)
