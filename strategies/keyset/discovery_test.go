@@ -172,6 +172,12 @@ func TestDiscoveryEndsAlthoughAClientDoesNot(t *testing.T) {
 		if err := s.Status().Err; err == nil || err.Error() != want {
 			t.Errorf("error %v, want %s", err, want)
 		}
+		time.Sleep(time.Second)
+		check(t, s.Ready(t.Context()), redoxauth.ErrUnavailable, "keys")
+		want = strings.Replace(want, "no answer in time", "the Client has not returned from the last request", 1)
+		if err := s.Status().Err; err == nil || err.Error() != want {
+			t.Errorf("error %v, want %s", err, want)
+		}
 		answers[oauth] = names("/keys")
 		time.Sleep(time.Second)
 		check(t, s.Ready(t.Context()), nil, "")
@@ -205,6 +211,7 @@ func TestErrorOfDiscovery(t *testing.T) {
 	for _, test := range []struct{ metadata, want string }{
 		{`{"issuer":"https://issuer.example/","jwks_uri":"https://issuer.example/keys"}`, fmt.Sprintf(other, `"https://issuer.example/"`, "; they differ only in the slash at the end")},
 		{`{"issuer":"https://another.test","jwks_uri":"https://issuer.example/keys"}`, fmt.Sprintf(other, `"https://another.test"`, "")},
+		{`{"issuer":"https://another.test","jwks_uri":"http://another.test/keys"}`, fmt.Sprintf(other, `"https://another.test"`, "")},
 		{`{"jwks_uri":"https://issuer.example/keys"}`, "a JSON object, want the metadata of an issuer: issuer and jwks_uri"},
 		{`{"issuer":"https://issuer.example"}`, "a JSON object, want the metadata of an issuer: issuer and jwks_uri"},
 		{`<html>`, "an HTML page, want the metadata of an issuer: issuer and jwks_uri"},

@@ -78,6 +78,15 @@ func TestFaultsOfTheServer(t *testing.T) {
 	}
 }
 
+// A set has at most 1 MiB.
+func TestKeySetOf1MiB(t *testing.T) {
+	for size, want := range map[int]error{1 << 20: nil, 1<<20 + 1: redoxauth.ErrUnavailable} {
+		s, srv := remote(t, keyset.RemoteConfig{})
+		srv.set(respond(200, jwks("a")+strings.Repeat(" ", size-len(jwks("a")))))
+		check(t, s.Ready(t.Context()), want, "keys")
+	}
+}
+
 // What publishers send, and none of it makes a key unusable.
 func TestOddPublishers(t *testing.T) {
 	one := strings.TrimSuffix(strings.TrimPrefix(jwks("a"), `{"keys":[`), `]}`)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,9 +23,14 @@ func TestLoadedOnlyFetchesNothing(t *testing.T) {
 		ctx, start := rotation.LoadedOnly(t.Context()), time.Now()
 		err := lookUp(ctx, s, "a")
 		check(t, err, redoxauth.ErrUnavailable, "keys")
-		if !strings.Contains(err.Error(), "not loaded yet") || !strings.Contains(err.Error(), `RemoteConfig.URL "https://keys.example`) {
-			t.Errorf("error %v", err)
+		says := func(err error, want string) {
+			t.Helper()
+			if err == nil || !strings.HasSuffix(err.Error(), want) {
+				t.Errorf("error %v, want %s", err, want)
+			}
 		}
+		const from = ` (RemoteConfig.URL "https://keys.example/jwks.json"); Explain fetches none, and the next request that needs other keys does`
+		says(err, ": not loaded yet; there are no keys, next fetch on demand"+from)
 		synctest.Wait()
 		srv.wantFetches(t, 0)
 
@@ -34,15 +40,44 @@ func TestLoadedOnlyFetchesNothing(t *testing.T) {
 		time.Sleep(time.Hour) // past their life
 		check(t, lookUp(ctx, s, "a"), nil, "")
 		srv.set(respond(200, jwks("b")))
-		check(t, lookUp(ctx, s, "b"), redoxauth.ErrRejected, "unknown_key")
+		err = lookUp(ctx, s, "b")
+		check(t, err, redoxauth.ErrRejected, "unknown_key")
+		says(err, `: kid is "b", want "a"; the keys are 1h0m0s old, next fetch on demand`+from)
 		time.Sleep(24 * time.Hour) // past MaxStale
-		check(t, lookUp(ctx, s, "a"), redoxauth.ErrUnavailable, "keys")
+		err = lookUp(ctx, s, "a")
+		check(t, err, redoxauth.ErrUnavailable, "keys")
+		says(err, ": not loaded yet; there are no keys, next fetch on demand"+from)
 		if d := time.Since(start); d != 25*time.Hour {
 			t.Errorf("somebody waited: %v", d)
 		}
 		synctest.Wait()
 		srv.wantFetches(t, 1)
 		check(t, lookUp(t.Context(), s, "b"), nil, "")
+	})
+}
+
+// A refusal tells which keys decided, and whether others are to come.
+func TestErrorOfAnUnknownKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, srv := remote(t, keyset.RemoteConfig{}, "a")
+		says := func(ctx context.Context, want string) {
+			t.Helper()
+			err := lookUp(ctx, s, "b")
+			check(t, err, redoxauth.ErrRejected, "unknown_key")
+			if want = `: kid is "b", want "a"; the keys are ` + want; err == nil || !strings.HasSuffix(err.Error(), want) {
+				t.Errorf("error %v, want %s", err, want)
+			}
+		}
+		check(t, s.Ready(t.Context()), nil, "")
+		time.Sleep(time.Minute)
+		says(t.Context(), `0s old, next fetch in 5s at the earliest (RemoteConfig.URL "https://keys.example/jwks.json")`)
+		time.Sleep(time.Minute)
+		srv.set(slowly(2*time.Second, respond(200, jwks("a"))))
+		var stranger sync.WaitGroup
+		stranger.Go(func() { lookUp(t.Context(), s, "c") })
+		time.Sleep(time.Second)
+		says(rotation.LoadedOnly(t.Context()), `1m1s old, and a fetch is running (RemoteConfig.URL "https://keys.example/jwks.json"); Explain fetches none, and the next request that needs other keys does`)
+		stranger.Wait()
 	})
 }
 
@@ -96,7 +131,7 @@ func TestErrorSaysWhatTheServerAnswered(t *testing.T) {
 		{200, `{"issuer":"https://x","jwks_uri":"https://x/k"}`, "it is the metadata of an issuer: set RemoteConfig.Issuer", ""},
 		{200, `{"keys":[{"kty"`, "JSON that is malformed or cut off, want a JWK Set", ""},
 		{200, `{"k1":"-----BEGIN CERTIFICATE-----\nAA"}`, "it has certificates: look for the URL of a JWK Set", ""},
-		{200, `{"keys":[]}`, "no usable key: the set is empty", ""},
+		{200, `{"keys":[]}`, ": \"https://keys.example/jwks.json\": no usable key: the set is empty", ""},
 		{200, unusable(4), "no usable key: key 0: not a public key; key 1: not a public key; key 2: not a public key; key 3: not a public key; there are no keys", ""},
 		{200, unusable(6), "; key 3: not a public key; and 2 more; there are no keys", ""},
 	} {
