@@ -62,7 +62,7 @@ func header(name, value string) func(*http.Request) {
 
 // Each cause was tried: the hint says where the token is, or what was done to it.
 func TestExplainFindsTheCause(t *testing.T) {
-	basic := "Basic " + base64.StdEncoding.EncodeToString([]byte("redox:"+newToken))
+	basic := "Basic " + base64.StdEncoding.EncodeToString([]byte("redox:"+oldToken))
 	for name, tt := range map[string]struct {
 		r    *http.Request
 		want []string
@@ -95,25 +95,30 @@ func TestExplainFindsTheCause(t *testing.T) {
 		"escapes in the Config":   {message("Zx/8+9=q"), []string{"matches Config.Tokens[8] when it is escaped for a query: change Config.Tokens[8]"}},
 		"something behind it":     {message(oldToken + "x12"), []string{"matches Config.Tokens[1] without its last 3 bytes"}},
 		"something in front":      {message("x" + oldToken), []string{"matches Config.Tokens[1] without its first byte"}},
+		"quoted, and cut":         {message(`"` + oldToken + `x"`), []string{"matches Config.Tokens[1] without the quotation marks around it and without its last byte"}},
+		"quoted, in front":        {message(`"x` + oldToken + `"`), []string{"matches Config.Tokens[1] without the quotation marks around it and without its first byte"}},
+		"quoted base64":           {message(`"` + base64.StdEncoding.EncodeToString([]byte(oldToken)) + `"`), []string{"matches Config.Tokens[1] without the quotation marks around it and when it is decoded from base64"}},
 		"sent twice":              {message(newToken + newToken), []string{"without its last 27 bytes"}},
-		"a placeholder":           {message("${REDOX_TOKEN}"), []string{"the form of a variable that nothing has replaced"}},
+		"a placeholder":           {message("${REDOX_TOKEN}"), []string{"- header verification-token: it has the form of a variable that nothing has replaced"}},
 		"two equal headers":       {message(newToken, newToken), []string{"header verification-token, 2 of 2: 27 bytes, equal to Config.Tokens[0]", "- the verification-token headers are equal"}},
-		"Bearer too":              {rebuilt(message(newToken), header("Authorization", "Bearer "+newToken)), []string{"accepted", "header Authorization: Bearer with Config.Tokens[0], as Redox's older pages show"}},
-		"Bearer alone":            {rebuilt(message(), header("Authorization", "Bearer "+newToken)), []string{"the verification-token header is absent", "header Authorization: Bearer with Config.Tokens[0], and nobody compares it", "- the token arrived in Authorization: Bearer alone"}},
+		"Bearer too":              {rebuilt(message(newToken), header("Authorization", "Bearer "+oldToken)), []string{"accepted", "header Authorization: Bearer with Config.Tokens[1], as Redox's older pages show"}},
+		"Bearer alone":            {rebuilt(message(), header("Authorization", "Bearer "+oldToken)), []string{"the verification-token header is absent", "header Authorization: Bearer with Config.Tokens[1], and nobody compares it", "- the token arrived in Authorization: Bearer alone"}},
 		"another Bearer":          {rebuilt(message(), header("Authorization", "Bearer abcdef")), []string{"header Authorization: Bearer with no token of Config.Tokens"}},
 		"Authorization alone":     {rebuilt(message(), header("Authorization", newToken)), []string{`Config.Tokens[0] arrived in the header "Authorization", want it in verification-token`}},
-		"another scheme":          {rebuilt(message(), header("Authorization", "Token "+newToken)), []string{`Config.Tokens[0] arrived in the header "Authorization" after a scheme, want it in verification-token`}},
+		"another scheme":          {rebuilt(message(), header("Authorization", "Token "+oldToken)), []string{`Config.Tokens[1] arrived in the header "Authorization" after a scheme, want it in verification-token`}},
 		"another Bearer too":      {rebuilt(message(newToken), header("Authorization", "Bearer abcdef")), []string{"header Authorization: Bearer with no token of Config.Tokens"}},
-		"Basic":                   {rebuilt(message(), header("Authorization", basic)), []string{"Config.Tokens[0] arrived as the password of Authorization: Basic"}},
+		"Basic":                   {rebuilt(message(), header("Authorization", basic)), []string{"Config.Tokens[1] arrived as the password of Authorization: Basic"}},
 		"another header":          {rebuilt(message(), header("X-Api-Key", oldToken)), []string{`Config.Tokens[1] arrived in the header "X-Api-Key"`}},
 		"a header nearly so":      {rebuilt(message(), header("Redox_Verification_Token", "x")), []string{`the header "Redox_verification_token" arrived, want the name verification-token`}},
 		"a key in lower case":     {rebuilt(message(), func(r *http.Request) { r.Header["verification-token"] = []string{newToken} }), []string{`http.Header has the key "verification-token", want "Verification-Token"`}},
+		"a key in upper case":     {rebuilt(message(), func(r *http.Request) { r.Header["VERIFICATION-TOKEN"] = []string{newToken} }), []string{`http.Header has the key "VERIFICATION-TOKEN", want "Verification-Token"`}},
 		"in the query":            {rebuilt(message(), func(r *http.Request) { r.URL.RawQuery = "verification-token=" + newToken }), []string{"Config.Tokens[0] arrived in the query, want it in the header"}},
 		"in the query of a POST":  {rebuilt(post(document(newToken, uuid)), func(r *http.Request) { r.URL.RawQuery = "verification-token=" + newToken }), []string{"Config.Tokens[0] arrived in the query"}},
 		"another parameter":       {get("challenge=x&token="+newToken, newToken), []string{"Config.Tokens[0] arrived in the query"}},
 		"another member":          {post(`{"challenge":"x","verification-token":"` + newToken + `","token":"` + newToken + `"}`), []string{"Config.Tokens[0] arrived in the body"}},
-		"GET without a challenge": {get("verification-token=" + newToken), []string{"the query has no challenge", "arrived in the query"}},
+		"GET without a challenge": {get("verification-token=" + oldToken), []string{"the query has no challenge", "Config.Tokens[1] arrived in the query"}},
 		"in the body":             {post(`{"verification-token":"` + newToken + `","a":1}`), []string{`members ["a" "verification-token"], want challenge and verification-token`, "Config.Tokens[0] arrived in the body"}},
+		"after a byte order mark": {post("\ufeff" + `{"verification-token":"` + oldToken + `","a":1}`), []string{`members ["a" "verification-token"], want challenge and verification-token`, "Config.Tokens[1] arrived in the body"}},
 		"members in another case": {post(`{"Verification-Token":"` + newToken + `","Challenge":"x"}`), []string{`the body has the member "Challenge", want "challenge"`, `the member "Verification-Token"`}},
 		"a token as a member":     {post(`{"` + newToken + `":1}`), []string{"members [] and 1 more"}},
 		"a token of letters":      {post(`{"` + letters + `":1}`), []string{"members [] and 1 more"}},
@@ -428,6 +433,9 @@ func TestExplainCallsNothing(t *testing.T) {
 		if text := v.Explain(r); calls > 0 || !strings.Contains(text, "Config.TokensFunc: nothing to compare with: not loaded yet, and Explain loads nothing\n") || !strings.Contains(text, "verification-token: 27 bytes, not compared\n") {
 			t.Errorf("%d calls\n%s", calls, text)
 		}
+	}
+	if text := v.Explain(message("")); !strings.Contains(text, "header verification-token: empty\n") {
+		t.Error(text)
 	}
 	if _, err := v.Verify(message(newToken)); err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -184,6 +185,7 @@ func TestHandshakeRefusesAndEchoesNothing(t *testing.T) {
 		// Who does not know the token learns nothing about the challenge.
 		{"POST, wrong token and empty challenge", post(document("wrong", "")), redoxauth.ErrRejected, "token"},
 		{"GET, wrong token and control character", get("challenge=%00&verification-token=wrong"), redoxauth.ErrRejected, "token"},
+		{"POST, header disagrees and empty challenge", withHeader(post(document(newToken, "")), oldToken), redoxauth.ErrRejected, "token"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -375,6 +377,51 @@ func TestHandshakeThatStallsEndsAfterBodyTimeout(t *testing.T) {
 	})
 }
 
+// net/http has no other way to end a read than the deadline of the writer: without it a stranger
+// holds the handler until http.Server.ReadTimeout, which is none by default.
+func TestReadDeadlineOfTheWriterEndsAStall(t *testing.T) {
+	v := newVerifier(t, newToken)
+	for name, h := range map[string]http.Handler{
+		"Handshake": v.Handshake(next(t)),
+		"Challenge": verifytoken.Challenge(next(t)),
+		"CheckHandshake": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _, err := v.CheckHandshake(w, r)
+			redoxauth.WriteError(w, err)
+		}),
+	} {
+		for _, limit := range []time.Duration{time.Second, time.Hour} {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(redoxauth.NewContext(t.Context(), &redoxauth.Identity{}), limit)
+				defer cancel()
+				body, peer := io.Pipe()
+				w := &deadlineWriter{ResponseRecorder: httptest.NewRecorder(), set: func(deadline time.Time) {
+					if deadline.Before(time.Now()) {
+						peer.CloseWithError(os.ErrDeadlineExceeded)
+					}
+				}}
+				r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/redox", io.NopCloser(body))
+				r.ContentLength = 93
+				start := time.Now()
+				h.ServeHTTP(w, r)
+				if got, want := time.Since(start), min(limit, time.Minute); got != want || w.Code != http.StatusServiceUnavailable {
+					t.Errorf("%s: %d after %v, want 503 after %v", name, w.Code, got, want)
+				}
+			})
+		}
+	}
+}
+
+// A deadlineWriter has a read deadline, as the writers of net/http have.
+type deadlineWriter struct {
+	*httptest.ResponseRecorder
+	set func(time.Time)
+}
+
+func (w *deadlineWriter) SetReadDeadline(deadline time.Time) error {
+	w.set(deadline)
+	return nil
+}
+
 func TestHandshakeIsUnavailableWhileTokensAre(t *testing.T) {
 	sealed := errors.New("vault is sealed")
 	var observed error
@@ -385,12 +432,19 @@ func TestHandshakeIsUnavailableWhileTokensAre(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := serve(v.Handshake(next(t)), post(document(newToken, uuid)))
-	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
-		t.Errorf("got %d, Retry-After %q, want 503 with one", w.Code, w.Header().Get("Retry-After"))
-	}
-	if !errors.Is(observed, sealed) || !errors.Is(observed, redoxauth.ErrUnavailable) {
-		t.Errorf("observed %v, want the cause in it", observed)
+	for name, r := range map[string]*http.Request{
+		"token in the body":   post(document(newToken, uuid)),
+		"token in the header": withHeader(post(bare), newToken),
+		"header disagrees":    withHeader(post(document(newToken, uuid)), oldToken),
+		"empty challenge":     post(document(newToken, "")),
+	} {
+		w := serve(v.Handshake(next(t)), r)
+		if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
+			t.Errorf("%s: got %d, Retry-After %q, want 503 with one", name, w.Code, w.Header().Get("Retry-After"))
+		}
+		if !errors.Is(observed, sealed) || !errors.Is(observed, redoxauth.ErrUnavailable) {
+			t.Errorf("%s: observed %v, want the cause in it", name, observed)
+		}
 	}
 }
 

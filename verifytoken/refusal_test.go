@@ -32,7 +32,7 @@ func TestRefusalsSayWhatToChange(t *testing.T) {
 		want   string
 	}{
 		"no header":            {message(), 401, "(missing): the verification-token header is absent, want it with one of the 2 in Config.Tokens (Redox dashboard: verification token); a handshake may have its token in the body or query, where only Handshake looks"},
-		"two headers":          {two(message()), 400, "the verification-token header arrived more than once, want it once, with one of the 2"},
+		"two headers":          {two(message()), 400, "(malformed): the verification-token header arrived more than once, want it once, with one of the 2 in Config.Tokens (Redox dashboard: verification token); something in front of this server may have added one"},
 		"another token":        {message("other"), 401, "(token): the token is another one, " + wanted},
 		"an empty token":       {message(""), 401, "(token): the token is empty, " + wanted},
 		"a long token":         {message(strings.Repeat("x", 4097)), 401, "(token): the token is longer than 4096 bytes, " + wanted},
@@ -40,6 +40,7 @@ func TestRefusalsSayWhatToChange(t *testing.T) {
 		"POST, header":         {withHeader(post(bare), "other"), 401, inHeader + "the token is another one, " + wanted},
 		"POST, two headers":    {two(post(bare)), 400, inHeader + "the verification-token header arrived more than once"},
 		"POST, disagree":       {withHeader(post(document(newToken, uuid)), oldToken), 401, documents + "the verification-token header has another token, want the same in both (Redox dashboard: verification token)"},
+		"POST, both wrong":     {withHeader(post(document("wrong", uuid)), "other"), 401, documents + "the token is another one, " + wanted},
 		"POST, challenges":     {post(`{"verification-token":"` + newToken + `","challenge":"a","challenge":"b"}`), 400, documents + "challenge is there 2 times, want it once"},
 		"POST, tokens":         {post(`{"verification-token":"a","verification-token":"b","challenge":"a"}`), 400, documents + "verification-token is there 2 times, want it once"},
 		"POST, token a number": {post(`{"verification-token":1,"challenge":"a"}`), 400, documents + "verification-token is a number, want a string"},

@@ -52,7 +52,7 @@ func TestNewRefusesConfig(t *testing.T) {
 		{"both", verifytoken.Config{Tokens: []string{newToken}, TokensFunc: list}, []string{"Tokens: exactly one of Tokens and TokensFunc"}},
 		{"every mistake at once",
 			verifytoken.Config{Tokens: []string{"", " pasted", "pasted\n", "ok", "a\x00b", strings.Repeat("x", 4097), "\u200bpasted"}},
-			[]string{"Tokens[0]: required", "Tokens[1]: white space", "Tokens[2]: white space", "Tokens[4]: control", "Tokens[5]: longer", "Tokens[6]: white space"}},
+			[]string{"Tokens[0]: required", "Tokens[1]: white space", "Tokens[2]: white space", "Tokens[4]: control", "Tokens[5]: longer than 4096 bytes", "Tokens[6]: white space"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
