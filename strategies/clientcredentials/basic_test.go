@@ -25,6 +25,8 @@ func TestClientsThatLookAlikeInBasic(t *testing.T) {
 		{"a plus, and a space", "a+b", "s", "a b", "s", true},
 		{"UTF-8, and the same bytes as Latin-1", "é", "s", "Ã©", "s", true},
 		{"the bytes of Latin-1, form-decoded", "Ã©%41", "s", "éA", "s", true},
+		{"a plus, and a space, beyond ASCII", "é+b", "s", "é b", "s", true},
+		{"a plus, and a space, beyond ASCII, another secret", "é+b", "s", "é b", "t", false},
 		{"both encoded, but otherwise", "%41+", "s", "A%20", "s", false},
 		{"another secret", "a+b", "s", "a b", "t", false},
 		{"not of Latin-1", "€", "s", "é", "s", false},
@@ -49,6 +51,7 @@ func FuzzClientsAreToldApart(f *testing.F) {
 	f.Add("a+b", "s", "a b", "s")
 	f.Add("Ã©%41", "s", "éA", "s")
 	f.Add("é", "s", "Ã©", "t")
+	f.Add("é+b", "s", "é b", "s")
 	f.Fuzz(func(t *testing.T, id, secret, id2, secret2 string) {
 		cfg := endpointConfig()
 		cfg.Clients = []clientcredentials.Client{{ID: id, Secrets: []string{secret}}, {ID: id2, Secrets: []string{secret2}}}

@@ -114,6 +114,11 @@ func TestAccessTokensAreAccepted(t *testing.T) {
 			config: func(c *clientcredentials.Config) { c.Types, c.ClientIDClaim = []string{"JWT"}, "azp" },
 		},
 		{
+			name:   "Keycloak, with at+jwt",
+			claims: claims{"client_id": nil, "azp": clientID},
+			config: func(c *clientcredentials.Config) { c.ClientIDClaim = "azp" },
+		},
+		{
 			name:   "Ory Hydra",
 			header: header{"typ": "JWT"},
 			claims: claims{"scope": nil, "scp": []string{"read", "write"}, "ext": claims{}},
@@ -213,6 +218,12 @@ func TestAccessTokensAreRefused(t *testing.T) {
 		// RFC 9068, Section 2.2.
 		{name: "without sub", claims: claims{"sub": nil}, kind: redoxauth.ErrRejected, reason: "malformed"},
 		{name: "without client_id", claims: claims{"client_id": nil}, kind: redoxauth.ErrRejected, reason: "malformed"},
+		{
+			name: "without the ClientIDClaim", kind: redoxauth.ErrRejected, reason: "malformed",
+			config: func(c *clientcredentials.Config) {
+				c.ClientIDClaim, c.ClientIDs, c.InsecureAnyClient = "azp", nil, true
+			},
+		},
 		{name: "without iat", claims: claims{"iat": nil}, kind: redoxauth.ErrRejected, reason: "malformed"},
 		{name: "without jti", claims: claims{"jti": nil}, kind: redoxauth.ErrRejected, reason: "malformed"},
 		{name: "without exp", claims: claims{"exp": nil}, kind: redoxauth.ErrRejected, reason: "lifetime"},

@@ -21,6 +21,7 @@ import (
 // A secret may be in the place of the client ID in another form. No form of it is shown.
 func TestSecretInThePlaceOfTheIDIsNotShown(t *testing.T) {
 	const marks = "???>>>???>>>"
+	longest := strings.Repeat("?", 1024)
 	for name, id := range map[string]string{
 		"quotation marks":  `"` + clientSecret + `"`,
 		"base64":           base64.StdEncoding.EncodeToString([]byte(clientSecret)),
@@ -32,8 +33,14 @@ func TestSecretInThePlaceOfTheIDIsNotShown(t *testing.T) {
 		"behind a colon":   "x:" + clientSecret,
 
 		"base64url with its own letters": base64.RawURLEncoding.EncodeToString([]byte(marks)),
+
+		"the longest, in base64":    base64.StdEncoding.EncodeToString([]byte(longest)),
+		"the longest, in hex":       hex.EncodeToString([]byte(longest)),
+		"the longest, form-encoded": url.QueryEscape(longest),
 	} {
-		e := newEndpoint(t, func(c *clientcredentials.EndpointConfig) { c.Clients[0].Secrets = []string{clientSecret, marks} })
+		e := newEndpoint(t, func(c *clientcredentials.EndpointConfig) {
+			c.Clients[0].Secrets = []string{clientSecret, marks, longest}
+		})
 		seen := e.ask(t, tokenRequest("", "client_id", id, "client_secret", "x"), "").decision.Err
 		if seen == nil || !strings.Contains(seen.Error(), "in the body: a secret in the place of the client ID") || strings.Contains(seen.Error(), id) {
 			t.Errorf("%s: %v", name, seen)
