@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/oauth2"
@@ -48,6 +50,38 @@ func TestDoSendsOneRequest(t *testing.T) {
 		}
 		if user.CheckRedirect != nil || len(test.header) > 1 {
 			t.Error("the caller's client or header was changed")
+		}
+	}
+}
+
+func TestDoSendsAsTheClientOfTheUserIsSet(t *testing.T) {
+	const address = "https://keys.example"
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	jar.SetCookies(u, []*http.Cookie{{Name: "a", Value: "b"}})
+	for name, test := range map[string]struct {
+		client   http.Client
+		deadline bool
+		cookie   string
+	}{
+		"Timeout": {http.Client{Timeout: time.Hour}, true, ""},
+		"Jar":     {http.Client{Jar: jar}, false, "a=b"},
+		"neither": {http.Client{}, false, ""},
+	} {
+		test.client.Transport = transport(func(r *http.Request) (*http.Response, error) {
+			if _, ok := r.Context().Deadline(); ok != test.deadline || r.Header.Get("Cookie") != test.cookie {
+				t.Errorf("%s: a deadline %t, cookie %q", name, ok, r.Header.Get("Cookie"))
+			}
+			return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
+		})
+		if _, err := lookup.NewClient(&test.client, 100).Do(t.Context(), address, nil, nil); err != nil {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
