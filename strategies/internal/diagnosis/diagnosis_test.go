@@ -129,7 +129,7 @@ func TestReport(t *testing.T) {
 	r.Line("a\nb")
 	r.Hint("h")
 	r.Hint("h")
-	if got, want := r.Text("x: no"), "x: no\naud is absent\na; b\n\nhints:\n- h\n"; got != want {
+	if got, want := r.Text("x: no\nand why"), "x: no; and why\naud is absent\na; b\n\nhints:\n- h\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
