@@ -105,6 +105,8 @@ func TestHMACKeys(t *testing.T) {
 		{"none", "", []string{"HS256"}, false},
 		{"32 bytes for HS256 and HS512", strings.Repeat("x", 32), []string{"HS256", "HS512"}, false},
 		{"64 bytes for HS256 and HS512", strings.Repeat("x", 64), []string{"HS256", "HS512"}, true},
+		{"63 bytes for HS512 and HS256", strings.Repeat("x", 63), []string{"HS512", "HS256"}, false},
+		{"64 bytes for HS512 and HS256", strings.Repeat("x", 64), []string{"HS512", "HS256"}, true},
 		{"48 bytes for HS384", strings.Repeat("x", 48), []string{"HS384"}, true},
 		{"a public key in PEM", "-----BEGIN PUBLIC KEY-----\nMIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8A", []string{"HS256"}, false},
 		{"a JWK", `{"kty":"RSA","n":"pJFqhfT_xITMHJK_Pyssc7utkmJAi6tq3tiU8SiYMMdZHVMg","e":"AQAB"}`, []string{"HS256"}, false},
