@@ -134,6 +134,7 @@ func TestBodyThatSomethingInFrontHasConsumedIsOurFault(t *testing.T) {
 		"limited":                 {func(r *http.Request) { r.Body = http.MaxBytesReader(nil, r.Body, 1<<10) }, jsonType, "{}", "200", "200"},
 		"an empty body":           {func(r *http.Request) {}, jsonType, "", "200", "200"},
 		"an empty form parsed":    {func(r *http.Request) { r.ParseForm(); r.FormValue("a") }, form, "", "200", consumed}, // nobody can see that it was empty
+		"only a query parsed":     {func(r *http.Request) { r.URL.RawQuery = "a=1"; r.ParseForm() }, jsonType, "", "200", "200"},
 		"an empty body, replaced": {func(r *http.Request) { put(r, "") }, jsonType, "", "200", "200"},
 	} {
 		wrappers := map[string]func(redoxauth.Verifier) http.Handler{
@@ -397,12 +398,13 @@ func TestConsumedAfterContinue(t *testing.T) {
 func TestNoBodyIsNotConsumed(t *testing.T) {
 	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodDelete} {
 		for _, body := range []io.Reader{nil, http.NoBody, bytes.NewReader(nil), strings.NewReader("")} {
-			made, err := http.NewRequest(method, "https://destination.example/", body)
+			made, err := http.NewRequest(method, "https://destination.example/?a=1", body)
 			if err != nil {
 				t.Fatal(err)
 			}
 			made.Header.Set("Content-Length", "0")
-			for _, r := range []*http.Request{made, httptest.NewRequest(method, "/", body)} {
+			for _, r := range []*http.Request{made, httptest.NewRequest(method, "/?a=1", body)} {
+				r.ParseForm() // reads the query
 				if _, err := redoxauth.Check(covers(""), nil, r, nil); err != nil {
 					t.Errorf("%s, body %T: %v", method, body, err)
 				}
