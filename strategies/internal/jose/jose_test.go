@@ -48,8 +48,8 @@ func signed(header, claims map[string]any) string {
 
 func TestVerifyReturnsWhatTheTokenSays(t *testing.T) {
 	cfg := config()
-	cfg.Claims = []string{"email_verified", "scope", "scp", ""} // "": of a strategy without a claim of scopes
-	claims := object(with(goodClaims, map[string]any{"email_verified": true, "scp": []string{"a", "b"}, "": "no scope"}))
+	cfg.Claims = []string{"email_verified", "scope", "scp", "spaces", "empty", ""} // "": of a strategy without a claim of scopes
+	claims := object(with(goodClaims, map[string]any{"email_verified": true, "scp": []string{"a", "b"}, "spaces": " a  b ", "empty": "", "": "no scope"}))
 	got, err := jose.New(cfg).Verify(t.Context(), sign("RS256", keys().rsa, object(goodHeader), claims))
 	if err != nil {
 		t.Fatal(err)
@@ -66,7 +66,7 @@ func TestVerifyReturnsWhatTheTokenSays(t *testing.T) {
 	if at, ok := got.Claim("iat").Date(); at != now || !ok {
 		t.Errorf("iat is %v, %v", at, ok)
 	}
-	for claim, scopes := range map[string][]string{"scope": {"read", "write"}, "scp": {"a", "b"}, "iat": nil, "absent": nil, "": nil} {
+	for claim, scopes := range map[string][]string{"scope": {"read", "write"}, "scp": {"a", "b"}, "spaces": {"a", "b"}, "empty": {}, "iat": nil, "absent": nil, "": nil} {
 		want := &redoxauth.Identity{
 			Strategy: "test", Subject: "feed", Issuer: "redox", KeyID: "1",
 			Scopes: scopes, Expiry: now.Add(300 * time.Second), RawClaims: json.RawMessage(claims),
@@ -96,6 +96,8 @@ func TestHeaderAndClaims(t *testing.T) {
 		{"typ absent", map[string]any{"typ": nil}, nil, nil, ""},
 		{"typ in another case", map[string]any{"typ": "jwt"}, nil, nil, ""},
 		{"typ with its optional prefix", map[string]any{"typ": "application/jwt"}, nil, nil, ""},
+		{"typ with its optional prefix in another case", map[string]any{"typ": "Application/JWT"}, nil, nil, ""},
+		{"typ with a prefix in another case that is not optional", map[string]any{"typ": "Application/x/JWT"}, nil, rejected, "type"},
 		{"typ with a prefix that is not optional", map[string]any{"typ": "application/x/jwt"}, nil, rejected, "type"},
 		{"typ with a prefix of the same length", map[string]any{"typ": "application.jwt"}, nil, rejected, "type"},
 		{"typ of an access token", map[string]any{"typ": "at+jwt"}, nil, rejected, "type"},
@@ -288,6 +290,30 @@ func expiryAlone(t *jose.Config) { t.ExpiryAlone, t.MaxLifetime = true, 0 }
 func matchJKU(t *jose.Config) {
 	t.MatchJKU = true
 	t.Keys.(*set).url = "https://good.example/keys"
+}
+
+// A discovered set has no URL before its first fetch.
+type discovered struct{ set }
+
+func (d *discovered) Find(ctx context.Context, q *jose.Search) (*jose.Key, error) {
+	d.url = "https://good.example/keys"
+	return d.set.Find(ctx, q)
+}
+
+func TestJKUIsComparedAfterDiscovery(t *testing.T) {
+	for _, test := range []struct {
+		jku    string
+		want   error
+		reason redoxauth.Reason
+	}{
+		{"https://good.example/keys", nil, ""},
+		{"https://evil.example/keys", redoxauth.ErrRejected, "unknown_key"},
+	} {
+		cfg := config()
+		cfg.MatchJKU = true
+		cfg.Keys = &discovered{*cfg.Keys.(*set)}
+		check(t, cfg, signed(map[string]any{"jku": test.jku}, nil), test.want, test.reason)
+	}
 }
 
 // A token of another issuer is passed on, whatever else is wrong with it. Otherwise one
