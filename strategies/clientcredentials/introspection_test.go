@@ -104,6 +104,7 @@ func TestAnswersAreDecided(t *testing.T) {
 		{"white space and unknown members", " \n" + strings.Replace(good, "{", `{"ext":{"a":[1,null]},"username":"x" , `, 1) + "\n", nil, ""},
 		{"no exp", with("", ""), nil, ""},
 		{"scope an array, as older servers of Spring answer", with("scope", `["read","write"]`), nil, ""},
+		{"scope with several spaces", with("scope", `" read  write "`), nil, ""},
 		{"aud an array", with("aud", `["x","`+destination+`"]`), nil, ""},
 		{"null is absent", with("exp", `null,"nbf":null,"cnf":null,"token_type":null,"token_use":null`), nil, ""},
 		{"expired within the leeway", with("exp", fmt.Sprint(time.Now().Add(-30*time.Second).Unix())), nil, ""},

@@ -64,6 +64,7 @@ func TestAccessTokenOfAListedAccountIsAccepted(t *testing.T) {
 		{"expires_in later than exp", []string{accountID}, map[string]any{"expires_in": "7200"}, accountID},
 		{"expires_in of 272 years", []string{accountID}, map[string]any{"expires_in": int64(1)<<33 - 1}, accountID},
 		{"16 KiB", []string{accountID}, map[string]any{"x": strings.Repeat("x", 16<<10-len(info(map[string]any{"x": ""}).body))}, accountID},
+		{"scope with several spaces", []string{accountID}, map[string]any{"scope": " " + scope + "  https://www.googleapis.com/auth/userinfo.email openid "}, accountID},
 		{"unknown members", []string{accountID}, map[string]any{"new": map[string]any{"deep": []int{1}}}, accountID},
 	}
 	for _, test := range tests {
