@@ -19,6 +19,7 @@ func TestUnknownKeyCostsWhatAKnownKeyCosts(t *testing.T) {
 	for secrets, credentials := range map[string][]sigv4.Credential{"one secret": rotating[:1], "two secrets": rotating} {
 		for fault, change := range map[string]func(*signer){
 			"wrong secret":  wrongSecret,
+			"in time":       func(s *signer) { s.secret, s.date = "wrong", testDate },
 			"wrong region":  func(s *signer) { s.region = "nowhere" },
 			"session token": func(s *signer) { s.token = "unexpected" },
 		} {
@@ -42,7 +43,7 @@ func allocations(t *testing.T, credentials []sigv4.Credential, change ...func(*s
 			f(s)
 		}
 	}}.request()
-	return testing.AllocsPerRun(200, func() {
+	return testing.AllocsPerRun(1000, func() {
 		if accepted(v, r) {
 			t.Fatal("accepted")
 		}

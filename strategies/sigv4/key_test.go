@@ -168,6 +168,32 @@ func TestSigningKeysFollowTheDay(t *testing.T) {
 	}
 }
 
+// Around midnight the sender's dates and ours are of two days. The keys of both are kept: to derive
+// one takes many allocations.
+func TestSigningKeysOfTwoDaysAreKept(t *testing.T) {
+	midnight := time.Date(2026, 1, 3, 0, 0, 0, 0, time.UTC)
+	cfg := testConfig()
+	cfg.Now = func() time.Time { return midnight }
+	v := newVerifier(t, cfg)
+	cost := func(dates ...time.Time) float64 {
+		var requests []*http.Request
+		for _, date := range dates {
+			requests = append(requests, scenario{signer: func(s *signer) { s.secret, s.payload, s.date = "wrong", "hash", date }}.request())
+		}
+		return testing.AllocsPerRun(200, func() {
+			for _, r := range requests {
+				if accepted(v, r) {
+					t.Fatal("accepted")
+				}
+			}
+		})
+	}
+	before, after := midnight.Add(-time.Minute), midnight.Add(time.Minute)
+	if one, both := cost(before, before), cost(before, after); both > one+15 { // with -race, sync.Pool forgets at random
+		t.Errorf("%v allocations for two requests of one day, and %v for those of two days", one, both)
+	}
+}
+
 // If CredentialsFunc fails after a rotation, the old credentials serve. The refusal of the new
 // ones must say why they are not known.
 func TestRefusalSaysThatCredentialsFuncFailed(t *testing.T) {
