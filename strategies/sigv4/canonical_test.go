@@ -93,6 +93,8 @@ func TestPathWithoutCanonicalForm(t *testing.T) {
 		// "/secret/b" once decoded (CVE-2021-29492 in Envoy is of this kind).
 		"/secret%2Fx/../b", "/secret%2fx/../b", "/secret%5Cx/../b" /* a separator on Windows */, `/secret\x/../b`, "/./secret%2Fb", "/secret%2Fb/..",
 		"/x/%2e%2e/../b", "/x/.%2E/../b", "/x/%2e/../b", "/secret%2Fx/%2e./b",
+		// url.URL.EscapedPath, and with it a router, makes "/secret/b/%C3%BC" of it.
+		"/secret%2Fb/\u00fc", "/secret%2fb/\u00fc",
 	} {
 		for _, encode := range []func(*sigv4.Config){func(*sigv4.Config) {}, encodeOnce} {
 			config := func(c *sigv4.Config) { encode(c); c.InsecureAllowDotSegments = true }
@@ -233,6 +235,7 @@ func TestTargetIsThatOfTheWire(t *testing.T) {
 		{name: "without RequestURI, opaque", target: "/", after: func(r *http.Request) {
 			r.RequestURI, r.URL = "", &url.URL{Scheme: "http", Opaque: "internal.example.test/"}
 		}, reason: "path"},
+		{name: "CONNECT", after: func(r *http.Request) { r.Method = http.MethodConnect }, reason: "path"},
 		{name: "without any target", target: target, after: func(r *http.Request) { r.RequestURI, r.URL = "", nil }, reason: "path"},
 	})
 }

@@ -1,7 +1,9 @@
 package sigv4_test
 
 import (
+	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -36,6 +38,7 @@ func TestRefusalSaysWhatToChange(t *testing.T) {
 		{scenario{name: "field", after: edit("SignedHeaders=", "signedheaders=")}, []string{"field 2 of the Authorization header has another name, want Credential=, SignedHeaders= and Signature="}},
 		{scenario{name: "field absent", after: rewrite(func(h string) string { h, _, _ = strings.Cut(h, ", Signature"); return h })}, []string{"Signature is absent from the Authorization header"}},
 		{scenario{name: "credential absent", after: edit("Credential=AKIDEXAMPLE/20260102/us-east-1/execute-api/aws4_request, ", "")}, []string{"Credential is absent from the Authorization header, want Credential="}},
+		{scenario{name: "field empty", after: edit("SignedHeaders=content-type;host;x-amz-date", "SignedHeaders=")}, []string{"SignedHeaders is empty in the Authorization header"}},
 		{scenario{name: "field repeated", after: rewrite(func(h string) string { return h + ",SignedHeaders=host" })}, []string{"SignedHeaders is repeated"}},
 		{scenario{name: "spaces for commas", after: rewrite(func(h string) string { return strings.ReplaceAll(h, ", ", " ") })}, []string{"SignedHeaders is absent", "separated by commas"}},
 		{scenario{name: "key ID with a slash", after: edit("AKIDEXAMPLE/", "AKID/EXAMPLE/")}, []string{"Credential", "6 parts between slashes, and not 5", "Redox dashboard: accessKey"}},
@@ -52,13 +55,23 @@ func TestRefusalSaysWhatToChange(t *testing.T) {
 		{scenario{name: "names in upper case", after: edit("host;", "Host;")}, []string{`SignedHeaders has "Host", want names in lower case`}},
 		{scenario{name: "names unsorted", after: edit("content-type;host", "host;content-type")}, []string{`SignedHeaders has "content-type" after "host", want the names sorted`}},
 		{scenario{name: "names twice", after: edit("host;", "host;host;")}, []string{`SignedHeaders has "host" twice`}},
+		{scenario{name: "name empty", after: edit("SignedHeaders=", "SignedHeaders=;")}, []string{`SignedHeaders has "", want names in lower case, separated by semicolons`}},
+		{scenario{name: "a hundred names and one", signer: func(s *signer) {
+			for i := range 101 {
+				s.signed = append(s.signed, fmt.Sprintf("h-%03d", i))
+			}
+		}}, []string{"SignedHeaders has more than 100 names"}},
 		{scenario{name: "host unsigned", signer: signed("content-type", "x-amz-date")}, []string{`host is absent from SignedHeaders "content-type;x-amz-date", want it signed`}},
 		{scenario{name: "no date", after: del("X-Amz-Date")}, []string{"X-Amz-Date is absent, want the time of the signature"}},
 		{scenario{name: "two dates", after: add("X-Amz-Date", "20260102T030405Z")}, []string{"X-Amz-Date arrived 2 times, want it once"}},
+		{scenario{name: "two hashes", signer: payload("hash"), after: add("X-Amz-Content-Sha256", testBodyHash)}, []string{"X-Amz-Content-Sha256 arrived 2 times, want it once"}},
+		{scenario{name: "two tokens", signer: func(s *signer) { s.token = "other-token" }, after: add("X-Amz-Security-Token", "other-token")}, []string{"X-Amz-Security-Token arrived 2 times, want it once"}},
 		{scenario{name: "milliseconds", after: date("1767323045000")}, []string{`X-Amz-Date is "1767323045000", which looks like milliseconds since 1970, want UTC of the form YYYYMMDD'T'HHMMSS'Z'`}},
 		{scenario{name: "seconds", after: date("1767323045")}, []string{"which looks like seconds since 1970"}},
 		{scenario{name: "RFC 3339", after: date("2026-01-02T03:04:05Z")}, []string{"which looks like RFC 3339"}},
 		{scenario{name: "HTTP date", after: date("Fri, 02 Jan 2026 03:04:05 GMT")}, []string{"which looks like the header Date"}},
+		{scenario{name: "letters in it", after: date("17673230a5")}, []string{`X-Amz-Date is "17673230a5", want UTC`}},
+		{scenario{name: "RFC 3339 of many digits", after: date("2026-01-02T03:04:05." + strings.Repeat("0", 20) + "Z")}, []string{`0Z", want UTC`}}, // too long to be parsed in vain
 		{scenario{name: "a day alone", after: date("2026-01-02")}, []string{`X-Amz-Date is "2026-01-02", want UTC`}},
 		{scenario{name: "another date", after: date("soon\n")}, []string{`X-Amz-Date is "soon\n", want UTC`}},
 		{scenario{name: "behind", signer: func(s *signer) { s.date = testDate.Add(-time.Hour) }}, []string{"X-Amz-Date is 20260102T020405Z, 1h0m0s behind this server's clock (now 20260102T030405Z), want at most 5m0s (Config.MaxSkew)"}},
@@ -95,12 +108,19 @@ func TestRefusalSaysWhatToChange(t *testing.T) {
 		{scenario{name: "empty payload hash", after: set("X-Amz-Content-Sha256", "")}, []string{"X-Amz-Content-Sha256 is empty, want the SHA-256 of the body or no such header"}},
 		{scenario{name: "dot segments", target: "/a/../b"}, []string{`the path "/a/../b" has dot segments, want none (only Config.InsecureAllowDotSegments accepts them)`}},
 		{scenario{name: "dot segments and a prefix", target: "/a/../b", config: func(c *sigv4.Config) { c.PathPrefix = "/api" }}, []string{`the path "/a/../b" has dot segments, which could leave Config.PathPrefix "/api"`}},
+		{scenario{name: "dot segments beside an escaped slash", target: "/a%2Fb/../c", config: func(c *sigv4.Config) { c.InsecureAllowDotSegments = true }}, []string{`the path "/a%2Fb/../c" has dot segments beside escaped slashes or dots, want none`}},
+		{scenario{name: "escaped slash", after: received("/a%2Fb/\u00fc")}, []string{`the path "/a%2Fb/\u00fc" has escaped slashes beside characters that must be escaped`}},
 		{scenario{name: "escape", after: received("/%")}, []string{`the path "/%" has`, "starts no escape"}},
 		{scenario{name: "opaque", after: received("x:y://h/redox")}, []string{`the request target starts with "x", want a path or scheme://host/path`}},
+		{scenario{name: "opaque URL", after: func(r *http.Request) { r.URL = &url.URL{Scheme: "x", Opaque: "h/redox"} }}, []string{`the request target has the scheme "x" without a host, want a path or scheme://host/path`}},
+		{scenario{name: "CONNECT", after: func(r *http.Request) { r.Method = http.MethodConnect }}, []string{"the method is CONNECT, whose request target is not a path"}},
+		{scenario{name: "another host in the target", after: both(received("http://evil.example.test/redox"), func(r *http.Request) { r.ProtoMajor = 2 })},
+			[]string{`the request target names the host "evil.example.test", want that of Host, "api.example.test"`}},
 		{scenario{name: "long target", after: received("/?" + strings.Repeat("a", 9000))}, []string{"path and query have 9001 bytes, want at most 8192"}},
 		{scenario{name: "semicolon", after: received("/?a;b")}, []string{"the query has a semicolon at byte 2"}},
 		{scenario{name: "semicolon behind an escape", after: received("/?a=%20;b")}, []string{"the query has a semicolon at byte 6"}},
 		{scenario{name: "query escape", after: received("/?a=%zz")}, []string{`the query has a "%" that starts no escape at byte 3`}},
+		{scenario{name: "trailer", after: func(r *http.Request) { r.Trailer = http.Header{"X-Amz-Meta": nil} }}, []string{`"X-Amz-Meta" is a trailer, which cannot be signed, want no trailer named x-amz-*`}},
 		{scenario{name: "method", after: func(r *http.Request) { r.Method = "PO ST" }}, []string{`the method is "PO ST", want a token`}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -112,6 +112,7 @@ func TestUnsignedHeaders(t *testing.T) {
 	}
 	run(t, []scenario{
 		{name: "x-amz-meta", after: set("X-Amz-Meta-Owner", "evil"), reason: "unsigned_header"},
+		{name: "x-amz-meta, and no host", after: both(host(""), set("X-Amz-Meta-Owner", "evil")), reason: "host"},
 		{name: "x-amz-decoded-content-length", after: set("X-Amz-Decoded-Content-Length", "1"), reason: "unsigned_header"},
 		{name: "signed x-amz-meta", before: set("X-Amz-Meta-Owner", "us")},
 		{name: "of CloudFront", after: set("X-Amz-Cf-Id", "x")},

@@ -189,9 +189,12 @@ func TestRefusedTargetIsNotEchoed(t *testing.T) {
 		"x:user:secret@h/redox", strings.Repeat("x", 5000) + ":secret", "http:" + strings.Repeat("secret", 1000), "secret@" + strings.Repeat("h", 5000) + "/",
 		"http://user:secret@" + strings.Repeat("h", 5000) + "/", "*?secret",
 	} {
-		for _, opaque := range []bool{false, true} {
+		for _, kind := range []string{"HTTP/1", "HTTP/2", "opaque"} {
 			r := scenario{after: received(target)}.request()
-			if opaque {
+			if kind == "HTTP/2" {
+				r.ProtoMajor = 2
+			}
+			if kind == "opaque" {
 				if r.URL, _ = url.ParseRequestURI(target); r.URL == nil {
 					continue
 				}
@@ -313,7 +316,7 @@ func TestNewRefusesWhatIsNoHost(t *testing.T) {
 		cfg.Hosts = []string{host}
 		newVerifier(t, cfg)
 	}
-	for _, host := range []string{"", ":8443", ".", "::1", "fe80::1", "api.example.test:", "api.example.test:x", "api.example.test:65536", "a b", " a", "http://a", "a/b", "u@a", "a,b", "a..", "ab]", "a.test\u00a0", "[::1]8080", "[a.example]", "[]", "[::1"} {
+	for _, host := range []string{"", ":8443", ".", "::1", "fe80::1", "api.example.test:", "api.example.test:x", "api.example.test:65536", "api.example.test:4a", "a b", " a", "http://a", "a/b", "u@a", "a,b", "a..", "ab]", "a.test\u00a0", "[::1]8080", "[a.example]", "[]", "[::1"} {
 		cfg := testConfig()
 		cfg.Hosts = []string{host}
 		_, err := sigv4.New(cfg)
