@@ -35,6 +35,7 @@ func TestExplainGivesNoOtherHint(t *testing.T) {
 		isUnusual  = "a proxy or a client sent an unusual request target"
 		isRegion   = "if the dashboard's awsRegion"
 		isService  = "if the dashboard's serviceName"
+		isQuery    = "let the sender sign with the Authorization header"
 		isSemi     = "escape a semicolon in the query as %3B"
 		hasHolds   = "the signature holds for the region and the service that it names"
 		isDropped  = `"x-redox-id" is signed and did not arrive: a proxy dropped it`
@@ -124,6 +125,7 @@ func TestExplainGivesNoOtherHint(t *testing.T) {
 		{scenario{name: "semicolon, and what precedes it is signed", target: "/?a=1", signer: payload("hash"), after: received("/?a=1&;b")}, []string{"it verifies without the query parameter \";b\"", isSemi}},
 		{scenario{name: "semicolon at the start", target: "/", signer: payload("hash"), after: received("/?;a")}, []string{"it verifies without the query", isSemi}},
 
+		{scenario{name: "a second signature in the query", after: received("/redox/events?X-Amz-Signature=1")}, []string{isQuery}},
 		{scenario{name: "header dropped, hash declared", before: set("X-Redox-Id", "1"), signer: declared(with("x-redox-id")), after: del("X-Redox-Id")}, []string{isDropped}},
 		{scenario{name: "secret and token of different pairs", config: func(c *sigv4.Config) {
 			c.Credentials[0].SessionToken = "session-token-of-the-test"
@@ -155,7 +157,7 @@ func TestExplainOfAnUnknownCause(t *testing.T) {
 		lastLine = "if only its last line differs, something on the way changed the body"
 		internal = "Host looks internal: a proxy seems to have replaced it"
 		other    = "if that URL has another host or port than"
-		replaced = "if a proxy is in front, it has replaced Host, and "
+		replaced = `if a proxy is in front, it has replaced Host, and "localhost:8080" arrived; list`
 		names    = `X-Forwarded-Host names "c.test"`
 		proxied  = "user-agent is signed, and proxies and CDNs rewrite it"
 	)
@@ -174,6 +176,7 @@ func TestExplainOfAnUnknownCause(t *testing.T) {
 		{at(scenario{signer: func(s *signer) { s.secret, s.payload = "wrong", "hash" }}, "api.example.test"), []string{other}},
 		{at(scenario{signer: func(s *signer) { with("user-agent")(s); wrongSecret(s) }}, "api.example.test", "User-Agent", "x"), []string{lastLine, other, proxied}},
 		{at(wrong("a.test"), "up", "X-Forwarded-Host", "c.test"), []string{lastLine, names}},
+		{at(wrong("a.test"), "a.test", "X-Forwarded-Host", "c.test"), []string{lastLine, names}},
 		{at(wrong("a.test"), "up"), []string{lastLine, internal}},
 		{at(wrong("a.test"), "a.test"), []string{lastLine}},
 		{at(wrong(), "localhost:8080"), []string{lastLine, replaced}},

@@ -99,11 +99,11 @@ var causes = []struct {
 	{scenario{name: "spelling of the host, port added", after: both(awsSign(nil), host("api.example.test:8080"))},
 		`only its port or spelling differs: add "api.example.test" to Config.Hosts`},
 	{scenario{name: "another listed host", config: func(c *sigv4.Config) { c.Hosts = []string{"prod", "api.example.test"} }, after: both(awsSign(nil), host("prod:443"))},
-		`the received Host is another one of Config.Hosts: something on the way sent it to the wrong host`},
+		`it verifies with Host "api.example.test", and Host "prod:443" arrived: the received Host is another one of Config.Hosts: something on the way sent it to the wrong host`},
 	{scenario{name: "the upstream is listed", config: func(c *sigv4.Config) { c.Hosts = []string{"upstream"} }, after: both(awsSign(nil), host("upstream", "X-Forwarded-Host", "api.example.test"))},
-		`list "api.example.test" there in its place`},
+		`it verifies with Host "api.example.test", and Host "upstream" arrived: the received Host is in Config.Hosts, so no other is tried; Hosts are the names that senders sign: list "api.example.test" there in its place`},
 	{scenario{name: "forwarded prefix", target: "/api/v1/redox", after: both(awsSign(nil), received("/redox"), set("X-Forwarded-Prefix", "/api/v1/"))},
-		`a proxy stripped it, so set Config.PathPrefix to "/api/v1"` + "\n"},
+		`it verifies with the prefix "/api/v1", which X-Forwarded-Prefix names: a proxy stripped it, so set Config.PathPrefix to "/api/v1"` + "\n"},
 	{scenario{name: "forwarded prefix and host", target: "/api/v2/redox", after: both(awsSign(nil), received("/redox"), set("X-Forwarded-Prefix", "/api/v2"), host("up4", "X-Forwarded-Host", "api.example.test"))},
 		`set Config.PathPrefix to "/api/v2"`},
 	{scenario{name: "query as botocore and Ruby sign it, behind a prefix", target: "/api/v6/redox?t=a:b", signer: asSigned("a%3Ab", "a:b"), after: both(received("/redox?t=a:b"), set("X-Forwarded-Prefix", "/api/v6"))},
@@ -129,8 +129,13 @@ var causes = []struct {
 	{scenario{name: "slash added", target: "/redox", after: both(awsSign(nil), received("/redox/"))}, `it verifies with the path "/redox": without the slash at the end`},
 	{scenario{name: "slash removed, host replaced", target: "/redox5/", after: both(awsSign(nil), received("/redox5"), host("up5", "X-Forwarded-Host", "api.example.test"))},
 		`it verifies with the path "/redox5/"`},
-	{scenario{name: "path re-encoded, fewer escapes", target: "/a%3Ab", after: both(awsSign(nil), received("/a:b"))}, `something on the way decoded or re-encoded the path`},
-	{scenario{name: "slash decoded", target: "/a/b%2Fc", after: both(awsSign(nil), received("/a/b/c"))}, `it verifies with the path "/a/b%2Fc": something on the way decoded %2F`},
+	{scenario{name: "host replaced, four listed, slash removed", config: func(c *sigv4.Config) { c.Hosts = []string{"a.test", "b.test", "c.test", "d.test"} },
+		target: "/redox6/", after: both(awsSign(nil), received("/redox6"), host("up21", "X-Forwarded-Host", "api.example.test"))},
+		`it verifies with Host "api.example.test", and Host "up21" arrived: a proxy replaced it`},
+	{scenario{name: "forwarded host without its port", before: host("api.example.test:443"), after: both(awsSign(nil), host("up22", "X-Forwarded-Host", "api.example.test"))},
+		`it verifies with Host "api.example.test:443", and Host "up22" arrived: a proxy replaced it`},
+	{scenario{name: "path re-encoded, fewer escapes", target: "/a%3Ab", after: both(awsSign(nil), received("/a:b"))}, `it verifies with the path "/a%3Ab": something on the way decoded or re-encoded the path, and "/a:b" arrived`},
+	{scenario{name: "slash decoded", target: "/a/b%2Fc", after: both(awsSign(nil), received("/a/b/c"))}, `it verifies with the path "/a/b%2Fc": something on the way decoded %2F, and "/a/b/c" arrived`},
 	{scenario{name: "host replaced, and nothing tells it", after: both(awsSign(nil), host("backend"))}, `Host looks internal: a proxy seems to have replaced it, and "backend" arrived`},
 	{scenario{name: "path encoded twice", target: "/a%2Cb", after: both(awsSign(nil), received("/a%252Cb"))}, `something on the way encoded it once more: it must forward the path`},
 	{scenario{name: "query dropped on the way, original URI", target: "/redox?a=1", after: both(awsSign(nil), received("/redox"), set("X-Original-Uri", "/redox?a=1"))},
@@ -162,6 +167,10 @@ var causes = []struct {
 	}}, `it verifies with an empty x-nothing, which did not arrive`},
 	{scenario{name: "line added", before: set("X-Redox-Id", "1"), signer: with("x-redox-id"), after: add("X-Redox-Id", "2")}, `it verifies with line 1 of the 2 lines of x-redox-id alone`},
 	{scenario{name: "method", before: func(r *http.Request) { r.Method = "PUT" }, after: func(r *http.Request) { r.Method = "POST" }}, `it verifies with the method "PUT"`},
+	{scenario{name: "method in lower case", before: func(r *http.Request) { r.Method = "post" }, after: func(r *http.Request) { r.Method = "POST" }},
+		`it verifies with the method "post", and "POST" arrived: something on the way changed it`},
+	{scenario{name: "method in upper case", before: func(r *http.Request) { r.Method = "PURGE" }, after: func(r *http.Request) { r.Method = "purge" }},
+		`it verifies with the method "PURGE", and "purge" arrived`},
 	{scenario{name: "body not signed, user-agent changed", before: set("User-Agent", "axios"), signer: func(s *signer) {
 		with("user-agent")(s)
 		asSigned(testBodyHash, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")(s)
@@ -188,6 +197,8 @@ var causes = []struct {
 		`it verifies with Host "api.example.test", and Host "up16" arrived`},
 	{scenario{name: "forwarded prefix, slash removed", target: "/api/v11/redox/", after: both(awsSign(nil), received("/redox"), set("X-Forwarded-Prefix", "/api/v11"))},
 		`so set Config.PathPrefix to "/api/v11", and let the proxy keep the slash at the end: the signed path is "/api/v11/redox/"` + "\n"},
+	{scenario{name: "forwarded prefix, slash added", target: "/api/v15/redox", after: both(awsSign(nil), received("/redox/"), set("X-Forwarded-Prefix", "/api/v15"))},
+		`the signed path is "/api/v15/redox"` + "\n"},
 	{scenario{name: "slash removed, configured prefix", config: func(c *sigv4.Config) { c.PathPrefix = "/api/v12" }, target: "/api/v12/redox/", after: both(awsSign(nil), received("/redox"), set("X-Forwarded-Prefix", "/api/v12"))},
 		`it verifies with the path "/redox/": with a slash at the end`},
 	{scenario{name: "original URL", target: "/api/v13/redox", after: both(awsSign(nil), received("/redox"), set("X-Original-Url", "https://api.example.test/api/v13/redox"))},
@@ -217,9 +228,9 @@ var causes = []struct {
 	{scenario{name: "x-forwarded-for in IPv6", before: set("X-Forwarded-For", "192.0.2.2"), signer: with("x-forwarded-for"), after: set("X-Forwarded-For", "::ffff:192.0.2.2")},
 		`it verifies with x-forwarded-for "192.0.2.2"`},
 	{scenario{name: "content-length changed", before: set("Content-Length", "59"), signer: with("content-length"), after: set("Content-Length", "58")}, `it verifies with content-length "59", and "58" arrived`},
-	{scenario{name: "spaces after commas removed", before: set("X-Redox-Id", "a, b"), signer: with("x-redox-id"), after: set("X-Redox-Id", "a,b")}, `it verifies with a space after each comma of x-redox-id`},
-	{scenario{name: "spaces after commas added", before: set("X-Redox-Id", "a,b"), signer: with("x-redox-id"), after: set("X-Redox-Id", "a, b")}, `it verifies without the spaces after the commas of x-redox-id`},
-	{scenario{name: "header in another case", before: set("X-Redox-Id", "abc"), signer: with("x-redox-id"), after: set("X-Redox-Id", "Abc")}, `it verifies with x-redox-id in lower case`},
+	{scenario{name: "spaces after commas removed", before: set("X-Redox-Id", "a, b"), signer: with("x-redox-id"), after: set("X-Redox-Id", "a,b")}, `it verifies with a space after each comma of x-redox-id: something on the way changed it`},
+	{scenario{name: "spaces after commas added", before: set("X-Redox-Id", "a,b"), signer: with("x-redox-id"), after: set("X-Redox-Id", "a, b")}, `it verifies without the spaces after the commas of x-redox-id: something on the way changed it`},
+	{scenario{name: "header in another case", before: set("X-Redox-Id", "abc"), signer: with("x-redox-id"), after: set("X-Redox-Id", "Abc")}, `it verifies with x-redox-id in lower case: something on the way changed it`},
 	{scenario{name: "empty header filled", before: set("X-Redox-Id", ""), signer: with("x-redox-id"), after: set("X-Redox-Id", "1")}, `it verifies with an empty x-redox-id: something on the way added its value`},
 	{scenario{name: "semicolon, parameter added", target: "/redox?a=1", signer: payload("hash"), after: received("/redox?a=1&b;c")},
 		`it verifies without the query parameter "b;c"`},
@@ -251,13 +262,16 @@ var causes = []struct {
 	{scenario{name: "path kept", target: "/a//b", signer: func(s *signer) { s.keepPath = true }}, `it verifies with Config.DisablePathNormalization true: the sender`},
 	{scenario{name: "path encoded once", target: "/a%20b", signer: func(s *signer) { s.encodeOnce = true }}, `it verifies with Config.DisableDoubleEncoding true: the sender`},
 	{scenario{name: "path encoded once, host replaced", target: "/a%20b", signer: func(s *signer) { s.encodeOnce = true }, after: host("up7", "X-Forwarded-Host", "api.example.test")}, `and Host "up7" arrived`},
+	{scenario{name: "path encoded once, slash removed", target: "/a%20c/", signer: func(s *signer) { s.encodeOnce = true }, after: received("/a%20c")},
+		`let nothing on the way remove the slash; it verifies with Config.DisableDoubleEncoding true: the sender`},
 	{scenario{name: "path kept and encoded once", target: "/a%20b//c", signer: func(s *signer) { s.encodeOnce, s.keepPath = true, true }}, `DisablePathNormalization true and Config.DisableDoubleEncoding true`},
 	{scenario{name: "white space kept", before: set("X-Redox-Id", "a  b"), signer: func(s *signer) {
 		with("x-redox-id")(s)
 		asSigned("a b", "a  b")(s)
 	}}, `it verifies with the white space of x-redox-id as it is`},
 	{scenario{name: "a segment added in front", after: received("/v1/x?a=b"), target: "/x?a=b"}, `something on the way added "/v1" in front`},
-	{scenario{name: "secret with a line break", after: awsSign(func(s *redoxtest.SigV4) { s.SecretKey += "\n" })}, `and a line break at its end`},
+	{scenario{name: "secret with a line break", after: awsSign(func(s *redoxtest.SigV4) { s.SecretKey += "\n" })},
+		`the secret and a line break at its end: the sender's secret has it and Config.Credentials[0].SecretAccessKey does not; enter the dashboard's secretKey anew, without it`},
 	{scenario{name: "secret with CR LF", after: awsSign(func(s *redoxtest.SigV4) { s.SecretKey += "\r\n" })}, `and a line break (CR LF) at its end`},
 	{scenario{name: "secret with a space", after: awsSign(func(s *redoxtest.SigV4) { s.SecretKey += " " })}, `the secret and a space at its end`},
 	{scenario{name: "secret with a line break, host replaced", after: both(awsSign(func(s *redoxtest.SigV4) { s.SecretKey += "\n" }), host("up8", "X-Forwarded-Host", "api.example.test"))}, `and Host "up8" arrived`},
@@ -269,14 +283,14 @@ var causes = []struct {
 		s.payload, s.service, s.keyScope = "hash", "other", "20260102/us-east-1/execute-api/aws4_request"
 	}}, `derived for Config.Region "us-east-1" and Config.Service "execute-api", and its scope names others`},
 	{scenario{name: "key for lower case", config: func(c *sigv4.Config) { c.Region = "US-East-1" }, signer: func(s *signer) { s.region, s.keyScope = "US-East-1", "20260102/us-east-1/execute-api/aws4_request" }}, `derived for region and service in lower case`},
-	{scenario{name: "wrong secret", after: awsSign(func(s *redoxtest.SigV4) { s.SecretKey = "wrong" })}, `if all lines agree, the secret keys differ`},
+	{scenario{name: "wrong secret", after: awsSign(func(s *redoxtest.SigV4) { s.SecretKey = "wrong" })}, `if all lines agree, the secret keys differ: enter Config.Credentials[0].SecretAccessKey and the dashboard's secretKey anew`},
 	{scenario{name: "empty payload hash", signer: asSigned("\n"+testBodyHash, "\n")}, `it verifies with an empty payload hash`},
 	{scenario{name: "hash in base64", signer: asSigned(testBodyHash, "nSl+j7pTkWDERE2OoyyBigmpXu/pvPsLY8FAySZmTaM=")}, `it verifies with the hash of the body in base64`},
 	{scenario{name: "declared hash in upper case", signer: func(s *signer) {
 		s.payload = "hash"
 		asSigned("x-amz-date\n"+testBodyHash, "x-amz-date\n"+strings.ToUpper(testBodyHash))(s)
 	}}, `it verifies with the payload hash in upper case`},
-	{scenario{name: "query as botocore and Ruby sign it, by name", target: "/?a-b=x:y&a=2", signer: asSigned("a=2&a-b=x%3Ay", "a=2&a-b=x:y")}, `as botocore and aws-sigv4 for Ruby do`},
+	{scenario{name: "query as botocore and Ruby sign it, by name", target: "/?a-b=x:y&a=3&a=2", signer: asSigned("a=2&a=3&a-b=x%3Ay", "a=2&a=3&a-b=x:y")}, `as botocore and aws-sigv4 for Ruby do`},
 	{scenario{name: "query as botocore and Ruby sign it, by value", target: "/?a=x:2&a=x:1", signer: asSigned("a=x%3A1&a=x%3A2", "a=x:1&a=x:2")}, `as botocore and aws-sigv4 for Ruby do`},
 	{scenario{name: "query as botocore and Ruby sign it, by pair", target: "/?a=2&a-b=x:y", signer: asSigned("a=2&a-b=x%3Ay", "a-b=x:y&a=2")}, `as botocore and aws-sigv4 for Ruby do`},
 	{scenario{name: "query with escapes in lower case", target: "/?t=a%3Ab", signer: asSigned("a%3Ab", "a%3ab")}, `the query with escapes in lower case`},
@@ -310,7 +324,7 @@ var causes = []struct {
 	{scenario{name: "secret in base64", signer: func(s *signer) { s.secret = base64.StdEncoding.EncodeToString([]byte(s.secret)) }}, `with the secret in base64`},
 	{scenario{name: "secret decoded from hexadecimal digits", config: secret(hex.EncodeToString([]byte(testSigner.secret)))}, `with the secret decoded from hexadecimal digits`},
 	{scenario{name: "secret escaped", signer: func(s *signer) { s.secret = url.QueryEscape(s.secret) }}, `with the secret escaped as in a URL`},
-	{scenario{name: "configured secret escaped", config: secret(url.QueryEscape(testSigner.secret))}, `with the secret unescaped as in a URL: enter it in Config.Credentials[0].SecretAccessKey`},
+	{scenario{name: "configured secret escaped", config: secret(url.QueryEscape(testSigner.secret))}, `with the secret unescaped as in a URL: enter it in Config.Credentials[0].SecretAccessKey as the dashboard has it`},
 	{scenario{name: "secret cut off", config: secret("secret-of-23-characters=="), signer: func(s *signer) { s.secret = "secret-of-23-characters" }}, `with the secret without "=" at its end`},
 	{scenario{name: "secret of another pair, one of two", config: func(c *sigv4.Config) {
 		second(c)
@@ -352,6 +366,9 @@ var causes = []struct {
 			s.signed = append(s.signed, fmt.Sprintf("x-h-%02d", i))
 		}
 	}, after: func(r *http.Request) { r.Method = "POST" }}, `it verifies with the method "PUT"`},
+	{scenario{name: "te, host replaced, many paths", target: "/a%20b//c/d/e/f/g/h/i?a=1&b=2&c=x:y&d=2", before: set("Te", "trailers"), signer: declared(with("te")),
+		after: both(del("Te"), host("up23", "X-Forwarded-Host", "api.example.test,"+hosts(20)))},
+		`it verifies with Host "api.example.test", and Host "up23" arrived`},
 	{scenario{name: "method, five secrets", config: func(c *sigv4.Config) {
 		for i := range 4 {
 			c.Credentials = append(c.Credentials, sigv4.Credential{AccessKeyID: testSigner.key, SecretAccessKey: base64.StdEncoding.EncodeToString(fmt.Append(nil, "another-secret-", i))})
@@ -370,7 +387,7 @@ var causes = []struct {
 		`if the dashboard's awsRegion "eu-west-3" is right`},
 	{scenario{name: "region in another case", after: awsSign(func(s *redoxtest.SigV4) { s.AWSRegion = "US-EAST-1" })}, `they differ only in case, which counts`},
 	{scenario{name: "region and service exchanged", after: awsSign(func(s *redoxtest.SigV4) { s.AWSRegion, s.ServiceName = s.ServiceName, s.AWSRegion })}, `region and service are exchanged`},
-	{scenario{name: "service", after: awsSign(func(s *redoxtest.SigV4) { s.ServiceName = "redox" })}, `if the dashboard's serviceName "redox" is right, set Config.Service to it`},
+	{scenario{name: "service", after: awsSign(func(s *redoxtest.SigV4) { s.ServiceName = "redox" })}, `if the dashboard's serviceName "redox" is right, set Config.Service to it; else change it to "execute-api" there`},
 	{scenario{name: "access key ID", after: awsSign(func(s *redoxtest.SigV4) { s.AccessKey = "OTHER" })}, `the dashboard's accessKey is none of Config.Credentials[].AccessKeyID`},
 	{scenario{name: "access key ID in another case", after: awsSign(func(s *redoxtest.SigV4) { s.AccessKey = "akidexample" })}, `differs from Config.Credentials[0].AccessKeyID only in case`},
 	{scenario{name: "access key ID cut off", after: awsSign(func(s *redoxtest.SigV4) { s.AccessKey = "AKIDEXAMPL" })}, `agree in part`},
@@ -388,8 +405,8 @@ var causes = []struct {
 		s.DeclarePayloadHash, s.Now = true, func() time.Time { return testDate.Add(-20 * time.Minute) }
 	})}, `the sender must sign again when it retries`},
 	{scenario{name: "day", signer: func(s *signer) { s.scopeDay = "20260101" }}, `let the sender take both dates from one clock, in UTC`},
-	{scenario{name: "token unexpected", after: awsSign(func(s *redoxtest.SigV4) { s.SessionToken = "other-token" })}, `enter the same on both sides, or leave both empty`},
-	{scenario{name: "token absent", config: sessionToken, after: awsSign(nil)}, `the dashboard's sessionToken is empty, or something on the way dropped X-Amz-Security-Token`},
+	{scenario{name: "token unexpected", after: awsSign(func(s *redoxtest.SigV4) { s.SessionToken = "other-token" })}, `the dashboard's sessionToken and Config.Credentials[0].SessionToken differ: enter the same on both sides, or leave both empty`},
+	{scenario{name: "token absent", config: sessionToken, after: awsSign(nil)}, `the dashboard's sessionToken is empty, or something on the way dropped X-Amz-Security-Token: enter Config.Credentials[0].SessionToken there, or leave both empty`},
 	{scenario{name: "token not signed", config: sessionToken, after: set("X-Amz-Security-Token", "session-token-of-the-test")}, `the sender left it out of SignedHeaders`},
 	{scenario{name: "token not signed, hash declared", config: sessionToken, signer: payload("hash"), after: set("X-Amz-Security-Token", "session-token-of-the-test")}, `the signature holds for the headers that it covers`},
 	{scenario{name: "body changed", signer: payload(strings.Repeat("0", 64))}, `something on the way changed the body (decompressed, re-encoded or cut it)`},
@@ -492,6 +509,7 @@ func TestExplainGivesNoWrongHint(t *testing.T) {
 		{scenario{name: "no host", signer: func(s *signer) { s.host = "api/x" }, after: host("up", "X-Forwarded-Host", "api/x")}, "it verifies"},
 		{scenario{name: "beyond many forwarded hosts", after: host("up", "X-Forwarded-Host", hosts(100)+",api.example.test")}, "it verifies"},
 		{scenario{name: "a path that is the prefix", config: func(c *sigv4.Config) { c.PathPrefix = "/api" }, target: "/api", after: received("/redox")}, `"/" arrived`},
+		{scenario{name: "a header of one hop that arrived", before: set("Connection", "close"), signer: func(s *signer) { with("connection")(s); wrongSecret(s) }}, `"connection" is signed`},
 		{scenario{name: "no prefix", target: "/api/redox", after: both(received("/redox"), set("X-Forwarded-Prefix", "api"))}, `Config.PathPrefix to "api"`},
 		{scenario{name: "a path that is too long", target: long + "a", after: both(received("/hook"), set("X-Original-Uri", long+"a"))}, "X-Original-Uri names"},
 		{scenario{name: "an empty path", target: "/a%20b", signer: asSigned("/a%2520b", "")}, "it verifies"},
