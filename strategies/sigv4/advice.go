@@ -62,9 +62,6 @@ func (e *explanation) advise() {
 
 func (e *explanation) adviseKey() {
 	id := e.c.claim.keyID
-	if e.ring == nil || !e.parsed {
-		return
-	}
 	if e.ring.secrets[sha256.Sum256([]byte(id))] {
 		e.hint("the access key ID is one of the configured secret keys: accessKey and secretKey are exchanged in the dashboard. Choose a new secret: this one was sent in a header")
 		return

@@ -135,7 +135,7 @@ func (e *explanation) paths() (list []variant) {
 			if path == "" {
 				hint += "; " + end
 			} else if path != received {
-				hint += fmt.Sprintf(", and let the proxy keep the slash at the end: the signed path is %s", quote(p+path))
+				hint += fmt.Sprintf(", and let nothing on the way add or remove the slash at the end: the signed path is %s", quote(p+path))
 			}
 			raws = append(raws, raw{p, path, hint})
 		}
@@ -319,9 +319,9 @@ func (e *explanation) queries() (list []variant) {
 	sorted := slices.Sorted(slices.Values(full))
 	byPair := strings.Join(sorted, "&")
 	slices.SortStableFunc(sorted, func(a, b string) int {
-		nameA, valueA, _ := strings.Cut(a, "=")
-		nameB, valueB, _ := strings.Cut(b, "=")
-		return cmp.Or(strings.Compare(nameA, nameB), strings.Compare(valueA, valueB))
+		nameA, _, _ := strings.Cut(a, "=")
+		nameB, _, _ := strings.Cut(b, "=")
+		return strings.Compare(nameA, nameB)
 	})
 	const raw = "as it sends it, as botocore and aws-sigv4 for Ruby do, and it has characters that Signature Version 4 escapes (such as = : / @ , + or lower-case escapes): let the sender escape all but A-Z a-z 0-9 - . _ ~ (a space as %20, escapes in upper case)"
 	rawHint := signs + raw
