@@ -411,16 +411,73 @@ func TestBodyMayUseItsWholePartOfTheBudget(t *testing.T) {
 func TestBusyTellsWhatABodyMayUse(t *testing.T) {
 	var observed error
 	opts := &redoxauth.Options{MaxBodyBytes: 1000, MaxInFlight: 400, Observe: func(_ *http.Request, d redoxauth.Decision) { observed = d.Err }}
+	report := redoxauth.InsecureReportOnly(readsBody, opts)(drains)
 	for want, h := range map[string]http.Handler{
-		"want at most 400, which proven bodies may use":      redoxauth.Middleware(provenBody, opts)(never(t)),
-		"want at most 200, which unproven bodies may use":    redoxauth.Middleware(readsBody, opts)(never(t)),
-		"want at most 100, which report-only bodies may use": redoxauth.InsecureReportOnly(readsBody, opts)(drains),
+		"Content-Length is 500 bytes, want at most 400, which proven bodies may use":      redoxauth.Middleware(provenBody, opts)(never(t)),
+		"Content-Length is 500 bytes, want at most 200, which unproven bodies may use":    redoxauth.Middleware(readsBody, opts)(never(t)),
+		"Content-Length is 500 bytes, want at most 100, which report-only bodies may use": report,
+		"Content-Length is 500 bytes, want at most 200, which report-only bodies may use": redoxauth.Middleware(verifier("", nil), nil)(report),
 	} {
 		serve(h, post(strings.Repeat("x", 500)))
 		verifiertest.CheckError(t, observed, redoxauth.ErrUnavailable, "busy")
 		if !strings.Contains(fmt.Sprint(observed), want) {
 			t.Errorf("got %v, %s", observed, want)
 		}
+	}
+}
+
+// The error tells how much had arrived when there was no room, and what became of the body.
+func TestBusyTellsHowMuchArrived(t *testing.T) {
+	const kib = 1 << 10
+	options := func() *redoxauth.Options {
+		return &redoxauth.Options{MaxBodyBytes: 100 * kib, MaxInFlight: 128 * kib}
+	}
+	for name, tt := range map[string]struct {
+		refused func(*testing.T) *sending
+		want    string
+	}{
+		"no room in time": {func(t *testing.T) *sending {
+			o := options()
+			hold(t, readsBody, o, 40*kib)
+			s := begin(t, readsBody, o, 60*kib)
+			s.send(20 * kib)
+			return s
+		}, "16384 of 61440 bytes arrived, and there is no room for more: unproven bodies may use 65536 bytes (Options.MaxInFlight)"},
+		"room for another": {func(t *testing.T) *sending {
+			o := options()
+			slow := begin(t, readsBody, o, 60*kib)
+			slow.send(40 * kib)
+			time.Sleep(2 * time.Second)
+			hold(t, readsBody, o, 20*kib)
+			return slow
+		}, "40960 of 61440 bytes arrived in 2s, and this body was the slowest when there was no room for others: unproven bodies may use 65536 bytes (Options.MaxInFlight)"},
+		"waits for another that waits": {func(t *testing.T) *sending {
+			o := options()
+			slow := begin(t, readsBody, o, 60*kib)
+			slow.send(32*kib - 100)
+			trickle(time.Second, slow)
+			fast := begin(t, readsBody, o, 60*kib)
+			fast.send(32*kib - 100)
+			trickle(2*time.Second, slow, fast)
+			for _, s := range []*sending{fast, slow} {
+				go s.peer.Write(make([]byte, 100))
+				synctest.Wait()
+			}
+			return slow
+		}, "32768 of 61440 bytes arrived in 3s, and this body was the slowest when there was no room for others: unproven bodies may use 65536 bytes (Options.MaxInFlight)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				refused := tt.refused(t)
+				time.Sleep(time.Second)
+				if got := refused.state(); got != "busy" {
+					t.Fatalf("got %s, want busy", got)
+				}
+				if err := <-refused.err; !strings.Contains(err.Error(), tt.want) {
+					t.Errorf("got %v, want %s", err, tt.want)
+				}
+			})
+		})
 	}
 }
 
@@ -509,6 +566,35 @@ func TestWhoIsGivenUpForWhom(t *testing.T) {
 			go faster.peer.Write(make([]byte, 100))
 			trickle(600*time.Millisecond, fair)
 			want(t, sendings{"fair": fair, "faster": faster}, states{"fair": "arriving", "faster": "busy"})
+		},
+		"one that was fast and has stalled for one that sends steadily": func(t *testing.T) {
+			o := options(1)
+			hold(t, readsBody, o, 20*kib)
+			stalled, steady := begin(t, readsBody, o, 60*kib), begin(t, readsBody, o, 60*kib)
+			stalled.send(16 * kib)
+			steady.send(6 * kib)
+			trickle(4*time.Second, steady)
+			go steady.peer.Write(make([]byte, 4*kib))
+			time.Sleep(100 * time.Millisecond)
+			want(t, sendings{"stalled": stalled, "steady": steady}, states{"stalled": "busy", "steady": "arriving"})
+		},
+		"one half as fast, also if another that is in its first second waits": func(t *testing.T) {
+			o := options(1)
+			hold(t, readsBody, o, 4*kib)
+			slow := begin(t, readsBody, o, 60*kib)
+			slow.send(16*kib + 100)
+			trickle(3*time.Second, slow)
+			fast := begin(t, readsBody, o, 60*kib)
+			fast.send(16*kib - 100)
+			trickle(2*time.Second, slow, fast)
+			young := begin(t, readsBody, o, 60*kib)
+			young.send(8*kib - 1)
+			for _, s := range []*sending{young, fast} {
+				go s.peer.Write(make([]byte, 100))
+				synctest.Wait()
+			}
+			trickle(600*time.Millisecond, slow)
+			want(t, sendings{"slow": slow, "fast": fast, "young": young}, states{"slow": "busy", "fast": "arriving", "young": "arriving"})
 		},
 		"one that has stalled for an older one": func(t *testing.T) {
 			o := options(1)
@@ -656,6 +742,21 @@ func TestWhoIsGivenUpForWhom(t *testing.T) {
 			time.Sleep(150 * time.Millisecond)
 			want(t, sendings{"waits": waits}, states{"waits": "body_timeout"})
 		},
+		"one below the fair rate that got the room of another": func(t *testing.T) {
+			o := options(20)
+			stalled := begin(t, readsBody, o, 64*kib)
+			stalled.send(32 * kib)
+			time.Sleep(300 * time.Millisecond)
+			slow := begin(t, readsBody, o, 60*kib)
+			want(t, sendings{"stalled": stalled}, states{"stalled": "busy"})
+			trickle(2*time.Second, slow)
+			hold(t, readsBody, o, 60*kib)
+			newcomer := begin(t, readsBody, o, kib)
+			time.Sleep(55 * time.Millisecond) // too little to count as stalled
+			want(t, sendings{"slow": slow}, states{"slow": "busy"})
+			newcomer.send(kib)
+			want(t, sendings{"newcomer": newcomer}, states{"newcomer": "accepted"})
+		},
 		"one below the fair rate that has waited before": func(t *testing.T) {
 			o := options(20)
 			release := hold(t, readsBody, o, 64*kib)
@@ -670,6 +771,23 @@ func TestWhoIsGivenUpForWhom(t *testing.T) {
 			newcomer.send(kib)
 			want(t, sendings{"newcomer": newcomer}, states{"newcomer": "accepted"})
 		},
+	}
+	for name, sizes := range map[string][2]int{"before the larger one": {2, 4}, "after the larger one": {4, 2}} {
+		tests["not the smallest if others are enough: begun "+name] = func(t *testing.T) {
+			o := options(1)
+			hold(t, readsBody, o, 28*kib)
+			ofSize := map[int]*sending{}
+			for _, n := range sizes {
+				ofSize[n] = begin(t, readsBody, o, n*kib)
+				time.Sleep(10 * time.Millisecond)
+			}
+			last := begin(t, readsBody, o, 60*kib) // has 8 KiB
+			last.send(4 * kib)
+			time.Sleep(300 * time.Millisecond)
+			asks := begin(t, readsBody, o, 60*kib) // for 16 KiB, and 6 KiB are free
+			asks.send(16 * kib)
+			want(t, sendings{"2 KiB": ofSize[2], "4 KiB": ofSize[4], "last": last, "asks": asks}, states{"2 KiB": "arriving", "4 KiB": "busy", "last": "busy", "asks": "arriving"})
+		}
 	}
 	for _, first := range []string{"small", "large"} {
 		tests["one for who wants least, before or after another: first "+first] = func(t *testing.T) {
