@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync"
@@ -310,8 +311,14 @@ func TestBodyOutsideOfMiddleware(t *testing.T) {
 		t.Errorf("HashBody: %v, or r.Body is not the message afterwards", err)
 	}
 	r, s := withBody(zeros{}, redoxauth.DefaultMaxBodyBytes+1)
-	if _, err := redoxauth.Body(r); !errors.Is(err, redoxauth.ErrTooLarge) || s.read.Load() != 0 {
+	if _, err := redoxauth.Body(r); !errors.Is(err, redoxauth.ErrTooLarge) || s.read.Load() != 0 || !strings.Contains(err.Error(), "Content-Length is 41943041 bytes, want at most 41943040 (Options.MaxBodyBytes)") {
 		t.Errorf("over the default limit: %v, %d bytes read", err, s.read.Load())
+	}
+	r.Body = http.NoBody
+	_, err := redoxauth.Body(r)
+	verifiertest.CheckError(t, err, nil, "body_consumed")
+	if !strings.Contains(fmt.Sprint(err), "r.Body is empty, and ContentLength is 41943041") {
+		t.Errorf("over the default limit, dropped in front: %v", err)
 	}
 	for i := range 5 { // more than MaxInFlight gives to unproven bodies, if it were not given back
 		r, _ := withBody(io.LimitReader(zeros{}, redoxauth.DefaultMaxBodyBytes), redoxauth.DefaultMaxBodyBytes)
@@ -382,8 +389,9 @@ func TestBodyTimeout(t *testing.T) {
 			r, _ := withBody(pr, -1)
 			var e *redoxauth.Error
 			_, err := redoxauth.Check(readsBody, nil, r, tt.opts)
-			if !errors.Is(err, redoxauth.ErrUnavailable) || !errors.As(err, &e) || e.Reason != "body_timeout" {
-				t.Errorf("%s: got %v", name, err)
+			says := fmt.Sprintf("0 bytes arrived in %v, want all in that time (Options.BodyTimeout)", tt.want)
+			if !errors.Is(err, redoxauth.ErrUnavailable) || !errors.As(err, &e) || e.Reason != "body_timeout" || !strings.Contains(err.Error(), says) {
+				t.Errorf("%s: got %v, want it to say %q", name, err, says)
 			}
 			if got := time.Since(start); got != tt.want {
 				t.Errorf("%s: after %v, want %v", name, got, tt.want)
@@ -508,6 +516,8 @@ func TestErrorTellsHowMuchArrived(t *testing.T) {
 		{-1, io.ErrUnexpectedEOF, "the body broke off after 4 bytes: unexpected EOF"},
 		{7, io.ErrClosedPipe, "the body cannot be read after 4 of 7 bytes: *errors.errorString"},
 		{7, io.EOF, "the body ended after 4 of 7 bytes"},
+		{7, os.ErrDeadlineExceeded, "4 of 7 bytes had arrived at the read deadline (http.Server.ReadTimeout, or a deadline of the application): i/o timeout"},
+		{-1, context.Canceled, "4 bytes had arrived when the read was canceled: context canceled"},
 	} {
 		r, _ := withBody(io.MultiReader(strings.NewReader("mess"), iotest.ErrReader(tt.end)), tt.length)
 		if _, err := redoxauth.Body(r); err == nil || !strings.Contains(err.Error(), tt.want) {
@@ -614,6 +624,9 @@ func TestReadBody(t *testing.T) {
 			if name == "declared too large" && r.Body != body {
 				t.Errorf("Body is %T, want the original: net/http treats its own better", r.Body)
 			}
+			if name == "declared too large" && !strings.Contains(fmt.Sprint(err), "Content-Length is 11 bytes, want at most 10 (Options.MaxBodyBytes)") {
+				t.Errorf("got %v, want both lengths", err)
+			}
 			var e *redoxauth.Error
 			if errors.As(err, &e) && errors.Is(err, redoxauth.ErrUnavailable) && e.RetryAfter != 3*time.Second {
 				t.Errorf("RetryAfter %v, want that of Options", e.RetryAfter)
@@ -625,8 +638,11 @@ func TestReadBody(t *testing.T) {
 		if got, err := redoxauth.ReadBody(w, r, nil); string(got) != "the message" || err != nil {
 			t.Errorf("got %q, %v", got, err)
 		}
-		if _, err := redoxauth.ReadBody(w, r, small); !errors.Is(err, redoxauth.ErrTooLarge) {
-			t.Errorf("got %v, want ErrTooLarge", err)
+		for length, want := range map[int64]string{11: "Content-Length is 11 bytes, want at most 10 (", -1: "more than 10 bytes arrived, want at most that ("} {
+			r.ContentLength = length
+			if _, err := redoxauth.ReadBody(w, r, small); !errors.Is(err, redoxauth.ErrTooLarge) || !strings.Contains(err.Error(), want) {
+				t.Errorf("length %d: got %v, want ErrTooLarge, %q", length, err, want)
+			}
 		}
 	}))
 	if w := serve(h, post("the message")); w.Code != http.StatusOK {
@@ -681,6 +697,9 @@ func TestRefusedBodyCanBeReadAgain(t *testing.T) {
 	if _, err := redoxauth.Check(readsBody, nil, kept, nil); redoxauth.StatusCode(err) != http.StatusInternalServerError {
 		t.Errorf("after Middleware has answered: %v, want an error and no empty body", err)
 	}
+	kept.Body = http.MaxBytesReader(nil, kept.Body, 1<<10)
+	_, err := redoxauth.Check(readsBody, nil, kept, nil)
+	verifiertest.CheckError(t, err, nil, "internal")
 }
 
 // A source may return nothing now and then, as some adapters do.
@@ -699,11 +718,16 @@ func TestHesitantSource(t *testing.T) {
 	}
 }
 
+// The error says where the panic occurred, and shows nothing of its value.
 func TestPanicInReadIsRefused(t *testing.T) {
 	broken := readerFunc(func([]byte) (int, error) { panic("a broken decompressor") })
 	_, err := redoxauth.Check(readsBody, nil, httptest.NewRequest(http.MethodPost, "/", broken), nil)
 	if got := redoxauth.StatusCode(err); got != http.StatusInternalServerError {
 		t.Errorf("got %d, %v, want 500", got, err)
+	}
+	where := regexp.MustCompile(`body panicked in \S+\.TestPanicInReadIsRefused\.func1:[1-9]\d*: string$`)
+	if !where.MatchString(fmt.Sprint(err)) {
+		t.Errorf("got %v, want %s", err, where)
 	}
 	r := httptest.NewRequest(http.MethodPost, "/", broken)
 	for range 2 {
