@@ -512,8 +512,14 @@ func TestReportOnlyReadsNoLongerThanBodyTimeout(t *testing.T) {
 			t.Error("the body of the handler was closed")
 		}
 		var e *redoxauth.Error
-		if d := decisions[0]; got != "slowly" || !errors.As(d.Err, &e) || e.Reason != "body_timeout" || d.Duration != 6*time.Second {
-			t.Errorf("the handler got %q, the report is %+v, want body_timeout", got, d)
+		if d := decisions[0]; got != "slowly" || !errors.As(d.Err, &e) || e.Reason != "body_timeout" || d.Duration != 6*time.Second || !strings.Contains(d.Err.Error(), " 3 bytes arrived in 5s") {
+			t.Errorf("the handler got %q, the report is %+v, want body_timeout after 3 bytes", got, d)
+		}
+		nothing := readerFunc(func([]byte) (int, error) { time.Sleep(2 * time.Second); return 0, nil })
+		r, _ = withBody(nothing, -1)
+		serve(redoxauth.InsecureReportOnly(hashes(nil), opts)(http.NotFoundHandler()), r)
+		if d := decisions[1]; !errors.As(d.Err, &e) || e.Reason != "body_timeout" || d.Duration != 6*time.Second {
+			t.Errorf("a source that returns nothing: the report is %+v, want body_timeout", d)
 		}
 	})
 }
@@ -603,6 +609,12 @@ func TestReportLeavesTheBodyOfTheWrapperInFront(t *testing.T) {
 // What is charged for a report is given back, also if the handler panics. Behind a wrapper that
 // has accepted, MaxInFlight of twice MaxBodyBytes is enough, else four times.
 func TestChargeOfReports(t *testing.T) {
+	raw := redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
+		if _, err := io.ReadAll(r.Body); err != nil {
+			return nil, err
+		}
+		return nil, redoxauth.ErrRejected
+	})
 	for name, tt := range map[string]struct {
 		front wrapper
 		times int64
@@ -620,12 +632,14 @@ func TestChargeOfReports(t *testing.T) {
 					t.Errorf("got %v, want busy %v", d.Err, tt.busy)
 				}
 			}}
-			h := tt.front(redoxauth.InsecureReportOnly(readsBody, opts)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("handler") })))
-			for range 5 {
-				func() {
-					defer func() { recover() }()
-					h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/", strings.NewReader(strings.Repeat("x", size))))
-				}()
+			for _, v := range []redoxauth.Verifier{readsBody, raw} {
+				h := tt.front(redoxauth.InsecureReportOnly(v, opts)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("handler") })))
+				for range 5 {
+					func() {
+						defer func() { recover() }()
+						h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/", strings.NewReader(strings.Repeat("x", size))))
+					}()
+				}
 			}
 		})
 	}
@@ -643,7 +657,8 @@ func TestReportOnABodyThatWasReadHasItsOwnLimit(t *testing.T) {
 			r.ContentLength = length
 			handler := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = readAll(r) })
 			serve(redoxauth.Middleware(hashes(nil), nil)(redoxauth.InsecureReportOnly(readsBody, opts)(handler)), r)
-			if len(decisions) != 1 || decisions[0].Status != want || got != "message" {
+			says := map[int64]string{7: "Content-Length is 7 bytes, want at most 6 (", -1: "more than 6 bytes arrived, want at most that ("}[length]
+			if len(decisions) != 1 || decisions[0].Status != want || got != "message" || want != 0 && !strings.Contains(decisions[0].Err.Error(), says) {
 				t.Errorf("length %d, limit %d: the handler reads %q, the reports are %+v, want one of status %d", length, limit, got, decisions, want)
 			}
 		}
