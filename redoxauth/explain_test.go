@@ -119,7 +119,7 @@ member 2:
 // A panic is named without its value, which may hold what a peer sent.
 func TestExplainOutlivesAPanic(t *testing.T) {
 	text := redoxauth.Explain(redoxauth.AnyOf(panicking{}, explained("d: accepted: d\n")), httptest.NewRequest("POST", "/", nil))
-	if !strings.Contains(text, "panicked") || strings.Contains(text, "what a peer sent") || !strings.Contains(text, "d: accepted") {
+	if !strings.Contains(text, "redoxauth_test.panicking: Explain panicked in ") || !strings.Contains(text, ": string\n") || strings.Contains(text, "what a peer sent") || !strings.Contains(text, "d: accepted") {
 		t.Errorf("got %s", text)
 	}
 }
@@ -214,6 +214,9 @@ func TestErrorNamesTheLimitInFront(t *testing.T) {
 		}
 		answer.Body.Close()
 		server.Close()
+		if want := redoxauth.StatusCode(redoxauth.ErrTooLarge); test.want != "" && answer.StatusCode != want {
+			t.Errorf("front %d, own %d: status %d, want %d", test.front, test.own, answer.StatusCode, want)
+		}
 		if test.want == "" && got != nil || test.want != "" && (got == nil || !strings.Contains(got.Error(), test.want)) {
 			t.Errorf("front %d, own %d: %v, want %q", test.front, test.own, got, test.want)
 		}

@@ -54,12 +54,16 @@ func TestClaimsRefusesNamesThatDifferOnlyInCase(t *testing.T) {
 		id := &redoxauth.Identity{RawClaims: json.RawMessage(claims)}
 		var got struct{ Sub string }
 		err := id.Claims(&got)
-		if ambiguous && (err == nil || got.Sub != "") {
+		if ambiguous && (err == nil || got.Sub != "" || !strings.HasPrefix(err.Error(), "redoxauth: ambiguous claims: the names ")) {
 			t.Errorf("%s: got %+v, %v, want an error and nothing decoded", claims, got, err)
 		}
 		if !ambiguous && (err != nil || got.Sub != "redox") {
 			t.Errorf("%s: got %+v, %v", claims, got, err)
 		}
+	}
+	err := (&redoxauth.Identity{RawClaims: json.RawMessage(`{"sub":"redox","SUB":"evil"}`)}).Claims(new(any))
+	if want := `the names "sub" and "SUB" are equal, or differ only in case`; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }
 
@@ -159,6 +163,7 @@ func TestIdentityString(t *testing.T) {
 			Strategy: "jwtbearer", Subject: "redox\n", Issuer: "https://as.example", KeyID: "k1", Scopes: []string{"a", "b"},
 			Expiry: time.Date(2026, 11, 29, 7, 0, 0, 0, time.FixedZone("", 3600)), RawClaims: json.RawMessage(`{"name":"Doe"}`),
 		},
+		long[:128] + "…":                            {Strategy: long},
 		`sigv4, subject "` + long[:128] + `\u2026"`: {Strategy: "sigv4", Subject: long},
 	} {
 		if got := id.String(); got != want {

@@ -320,8 +320,9 @@ func TestNilVerifierPanicsWhenTheServerIsBuilt(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			defer func() {
-				if p, ok := recover().(string); !ok || !strings.HasPrefix(p, "redoxauth: ") {
-					t.Errorf("recovered %v", p)
+				which, _, _ := strings.Cut(name, ",")
+				if p, want := recover(), "redoxauth: "+which+": nil Verifier"; p != want {
+					t.Errorf("recovered %v, want %s", p, want)
 				}
 			}()
 			build()
