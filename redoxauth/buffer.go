@@ -16,6 +16,8 @@ import (
 // buffer reads the whole body, once, and writes it to h, unless h is nil.
 func (b *body) buffer(ctx context.Context, h hash.Hash, proven bool) error {
 	switch {
+	case b.streamed: // in a report it is buffered too
+		return consumed("%d bytes of the body were read from r.Body", b.max-b.left)
 	case b.buffered:
 		if b.err == nil && h != nil {
 			for c := b.first; c != nil; c = c.next {
@@ -24,8 +26,6 @@ func (b *body) buffer(ctx context.Context, h hash.Hash, proven bool) error {
 			b.keepState(h)
 		}
 		return b.err
-	case b.streamed:
-		return consumed("%d bytes of the body were read from r.Body", b.max-b.left)
 	}
 	b.buffered = true
 	if proven {

@@ -58,6 +58,12 @@ var verdicts = map[string]redoxauth.Verifier{
 		}
 		return &redoxauth.Identity{}, nil
 	}),
+	"reads r.Body, then hashes": redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
+		if r.Body != nil {
+			r.Body.Read(make([]byte, 2))
+		}
+		return hashes(redoxauth.ErrRejected).Verify(r)
+	}),
 	"closes r.Body": redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
 		if r.Body != nil {
 			r.Body.Close()
