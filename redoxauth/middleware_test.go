@@ -174,6 +174,22 @@ func TestUnavailableSuggestsWhenToRetry(t *testing.T) {
 	}
 }
 
+// A Verifier may return one Error for many requests.
+func TestErrorOfAVerifierIsNotChanged(t *testing.T) {
+	e := &redoxauth.Error{Strategy: "s", Kind: redoxauth.ErrUnavailable, Reason: "keys"}
+	before := *e
+	v := redoxauth.VerifierFunc(func(*http.Request) (*redoxauth.Identity, error) { return nil, e })
+	for _, wait := range []time.Duration{20 * time.Second, 40 * time.Second} {
+		w := serve(redoxauth.Middleware(v, &redoxauth.Options{RetryAfter: wait})(never(t)), post(""))
+		if got, want := w.Header().Get("Retry-After"), fmt.Sprint(wait.Seconds()); got != want {
+			t.Errorf("Retry-After: got %q, want %q", got, want)
+		}
+	}
+	if *e != before {
+		t.Errorf("got %+v, want %+v", *e, before)
+	}
+}
+
 func TestNestedWrappersMeanAllOf(t *testing.T) {
 	a, b := verifier("a", nil), verifier("b", nil)
 	rejected := verifier("c", redoxauth.ErrRejected)

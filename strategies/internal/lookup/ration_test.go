@@ -183,6 +183,26 @@ func TestAPeerIsForgottenAfterADay(t *testing.T) {
 	}
 }
 
+// The answer about the token is remembered, so only its acceptance tells of the peer.
+func TestAPeerThatIsAcceptedAgainStays(t *testing.T) {
+	w := newWorld(t, nil)
+	first, second := from("192.0.2.1:1"), from("192.0.2.2:1")
+	use(first, w.Cache, "good")
+	use(second, w.Cache, "good")
+	for _, a := range network(1, 1022) {
+		use(from(a), w.Cache, "good")
+	}
+	use(first, w.Cache, "good")
+	use(from("192.0.2.3:1"), w.Cache, "good")
+	w.exhaust()
+	if !w.accepted(first) {
+		t.Error("the peer that was accepted again was forgotten")
+	}
+	if w.accepted(second) {
+		t.Error("the peer that was accepted longest ago was remembered")
+	}
+}
+
 func TestThePeersAcceptedLastStay(t *testing.T) {
 	w := newWorld(t, nil)
 	first, second := from("192.0.2.1:1"), from("192.0.2.2:1")

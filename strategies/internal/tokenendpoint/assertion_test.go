@@ -92,6 +92,7 @@ func TestBoundsOfAssertions(t *testing.T) {
 		{"exp after that", map[string]any{"iat": nil, "exp": at(6*time.Minute + time.Second)}, "lifetime", "valid for 6m1s, want at most 5m0s (fixed)"},
 		{"MaxLifetime and the leeway since iat", map[string]any{"iat": at(-2 * time.Minute), "exp": at(4 * time.Minute)}, "", ""},
 		{"more since iat", map[string]any{"iat": at(-2*time.Minute - time.Second), "exp": at(4 * time.Minute)}, "lifetime", "valid for 6m1s, want at most 5m0s (fixed)"},
+		{"exp after that, iat ahead", map[string]any{"iat": at(30 * time.Second), "exp": at(6*time.Minute + time.Second)}, "lifetime", "valid for 6m1s, want at most 5m0s (fixed)"},
 		{"jti of 256 bytes", map[string]any{"jti": strings.Repeat("x", 256)}, "", ""},
 		{"jti of 257 bytes", map[string]any{"jti": strings.Repeat("x", 257)}, "malformed", "jti has 257 bytes, want at most 256 (fixed)"},
 		{"no jti, just before the end of its time", map[string]any{"jti": nil, "iat": at(-2*time.Minute + time.Second), "exp": at(time.Minute)}, "", ""},
