@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/rotation"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/bearer"
 	"github.com/redoxauth/redoxauth-go/strategies/internal/diagnosis"
 )
@@ -122,8 +123,12 @@ func (e *Endpoint) explainToken(r *http.Request, token string, to *diagnosis.Rep
 	}
 	issuer, _ := claims.Get("iss").Text()
 	aud, _ := claims.Get("aud").Texts()
-	switch {
-	case issuer == e.cfg.Issuer && slices.Contains(aud, e.cfg.Audience):
+	_, err = e.tokens.Verify(rotation.LoadedOnly(r.Context()), token)
+	var refused *redoxauth.Error
+	switch ours := issuer == e.cfg.Issuer && slices.Contains(aud, e.cfg.Audience); {
+	case ours && errors.As(err, &refused) && refused.Reason == "signature":
+		to.Hint("iss and aud are those of this endpoint: if nobody has made the token up, another replica has other TokenSecrets, or a secret was removed before its tokens had expired: list [new, old] on all replicas (EndpointConfig.TokenSecrets)")
+	case ours:
 	case e.clients[issuer].ID != "" && claims.Get("client_id") == "":
 		to.Hint("iss is that of a sender: this is an assertion, which the sender must exchange for an access token at the token endpoint (Redox dashboard: url)")
 	default:

@@ -1,6 +1,7 @@
 package tokenendpoint_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/hkdf"
 	"crypto/hmac"
@@ -182,6 +183,7 @@ func TestExplainOfAnIssuedToken(t *testing.T) {
 // and the token of another endpoint, from a token of its own.
 func TestExplainTellsWhatTokenItIs(t *testing.T) {
 	const (
+		secrets   = "- iss and aud are those of this endpoint: if nobody has made the token up, another replica has other TokenSecrets, "
 		foreign   = "- the key of an access token depends on Issuer and Audience of its EndpointConfig beside TokenSecrets: "
 		assertion = "- iss is that of a sender: this is an assertion, which the sender must exchange for an access token at the token endpoint"
 	)
@@ -207,7 +209,7 @@ func TestExplainTellsWhatTokenItIs(t *testing.T) {
 	for _, c := range []struct {
 		name, token string
 		says        []string
-		hint        string // foreign, assertion or ""
+		hint        string // secrets, foreign, assertion or ""
 	}{
 		{"of this endpoint", own.issue(t), []string{
 			`iss: "https://api.example.com", as configured (EndpointConfig.Issuer)`,
@@ -223,6 +225,7 @@ func TestExplainTellsWhatTokenItIs(t *testing.T) {
 			`scope: has "read", which Verifier requires`,
 			`scope is "read", want "write" (the scopes of Verifier; what a client may get: EndpointConfig.Clients[].Scopes; what it asks for: Redox dashboard: scopes)`,
 		}, ""},
+		{"of another secret", with(func(c *tokenendpoint.Config) { c.TokenSecrets = [][]byte{bytes.Repeat([]byte("x"), 32)} }), nil, secrets},
 		{"of another issuer", with(func(c *tokenendpoint.Config) { c.Issuer = "https://b.example.com" }), nil, foreign},
 		{"for another audience", with(func(c *tokenendpoint.Config) { c.Audience = "https://b.example.com" }), nil, foreign},
 		{"an assertion", signed(map[string]any{"iss": "redox"}), nil, assertion},
@@ -235,7 +238,7 @@ func TestExplainTellsWhatTokenItIs(t *testing.T) {
 				t.Errorf("%s: got %s, want %s", c.name, got, want)
 			}
 		}
-		for _, hint := range []string{foreign, assertion} {
+		for _, hint := range []string{secrets, foreign, assertion} {
 			if strings.Contains(got, "\n"+hint) != (hint == c.hint) {
 				t.Errorf("%s: got %s, want the hint %q alone", c.name, got, c.hint)
 			}
