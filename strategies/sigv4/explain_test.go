@@ -534,6 +534,15 @@ func TestExplainTakesTheLengthOfABodyThatIsNotRead(t *testing.T) {
 	}
 }
 
+// A peer without a credential may send them: net/http takes bytes from 0x80 on in a header.
+func TestExplainEscapesWhatATerminalMayObey(t *testing.T) {
+	r := scenario{before: set("X-Redox-Id", "\u009b2J\u202eé \xff"), signer: with("x-redox-id")}.request()
+	got := newVerifier(t, testConfig()).Explain(r)
+	if want := "\nx-redox-id:" + `\u009b2J\u202eé \xff` + "\n"; !strings.Contains(got, want) || strings.ContainsAny(got, "\u009b\u202e") {
+		t.Errorf("got:\n%q\nwant %q in it", got, want)
+	}
+}
+
 func TestExplainShowsNoSecretOfTheTarget(t *testing.T) {
 	for _, target := range []string{"/" + testSigner.secret, "/?a=" + testSigner.secret} {
 		r := scenario{target: target}.request()

@@ -6,7 +6,10 @@ import (
 	"encoding/hex"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // secretWords are in the names of headers and query parameters whose values Explain does not
@@ -86,9 +89,18 @@ func (ring *keyring) redact(request string) string {
 		if len(line) > longest {
 			line = line[:longest] + "[shortened]"
 		}
-		lines[i] = line
+		lines[i] = printable(line)
 	}
 	return strings.Join(lines, "\n")
+}
+
+// printable escapes a line that has something which a terminal may obey or not show.
+func printable(line string) string {
+	if utf8.ValidString(line) && !strings.ContainsFunc(line, func(c rune) bool { return !unicode.IsPrint(c) }) {
+		return line
+	}
+	quoted := strconv.Quote(line)
+	return quoted[1 : len(quoted)-1]
 }
 
 func redactQuery(query string) string {
