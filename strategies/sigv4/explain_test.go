@@ -104,6 +104,8 @@ var causes = []struct {
 		`it verifies with Host "api.example.test", and Host "upstream" arrived: the received Host is in Config.Hosts, so no other is tried; Hosts are the names that senders sign: list "api.example.test" there in its place`},
 	{scenario{name: "forwarded prefix", target: "/api/v1/redox", after: both(awsSign(nil), received("/redox"), set("X-Forwarded-Prefix", "/api/v1/"))},
 		`it verifies with the prefix "/api/v1", which X-Forwarded-Prefix names: a proxy stripped it, so set Config.PathPrefix to "/api/v1"` + "\n"},
+	{scenario{name: "wrong secret, or another prefix", config: func(c *sigv4.Config) { c.PathPrefix = "/api/v2" }, target: "/api/v1/redox", after: both(awsSign(nil), received("/redox"))},
+		`compare the path "/api/v2/redox" with that of the URL in the dashboard: if that begins with something else, correct Config.PathPrefix`},
 	{scenario{name: "forwarded prefix and host", target: "/api/v2/redox", after: both(awsSign(nil), received("/redox"), set("X-Forwarded-Prefix", "/api/v2"), host("up4", "X-Forwarded-Host", "api.example.test"))},
 		`set Config.PathPrefix to "/api/v2"`},
 	{scenario{name: "query as botocore and Ruby sign it, behind a prefix", target: "/api/v6/redox?t=a:b", signer: asSigned("a%3Ab", "a:b"), after: both(received("/redox?t=a:b"), set("X-Forwarded-Prefix", "/api/v6"))},
@@ -772,7 +774,7 @@ func TestExplainBlamesTheSecretFirstWithoutAProxy(t *testing.T) {
 func TestExplainBehindAProxy(t *testing.T) {
 	for prefix, want := range map[string][]string{
 		"/public": {"add %q to Config.Hosts", `set Config.PathPrefix to "/public"`},
-		"":        {"X-Forwarded-Host names %q", "list %q in Config.Hosts", "compare the path above with the URL in the dashboard: if that has a longer path, set Config.PathPrefix"},
+		"":        {"X-Forwarded-Host names %q", "list %q in Config.Hosts", `compare the path "/redox" with that of the URL in the dashboard: if that is longer, set Config.PathPrefix`},
 	} {
 		t.Run("prefix "+prefix, func(t *testing.T) { explainBehindAProxy(t, prefix, want) })
 	}

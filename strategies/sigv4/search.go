@@ -275,7 +275,11 @@ func (e *explanation) remaining(s *search) {
 	if e.c.claim.payload == "" {
 		e.hint("if only its last line differs, something on the way changed the body, such as a proxy that decompresses or re-encodes it")
 	}
-	e.hint("compare the path above with the URL in the dashboard: if that has a longer path, set Config.PathPrefix to what was stripped")
+	signed, change := e.v.form.prefix+e.c.claim.path, "if that is longer, set Config.PathPrefix to what was stripped"
+	if e.v.form.prefix != "" {
+		change = "if that begins with something else, correct Config.PathPrefix"
+	}
+	e.hint("compare the path %s with that of the URL in the dashboard: %s", quote(signed), change)
 	e.remainingHost(direct)
 	for _, name := range e.c.claim.names {
 		if slices.Contains(rewritten, name) {
