@@ -36,6 +36,7 @@ const (
 // refusals tell of the failure (see Refusal), so let the function log its errors.
 type Secrets[S any] struct {
 	strategy string
+	field    string
 	load     func(context.Context) (S, error) // nil: last never changes
 	now      func() time.Time
 
@@ -68,7 +69,7 @@ func NewSecrets[T, S any](strategy, field string, list func(context.Context) ([]
 		}
 		return prepare(secrets)
 	}
-	return &Secrets[S]{strategy: strategy, load: load, now: now}
+	return &Secrets[S]{strategy: strategy, field: field, load: load, now: now}
 }
 
 // Get returns the prepared list. The first call waits for it, within ctx.
@@ -103,8 +104,8 @@ func (s *Secrets[S]) Get(ctx context.Context) (S, error) {
 }
 
 // Refusal returns err, the refusal of a credential that is not on the list. If an older list
-// serves because the last call failed, the refusal says so: most likely the list lacks a new
-// secret.
+// serves because the last call failed, or has not returned yet, the refusal says so: most likely
+// the list lacks a new secret.
 func (s *Secrets[S]) Refusal(err error) error {
 	var refused *redoxauth.Error
 	if s.load == nil || !errors.As(err, &refused) || errors.Is(err, redoxauth.ErrUnavailable) {
@@ -112,11 +113,18 @@ func (s *Secrets[S]) Refusal(err error) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.err == nil || s.good.IsZero() {
+	now := s.now()
+	old, age := *refused, Age(now, s.good).Round(time.Second)
+	switch {
+	case s.good.IsZero():
+		return err
+	case s.err != nil:
+		old.Err = fmt.Errorf("%w; the list is %v old, because the last call failed: %w", refused.Err, age, s.err)
+	case s.running && !s.recent(now):
+		old.Err = fmt.Errorf("%w; the list is %v old, and a call of %s is running", refused.Err, age, s.field)
+	default:
 		return err
 	}
-	old := *refused
-	old.Err = fmt.Errorf("%w; the list is %v old, because the last call failed: %w", refused.Err, Age(s.now(), s.good).Round(time.Second), s.err)
 	return &old
 }
 
@@ -200,7 +208,7 @@ func (s *Secrets[S]) call(began time.Time, pending chan struct{}) {
 	stop := context.AfterFunc(ctx, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		end(context.Cause(ctx))
+		end(fmt.Errorf("%s: no list within %v: %w", s.field, timeout, context.Cause(ctx)))
 	})
 	defer stop()
 	list, err := s.try(ctx)

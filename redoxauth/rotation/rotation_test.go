@@ -284,7 +284,7 @@ func TestCallEndsAfter10Seconds(t *testing.T) {
 		v := &vault{list: func(context.Context) ([]string, error) { time.Sleep(10 * time.Minute); return []string{"late"}, nil }}
 		s := v.secrets()
 		start := time.Now()
-		if err := wantUnavailable(t, s, "secrets"); !errors.Is(err, context.DeadlineExceeded) {
+		if err := wantUnavailable(t, s, "secrets"); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "SecretsFunc: no list within 10s") {
 			t.Errorf("got %v, want the deadline", err)
 		}
 		if waited := time.Since(start); waited != 10*time.Second {
@@ -408,13 +408,22 @@ func TestRefusalSaysThatAnOlderListServes(t *testing.T) {
 		same("before the first call", refused)
 		want(t, s, "a")
 		same("while the last call was good", refused)
+		v.now(func(context.Context) ([]string, error) { time.Sleep(2 * time.Second); return []string{"a"}, nil })
+		time.Sleep(8 * time.Hour)
+		want(t, s, "a")
+		if text := "test: credentials rejected (token): another one; the list is 8h0m1s old, and a call of SecretsFunc is running"; s.Refusal(refused).Error() != text {
+			t.Errorf("got  %v\nwant %s", s.Refusal(refused), text)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		same("when that call has returned", refused)
 		broken := errors.New("the file is broken")
 		v.now(failsWith(broken))
 		time.Sleep(time.Minute)
 		want(t, s, "a")
 		synctest.Wait()
 		got := s.Refusal(refused)
-		if text := "test: credentials rejected (token): another one; the list is 1m0s old, because the last call failed: SecretsFunc: the file is broken"; got.Error() != text {
+		if text := "test: credentials rejected (token): another one; the list is 1m2s old, because the last call failed: SecretsFunc: the file is broken"; got.Error() != text {
 			t.Errorf("got  %v\nwant %s", got, text)
 		}
 		if !errors.Is(got, redoxauth.ErrRejected) || !errors.Is(got, broken) {
