@@ -57,6 +57,7 @@ func newGrant(cfg EndpointConfig, p *config.Problems) *grant {
 			context, _, isPlace := strings.Cut(s, "/")
 			field := fmt.Sprintf("%s.Scopes[%d]", field, j)
 			switch {
+			case !config.ValidScope(s): // tokenendpoint.New says what is wrong
 			case !isPlace || parseScope(s).context != "":
 			case !slices.Contains(contexts, context):
 				p.Add(field, "%q is not a system/, patient/ or user/ scope", s)

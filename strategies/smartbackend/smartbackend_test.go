@@ -319,6 +319,10 @@ func TestNewTokenEndpointRefuses(t *testing.T) {
 			c.Clients[0].Scopes = []string{"system/*.rs", "system/Patient.sr"}
 		},
 			[]string{`Clients[0].Scopes[1]: "system/Patient.sr" is not a SMART scope such as "system/Patient.rs", with the letters in the order "cruds"`}},
+		{"scopes in one string", func(c *smartbackend.EndpointConfig) {
+			c.Clients[0].Scopes = []string{"system/*.c system/*.u"}
+		},
+			[]string{`Clients[0].Scopes[0]: "system/*.c system/*.u" has a space: list each scope as an entry of its own`}},
 		{"scope of an app launch", func(c *smartbackend.EndpointConfig) { c.Clients[0].Scopes = []string{"launch/patient"} },
 			[]string{`Clients[0].Scopes[0]: "launch/patient" is not a system/, patient/ or user/ scope`}},
 		{"scope of no context of SMART", func(c *smartbackend.EndpointConfig) { c.Clients[0].Scopes = []string{"System/Patient.rs"} },

@@ -100,6 +100,8 @@ func (p *Problems) Scopes(field string, scopes []string) {
 		case ValidScope(scope):
 		case Trim(scope) != scope:
 			p.Add(field, aroundIt)
+		case strings.Contains(scope, " "):
+			p.Add(field, "%q has a space: list each scope as an entry of its own", scope)
 		default:
 			p.Add(field, "%q is not a scope of RFC 6749, Section 3.3", scope)
 		}
