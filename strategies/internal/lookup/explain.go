@@ -58,9 +58,9 @@ func (c *Cache[A]) Explain(r *http.Request, token string, to *diagnosis.Report) 
 	defer c.mu.Unlock()
 	now := c.cfg.Now()
 	if known(c.ration.accepted.peek(c.ration.hash(peer)), now) {
-		to.Line("calls about new tokens: those of peers of which a token was accepted within a day")
+		to.Line("a call about a new token counts as one of a known peer, because a token of this peer was accepted within a day")
 	} else {
-		to.Line("calls about new tokens: those of strangers, because no token of this peer was accepted within a day")
+		to.Line("a call about a new token counts as one of a stranger, because no token of this peer was accepted within a day")
 	}
 	k := c.last(token)
 	switch {

@@ -72,11 +72,11 @@ func TestLoadedOnlyChangesNothing(t *testing.T) {
 		}
 		a.Remember()
 	}
-	if text := w.explain(peer, "good stranger"); !strings.Contains(text, "those of strangers") {
+	if text := w.explain(peer, "good stranger"); !strings.Contains(text, "as one of a stranger") {
 		t.Errorf("Explain made a peer known:\n%s", text)
 	}
 	use(peer, w.Cache, w.new("good"))
-	if text := w.explain(peer, "good stranger"); !strings.Contains(text, "a token was accepted within a day") {
+	if text := w.explain(peer, "good stranger"); !strings.Contains(text, "as one of a known peer") {
 		t.Errorf("the peer of an accepted token is unknown:\n%s", text)
 	}
 	// The answer that was explained last is still the oldest, and is pushed out first.
@@ -243,7 +243,7 @@ func TestExplainTellsWhoSentTheRequest(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			want := "\npeer: " + test.want + `
-calls about new tokens: those of strangers, because no token of this peer was accepted within a day
+a call about a new token counts as one of a stranger, because no token of this peer was accepted within a day
 service (https://as.example): no answer about this token is known here
 ` + test.hint
 			if got := newWorld(t, test.peer).explain(test.r, "good"); got != want {
@@ -296,10 +296,10 @@ func TestExplainKeepsNoPeer(t *testing.T) {
 			t.Fatalf("%s was refused", p)
 		}
 	}
-	if text := w.explain(from(peers[0]), "x"); !strings.Contains(text, "those of strangers") {
+	if text := w.explain(from(peers[0]), "x"); !strings.Contains(text, "as one of a stranger") {
 		t.Errorf("Explain has kept a peer:\n%s", text)
 	}
-	if text := w.explain(from(peers[1]), "x"); !strings.Contains(text, "a token was accepted within a day") {
+	if text := w.explain(from(peers[1]), "x"); !strings.Contains(text, "as one of a known peer") {
 		t.Errorf("the second peer is forgotten:\n%s", text)
 	}
 }

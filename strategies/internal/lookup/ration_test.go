@@ -166,7 +166,7 @@ func TestAPeerIsForgottenAfterADay(t *testing.T) {
 	w.now = w.now.Add(4 * time.Minute)
 	use(r, w.Cache, "good, refreshed") // a remembered answer counts too
 	w.now = w.now.Add(24*time.Hour - time.Nanosecond)
-	if text := w.explain(r, "good"); !strings.Contains(text, "a token was accepted within a day") {
+	if text := w.explain(r, "good"); !strings.Contains(text, "as one of a known peer") {
 		t.Errorf("Explain within a day:\n%s", text)
 	}
 	w.exhaust()
@@ -174,7 +174,7 @@ func TestAPeerIsForgottenAfterADay(t *testing.T) {
 		t.Error("forgotten within a day")
 	}
 	w.now = w.now.Add(24 * time.Hour)
-	if text := w.explain(r, "good"); !strings.Contains(text, "those of strangers, because") {
+	if text := w.explain(r, "good"); !strings.Contains(text, "as one of a stranger, because") {
 		t.Errorf("Explain after a day:\n%s", text)
 	}
 	w.exhaust()
