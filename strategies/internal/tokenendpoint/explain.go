@@ -162,7 +162,7 @@ func (e *Endpoint) body(ctx context.Context, to *diagnosis.Report, q *Request, i
 	e.target(to, q)
 	e.scopes(to, q, client)
 	if id != nil {
-		to.Line("access token: it would have iss %q (EndpointConfig.Issuer), aud %q (EndpointConfig.Audience) and be valid for %v (EndpointConfig.Lifetime); none was issued",
+		to.Line("access token: it would have iss %q (EndpointConfig.Issuer), aud %q (EndpointConfig.Audience) and be valid for %v (EndpointConfig.Lifetime); Explain issues none",
 			e.cfg.Issuer, e.cfg.Audience, e.cfg.Lifetime)
 	}
 }

@@ -397,7 +397,7 @@ var asRequired = []string{
 	`resource: absent, as allowed`,
 	`scope: "read"; client "redox" may get ["read" "write"] (EndpointConfig.Clients[].Scopes; Redox dashboard: scopes)`,
 	`scope "read": would be granted`,
-	`access token: it would have iss "https://api.example.com" (EndpointConfig.Issuer), aud "https://api.example.com/redox" (EndpointConfig.Audience) and be valid for 5m0s (EndpointConfig.Lifetime); none was issued`,
+	`access token: it would have iss "https://api.example.com" (EndpointConfig.Issuer), aud "https://api.example.com/redox" (EndpointConfig.Audience) and be valid for 5m0s (EndpointConfig.Lifetime); Explain issues none`,
 }
 
 // Each explanation as a whole: what is no longer in that of a good request, and what is there
