@@ -134,7 +134,7 @@ func (e *explanation) kind(handled bool, err error) {
 			e.hint("put Handshake in front of everything that reads the body")
 		}
 	case e.bodyGone():
-		e.line("request: taken for a message, because nothing is left of its body: it is the request that Options.Observe got, or something in front has read the body, and then Handshake answers 500 unless a token is in the header")
+		e.line("request: taken for a message, because its body is gone, as always in Observe; if this request is not from Observe, something in front has read the body, and then Handshake answers 500 unless a token is in the header")
 	case handled:
 		e.line("request: a %s", e.challenge.form(r.Method))
 		if _, answered := r.Body.(*observed); err == nil && e.challenge.hasToken && !answered {
