@@ -237,8 +237,7 @@ func stdout() *slog.Logger {
 }
 
 // The log shows the decisions, and beside them what the handler answered: its 500 pauses the
-// feed too. Alert on every line of level ERROR, and on refusals that are not "missing" or
-// "body_size".
+// feed too. The section "Alerts" of the package says which of these lines need an alert.
 func ExampleLogDecisions() {
 	logger := stdout()
 	token, err := verifytoken.New(verifytoken.Config{Tokens: []string{"secret"}})
