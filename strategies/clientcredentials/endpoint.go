@@ -17,7 +17,7 @@ type EndpointConfig struct {
 
 	// TokenSecrets, required, sign the tokens. Each has at least 32 random bytes. The first
 	// signs, all verify. To rotate, list [old, new] on all replicas, then [new, old], and after
-	// Lifetime [new].
+	// Lifetime and a minute [new].
 	TokenSecrets [][]byte
 
 	// Lifetime of the tokens, from 1 s to 24 h, default 5 min. They are accepted 60 s longer. To
@@ -36,8 +36,9 @@ type Client struct {
 	ID string // required, unique, at most 512 bytes
 
 	// Secrets, required, are all accepted: rotate from [old] to [new, old] to [new] (see
-	// ExampleNewTokenEndpoint_rotation). Each has at most 1 KiB. They must be random, because
-	// guessers are not delayed.
+	// ExampleNewTokenEndpoint_rotation). The KeyID of a token request is the position in this
+	// list, from 0, and that of a message is the position in TokenSecrets. Each has at most
+	// 1 KiB. They must be random, because guessers are not delayed.
 	Secrets []string
 
 	Scopes []string // a token has those that were requested, or all

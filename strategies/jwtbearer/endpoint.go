@@ -24,7 +24,7 @@ type EndpointConfig struct {
 
 	// TokenSecrets, required, sign the access tokens: at least 32 random bytes each. The
 	// first signs, all verify. To rotate, list [old, new] on all replicas, then [new, old], and
-	// after Lifetime [new].
+	// after Lifetime and a minute [new].
 	TokenSecrets [][]byte
 
 	// Lifetime of the access tokens: 1 s to 24 h, default 5 min. They are accepted for 60 s

@@ -43,9 +43,10 @@
 // makes all checks and names likely causes.
 //
 // Published keys rotate without your help: see [keyset.RemoteSet]. Otherwise list the old and
-// the new key or secret until [redoxauth.Identity].KeyID names the new one. While the key
-// server is down, known keys keep working. A token that they do not verify is answered 503,
-// and never 401.
+// the new key or secret until [redoxauth.Identity].KeyID names the new one. With a TokenEndpoint
+// that is the KeyID of token requests: that of messages is the position in TokenSecrets. While
+// the key server is down, known keys keep working. A token that they do not verify is answered
+// 503, and never 401.
 //
 // # Limits
 //
@@ -251,7 +252,7 @@ func (v *Verifier) Explain(r *http.Request) string {
 	return v.bearer.Explain(r)
 }
 
-// Wrap is redoxauth.Middleware(v, nil).
+// Wrap is redoxauth.Middleware(v, nil). It logs nothing: for that give Middleware an Observe.
 func (v *Verifier) Wrap(next http.Handler) http.Handler {
 	return redoxauth.Middleware(v, nil)(next)
 }

@@ -42,7 +42,8 @@
 // The error that Observe gets names the field that decides. Explain names likely causes.
 //
 // Published keys rotate without your help: see [keyset.RemoteSet]. Otherwise list the old and
-// the new key, with different key IDs or none.
+// the new key, with different key IDs or none. The KeyID of token requests names the key in
+// use. That of messages is the position in TokenSecrets.
 //
 // While the key server is down, known keys keep working. Without a key or the replay store
 // the answer is 503, never 401.
@@ -82,7 +83,7 @@ type EndpointConfig struct {
 
 	// TokenSecrets, required, sign the access tokens: at least 32 random bytes each. The
 	// first signs, all verify. To rotate, list [old, new] on all replicas, then [new, old], and
-	// after Lifetime [new].
+	// after Lifetime and a minute [new].
 	TokenSecrets [][]byte
 
 	// Lifetime of the access tokens: 1 s to 5 min, default 5 min. They are accepted for 60 s
@@ -189,7 +190,7 @@ func (v *Verifier) Explain(r *http.Request) string {
 	return v.bearer.Explain(r)
 }
 
-// Wrap is redoxauth.Middleware(v, nil).
+// Wrap is redoxauth.Middleware(v, nil). It logs nothing: for that give Middleware an Observe.
 func (v *Verifier) Wrap(next http.Handler) http.Handler {
 	return redoxauth.Middleware(v, nil)(next)
 }
