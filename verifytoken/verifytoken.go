@@ -166,7 +166,7 @@ func (v *Verifier) Verify(r *http.Request) (*redoxauth.Identity, error) {
 	return nil, v.two
 }
 
-// Wrap is redoxauth.Middleware(v, nil).
+// Wrap is redoxauth.Middleware(v, nil). It logs nothing: for that give Middleware an Observe.
 func (v *Verifier) Wrap(next http.Handler) http.Handler {
 	return redoxauth.Middleware(v, nil)(next)
 }

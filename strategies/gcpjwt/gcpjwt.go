@@ -197,7 +197,7 @@ func (v *Verifier) Explain(r *http.Request) string {
 	return v.bearer.Explain(r)
 }
 
-// Wrap is redoxauth.Middleware(v, nil).
+// Wrap is redoxauth.Middleware(v, nil). It logs nothing: for that give Middleware an Observe.
 func (v *Verifier) Wrap(next http.Handler) http.Handler {
 	return redoxauth.Middleware(v, nil)(next)
 }

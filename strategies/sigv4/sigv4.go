@@ -312,7 +312,7 @@ func refusal(err error) error {
 	return e
 }
 
-// Wrap is redoxauth.Middleware(v, nil).
+// Wrap is redoxauth.Middleware(v, nil). It logs nothing: for that give Middleware an Observe.
 func (v *Verifier) Wrap(next http.Handler) http.Handler {
 	return redoxauth.Middleware(v, nil)(next)
 }
