@@ -151,7 +151,7 @@ func TestDiscoveryWithAClientThatMisbehaves(t *testing.T) {
 			check(t, lookUp(t.Context(), s, "a"), nil, "")
 		}
 		synctest.Wait()
-		if n := runtime.NumGoroutine() - goroutines; n > 5 { // those of others may come and go
+		if n := goroutinesSince(goroutines, 5); n > 5 { // those of others may come and go
 			t.Errorf("%d goroutines more", n)
 		}
 		close(release)

@@ -562,7 +562,7 @@ func TestClientThatMisbehaves(t *testing.T) {
 			}
 			time.Sleep(time.Second)
 		}
-		if n := runtime.NumGoroutine() - goroutines; n > 1 {
+		if n := goroutinesSince(goroutines, 1); n > 1 {
 			t.Errorf("%d goroutines more, want at most 1", n)
 		}
 		close(release)
