@@ -69,6 +69,14 @@ func targets(t *testing.T, mux *http.ServeMux, url string) []target {
 	mux.Handle("/smart", smartEndpoint)
 	smart := &redoxtest.SMARTBackend{URL: url + "/smart", ClientID: "redox", Key: key}
 
+	// As in the example of smartbackend.NewTokenEndpoint.
+	creatorEndpoint := must(smartbackend.NewTokenEndpoint(smartbackend.EndpointConfig{
+		Clients:  []smartbackend.Client{{ID: "redox", Keys: keys, Scopes: []string{"system/*.cud"}}},
+		TokenURL: url + "/creator", Issuer: url, Audience: "creator", TokenSecrets: secrets, Replay: replay.NewMemory(100),
+	}))
+	mux.Handle("/creator", creatorEndpoint)
+	creator := &redoxtest.SMARTBackend{URL: url + "/creator", ClientID: "redox", Key: key, Scopes: []string{"system/*.cud"}}
+
 	server := func(opaque bool) (*redoxtest.AuthorizationServer, *redoxtest.ClientCredentials) {
 		s := redoxtest.NewAuthorizationServer(redoxtest.NewKey("as", "RS256"))
 		t.Cleanup(s.Close)
@@ -92,6 +100,7 @@ func targets(t *testing.T, mux *http.ServeMux, url string) []target {
 		{"grant", must(grantEndpoint.Verifier("write")), grant, grant.Forgeries()},
 		{"client", must(clientEndpoint.Verifier("write")), client, client.Forgeries()},
 		{"smart", must(smartEndpoint.Verifier("system/*.rs")), smart, smart.Forgeries()},
+		{"smart-cud", must(creatorEndpoint.Verifier("system/*.c")), creator, creator.Forgeries()},
 		{"external-jwt", must(clientcredentials.New(clientcredentials.Config{
 			Keys:   must(keyset.ParseJWKS(redoxtest.JWKS(jwtServer.Key()))),
 			Issuer: jwtServer.Issuer, Audience: []string{"us"}, ClientIDs: []string{"redox"}, Scopes: []string{"write"},

@@ -87,7 +87,8 @@ func (s *SMARTBackend) Forgeries() []Forgery {
 	f.carrier("Authorization", s)
 	const refused = http.StatusUnauthorized // invalid_client: RFC 6749, Section 5.2
 	f.tokenRequest("assertion: unknown client", refused, variant(s, func(s *SMARTBackend) { s.ClientID += "x" }).fetch)
-	f.tokenRequest("scope not granted", http.StatusBadRequest, variant(s, func(s *SMARTBackend) { s.Scopes = []string{"system/Nothing.d"} }).fetch)
+	// Not a system/ scope, which a wildcard may grant.
+	f.tokenRequest("scope not granted", http.StatusBadRequest, variant(s, func(s *SMARTBackend) { s.Scopes = []string{"patient/Nothing.d"} }).fetch)
 	f.assertions(refused, s.Assertion, s.Key, s.Now, s.trade)
 	f.issued(s)
 	return f.all
