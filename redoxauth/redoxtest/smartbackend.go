@@ -20,7 +20,7 @@ type SMARTBackend struct {
 	URL      string   // the dashboard's url: the token endpoint
 	ClientID string   // the dashboard's clientId
 	Key      Key      // required; RS384 or ES384
-	Scopes   []string // default system/*.rs
+	Scopes   []string // default system/*.rs; most destinations need system/*.c
 
 	Audience string        // of the assertion; default URL
 	JKU      string        // header jku: where the key is published; optional
