@@ -14,7 +14,7 @@ type Pair struct{ first, second Signer }
 // all headers. For more than two proofs, nest: Both(Both(a, b), c).
 func Both(first, second Signer) Pair { return Pair{first, second} }
 
-// Send implements [Sender]. It uses [http.DefaultClient].
+// Send implements [Sender]. It uses [http.DefaultClient], so it needs a server.
 func (p Pair) Send(ctx context.Context, url string, message []byte) (*http.Response, error) {
 	return send(ctx, nil, url, message, p)
 }

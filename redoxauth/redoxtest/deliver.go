@@ -33,8 +33,11 @@ type Attempt struct {
 // attempt.
 //
 // The error is nil if everything was delivered. Redox does not document what it does with
-// a 3xx; Deliver returns an error. Tests with testing/synctest need not wait for the
-// pauses.
+// a 3xx; Deliver returns an error.
+//
+// In a bubble of testing/synctest the pauses take no time, but only without a network: a
+// server there stands still. So give the sender a Client whose RoundTripper calls the handler,
+// as in the example. [Both] and [Replay] have no Client, and need a server.
 func Deliver(ctx context.Context, s Sender, url string, messages [][]byte, report func(Attempt)) error {
 	for i, message := range messages {
 		for try := 1; ; try++ {

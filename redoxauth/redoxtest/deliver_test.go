@@ -3,7 +3,6 @@ package redoxtest_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -123,17 +122,24 @@ func TestSendDoesNotFollowRedirects(t *testing.T) {
 	}
 }
 
-func ExampleDeliver() {
-	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-	defer server.Close()
-
-	messages := [][]byte{redoxtest.PatientAdmin(), redoxtest.HL7v2()}
-	err := redoxtest.Deliver(context.Background(), redoxtest.VerificationToken{Token: "secret"}, server.URL, messages, func(a redoxtest.Attempt) {
-		fmt.Println("message", a.Message, "try", a.Try, "status", a.Status, "pause", a.Pause)
+func TestDeliverTakesNoTimeInABubbleWithoutANetwork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start, calls := time.Now(), 0
+		destination, err := newDestination("secret", func(string) { calls++ })
+		if err != nil {
+			t.Fatal(err)
+		}
+		down := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if time.Since(start) < time.Hour {
+				w.WriteHeader(http.StatusServiceUnavailable)
+				return
+			}
+			destination.ServeHTTP(w, r)
+		})
+		redox := redoxtest.VerificationToken{Token: "secret", Client: &http.Client{Transport: calling{down}}}
+		err = redoxtest.Deliver(t.Context(), redox, "https://destination.example/redox", feed("first", "second"), nil)
+		if err != nil || calls != 2 || time.Since(start) < time.Hour {
+			t.Errorf("%d messages arrived after %v, error %v, want 2 after an hour", calls, time.Since(start), err)
+		}
 	})
-	fmt.Println(err)
-	// Output:
-	// message 0 try 1 status 200 pause 0s
-	// message 1 try 1 status 200 pause 0s
-	// <nil>
 }
