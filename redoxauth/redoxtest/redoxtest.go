@@ -38,13 +38,23 @@
 // # Forgeries
 //
 // The method Forgeries of a sender lists what an attacker may send instead. For GCPJWT and
-// WIF it is [Google.Forgeries]. Each [Forgery] is a Sender and a Signer too.
-// [ForgedRequests] gives them to a verifiertest.Suite:
+// WIF it is [Google.Forgeries]. Each [Forgery] is a Sender and a Signer too. If a token
+// endpoint refuses, which is right too, there is no response, but a [TokenError]:
 //
 //	for _, f := range sender.Forgeries() {
+//		status := 0
 //		response, err := f.Send(ctx, server.URL+"/redox", redoxtest.PatientAdmin())
-//		// want f.Status
+//		var refused *redoxtest.TokenError
+//		if errors.As(err, &refused) {
+//			status = refused.StatusCode
+//		} else if err == nil {
+//			response.Body.Close()
+//			status = response.StatusCode
+//		}
+//		// want status f.Status
 //	}
+//
+// [ForgedRequests] gives them to a verifiertest.Suite.
 //
 // A token of an unknown key makes a Verifier fetch keys again, and wait up to 5 s until it may.
 // So in tests set Cooldown of keyset.RemoteConfig to [time.Millisecond]. Package gcpjwt and
