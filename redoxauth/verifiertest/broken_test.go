@@ -131,6 +131,13 @@ func TestVerifierCatches(t *testing.T) {
 	}
 }
 
+func TestPrintedSecretIsReportedOnce(t *testing.T) {
+	const want = "holds a secret: keep it behind a pointer field"
+	if out := run(t, "all others", "^TestBroken$/^prints_its_key$/^no_secrets$"); strings.Count(out, want) != 1 {
+		t.Errorf("want %q once:\n%s", want, out)
+	}
+}
+
 func underscored(name string) string { return strings.ReplaceAll(name, " ", "_") }
 
 // Otherwise a sub-test that checks nothing would pass.
