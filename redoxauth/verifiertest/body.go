@@ -264,14 +264,36 @@ func (b *stalledBody) Close() error {
 }
 
 // stalled makes the body of r stall before its last byte, at most until the test ends. Then it
-// calls stalls.
+// calls stalls. It ends the test if the Verifier would only wait out the patience for what has
+// failed already.
 func (c *check) stalled(r *http.Request, stalls func()) *stalledBody {
+	c.Helper()
+	if c.whole.Failed() && c.readsItself() {
+		c.whole.Logf("%s: not run to its end, because the Verifier reads r.Body itself, and nothing would end its Read of a body that stalls: "+
+			"call redoxauth.Body or redoxauth.HashBody", c.Name())
+		c.SkipNow()
+	}
 	body, _ := readBody(r)
 	end := make(chan struct{})
 	b := &stalledBody{first: bytes.NewReader(body[:len(body)-1]), stalls: stalls, end: end, close: sync.OnceFunc(func() { close(end) })}
 	c.Cleanup(b.close)
 	r.Body = b
 	return b
+}
+
+// readsItself reports whether the Verifier reads r.Body itself. Then Body finds that bytes are
+// missing.
+func (c *check) readsItself() bool {
+	v := c.suite.New()
+	_, err := c.check("genuine, then Body", redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
+		attached := r.Body
+		v.Verify(r)
+		r.Body = attached
+		_, err := redoxauth.Body(r)
+		return &redoxauth.Identity{Strategy: "readsitself"}, err
+	}), c.suite.Genuine(), nil)
+	var e *redoxauth.Error
+	return errors.As(err, &e) && e.Reason == "body_consumed"
 }
 
 func testSlowBody(c *check) {

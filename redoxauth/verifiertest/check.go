@@ -15,6 +15,7 @@ import (
 // A check tests one promise.
 type check struct {
 	*testing.T
+	whole   *testing.T // of all promises
 	suite   Suite
 	promise string
 }

@@ -89,7 +89,7 @@ type Suite struct {
 func TestVerifier(t *testing.T, s Suite) {
 	s.validate(t)
 	for _, p := range promises {
-		t.Run(p.name, func(t *testing.T) { p.test(&check{T: t, suite: s, promise: p.text}) })
+		t.Run(p.name, func(sub *testing.T) { p.test(&check{T: sub, whole: t, suite: s, promise: p.text}) })
 	}
 }
 
