@@ -1,8 +1,22 @@
 // Package verifiertest tests that a [redoxauth.Verifier] of yours keeps the promises that every
-// Verifier must keep.
+// Verifier must keep. This one checks X-Signature, an HMAC over the body in hexadecimal:
 //
 //	func TestMyVerifier(t *testing.T) {
-//		verifiertest.TestVerifier(t, verifiertest.Suite{ … })
+//		const key, message = "0123456789abcdef0123456789abcdef", `{"Meta":{}}`
+//		signed := func(key string) func() *http.Request {
+//			return func() *http.Request {
+//				r := httptest.NewRequest("POST", "/redox", strings.NewReader(message))
+//				r.Header.Set("X-Signature", mySignature(key, message))
+//				return r
+//			}
+//		}
+//		verifiertest.TestVerifier(t, verifiertest.Suite{
+//			New:     func() redoxauth.Verifier { return NewMyVerifier(key) },
+//			Genuine: signed(key),
+//			Forged:  map[string]func() *http.Request{"wrong key": signed("wrong")},
+//			Covers:  []string{"body"},
+//			Secrets: []string{key},
+//		})
 //	}
 //
 // [CheckError] is for further tests of a Verifier.
