@@ -332,6 +332,9 @@ func FuzzAWSSigner(f *testing.F) {
 		if strings.ContainsFunc(value, func(c rune) bool { return c < ' ' || c == 0x7f }) {
 			t.Skip("AWS's signer keeps tabs")
 		}
+		if strings.TrimSpace(value) != strings.Trim(value, " ") {
+			t.Skip("AWS's signer for Go trims the white space of Unicode too, such as U+0085, and its documentation that of ASCII")
+		}
 		r.Header.Set("X-Redox-Note", value)
 		service := "execute-api"
 		if s3 {
