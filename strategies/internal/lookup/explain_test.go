@@ -218,6 +218,7 @@ func TestExplainEndsNoAnswer(t *testing.T) {
 	start := w.now
 	w.now = start.Add(-time.Minute)
 	w.explain(peer, "good")
+	verifiertest.CheckError(t, w.loaded(peer, "good"), redoxauth.ErrUnavailable, "unavailable")
 	w.now = start.Add(time.Minute)
 	if err := use(peer, w.Cache, "good"); err != nil {
 		t.Error(err)
