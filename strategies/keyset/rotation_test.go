@@ -396,12 +396,13 @@ func TestNobodyWaits(t *testing.T) {
 		check(t, lookUp(t.Context(), s, "stranger"), redoxauth.ErrRejected, "unknown_key")
 		synctest.Wait()
 		goroutines := runtime.NumGoroutine()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
 		check(t, lookUp(t.Context(), s, "stranger"), redoxauth.ErrRejected, "unknown_key")
-		err := lookUp(ctx, s, "stranger")
-		check(t, err, redoxauth.ErrUnavailable, "canceled")
-		if n := goroutinesSince(goroutines, 0); n > 0 {
+		for range 20 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second/10)
+			check(t, lookUp(ctx, s, "stranger"), redoxauth.ErrUnavailable, "canceled")
+			cancel()
+		}
+		if n := goroutinesSince(goroutines, 5); n > 5 { // those of others may come and go
 			t.Errorf("%d goroutines left", n)
 		}
 		before := srv.count()
