@@ -57,7 +57,7 @@
 //
 // Keys rotate without a restart ([keyset.RemoteSet]). When the key server or the
 // introspection endpoint is down, known keys and cached answers remain in use. Other tokens are
-// answered 503, never 401.
+// answered 503.
 //
 // # Limits
 //

@@ -46,7 +46,7 @@
 // the new key or secret until [redoxauth.Identity].KeyID names the new one. With a TokenEndpoint
 // that is the KeyID of token requests: that of messages is the position in TokenSecrets. While
 // the key server is down, known keys keep working. A token that they do not verify is answered
-// 503, and never 401.
+// 503.
 //
 // # Limits
 //

@@ -35,9 +35,9 @@
 // # Operation
 //
 // When the key server is down, the keys that were fetched remain in use. A token that they do not
-// verify is answered 503 (reason "keys"), which Redox retries, and never 401. A process that
-// starts meanwhile answers 503 and needs no restart. Alert on [Status].Err. It says what the
-// server answered, such as "an HTML page".
+// verify is answered 503 (reason "keys"), which Redox retries, as soon as a fetch has failed. A
+// process that starts meanwhile answers 503 and needs no restart. Alert on [Status].Err. It says
+// what the server answered, such as "an HTML page".
 //
 // # Limits
 //
@@ -189,7 +189,7 @@ type RemoteConfig struct {
 // fetches.
 //
 // Without any usable key, requests wait for the next fetch, for at most Cooldown. At most 64
-// requests wait for a fetch, and the others are decided at once.
+// requests wait for a fetch, and the others are decided at once, by the last fetch that ended.
 //
 // There is one fetch at a time. It takes at most 10 s and reads at most 1 MiB, of any content
 // type. Keys age too while a machine is suspended.

@@ -33,7 +33,7 @@ func TestExplainOfLargeHeadersIsBounded(t *testing.T) {
 			if !strings.HasPrefix(text, "sigv4: credentials rejected (signature)") {
 				t.Errorf("got %.200s", text)
 			}
-			most := uint64(300)
+			most := uint64(100)
 			if r.Header.Get("X-A") == "" { // nothing long is signed
 				most = 10
 			}

@@ -1,6 +1,7 @@
 package sigv4
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -96,7 +97,8 @@ type search struct {
 	secrets []string
 	left    int // of maxHashes
 	tried   int
-	seen    map[uint64]bool // by hash: a canonical request may be large
+	request []byte          // the last canonical request, which may be large: its memory is used again
+	seen    map[uint64]bool // by hash of the canonical request
 	seed    maphash.Seed
 	keys    map[[4]string][]byte
 }
@@ -111,20 +113,20 @@ func (s *search) holds(a *attempt) bool {
 	if s.left < 0 {
 		return false
 	}
-	request := a.canonical(s.claim)
-	if strings.Contains(request, impossible) {
+	s.request = a.appendCanonical(s.request[:0], s.claim)
+	if bytes.Contains(s.request, []byte(impossible)) {
 		return false
 	}
-	id := s.id(request, a)
+	id := s.id(a)
 	if s.seen[id] {
 		return false
 	}
 	s.seen[id] = true
-	if s.left -= 1 + 2*len(a.secrets) + len(request)>>16; s.left < 0 {
+	if s.left -= 1 + 2*len(a.secrets) + len(s.request)>>16; s.left < 0 {
 		return false
 	}
 	s.tried++
-	sum := sha256.Sum256([]byte(request))
+	sum := sha256.Sum256(s.request)
 	message := algorithm + "\n" + s.claim.date + "\n" + s.claim.scope + "\n" + hex.EncodeToString(sum[:])
 	found := 0
 	for _, secret := range a.secrets {
@@ -139,12 +141,14 @@ func (s *search) holds(a *attempt) bool {
 	return found == 1
 }
 
-func (s *search) id(request string, a *attempt) uint64 {
+// id returns a hash of s.request and of what its key is derived from.
+func (s *search) id(a *attempt) uint64 {
 	var h maphash.Hash
 	h.SetSeed(s.seed)
-	for _, part := range append([]string{request, a.day, a.region, a.service}, a.secrets...) {
-		h.WriteString(part)
+	h.Write(s.request)
+	for _, part := range append([]string{a.day, a.region, a.service}, a.secrets...) {
 		h.WriteString(impossible)
+		h.WriteString(part)
 	}
 	return h.Sum64()
 }
@@ -168,19 +172,23 @@ func (s *search) key(secret string, a *attempt) []byte {
 	return key
 }
 
-// canonical returns the canonical request.
-func (a *attempt) canonical(c *claim) string {
-	var b strings.Builder
-	b.WriteString(a.method + "\n" + a.path + "\n" + a.query + "\n")
+// appendCanonical appends the canonical request.
+func (a *attempt) appendCanonical(dst []byte, c *claim) []byte {
+	write := func(parts ...string) {
+		for _, part := range parts {
+			dst = append(dst, part...)
+		}
+	}
+	write(a.method, "\n", a.path, "\n", a.query, "\n")
 	for i, name := range c.names {
 		value := a.values[i]
 		if name == "host" {
 			value = a.host
 		}
-		b.WriteString(name + ":" + value + "\n")
+		write(name, ":", value, "\n")
 	}
-	b.WriteString("\n" + c.signedHeaders + "\n" + a.payload)
-	return b.String()
+	write("\n", c.signedHeaders, "\n", a.payload)
+	return dst
 }
 
 // A variant changes an attempt in one respect. The hint says what to change if it verifies; it

@@ -46,7 +46,7 @@
 // use. That of messages is the position in TokenSecrets.
 //
 // While the key server is down, known keys keep working. Without a key or the replay store
-// the answer is 503, never 401.
+// the answer is 503.
 //
 // # Limits
 //
