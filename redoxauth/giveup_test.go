@@ -451,6 +451,23 @@ func TestBusyTellsHowMuchArrived(t *testing.T) {
 			hold(t, readsBody, o, 20*kib)
 			return slow
 		}, "40960 of 61440 bytes arrived in 2s, and this body was the slowest when there was no room for others: unproven bodies may use 65536 bytes (Options.MaxInFlight)"},
+		"room for another, after it has waited twice": {func(t *testing.T) *sending {
+			o := options()
+			slow := (*sending)(nil)
+			for _, n := range []int{100, 32 * kib} { // more than it has room for
+				release := hold(t, readsBody, o, 64*kib-n/2)
+				if slow == nil {
+					slow = begin(t, readsBody, o, 60*kib)
+				}
+				go slow.peer.Write(make([]byte, n))
+				time.Sleep(305 * time.Millisecond) // room comes 5 ms later, at the end of a turn
+				release()
+				time.Sleep(100 * time.Millisecond)
+			}
+			time.Sleep(1810 * time.Millisecond)
+			hold(t, readsBody, o, 60*kib)
+			return slow
+		}, "32868 of 61440 bytes arrived in 2s, and this body was the slowest when there was no room for others: unproven bodies may use 65536 bytes (Options.MaxInFlight)"},
 		"waits for another that waits": {func(t *testing.T) *sending {
 			o := options()
 			slow := begin(t, readsBody, o, 60*kib)

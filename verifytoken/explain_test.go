@@ -182,6 +182,7 @@ func TestExplainGivesNoOtherHint(t *testing.T) {
 		"a message with challenge":  {post(`{"challenge":"x","Meta":{}}`), hints},
 		"the same with a header":    {withHeader(post(`{"challenge":"x","Meta":{}}`), newToken), hints},
 		"two headers":               {message(newToken, oldToken), hints},
+		"three headers, two equal":  {message(newToken, newToken, oldToken), hints},
 		"a wrong token":             {message("wrong"), hints},
 		"a letter beyond Latin-1":   {message("kP\u01449zqx"), hints}, // U+0144 ends with the byte of D
 		"another Basic":             {rebuilt(message(newToken), header("Authorization", basic)), hints},

@@ -167,6 +167,7 @@ func TestHandshakeRefusesAndEchoesNothing(t *testing.T) {
 		{"POST, the token before null", post(`{"verification-token":"` + newToken + `","verification-token":null,"challenge":"` + uuid + `"}`), redoxauth.ErrMalformed, "malformed"},
 		{"POST, token is an object, right header", withHeader(post(`{"verification-token":{},"challenge":"`+uuid+`"}`), newToken), redoxauth.ErrMalformed, "malformed"},
 		{"POST, empty challenge alone", withHeader(post(`{"challenge":""}`), newToken), redoxauth.ErrMalformed, "challenge"},
+		{"POST, 1026 bytes of 513 letters", post(document(newToken, strings.Repeat("é", 513))), redoxauth.ErrMalformed, "challenge"},
 		{"POST, long challenge alone", withHeader(post(`{"challenge":"`+strings.Repeat("x", 1025)+`"}`), newToken), redoxauth.ErrMalformed, "challenge"},
 		{"POST, line break in a challenge alone", withHeader(post(`{"challenge":"a\nb"}`), newToken), redoxauth.ErrMalformed, "challenge"},
 		{"GET, empty token in the query, wrong header", get("challenge="+uuid+"&verification-token=", "wrong"), redoxauth.ErrRejected, "token"},

@@ -35,6 +35,7 @@ func TestExplainHeader(t *testing.T) {
 		{[]string{"Bearer"}, "Authorization: Bearer without a token", nil},
 		{[]string{"Bearer  "}, "Authorization: Bearer without a token", nil},
 		{[]string{"Bearer s3cret"}, "Authorization: Bearer and 6 bytes\ntoken: 6 bytes with 0 dots", nil},
+		{[]string{"bEARER s3cret"}, "Authorization: Bearer and 6 bytes\ntoken: 6 bytes with 0 dots", nil}, // RFC 9110, Section 11.1
 		{[]string{"Bearer  s3cret"}, "Authorization: Bearer and 6 bytes\ntoken: 6 bytes with 0 dots", nil},
 		{[]string{"Bearer bearer s3cret"}, "Authorization: Bearer and 13 bytes", []string{twice}},
 		{[]string{`Bearer "s3cret"`}, "Authorization: Bearer and 8 bytes", []string{marks}},

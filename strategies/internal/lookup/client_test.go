@@ -198,14 +198,18 @@ type failingReader struct{ err error }
 func (f failingReader) Read([]byte) (int, error) { return 0, f.err }
 
 func TestDoClosesTheBody(t *testing.T) {
-	for name, from := range map[string]io.Reader{
-		"read to its end": strings.NewReader("x"),
-		"too large":       strings.NewReader(strings.Repeat("x", 1000)),
-		"broken":          failingReader{io.ErrUnexpectedEOF},
+	for name, tt := range map[string]struct {
+		status int
+		body   io.Reader
+	}{
+		"read to its end": {http.StatusOK, strings.NewReader("x")},
+		"too large":       {http.StatusOK, strings.NewReader(strings.Repeat("x", 1000))},
+		"broken":          {http.StatusOK, failingReader{io.ErrUnexpectedEOF}},
+		"not needed":      {http.StatusServiceUnavailable, strings.NewReader("x")},
 	} {
 		open := true
 		c := lookup.NewClient(&http.Client{Transport: transport(func(*http.Request) (*http.Response, error) {
-			return &http.Response{StatusCode: 200, Body: body{from, &open}}, nil
+			return &http.Response{StatusCode: tt.status, Body: body{tt.body, &open}}, nil
 		})}, 100)
 		if c.Do(t.Context(), "https://as.example/", nil, nil); open {
 			t.Errorf("%s: the body stays open", name)
