@@ -357,6 +357,27 @@ func TestChallengeOfOtherCharactersIsAnswered(t *testing.T) {
 	}
 }
 
+// A small POST that did not arrive as a whole may have been a handshake, whatever its headers. The
+// handler would take it for a message.
+func TestSmallPOSTThatDoesNotArriveIsNoMessage(t *testing.T) {
+	for name, tt := range map[string]struct {
+		err    error
+		status int
+	}{
+		"breaks off": {io.ErrUnexpectedEOF, http.StatusBadRequest},
+		"too slow":   {os.ErrDeadlineExceeded, http.StatusServiceUnavailable},
+	} {
+		for _, token := range []string{"", newToken} {
+			r := withHeader(post(""), token)
+			r.ContentLength = 93
+			r.Body = io.NopCloser(iotest.ErrReader(tt.err))
+			if w := serve(newVerifier(t, newToken).Handshake(next(t)), r); w.Code != tt.status {
+				t.Errorf("%s, header %t: got %d, want %d", name, token != "", w.Code, tt.status)
+			}
+		}
+	}
+}
+
 // The time for a handshake is that of any body, 60 s. It is not more because it needs no room
 // in MaxInFlight.
 func TestHandshakeThatStallsEndsAfterBodyTimeout(t *testing.T) {

@@ -17,6 +17,15 @@ type failing struct{ error }
 
 func (f failing) Add(context.Context, string, string, time.Time) (bool, error) { return true, f.error }
 
+// A replica whose clock is slow by the leeway accepts a credential for twice the leeway after its
+// expiry, and may wait for keys meanwhile.
+func TestUseIsRecordedUntilNoReplicaAcceptsTheCredential(t *testing.T) {
+	now := time.Now()
+	if got, least := singleuse.Until(now, time.Minute).Sub(now), 2*time.Minute+10*time.Second; got < least || got > least+time.Minute {
+		t.Errorf("until %v after the expiry, want %v and no more than a minute beyond", got, least)
+	}
+}
+
 func TestUse(t *testing.T) {
 	store, until := replay.NewMemory(10), time.Now().Add(time.Minute)
 	for _, scope := range []string{"a", "b"} { // an ID counts within its scope

@@ -67,6 +67,18 @@ func assertionsOf(t *testing.T, change func(*tokenendpoint.Assertions), keys ...
 	return a
 }
 
+// An empty audience, or one that no sender can mean, is a mistake of the configuration.
+func TestWrongAssertionAudiencesAreNamed(t *testing.T) {
+	for audience, wrong := range map[string]bool{"https://api.example.com/token": false, "": true, " https://api.example.com/token": true} {
+		a := &tokenendpoint.Assertions{TokenURL: "https://api.example.com/token", AssertionAudiences: []string{"https://api.example.com", audience}, Replay: store(nil)}
+		var p checks.Problems
+		a.Check(&p)
+		if err := p.Err(); (err != nil) != wrong || wrong && !strings.Contains(err.Error(), "AssertionAudiences[1]") {
+			t.Errorf("%q: got %v, want an error: %t", audience, err, wrong)
+		}
+	}
+}
+
 // assertionWith is a genuine assertion of the client "redox" with these claims changed.
 func assertionWith(t *testing.T, key redoxtest.Key, claims map[string]any) string {
 	t.Helper()
