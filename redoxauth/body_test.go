@@ -669,6 +669,20 @@ func TestHashBody(t *testing.T) {
 	}
 }
 
+// A second Verifier, such as another sigv4 of an AnyOf, hashes the same body, which was read in
+// several pieces.
+func TestHashBodyTwice(t *testing.T) {
+	const size = 100_000
+	want := sha256.Sum256(bytes.Repeat([]byte("a"), size))
+	r := post(strings.Repeat("a", size))
+	for range 2 {
+		h := sha256.New()
+		if err := redoxauth.HashBody(r, h); err != nil || [32]byte(h.Sum(nil)) != want {
+			t.Errorf("got %x, %v, want %x", h.Sum(nil), err, want)
+		}
+	}
+}
+
 // An operator explains a request after Check has refused it, or an application tries another
 // Verifier. They must see what the first one saw, and no empty body.
 func TestRefusedBodyCanBeReadAgain(t *testing.T) {

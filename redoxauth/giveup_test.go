@@ -551,6 +551,17 @@ func TestWhoIsGivenUpForWhom(t *testing.T) {
 			trickle(600*time.Millisecond, other)
 			want(t, sendings{"asks": asks, "other": other}, states{"asks": "busy", "other": "arriving"})
 		},
+		"none if a small one can pass a large one that waits": func(t *testing.T) {
+			o := options(1)
+			hold(t, readsBody, o, 40*kib)
+			large := begin(t, readsBody, o, 60*kib)
+			large.send(16 * kib) // asks for 16 KiB, and 8 KiB are free
+			small := begin(t, readsBody, o, kib)
+			small.send(kib)
+			time.Sleep(55 * time.Millisecond) // and not when the large one has waited long enough
+			want(t, sendings{"large": large, "small": small}, states{"large": "arriving", "small": "accepted"})
+			expect(t, "large", large, "busy")
+		},
 		"one below the fair rate for a newcomer": func(t *testing.T) {
 			o := options(20)
 			hold(t, readsBody, o, 60*kib)
