@@ -266,6 +266,7 @@ func TestHosts(t *testing.T) {
 		{name: "removed by a proxy, signed for no listed one", config: hosts("b.example.test"), after: host(""), reason: "signature"},
 		{name: "replaced by a proxy, signed for no listed one", config: hosts("b.example.test", "c.example.test"), after: host("10.0.0.1:8080"), reason: "signature"},
 		{name: "signed for one listed, received at another", config: hosts("api.example.test", "b.example.test"), after: host("b.example.test"), reason: "signature"},
+		{name: "signed for one listed, received at another with dots at its end", config: hosts("api.example.test", "b.example.test"), after: host("b.example.test.."), reason: "signature"},
 		{name: "received as one not listed", config: hosts("b.example.test"), reason: "signature"},
 		{name: "left in a header by an adapter", after: inHeader("api.example.test")},
 		{name: "left in two headers", after: inHeader("api.example.test", "b"), reason: "host"},

@@ -197,6 +197,31 @@ func TestRevokedWhileTheClockIsSetBack(t *testing.T) {
 	})
 }
 
+// If the clock is set back during a call, nobody knows how old the answer is. The token is asked
+// about again, before those that strangers invent.
+func TestAcceptedTokenKeepsItsPrecedenceWhenTheClockIsSetBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		clock, setBack := testclock.New(true), time.Duration(0)
+		c := newCacheAt(clock, 10, func(_ context.Context, token string) (string, time.Time, error) {
+			if token != "good" {
+				return "", time.Time{}, errRevoked
+			}
+			clock.SetBack(setBack)
+			return "about " + token, time.Time{}, nil
+		})
+		for _, setBack = range []time.Duration{0, time.Hour, 0} {
+			if err := ask(t.Context(), c, "good"); err != nil {
+				t.Errorf("when the clock is set back by %v: %v", setBack, err)
+			}
+			time.Sleep(5 * time.Minute)
+			for i := range 20 {
+				ask(t.Context(), c, fmt.Sprint("invented ", i))
+			}
+			verifiertest.CheckError(t, ask(t.Context(), c, "new"), redoxauth.ErrUnavailable, "busy")
+		}
+	})
+}
+
 // A token may expire while the machine is suspended.
 func TestExpiryIsOnTheWallClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
