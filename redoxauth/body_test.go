@@ -295,6 +295,19 @@ func TestInnerWrapperLeavesTheBodyToTheOuterOne(t *testing.T) {
 	}
 }
 
+func TestMaxBodyBytesOfZeroOrLessIsTheDefault(t *testing.T) {
+	for _, n := range []int64{0, -1} {
+		opts := &redoxauth.Options{MaxBodyBytes: n}
+		if _, err := redoxauth.Check(readsBody, nil, post("message"), opts); err != nil {
+			t.Errorf("MaxBodyBytes %d: %v", n, err)
+		}
+		r, _ := withBody(zeros{}, redoxauth.DefaultMaxBodyBytes+1)
+		if _, err := redoxauth.Check(readsBody, nil, r, opts); !errors.Is(err, redoxauth.ErrTooLarge) || !strings.Contains(err.Error(), "want at most 41943040 ") {
+			t.Errorf("MaxBodyBytes %d, a byte too many: %v", n, err)
+		}
+	}
+}
+
 // Outside of Middleware and Check the limits are the defaults.
 func TestBodyOutsideOfMiddleware(t *testing.T) {
 	r := post("message")
