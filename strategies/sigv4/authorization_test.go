@@ -122,8 +122,10 @@ func TestSignedHeaders(t *testing.T) {
 	run(t, []scenario{
 		{name: "least", signer: signed("host", "x-amz-date")},
 		{name: "without host", signer: signed("content-type", "x-amz-date"), reason: "unsigned_header"},
+		{name: "without host, under an unknown key", signer: func(s *signer) { s.signed, s.key = []string{"content-type", "x-amz-date"}, "AKIDUNKNOWN" }, reason: "unsigned_header"},
 		{name: "without the date", signer: signed("content-type", "host"), reason: "unsigned_header"},
 		{name: "host twice", signer: signed("host", "host", "x-amz-date"), reason: "malformed"},
+		{name: "the date twice", signer: signed("host", "x-amz-date", "x-amz-date"), reason: "malformed"},
 		{name: "unsorted", signer: signed("x-amz-date", "host"), reason: "malformed"},
 		{name: "upper case", signer: signed("Host", "x-amz-date"), reason: "malformed"},
 		{name: "empty name", signer: signed("", "host", "x-amz-date"), reason: "malformed"},

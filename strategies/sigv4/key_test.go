@@ -188,6 +188,10 @@ func TestSigningKeysOfTwoDaysAreKept(t *testing.T) {
 			}
 		})
 	}
+	old := midnight.AddDate(0, 0, -2) // its key is derived each time
+	if kept, derived := cost(midnight), cost(old); kept > derived-15 {
+		t.Errorf("%v allocations when the key is kept, and %v when it is derived", kept, derived)
+	}
 	before, after := midnight.Add(-time.Minute), midnight.Add(time.Minute)
 	if one, both := cost(before, before), cost(before, after); both > one+15 { // with -race, sync.Pool forgets at random
 		t.Errorf("%v allocations for two requests of one day, and %v for those of two days", one, both)
