@@ -386,6 +386,7 @@ func TestNewNamesAllThatIsWrong(t *testing.T) {
 		{"scopes in one string", func(c *clientcredentials.Config) { c.Scopes = []string{"read write"} }, []string{"Scopes[0]"}},
 		{"no type", func(c *clientcredentials.Config) { c.Types = []string{} }, []string{"Types"}},
 		{"algorithm none", func(c *clientcredentials.Config) { c.Algorithms = []string{"none"} }, []string{"Algorithms"}},
+		{"symmetric algorithm alone", func(c *clientcredentials.Config) { c.Algorithms = []string{"HS256"} }, []string{"Algorithms"}},
 		{"symmetric algorithm", func(c *clientcredentials.Config) { c.Algorithms = []string{"RS256", "HS256"} }, []string{"Algorithms"}},
 		{"white space", func(c *clientcredentials.Config) {
 			c.Types, c.ClientIDClaim, c.ScopeClaim = []string{"", "JWT "}, " azp", "scp\n"

@@ -131,6 +131,17 @@ func TestClientAuthentication(t *testing.T) {
 	}
 }
 
+// A secret that is not form-encoded may look as if it were, in UTF-8 and in Latin-1.
+func TestRawSecretThatLooksFormEncoded(t *testing.T) {
+	e := newEndpoint(t, clients(clientcredentials.Client{ID: "redox", Secrets: []string{"größe+1"}}))
+	for secret, want := range map[string]string{
+		"größe+1": "200", "gr%C3%B6%C3%9Fe%2B1": "200", "gr\xf6\xdfe+1": "200",
+		"größe 1": "401 invalid_client", "größe%2B1": "200", "größe%2b2": "401 invalid_client",
+	} {
+		t.Run(secret, func(t *testing.T) { e.ask(t, tokenRequest("redox:"+secret), want) })
+	}
+}
+
 // The secret ends with a colon. A text that is not form-encoded, or has no colon, is not read as if
 // it had one.
 func TestNoColonIsAddedToBasic(t *testing.T) {
@@ -155,6 +166,16 @@ func TestKeyIDIsThatOfTheOlderSecret(t *testing.T) {
 		}
 		if got := e.ask(t, r, "200").decision.Identity.KeyID; got != c.want {
 			t.Errorf("%s in Basic, %q in the body: key ID %q, want %q", c.basic, c.body, got, c.want)
+		}
+	}
+}
+
+// What arrived may be two of the secrets, form-encoded and not. It is the first of them.
+func TestKeyIDIsThatOfTheFirstSecretThatMatches(t *testing.T) {
+	for _, secrets := range [][]string{{"a b", "a+b"}, {"a+b", "a b"}} {
+		e := newEndpoint(t, clients(clientcredentials.Client{ID: "redox", Secrets: secrets}))
+		if got := e.ask(t, tokenRequest("redox:a+b"), "200").decision.Identity.KeyID; got != "0" {
+			t.Errorf("secrets %q: key ID %q, want 0", secrets, got)
 		}
 	}
 }

@@ -26,6 +26,23 @@ func TestUseIsRecordedUntilNoReplicaAcceptsTheCredential(t *testing.T) {
 	}
 }
 
+// A store that asks a server gives up when the request ends.
+func TestStoreGetsTheContextOfTheRequest(t *testing.T) {
+	ctx, end := context.WithCancel(t.Context())
+	end()
+	err := singleuse.Use(ctx, asking{}, "a", "id", time.Now().Add(time.Minute))
+	if verifiertest.CheckError(t, err, redoxauth.ErrUnavailable, "replay_store"); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want context.Canceled in it", err)
+	}
+}
+
+// asking is a store that looks at its context.
+type asking struct{}
+
+func (asking) Add(ctx context.Context, _, _ string, _ time.Time) (bool, error) {
+	return true, ctx.Err()
+}
+
 func TestUse(t *testing.T) {
 	store, until := replay.NewMemory(10), time.Now().Add(time.Minute)
 	for _, scope := range []string{"a", "b"} { // an ID counts within its scope

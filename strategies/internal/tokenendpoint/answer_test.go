@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -87,6 +90,34 @@ func TestDescription(t *testing.T) {
 	_, a := e.ask(t, form("grant_type=client_credentials"), "400 invalid_request")
 	if a["error_description"] != "two of them" || !strings.HasSuffix(e.decision.Err.Error(), `(client): two of them: "sent"`) {
 		t.Errorf("answer %v, observed %v", a, e.decision.Err)
+	}
+}
+
+// A peer cannot have more guesses by making them at the same time.
+func TestWrongCredentialsAtTheSameTimeAreCounted(t *testing.T) {
+	cfg := config(func(c *tokenendpoint.Config) {
+		c.Prove = failing(tokenendpoint.WrongCredential("redox", redoxauth.ErrRejected, "client", "wrong"))
+	})
+	e, err := tokenendpoint.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wrong atomic.Int64
+	var peers sync.WaitGroup
+	for range 8 {
+		peers.Go(func() {
+			for range 50 {
+				w := httptest.NewRecorder()
+				e.ServeHTTP(w, form("grant_type=client_credentials"))
+				if w.Code == http.StatusUnauthorized {
+					wrong.Add(1)
+				}
+			}
+		})
+	}
+	peers.Wait()
+	if n := wrong.Load(); n != 100 {
+		t.Errorf("%d of 400 requests are answered 401, want 100", n)
 	}
 }
 
