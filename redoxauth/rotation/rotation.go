@@ -30,7 +30,7 @@ const (
 // The function is called on use: at most every 30 s, in the background once there is a list,
 // and with a context of 10 s. So a change is seen within 90 s. When the list is older, because
 // there was no traffic, a request waits up to a second for the new list. A function that has not
-// returned is not called again, so let it heed its context.
+// returned is not called again. So it must return when its context ends.
 //
 // After an error or an empty list, the last good list serves until it is 24 h old (see [Age]).
 // Then, or if there never was one, the error is [redoxauth.ErrUnavailable]. Meanwhile only

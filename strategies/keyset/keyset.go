@@ -189,7 +189,7 @@ type RemoteConfig struct {
 // fetches.
 //
 // Without any usable key, requests wait for the next fetch, for at most Cooldown. At most 64
-// requests wait for a fetch, and the others are decided at once, by the last fetch that ended.
+// requests wait for a fetch. The others are decided at once, with the same errors.
 //
 // There is one fetch at a time. It takes at most 10 s and reads at most 1 MiB, of any content
 // type. Keys age too while a machine is suspended.
