@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"net"
 	"net/http"
@@ -21,6 +22,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/redoxauth/redoxauth-go/redoxauth"
+	"github.com/redoxauth/redoxauth-go/redoxauth/verifiertest"
 )
 
 type wrapper = func(http.Handler) http.Handler
@@ -255,6 +257,30 @@ func TestReportOnlyPassesALargeBody(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Wrappers with nil Options share one budget, of 320 MiB. Report-only bodies may use a quarter of it.
+func TestNilOptionsShareOneBudget(t *testing.T) {
+	read, over := make(chan error), make(chan struct{})
+	var requests sync.WaitGroup
+	defer requests.Wait()
+	defer close(over)
+	serve := func() error {
+		h := redoxauth.InsecureReportOnly(redoxauth.VerifierFunc(func(r *http.Request) (*redoxauth.Identity, error) {
+			read <- redoxauth.HashBody(r, crc32.NewIEEE())
+			<-over
+			return nil, redoxauth.ErrRejected
+		}), nil)(http.NotFoundHandler())
+		r, _ := withBody(io.LimitReader(zeros{}, redoxauth.DefaultMaxBodyBytes), redoxauth.DefaultMaxBodyBytes)
+		requests.Go(func() { h.ServeHTTP(httptest.NewRecorder(), r) })
+		return <-read
+	}
+	for range 2 {
+		if err := serve(); err != nil {
+			t.Error(err)
+		}
+	}
+	verifiertest.CheckError(t, serve(), redoxauth.ErrUnavailable, "busy")
 }
 
 // The handler gets what has arrived, and then the same error as without the wrapper: if the

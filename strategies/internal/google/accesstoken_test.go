@@ -121,6 +121,29 @@ func TestAccessTokenEndsWhileTheMachineIsSuspended(t *testing.T) {
 	}
 }
 
+// expires_in counts from the start of the call, so a slow answer is kept no longer than its token
+// lives.
+func TestLifeOfAnAccessTokenCountsFromTheCall(t *testing.T) {
+	f := newFake(t)
+	f.answers["ya29.good"] = info(map[string]any{"exp": nil, "expires_in": "120"})
+	v := f.verifier(func(c *google.Config) { c.Client.Transport = slow{f} })
+	for _, age := range []time.Duration{0, 119 * time.Second, 121 * time.Second} {
+		f.pass(age - f.now().Sub(start))
+		if id, err := decide(t, v, "ya29.good"); (err == nil) != (age < 2*time.Minute) {
+			t.Errorf("%v after the call: %v, %v", age, id, err)
+		}
+		delete(f.answers, "ya29.good")
+	}
+}
+
+// A slow fake takes 8 s for an answer.
+type slow struct{ *fake }
+
+func (s slow) RoundTrip(r *http.Request) (*http.Response, error) {
+	s.pass(8 * time.Second)
+	return s.fake.RoundTrip(r)
+}
+
 // Tokeninfo's answer is kept. What a handler does to its Identity must not change that of the
 // next request.
 func TestIdentityOfAnAccessTokenIsFreshEachTime(t *testing.T) {
